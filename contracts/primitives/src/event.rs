@@ -1,0 +1,179 @@
+//! Events of the oracle. They carry their signature topic only (a topic costs as much as a storage
+//! write) and ids in the data. Names and fields are part of the interface: they make the topic.
+
+use crate::{AccountId, Answer, Balance, BlockNumber, Hash, Outcome, RequestId, Signature, Slot, Terms};
+use ink::prelude::vec::Vec;
+
+/// A request was opened.
+#[ink::event]
+pub struct Asked {
+    /// The new request.
+    pub request_id: RequestId,
+    /// Who asked and will be called back.
+    pub requester: AccountId,
+    /// What was asked.
+    pub terms: Terms,
+    /// Reward of one seat, planck.
+    pub reward: Balance,
+    /// Last block for commits.
+    pub commit_deadline: BlockNumber,
+}
+
+/// Seats of one request were taken in one call.
+#[ink::event]
+pub struct Committed {
+    /// The request.
+    pub request_id: RequestId,
+    /// The seats, in the order taken.
+    pub seats: Vec<SeatCommitted>,
+}
+
+/// One seat taken.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct SeatCommitted {
+    /// The operator.
+    pub operator: AccountId,
+    /// Its slot.
+    pub slot: Slot,
+    /// What it commits to.
+    pub commitment: Hash,
+    /// Digest of how the answer was made.
+    pub evidence: Hash,
+}
+
+/// Answers of one request were revealed in one call.
+#[ink::event]
+pub struct Revealed {
+    /// The request.
+    pub request_id: RequestId,
+    /// The seats, in the order revealed.
+    pub seats: Vec<SeatRevealed>,
+}
+
+/// One answer revealed.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct SeatRevealed {
+    /// The operator.
+    pub operator: AccountId,
+    /// Its slot.
+    pub slot: Slot,
+    /// Its answer.
+    pub answer: Answer,
+    /// The salt of its commitment and evidence.
+    pub salt: Hash,
+    /// Its signature over the answer message.
+    pub signature: Signature,
+}
+
+/// A request ended and was settled.
+#[ink::event]
+pub struct Ended {
+    /// The request.
+    pub request_id: RequestId,
+    /// How.
+    pub outcome: Outcome,
+    /// What each taken seat got or lost, in seat order.
+    pub payouts: Vec<Payout>,
+    /// Credited to the requester or its `refund_to`, planck.
+    pub refund: Balance,
+    /// Credited to the owner, planck.
+    pub fee: Balance,
+    /// Forfeited to the sink, planck.
+    pub sunk: Balance,
+}
+
+/// What a seat got or lost at the end.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct Payout {
+    /// The operator.
+    pub operator: AccountId,
+    /// Its slot.
+    pub slot: Slot,
+    /// Whether its answer agrees with the result.
+    pub agreed: bool,
+    /// Credited, planck.
+    pub paid: Balance,
+    /// Taken from its bond, planck.
+    pub forfeited: Balance,
+}
+
+/// The requester's callback took the outcome.
+#[ink::event]
+pub struct Delivered {
+    /// The request.
+    pub request_id: RequestId,
+    /// Who carried it and earned the escrow.
+    pub carrier: AccountId,
+    /// What it earned, planck.
+    pub earned: Balance,
+}
+
+/// The requester's callback failed; it can be tried again.
+#[ink::event]
+pub struct DeliveryFailed {
+    /// The request.
+    pub request_id: RequestId,
+    /// Failures so far; stops counting at 255.
+    pub failures: u8,
+}
+
+/// Everything stored about a request was removed.
+#[ink::event]
+pub struct Pruned {
+    /// The request.
+    pub request_id: RequestId,
+    /// Delivery escrow credited back, planck.
+    pub refund: Balance,
+}
+
+/// An operator registered.
+#[ink::event]
+pub struct Registered {
+    /// The operator.
+    pub operator: AccountId,
+    /// Its slot.
+    pub slot: Slot,
+    /// Its bond, planck.
+    pub bond: Balance,
+}
+
+/// An operator added to its bond.
+#[ink::event]
+pub struct Bonded {
+    /// The operator's slot.
+    pub slot: Slot,
+    /// Its bond now, planck.
+    pub bond: Balance,
+}
+
+/// An operator asked for a part of its bond.
+#[ink::event]
+pub struct Unbonding {
+    /// The operator's slot.
+    pub slot: Slot,
+    /// What waits in all, planck.
+    pub amount: Balance,
+    /// First block in which it can be released.
+    pub until: BlockNumber,
+}
+
+/// A part of a bond became credit.
+#[ink::event]
+pub struct Released {
+    /// The operator's slot.
+    pub slot: Slot,
+    /// How much, planck.
+    pub amount: Balance,
+}
+
+/// Credit was paid out.
+#[ink::event]
+pub struct Withdrawn {
+    /// The payee.
+    pub account: AccountId,
+    /// How much, planck.
+    pub amount: Balance,
+}

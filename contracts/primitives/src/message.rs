@@ -1,0 +1,80 @@
+//! Arguments and results of the contract's messages.
+
+use crate::{Answer, Balance, BlockNumber, Hash, RequestId, Signature, Slot};
+
+/// One seat to take.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct CommitEntry {
+    /// The request.
+    pub request_id: RequestId,
+    /// The operator's slot.
+    pub slot: Slot,
+    /// Entry of the model registry, 0: undeclared.
+    pub model: u32,
+    /// See [`crate::digest::commitment`].
+    pub commitment: Hash,
+    /// See [`crate::digest::evidence`].
+    pub evidence: Hash,
+    /// Who vouches for the entry.
+    pub signature: Option<SeatSignature>,
+}
+
+/// The operator's permission for any carrier to bring its commit; without one the caller must be the operator.
+pub type SeatSignature = (BlockNumber, Signature);
+
+/// One committed answer to open.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct RevealEntry {
+    /// The request.
+    pub request_id: RequestId,
+    /// The operator's slot.
+    pub slot: Slot,
+    /// The answer committed to.
+    pub answer: Answer,
+    /// The salt of the commitment.
+    pub salt: Hash,
+    /// Over [`crate::digest::answer_message`].
+    pub signature: Signature,
+}
+
+/// One answer to a one-step request.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct AnswerEntry {
+    /// The request.
+    pub request_id: RequestId,
+    /// The operator's slot.
+    pub slot: Slot,
+    /// Entry of the model registry, 0: undeclared.
+    pub model: u32,
+    /// The answer.
+    pub answer: Answer,
+    /// See [`crate::digest::evidence`].
+    pub evidence: Hash,
+    /// Salt of the evidence.
+    pub salt: Hash,
+    /// Over [`crate::digest::answer_message`].
+    pub signature: Signature,
+}
+
+/// What a request costs, planck. Everything but the commit fees of taken seats can come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct Quote {
+    /// Rewards of all seats.
+    pub rewards: Balance,
+    /// Commit fees of all seats.
+    pub commit_fees: Balance,
+    /// Escrow for the delivery: its reward, the price of its limits, its storage deposit.
+    pub delivery: Balance,
+    /// The sum, which is the least value to send.
+    pub total: Balance,
+    /// Block in which commits begin to count, if asked in this block.
+    pub opens_at: BlockNumber,
+    /// Last block for commits, if asked in this block.
+    pub commit_deadline: BlockNumber,
+    /// Last block for reveals when no phase ends early, if asked in this block.
+    pub reveal_deadline: BlockNumber,
+}

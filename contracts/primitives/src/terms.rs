@@ -1,0 +1,268 @@
+//! What a requester fixes when asking.
+
+use crate::{limits, AccountId, Balance, Error, Hash};
+use ink::prelude::vec::Vec;
+
+/// Everything the requester fixed when asking. A request freezes its terms for life.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct Terms {
+    /// Which model may answer.
+    pub model: ModelRef,
+    /// The question.
+    pub prompt: Prompt,
+    /// Instruction that stands before the question, UTF-8.
+    pub system: Option<Vec<u8>>,
+    /// The form of the answer and the rule by which answers agree.
+    pub answer: AnswerKind,
+    /// How the model is to be sampled.
+    pub sampling: Sampling,
+    /// Operators in the committee, 1 to [`limits::MAX_SEATS`].
+    pub seats: u8,
+    /// Seats that must agree: more than half of `seats`, at most `seats`.
+    pub threshold: u8,
+    /// Who may take a seat.
+    pub assignment: Assignment,
+    /// Commits and reveals in one call (one seat only). The pending answer is public in the
+    /// transaction pool, so it can be copied.
+    pub one_step: bool,
+    /// Length of the commit phase in blocks.
+    pub commit_blocks: u32,
+    /// Length of the reveal phase in blocks.
+    pub reveal_blocks: u32,
+    /// Limits of the callback; without them nothing is delivered and the result is only read.
+    pub callback: Option<CallbackLimits>,
+    /// Account that gets refunds and may prune, instead of the requester.
+    pub refund_to: Option<AccountId>,
+}
+
+/// Which model may answer a request.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub enum ModelRef {
+    /// Each operator's own choice.
+    Any,
+    /// A model by name, UTF-8, at most [`limits::MAX_MODEL_BYTES`]. An operator that does not serve it abstains from the seat.
+    Name(Vec<u8>),
+    /// An entry of the model registry; refused until the registry exists.
+    Entry(u32),
+}
+
+/// The question of a request.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub enum Prompt {
+    /// The text itself, UTF-8, at most [`limits::MAX_PROMPT_BYTES`].
+    Inline(Vec<u8>),
+    /// A document kept elsewhere; refused until relayers can fetch safely.
+    Linked {
+        /// `blake2_256` of the document's bytes.
+        digest: Hash,
+        /// Where the document was found.
+        uri: Vec<u8>,
+    },
+}
+
+/// Form of an answer together with the rule by which answers agree.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub enum AnswerKind {
+    /// Yes or no; most votes.
+    Bool,
+    /// One of 2 to 32 distinct options; most votes.
+    Choice {
+        /// The options in order; an answer is an index into them.
+        options: Vec<Vec<u8>>,
+    },
+    /// A decimal number; those within `tolerance` of the lower median agree.
+    Number {
+        /// Decimal places: the number is the answer's mantissa divided by `10^scale`.
+        scale: u8,
+        /// Greatest distance from the median, in units of the mantissa.
+        tolerance: u128,
+    },
+    /// Free text in canonical form; equal bytes agree. Refused until open kinds exist.
+    Text {
+        /// Greatest length of an answer in bytes.
+        max_bytes: u32,
+    },
+    /// Canonical JSON (RFC 8785); equal bytes agree. Refused until open kinds exist.
+    Json {
+        /// JSON schema that every relayer checks before it commits.
+        schema: Vec<u8>,
+    },
+}
+
+/// How a model is to be sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct Sampling {
+    /// Most tokens the model may generate.
+    pub max_tokens: u32,
+    /// Temperature in thousandths.
+    pub temperature_milli: u32,
+    /// Seed for models that take one.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { max_tokens: 64, temperature_milli: 0, seed: 0 }
+    }
+}
+
+/// Who may take the seats of a request.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub enum Assignment {
+    /// The first operators to commit: whoever runs `threshold` operators decides. For tests and trusted sets.
+    Open,
+    /// Only the listed operators.
+    Named {
+        /// Registered operators, distinct, at least as many as seats, at most 32.
+        operators: Vec<AccountId>,
+    },
+    /// Drawn by bond; refused until drawing exists.
+    Drawn,
+}
+
+/// Limits of a callback. None may be zero: the pallet reads zero as 'all that is left'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct CallbackLimits {
+    /// Execution time in picoseconds of reference hardware.
+    pub ref_time: u64,
+    /// Bytes of storage proof.
+    pub proof_size: u64,
+    /// Storage deposit in planck that the callback may charge its carrier.
+    pub storage_deposit: Balance,
+}
+
+impl Terms {
+    /// Checks everything about the terms that needs no state: sizes, counts, ranges and what is not
+    /// supported yet. Windows are checked against the parameters when the request opens.
+    ///
+    /// # Errors
+    /// The first broken rule, with the offending value.
+    pub fn check(&self) -> Result<(), Error> {
+        self.check_question()?;
+        self.answer.check()?;
+        self.check_committee()?;
+        self.callback.map_or(Ok(()), |limits| limits.check())?;
+        // Last: encoding is the dearest check and the others catch most mistakes first.
+        let size = scale::Encode::encoded_size(self);
+        if size > limits::MAX_TERMS_BYTES as usize {
+            return Err(Error::TermsTooLong { bytes: size as u32, most: limits::MAX_TERMS_BYTES });
+        }
+        Ok(())
+    }
+
+    fn check_question(&self) -> Result<(), Error> {
+        match &self.model {
+            ModelRef::Any => {}
+            ModelRef::Name(name) => {
+                let most = limits::MAX_MODEL_BYTES;
+                if name.is_empty() || name.len() > most as usize {
+                    return Err(Error::ModelNameLength { bytes: name.len() as u32, most });
+                }
+            }
+            ModelRef::Entry(_) => return Err(Error::NotSupportedYet),
+        }
+        match &self.prompt {
+            Prompt::Inline(text) if text.is_empty() => Err(Error::PromptEmpty),
+            Prompt::Inline(text) if text.len() > limits::MAX_PROMPT_BYTES as usize => {
+                Err(Error::PromptTooLong {
+                    bytes: text.len() as u32,
+                    most: limits::MAX_PROMPT_BYTES,
+                })
+            }
+            Prompt::Inline(_) => Ok(()),
+            Prompt::Linked { .. } => Err(Error::NotSupportedYet),
+        }
+    }
+
+    fn check_committee(&self) -> Result<(), Error> {
+        let (seats, threshold) = (self.seats, self.threshold);
+        if seats == 0 || seats > limits::MAX_SEATS {
+            return Err(Error::SeatsOutOfRange { seats, most: limits::MAX_SEATS });
+        }
+        // More than half, so that two options can never both win.
+        if threshold > seats || u16::from(threshold) * 2 <= u16::from(seats) {
+            return Err(Error::ThresholdOutOfRange { threshold, seats });
+        }
+        if self.one_step && seats != 1 {
+            return Err(Error::OneStepNeedsOneSeat { seats });
+        }
+        match &self.assignment {
+            Assignment::Open => Ok(()),
+            Assignment::Named { operators } => {
+                let count = operators.len();
+                if count < usize::from(seats) || count > usize::from(limits::MAX_SEATS) {
+                    return Err(Error::NamedOutOfRange { named: count as u32, seats });
+                }
+                all_distinct(operators)
+                    .then_some(())
+                    .ok_or(Error::NamedTwice)
+            }
+            Assignment::Drawn => Err(Error::NotSupportedYet),
+        }
+    }
+
+    /// The account that gets refunds and may prune.
+    pub fn beneficiary(&self, requester: AccountId) -> AccountId {
+        self.refund_to.unwrap_or(requester)
+    }
+}
+
+impl AnswerKind {
+    /// Checks the form itself.
+    ///
+    /// # Errors
+    /// The broken rule with the offending value; `NotSupportedYet` for `Text` and `Json`.
+    pub fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Bool => Ok(()),
+            Self::Choice { options } => {
+                let most = limits::MAX_OPTIONS;
+                if options.len() < 2 || options.len() > usize::from(most) {
+                    return Err(Error::OptionsOutOfRange { options: options.len() as u32, most });
+                }
+                for option in options {
+                    if option.is_empty() || option.len() > limits::MAX_OPTION_BYTES as usize {
+                        return Err(Error::OptionLength {
+                            bytes: option.len() as u32,
+                            most: limits::MAX_OPTION_BYTES,
+                        });
+                    }
+                }
+                all_distinct(options).then_some(()).ok_or(Error::OptionTwice)
+            }
+            Self::Number { scale, .. } if *scale > limits::MAX_SCALE => {
+                Err(Error::ScaleTooLarge { scale: *scale, most: limits::MAX_SCALE })
+            }
+            Self::Number { .. } => Ok(()),
+            Self::Text { .. } | Self::Json { .. } => Err(Error::NotSupportedYet),
+        }
+    }
+}
+
+impl CallbackLimits {
+    /// Checks that each limit is above zero and within what one extrinsic can deliver.
+    ///
+    /// # Errors
+    /// `CallbackLimit` when one is not.
+    pub fn check(&self) -> Result<(), Error> {
+        let fits = (1..=limits::MAX_CALLBACK_REF_TIME).contains(&self.ref_time)
+            && (1..=limits::MAX_CALLBACK_PROOF_SIZE).contains(&self.proof_size)
+            && (1..=limits::MAX_CALLBACK_DEPOSIT).contains(&self.storage_deposit);
+        fits.then_some(()).ok_or(Error::CallbackLimit)
+    }
+}
+
+/// At most 32 items: comparing each pair beats sorting and needs no copy.
+fn all_distinct<T: PartialEq>(items: &[T]) -> bool {
+    items
+        .iter()
+        .enumerate()
+        .all(|(index, item)| items.iter().take(index).all(|other| other != item))
+}

@@ -1,0 +1,234 @@
+//! What the contract's read-only messages return.
+
+use crate::{
+    AccountId, AnswerKind, Balance, BlockNumber, CallbackLimits, Hash, Outcome, Params, RequestId,
+    Signature, Slot,
+};
+use ink::prelude::vec::Vec;
+
+/// Identity and parameters of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct Config {
+    /// [`crate::INTERFACE_VERSION`] of the code.
+    pub interface_version: u32,
+    /// See [`crate::digest::domain`].
+    pub domain: Hash,
+    /// Genesis hash that the deployer gave.
+    pub genesis: Hash,
+    /// Who deployed.
+    pub deployer: AccountId,
+    /// Block of the constructor.
+    pub deployed_at: BlockNumber,
+    /// Timestamp of that block, milliseconds.
+    pub deployed_at_ms: u64,
+    /// Who owns the parameters and gets the fee.
+    pub owner: AccountId,
+    /// Where forfeits go.
+    pub sink: AccountId,
+    /// The parameters in force.
+    pub params: Params,
+    /// Number of the next request.
+    pub next_id: RequestId,
+    /// Number of slots given out.
+    pub operators: u32,
+}
+
+/// Phase of a request: a function of stored state and block number alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub enum Phase {
+    /// Seats can be taken (from `opens_at` on).
+    Committing,
+    /// Committed answers can be revealed.
+    Revealing,
+    /// Over; see the outcome.
+    Ended,
+}
+
+/// Where the callback of a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub enum DeliveryStatus {
+    /// The requester wants no callback.
+    None,
+    /// Nothing was tried yet.
+    Waiting,
+    /// The callback is running in this very call.
+    Delivering,
+    /// The callback took the outcome.
+    Delivered,
+    /// The callback failed that many times; it can be tried again.
+    Failed(u8),
+}
+
+/// State of one seat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub enum SeatState {
+    /// Not taken.
+    #[default]
+    Vacant,
+    /// Taken, not revealed.
+    Committed,
+    /// Revealed, not settled.
+    Revealed,
+    /// Settled: agreed with the result.
+    Agreed,
+    /// Settled: answered something else, or there was no result.
+    Dissented,
+    /// Settled: abstained.
+    Abstained,
+    /// Settled: did not reveal in time.
+    Silent,
+    /// Settled: taken in a request that expired.
+    Released,
+}
+
+/// One seat of a request.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct SeatView {
+    /// Who holds it.
+    pub operator: AccountId,
+    /// Slot of the holder.
+    pub slot: Slot,
+    /// Its state.
+    pub state: SeatState,
+    /// Entry of the model registry, 0: undeclared.
+    pub model: u32,
+    /// What was committed to.
+    pub commitment: Hash,
+    /// Digest of how the answer was made.
+    pub evidence: Hash,
+    /// The answer, once revealed.
+    pub answer: Option<crate::Answer>,
+    /// Signature over the answer message, once revealed.
+    pub signature: Option<Signature>,
+    /// What the end credited, planck.
+    pub paid: Balance,
+}
+
+/// A request in a list: enough to decide whether there is something to do.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct Summary {
+    /// The request.
+    pub request_id: RequestId,
+    /// Its phase in the block that was asked.
+    pub phase: Phase,
+    /// Whether the end has been settled (otherwise `advance` does it).
+    pub settled: bool,
+    /// Seats asked for.
+    pub seats: u8,
+    /// Seats taken.
+    pub committed: u8,
+    /// Seats revealed.
+    pub revealed: u8,
+    /// Where the callback stands.
+    pub delivery: DeliveryStatus,
+    /// Reward of one seat, planck.
+    pub reward: Balance,
+    /// First block in which commits count.
+    pub opens_at: BlockNumber,
+    /// Last block for commits.
+    pub commit_deadline: BlockNumber,
+    /// Last block for reveals, as far as known.
+    pub reveal_deadline: BlockNumber,
+}
+
+/// Everything about a request but its prompt, which `terms` returns.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct RequestView {
+    /// The request in short.
+    pub summary: Summary,
+    /// Who asked.
+    pub requester: AccountId,
+    /// Who gets refunds.
+    pub beneficiary: AccountId,
+    /// See [`crate::digest::terms_digest`].
+    pub terms_digest: Hash,
+    /// The form asked for.
+    pub kind: AnswerKind,
+    /// Seats that must agree.
+    pub threshold: u8,
+    /// Answered in one step.
+    pub one_step: bool,
+    /// Block of the ask.
+    pub asked_at: BlockNumber,
+    /// Block in which the reveals opened, once known.
+    pub reveals_opened_at: Option<BlockNumber>,
+    /// Block from which the end stands, once known.
+    pub ended_at: Option<BlockNumber>,
+    /// Commit fee of one seat, planck.
+    pub commit_fee: Balance,
+    /// Bond that one seat locks, planck.
+    pub seat_bond: Balance,
+    /// Escrow of the delivery that is still held, planck.
+    pub delivery_escrow: Balance,
+    /// Limits of the callback.
+    pub callback: Option<CallbackLimits>,
+    /// Taken seats in the order taken.
+    pub seats: Vec<SeatView>,
+    /// How it ended, once it has.
+    pub outcome: Option<Outcome>,
+    /// What the end credited to the requester or its `refund_to`, planck.
+    pub refund: Balance,
+    /// What the end credited to the owner, planck.
+    pub fee: Balance,
+}
+
+/// What a consumer reads when it does not want a callback.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub enum AnswerState {
+    /// Not ended.
+    Pending,
+    /// Ended; this never changes any more.
+    Final(Outcome),
+}
+
+/// An operator's account in the contract.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct OperatorView {
+    /// Its account id, which is its sr25519 public key.
+    pub operator: AccountId,
+    /// Its slot.
+    pub slot: Slot,
+    /// Bond, planck, with what is locked and what waits.
+    pub bond: Balance,
+    /// Locked by seats, planck.
+    pub locked: Balance,
+    /// Waiting to be released, planck.
+    pub unbonding: Balance,
+    /// First block in which the waiting part can be released.
+    pub unbonding_until: BlockNumber,
+    /// Earned and not paid out, planck.
+    pub credit: Balance,
+    /// Block of the registration.
+    pub registered_at: BlockNumber,
+    /// Seats that agreed with a result.
+    pub agreed: u32,
+    /// Seats that answered something else.
+    pub dissented: u32,
+    /// Seats that abstained.
+    pub abstained: u32,
+    /// Seats that did not reveal.
+    pub silent: u32,
+    /// Earned in all, planck.
+    pub earned: Balance,
+    /// Forfeited in all, planck.
+    pub forfeited: Balance,
+}
+
+/// The books: the free balance must cover the total.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct LedgerView {
+    /// Bonds, escrows and credits together, planck.
+    pub total: Balance,
+    /// Free balance of the contract, planck.
+    pub balance: Balance,
+}

@@ -1,0 +1,61 @@
+//! When a block is made.
+
+use futures::{Stream, StreamExt, stream};
+use futures_timer::Delay;
+use llm_oracle_runtime::Hash;
+use sc_consensus_manual_seal::EngineCommand;
+use sc_transaction_pool_api::TransactionPool;
+use std::time::{Duration, Instant};
+
+/// What makes a block, besides a call of `engine_createBlock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// Each transaction that becomes ready.
+    Instant,
+    /// The clock.
+    Interval(Duration),
+}
+
+/// The blocks to make: those that `seal` asks for, and the commands that come in by RPC.
+pub fn commands<P: TransactionPool>(
+    seal: Seal,
+    pool: &P,
+    by_rpc: impl Stream<Item = EngineCommand<Hash>> + Send + Unpin + 'static,
+) -> impl Stream<Item = EngineCommand<Hash>> + Send + Unpin + 'static {
+    let own = match seal {
+        Seal::Instant => pool.import_notification_stream().map(|_| new_block()).boxed(),
+        Seal::Interval(period) => ticks(period).map(|()| new_block()).boxed(),
+    };
+    stream::select(by_rpc, own)
+}
+
+/// A block on the best one. It may be empty: a block before it may have taken the transaction.
+fn new_block() -> EngineCommand<Hash> {
+    EngineCommand::SealNewBlock {
+        create_empty: true,
+        finalize: false,
+        parent_hash: None,
+        sender: None,
+    }
+}
+
+/// A tick every `period`. Ticks that come too late are left out, not made up for.
+fn ticks(period: Duration) -> impl Stream<Item = ()> + Send {
+    stream::unfold(Instant::now() + period, move |due| async move {
+        Delay::new(due.saturating_duration_since(Instant::now())).await;
+        Some(((), (due + period).max(Instant::now())))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::executor::block_on;
+
+    #[test]
+    fn ticks_keep_their_period() {
+        let start = Instant::now();
+        block_on(ticks(Duration::from_millis(20)).take(5).collect::<Vec<_>>());
+        assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
+    }
+}

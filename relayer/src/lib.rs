@@ -1,0 +1,1 @@
+//! Relayer and command line of the LLM oracle.

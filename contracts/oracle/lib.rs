@@ -18,7 +18,7 @@ pub mod llm_oracle {
         OperatorView, Params, Phase, Quote, RequestId, RequestView, RevealEntry, Signature, Slot,
         Summary, Terms, INTERFACE_VERSION,
     };
-    use llm_oracle_rules::{Batch, Identity, Oracle};
+    use llm_oracle_rules::{codec::Small, Batch, Identity, Oracle, Refusal};
 
     /// Root of the storage: handles only, see [`Cells`].
     #[ink(storage)]
@@ -27,17 +27,24 @@ pub mod llm_oracle {
     }
 
     /// Runs one rule over the storage and writes what it changed.
-    fn run<T>(rule: impl FnOnce(&mut Oracle<Cells>) -> T) -> T {
+    fn run<T>(rule: impl FnOnce(&mut Oracle<Cells>) -> Result<T, Refusal>) -> Result<T, Error> {
         // Handles are keys fixed by their types: a fresh set reaches the same cells.
         let mut oracle = Oracle::new(Cells::default());
         let result = rule(&mut oracle);
         oracle.finish();
-        result
+        result.map_err(|refusal| *refusal)
     }
 
-    /// Reads through one view.
-    fn read<T>(view: impl FnOnce(&mut Oracle<Cells>) -> T) -> T {
-        view(&mut Oracle::new(Cells::default()))
+    /// Reads through one view. [`Small`] changes the size of the code, not the bytes or the metadata.
+    fn read<T>(view: impl FnOnce(&mut Oracle<Cells>) -> T) -> Small<T> {
+        Small(view(&mut Oracle::new(Cells::default())))
+    }
+
+    /// Reads through a view that can fail: the error stays outside, where ink! sees it and reverts.
+    fn read_result<T>(
+        view: impl FnOnce(&mut Oracle<Cells>) -> Result<T, Refusal>,
+    ) -> Result<Small<T>, Error> {
+        view(&mut Oracle::new(Cells::default())).map(Small).map_err(|refusal| *refusal)
     }
 
     impl LlmOracle {
@@ -49,9 +56,10 @@ pub mod llm_oracle {
         #[ink(constructor)]
         pub fn new(
             genesis: words::Hash,
-            params: Params,
+            params: Small<Params>,
             sink: Option<AccountId>,
         ) -> Result<Self, Error> {
+            let params = params.0;
             params.check()?;
             let deployer = Self::env().caller();
             let deployed_at = Self::env().block_number();
@@ -67,7 +75,7 @@ pub mod llm_oracle {
             };
             let mut cells = Cells::default();
             cells.open(&identity, &params);
-            run(|oracle| oracle.open_house_accounts(&identity.owner, &identity.sink));
+            Oracle::new(Cells::default()).open_house_accounts(&identity.owner, &identity.sink);
             Ok(Self { cells })
         }
 
@@ -77,7 +85,7 @@ pub mod llm_oracle {
         /// None in practice: the defaults are inside their bounds.
         #[ink(constructor)]
         pub fn dev(genesis: words::Hash) -> Result<Self, Error> {
-            Self::new(genesis, Params::dev(), None)
+            Self::new(genesis, Small(Params::dev()), None)
         }
 
         /// Registers an operator, whose id is its sr25519 key, with the value sent as its bond.
@@ -142,8 +150,8 @@ pub mod llm_oracle {
         /// # Events
         /// `Asked`.
         #[ink(message, payable)]
-        pub fn ask(&mut self, terms: Terms, reward: words::Balance) -> Result<RequestId, Error> {
-            run(|oracle| oracle.ask(terms, reward))
+        pub fn ask(&mut self, terms: Small<Terms>, reward: words::Balance) -> Result<RequestId, Error> {
+            run(|oracle| oracle.ask(terms.0, reward))
         }
 
         /// Takes a seat with a commitment, by the operator or by a carrier with its signature.
@@ -154,8 +162,8 @@ pub mod llm_oracle {
         /// # Events
         /// `Committed`.
         #[ink(message)]
-        pub fn commit(&mut self, entry: CommitEntry) -> Result<(), Error> {
-            run(|oracle| oracle.commit(entry))
+        pub fn commit(&mut self, entry: Small<CommitEntry>) -> Result<(), Error> {
+            run(|oracle| oracle.commit(entry.0))
         }
 
         /// Takes many seats; each entry has its own result and undoes no other.
@@ -166,8 +174,8 @@ pub mod llm_oracle {
         /// # Events
         /// `Committed` for each request.
         #[ink(message)]
-        pub fn commit_batch(&mut self, entries: Vec<CommitEntry>) -> Result<Batch, Error> {
-            run(|oracle| oracle.commit_batch(entries))
+        pub fn commit_batch(&mut self, entries: Small<Vec<CommitEntry>>) -> Result<Batch, Error> {
+            run(|oracle| oracle.commit_batch(entries.0))
         }
 
         /// Reveals a committed answer; the last reveal settles the request. Anyone may carry it.
@@ -178,8 +186,8 @@ pub mod llm_oracle {
         /// # Events
         /// `Revealed`, `Ended`.
         #[ink(message)]
-        pub fn reveal(&mut self, entry: RevealEntry) -> Result<(), Error> {
-            run(|oracle| oracle.reveal(entry))
+        pub fn reveal(&mut self, entry: Small<RevealEntry>) -> Result<(), Error> {
+            run(|oracle| oracle.reveal(entry.0))
         }
 
         /// Reveals many answers; each entry has its own result and undoes no other.
@@ -190,8 +198,8 @@ pub mod llm_oracle {
         /// # Events
         /// `Revealed` and `Ended` for each request.
         #[ink(message)]
-        pub fn reveal_batch(&mut self, entries: Vec<RevealEntry>) -> Result<Batch, Error> {
-            run(|oracle| oracle.reveal_batch(entries))
+        pub fn reveal_batch(&mut self, entries: Small<Vec<RevealEntry>>) -> Result<Batch, Error> {
+            run(|oracle| oracle.reveal_batch(entries.0))
         }
 
         /// Answers a one-step request, which settles it. Anyone may carry the signed answer.
@@ -202,8 +210,8 @@ pub mod llm_oracle {
         /// # Events
         /// `Committed`, `Revealed`, `Ended`.
         #[ink(message)]
-        pub fn answer(&mut self, entry: AnswerEntry) -> Result<(), Error> {
-            run(|oracle| oracle.answer(entry))
+        pub fn answer(&mut self, entry: Small<AnswerEntry>) -> Result<(), Error> {
+            run(|oracle| oracle.answer(entry.0))
         }
 
         /// Answers many one-step requests; each entry has its own result and undoes no other.
@@ -214,8 +222,8 @@ pub mod llm_oracle {
         /// # Events
         /// `Committed`, `Revealed`, `Ended` for each request.
         #[ink(message)]
-        pub fn answer_batch(&mut self, entries: Vec<AnswerEntry>) -> Result<Batch, Error> {
-            run(|oracle| oracle.answer_batch(entries))
+        pub fn answer_batch(&mut self, entries: Small<Vec<AnswerEntry>>) -> Result<Batch, Error> {
+            run(|oracle| oracle.answer_batch(entries.0))
         }
 
         /// Settles a request whose end has come. Anyone may call.
@@ -276,7 +284,7 @@ pub mod llm_oracle {
 
         /// Identity and parameters of this deployment.
         #[ink(message)]
-        pub fn config(&self) -> Config {
+        pub fn config(&self) -> Small<Config> {
             read(|oracle| oracle.config())
         }
 
@@ -285,31 +293,31 @@ pub mod llm_oracle {
         /// # Errors
         /// Whatever is wrong with the terms or the reward.
         #[ink(message)]
-        pub fn quote(&self, terms: Terms, reward: words::Balance) -> Result<Quote, Error> {
-            read(|oracle| oracle.quote(&terms, reward))
+        pub fn quote(&self, terms: Small<Terms>, reward: words::Balance) -> Result<Small<Quote>, Error> {
+            read_result(|oracle| oracle.quote(&terms.0, reward))
         }
 
         /// Number of the next request.
         #[ink(message)]
-        pub fn next_id(&self) -> RequestId {
+        pub fn next_id(&self) -> Small<RequestId> {
             read(|oracle| oracle.config().next_id)
         }
 
         /// A request without its terms; none when it was never asked or has been pruned.
         #[ink(message)]
-        pub fn request(&self, request_id: RequestId) -> Option<RequestView> {
+        pub fn request(&self, request_id: RequestId) -> Small<Option<RequestView>> {
             read(|oracle| oracle.request_view(request_id))
         }
 
         /// Terms of a request.
         #[ink(message)]
-        pub fn terms(&self, request_id: RequestId) -> Option<Terms> {
+        pub fn terms(&self, request_id: RequestId) -> Small<Option<Terms>> {
             read(|oracle| oracle.terms(request_id))
         }
 
         /// Requests from an id on, in short; at most 50 ids are looked at.
         #[ink(message)]
-        pub fn summaries(&self, from: RequestId, limit: u32) -> Vec<Summary> {
+        pub fn summaries(&self, from: RequestId, limit: u32) -> Small<Vec<Summary>> {
             read(|oracle| oracle.summaries(from, limit))
         }
 
@@ -318,31 +326,31 @@ pub mod llm_oracle {
         /// # Errors
         /// `NoSuchRequest`.
         #[ink(message)]
-        pub fn answer_of(&self, request_id: RequestId) -> Result<AnswerState, Error> {
-            read(|oracle| oracle.answer_of(request_id))
+        pub fn answer_of(&self, request_id: RequestId) -> Result<Small<AnswerState>, Error> {
+            read_result(|oracle| oracle.answer_of(request_id))
         }
 
         /// An operator by its account.
         #[ink(message)]
-        pub fn operator(&self, account: AccountId) -> Option<OperatorView> {
+        pub fn operator(&self, account: AccountId) -> Small<Option<OperatorView>> {
             read(|oracle| oracle.operator_view(&account))
         }
 
         /// Operators from a slot on, at most 50.
         #[ink(message)]
-        pub fn operators(&self, from: Slot, limit: u32) -> Vec<OperatorView> {
+        pub fn operators(&self, from: Slot, limit: u32) -> Small<Vec<OperatorView>> {
             read(|oracle| oracle.operators_view(from, limit))
         }
 
         /// What an account is owed, planck.
         #[ink(message)]
-        pub fn credit_of(&self, account: AccountId) -> words::Balance {
+        pub fn credit_of(&self, account: AccountId) -> Small<words::Balance> {
             read(|oracle| oracle.credit_of(&account))
         }
 
         /// The books: the free balance covers the total.
         #[ink(message)]
-        pub fn ledger(&self) -> LedgerView {
+        pub fn ledger(&self) -> Small<LedgerView> {
             read(|oracle| oracle.ledger())
         }
     }

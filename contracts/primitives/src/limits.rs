@@ -43,10 +43,11 @@ pub const PPM: u32 = 1_000_000;
 /// Share `ppm` of `amount`, rounded down, without overflow for any amount.
 ///
 /// `ppm` above [`PPM`] counts as the whole.
+#[inline(never)]
 pub fn share(amount: u128, ppm: u32) -> u128 {
     let (whole, ppm) = (u128::from(PPM), u128::from(ppm.min(PPM)));
-    // Split so that no product exceeds `amount`: (x / 10^6) * p <= x and (x mod 10^6) * p < 10^12.
+    // Split so that no product can wrap: (x / 10^6) * p <= x and (x mod 10^6) * p < 10^12.
     (amount / whole)
-        .saturating_mul(ppm)
-        .saturating_add((amount % whole).saturating_mul(ppm) / whole)
+        .wrapping_mul(ppm)
+        .wrapping_add((amount % whole).wrapping_mul(ppm) / whole)
 }

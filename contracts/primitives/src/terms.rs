@@ -140,7 +140,8 @@ pub struct CallbackLimits {
 
 impl Terms {
     /// Checks everything about the terms that needs no state: sizes, counts, ranges and what is not
-    /// supported yet. Windows are checked against the parameters when the request opens.
+    /// supported yet. Windows are checked against the parameters when the request opens, and the
+    /// size of the whole where it is encoded.
     ///
     /// # Errors
     /// The first broken rule, with the offending value.
@@ -148,13 +149,7 @@ impl Terms {
         self.check_question()?;
         self.answer.check()?;
         self.check_committee()?;
-        self.callback.map_or(Ok(()), |limits| limits.check())?;
-        // Last: encoding is the dearest check and the others catch most mistakes first.
-        let size = scale::Encode::encoded_size(self);
-        if size > limits::MAX_TERMS_BYTES as usize {
-            return Err(Error::TermsTooLong { bytes: size as u32, most: limits::MAX_TERMS_BYTES });
-        }
-        Ok(())
+        self.callback.map_or(Ok(()), |limits| limits.check())
     }
 
     fn check_question(&self) -> Result<(), Error> {

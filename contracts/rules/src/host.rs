@@ -96,7 +96,7 @@ pub trait Host {
     /// Packed accounts of operators, see [`crate::OperatorCell`]; empty when never written.
     fn operator_cell(&self, cell: u32) -> Vec<u8>;
     /// Writes packed accounts of operators.
-    fn set_operator_cell(&mut self, cell: u32, bytes: &Vec<u8>);
+    fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]);
     /// Slot of a registered operator.
     fn slot_of(&self, operator: &AccountId) -> Option<Slot>;
     /// Gives an operator its slot, once.

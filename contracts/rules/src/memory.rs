@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
     Params, RequestId, Signature, Slot, Terms,
 };
 
-use crate::{Account, Counters, Host, Identity, Oracle, Request};
+use crate::{Refusal, Account, Counters, Host, Identity, Oracle, Request};
 
 /// The contract's storage, its money and its surroundings.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +84,7 @@ impl MemoryHost {
         &mut self,
         caller: AccountId,
         value: Balance,
-        message: impl FnOnce(&mut Oracle<&mut Self>) -> Result<T, Error>,
+        message: impl FnOnce(&mut Oracle<&mut Self>) -> Result<T, Refusal>,
     ) -> Result<T, Error> {
         let before = self.clone();
         (self.caller, self.value) = (caller, value);
@@ -95,7 +95,7 @@ impl MemoryHost {
         if result.is_err() {
             *self = before;
         }
-        result
+        result.map_err(|refusal| *refusal)
     }
 
     /// Reads through a view as nobody in particular.
@@ -181,8 +181,8 @@ impl Host for &mut MemoryHost {
     fn operator_cell(&self, cell: u32) -> Vec<u8> {
         self.cells.get(&cell).cloned().unwrap_or_default()
     }
-    fn set_operator_cell(&mut self, cell: u32, bytes: &Vec<u8>) {
-        self.cells.insert(cell, bytes.clone());
+    fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]) {
+        self.cells.insert(cell, bytes.to_vec());
     }
     fn slot_of(&self, operator: &AccountId) -> Option<Slot> {
         self.slots.get(operator).copied()

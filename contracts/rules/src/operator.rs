@@ -6,7 +6,7 @@ use llm_oracle_primitives::{
 };
 use scale::{Decode, Encode};
 
-use crate::{add, sub};
+use crate::{add, codec, sub, Refusal, refuse};
 
 /// Accounts in one storage cell: 64 of 176 bytes stay under the 12 KiB that a cell may have.
 pub const OPERATORS_PER_CELL: u32 = 64;
@@ -77,14 +77,14 @@ impl Operator {
     /// # Errors
     /// `BondTooLow` when the bond without its waiting part is below `min_bond`, `BondNotFree` when
     /// not enough of it is free.
-    pub fn can_lock(&self, min_bond: Balance, seat_bond: Balance) -> Result<(), Error> {
+    pub fn can_lock(&self, min_bond: Balance, seat_bond: Balance) -> Result<(), Refusal> {
         let bond = sub(self.bond, self.unbonding)?;
         if bond < min_bond {
-            return Err(Error::BondTooLow { bond, least: min_bond });
+            return refuse(Error::BondTooLow { bond, least: min_bond });
         }
         let free = self.free();
         if free < seat_bond {
-            return Err(Error::BondNotFree { free, needed: seat_bond });
+            return refuse(Error::BondNotFree { free, needed: seat_bond });
         }
         Ok(())
     }
@@ -93,7 +93,7 @@ impl Operator {
     ///
     /// # Errors
     /// `Overflow`.
-    pub fn lock(&mut self, seat_bond: Balance, commit_fee: Balance) -> Result<(), Error> {
+    pub fn lock(&mut self, seat_bond: Balance, commit_fee: Balance) -> Result<(), Refusal> {
         self.locked = add(self.locked, seat_bond)?;
         self.earn(commit_fee)
     }
@@ -108,7 +108,7 @@ impl Operator {
         state: SeatState,
         paid: Balance,
         forfeited: Balance,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refusal> {
         self.locked = sub(self.locked, seat_bond)?;
         self.bond = sub(self.bond, forfeited)?;
         self.forfeited = self.forfeited.saturating_add(forfeited);
@@ -122,7 +122,7 @@ impl Operator {
         self.earn(paid)
     }
 
-    fn earn(&mut self, amount: Balance) -> Result<(), Error> {
+    fn earn(&mut self, amount: Balance) -> Result<(), Refusal> {
         self.credit = add(self.credit, amount)?;
         self.earned = self.earned.saturating_add(amount);
         Ok(())
@@ -137,15 +137,15 @@ impl Operator {
         amount: Balance,
         min_bond: Balance,
         until: BlockNumber,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refusal> {
         let free = self.free();
         if amount == 0 || amount > free {
-            return Err(Error::BondNotFree { free, needed: amount });
+            return refuse(Error::BondNotFree { free, needed: amount });
         }
         let unbonding = add(self.unbonding, amount)?;
         let bond = sub(self.bond, unbonding)?;
         if bond < min_bond && amount != free {
-            return Err(Error::BondTooLow { bond, least: min_bond });
+            return refuse(Error::BondTooLow { bond, least: min_bond });
         }
         self.unbonding = unbonding;
         self.unbonding_until = until;
@@ -156,13 +156,13 @@ impl Operator {
     ///
     /// # Errors
     /// `NothingUnbonding`, `StillUnbonding`.
-    pub fn release(&mut self, now: BlockNumber) -> Result<Balance, Error> {
+    pub fn release(&mut self, now: BlockNumber) -> Result<Balance, Refusal> {
         let amount = self.unbonding;
         if amount == 0 {
-            return Err(Error::NothingUnbonding);
+            return refuse(Error::NothingUnbonding);
         }
         if now < self.unbonding_until {
-            return Err(Error::StillUnbonding { until: self.unbonding_until, now });
+            return refuse(Error::StillUnbonding { until: self.unbonding_until, now });
         }
         self.bond = sub(self.bond, amount)?;
         self.credit = add(self.credit, amount)?;
@@ -209,7 +209,7 @@ impl OperatorCell {
     }
 
     /// What storage is to hold.
-    pub fn bytes(&self) -> &Vec<u8> {
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -221,32 +221,17 @@ impl OperatorCell {
 
     /// Account of a slot, if the cell reaches that far.
     pub fn get(&self, slot: Slot) -> Option<Operator> {
-        Operator::decode(&mut self.bytes.get(Self::range(slot))?).ok()
+        codec::decode(self.bytes.get(Self::range(slot))?)
     }
 
     /// Overwrites the account of a slot, or appends it as the next one.
     pub fn set(&mut self, slot: Slot, operator: &Operator) {
         let range = Self::range(slot);
         match self.bytes.get_mut(range) {
-            Some(place) => {
-                let mut rest: &mut [u8] = place;
-                operator.encode_to(&mut SliceOutput(&mut rest));
-            }
-            None => operator.encode_to(&mut self.bytes),
+            // Both have the stride.
+            Some(place) => place.copy_from_slice(&codec::encode(operator)),
+            None => self.bytes.extend_from_slice(&codec::encode(operator)),
         }
-    }
-}
-
-/// Writes an encoding over existing bytes, so that changing an account allocates nothing.
-struct SliceOutput<'a, 'b>(&'a mut &'b mut [u8]);
-
-impl scale::Output for SliceOutput<'_, '_> {
-    fn write(&mut self, bytes: &[u8]) {
-        let taken = core::mem::take(self.0);
-        let length = bytes.len().min(taken.len());
-        let (head, tail) = taken.split_at_mut(length);
-        head.copy_from_slice(bytes.get(..length).unwrap_or_default());
-        *self.0 = tail;
     }
 }
 

@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 };
 use scale::{Decode, Encode};
 
-use crate::{tally, Settlement};
+use crate::{codec, tally, Settlement, Refusal, refuse, overflow};
 
 /// State of a request. Its encoded size is fixed when it opens, so that nothing after the ask moves
 /// a storage deposit: no field may change its length later.
@@ -142,13 +142,13 @@ impl Form {
     ///
     /// # Errors
     /// `NotSupportedYet` for open kinds.
-    pub fn of(kind: &AnswerKind) -> Result<Self, Error> {
+    pub fn of(kind: &AnswerKind) -> Result<Self, Refusal> {
         match kind {
             AnswerKind::Bool => Ok(Self::Bool),
             // At most 32 by `AnswerKind::check`.
             AnswerKind::Choice { options } => Ok(Self::Choice { options: options.len() as u8 }),
             AnswerKind::Number { tolerance, .. } => Ok(Self::Number { tolerance: *tolerance }),
-            AnswerKind::Text { .. } | AnswerKind::Json { .. } => Err(Error::NotSupportedYet),
+            AnswerKind::Text { .. } | AnswerKind::Json { .. } => refuse(Error::NotSupportedYet),
         }
     }
 
@@ -156,16 +156,16 @@ impl Form {
     ///
     /// # Errors
     /// `WrongForm`, `OptionOutOfRange`.
-    pub fn check(&self, answer: &Answer, slot: Slot) -> Result<(), Error> {
+    pub fn check(&self, answer: &Answer, slot: Slot) -> Result<(), Refusal> {
         match (self, answer) {
             (_, Answer::Abstain(_))
             | (Self::Bool, Answer::Bool(_))
             | (Self::Number { .. }, Answer::Number(_)) => Ok(()),
             (Self::Choice { options }, Answer::Choice(choice)) if choice < options => Ok(()),
             (Self::Choice { options }, Answer::Choice(choice)) => {
-                Err(Error::OptionOutOfRange { choice: *choice, options: *options })
+                refuse(Error::OptionOutOfRange { choice: *choice, options: *options })
             }
-            _ => Err(Error::WrongForm { slot }),
+            _ => refuse(Error::WrongForm { slot }),
         }
     }
 }
@@ -225,15 +225,15 @@ impl Seat {
     }
 }
 
-fn pad(answer: &Answer) -> Result<[u8; 32], Error> {
-    let encoded = answer.encode();
+fn pad(answer: &Answer) -> Result<[u8; 32], Refusal> {
+    let encoded = codec::encode(answer);
     let mut bytes = [0; 32];
     bytes.get_mut(..encoded.len()).ok_or(Error::NotSupportedYet)?.copy_from_slice(&encoded);
     Ok(bytes)
 }
 
-fn unpad(mut bytes: &[u8]) -> Option<Answer> {
-    Answer::decode(&mut bytes).ok()
+fn unpad(bytes: &[u8]) -> Option<Answer> {
+    codec::decode(bytes)
 }
 
 impl Request {
@@ -248,20 +248,20 @@ impl Request {
         params: &Params,
         (reward, escrow): (Balance, Balance),
         now: BlockNumber,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Refusal> {
         for blocks in [terms.commit_blocks, terms.reveal_blocks] {
             if !(params.min_window..=params.max_window).contains(&blocks) {
                 let (least, most) = (params.min_window, params.max_window);
-                return Err(Error::WindowOutOfRange { blocks, least, most });
+                return refuse(Error::WindowOutOfRange { blocks, least, most });
             }
         }
-        let opens_at = now.checked_add(params.open_delay).ok_or(Error::Overflow)?;
-        let commit_deadline = opens_at.checked_add(terms.commit_blocks).ok_or(Error::Overflow)?;
+        let opens_at = now.checked_add(params.open_delay).ok_or_else(overflow)?;
+        let commit_deadline = opens_at.checked_add(terms.commit_blocks).ok_or_else(overflow)?;
         // The last block that this request can ever compute with.
         [1, terms.reveal_blocks, params.retention_blocks, 1]
             .iter()
             .try_fold(commit_deadline, |block, step| block.checked_add(*step))
-            .ok_or(Error::Overflow)?;
+            .ok_or_else(overflow)?;
         Ok(Self {
             domain,
             requester,
@@ -376,24 +376,24 @@ impl Request {
     ///
     /// # Errors
     /// The reason why not.
-    pub fn can_commit(&self, slot: Slot, one_step: bool, now: BlockNumber) -> Result<(), Error> {
+    pub fn can_commit(&self, slot: Slot, one_step: bool, now: BlockNumber) -> Result<(), Refusal> {
         if self.seat_index(slot).is_some() {
-            return Err(Error::SeatTakenBySame { slot });
+            return refuse(Error::SeatTakenBySame { slot });
         }
         if self.one_step != one_step {
-            return Err(Error::OneStepMismatch);
+            return refuse(Error::OneStepMismatch);
         }
         if now < self.opens_at {
-            return Err(Error::NotOpenYet { opens_at: self.opens_at, now });
+            return refuse(Error::NotOpenYet { opens_at: self.opens_at, now });
         }
         if self.is_full() {
-            return Err(Error::SeatsTaken { seats: self.committed });
+            return refuse(Error::SeatsTaken { seats: self.committed });
         }
         if now > self.commit_deadline {
-            return Err(Error::CommitClosed { deadline: self.commit_deadline, now });
+            return refuse(Error::CommitClosed { deadline: self.commit_deadline, now });
         }
         if !self.named.is_empty() && !self.named.contains(&slot) {
-            return Err(Error::NotNamed { slot });
+            return refuse(Error::NotNamed { slot });
         }
         Ok(())
     }
@@ -409,7 +409,7 @@ impl Request {
         commitment: Hash,
         evidence: Hash,
         now: BlockNumber,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refusal> {
         let seats = self.committed;
         let seat = self
             .seats
@@ -427,20 +427,20 @@ impl Request {
     ///
     /// # Errors
     /// The reason why not.
-    pub fn can_reveal(&self, slot: Slot, answer: &Answer, now: BlockNumber) -> Result<&Seat, Error> {
+    pub fn can_reveal(&self, slot: Slot, answer: &Answer, now: BlockNumber) -> Result<&Seat, Refusal> {
         let seat = self.seat_index(slot).and_then(|index| self.seats.get(index));
         let seat = seat.ok_or(Error::NoSeat { slot })?;
         if seat.is_revealed() {
-            return Err(Error::AlreadyRevealed { slot });
+            return refuse(Error::AlreadyRevealed { slot });
         }
         match self.phase(now) {
             Phase::Revealing => {}
             Phase::Committing => {
                 let opens_at = self.commit_deadline.saturating_add(1);
-                return Err(Error::RevealNotOpen { opens_at, now });
+                return refuse(Error::RevealNotOpen { opens_at, now });
             }
             Phase::Ended => {
-                return Err(Error::RevealClosed { deadline: self.reveal_deadline(), now })
+                return refuse(Error::RevealClosed { deadline: self.reveal_deadline(), now })
             }
         }
         self.form.check(answer, slot)?;
@@ -458,7 +458,7 @@ impl Request {
         salt: Hash,
         signature: Signature,
         now: BlockNumber,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refusal> {
         let index = self.seat_index(slot).ok_or(Error::NoSeat { slot })?;
         let seat = self.seats.get_mut(index).ok_or(Error::NoSeat { slot })?;
         seat.answer = pad(answer)?;
@@ -477,7 +477,7 @@ impl Request {
     ///
     /// # Errors
     /// `Overflow`, which the checks at the ask rule out.
-    pub fn settle(&mut self, now: BlockNumber) -> Result<Option<Settlement>, Error> {
+    pub fn settle(&mut self, now: BlockNumber) -> Result<Option<Settlement>, Refusal> {
         let Some(ended_at) = self.ended_since(now).filter(|_| !self.is_settled()) else {
             return Ok(None);
         };
@@ -533,12 +533,12 @@ impl Request {
     ///
     /// # Errors
     /// `Delivering`, `NotEnded`, `NotPrunableYet`.
-    pub fn can_prune(&self, caller: &AccountId, now: BlockNumber) -> Result<(), Error> {
+    pub fn can_prune(&self, caller: &AccountId, now: BlockNumber) -> Result<(), Refusal> {
         if self.delivery == Delivery::Running {
-            return Err(Error::Delivering);
+            return refuse(Error::Delivering);
         }
         if !self.is_settled() {
-            return Err(Error::NotEnded);
+            return refuse(Error::NotEnded);
         }
         let wait = if *caller != self.requester && *caller != self.beneficiary {
             self.retention_blocks
@@ -549,7 +549,7 @@ impl Request {
         };
         let from = self.ended_at.saturating_add(wait);
         if now < from {
-            return Err(Error::NotPrunableYet { from, now });
+            return refuse(Error::NotPrunableYet { from, now });
         }
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! Who gets what when a request ends: plain sums over one request.
 
 use ink::prelude::vec::Vec;
-use llm_oracle_primitives::{limits::share, Answer, Balance, Error, SeatState};
+use llm_oracle_primitives::{limits::share, Answer, Balance, SeatState};
 
-use crate::{add, sub, tally, times, End, Request, Seat};
+use crate::{add, sub, tally, times, End, Request, Seat, Refusal};
 
 /// What one taken seat gets or loses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Settlement {
     ///
     /// # Errors
     /// `Overflow`, which the checks at the ask rule out.
-    pub fn new(request: &Request, end: End, result: Option<&Answer>) -> Result<Self, Error> {
+    pub fn new(request: &Request, end: End, result: Option<&Answer>) -> Result<Self, Refusal> {
         let total = request.seats.len() as u8; // At most 32.
         let vacant = total.saturating_sub(request.committed);
         let mut refund = add(times(request.reward, total)?, times(request.commit_fee, vacant)?)?;
@@ -62,7 +62,7 @@ fn settle_seat(
     seat: &Seat,
     end: End,
     result: Option<&Answer>,
-) -> Result<SeatSettlement, Error> {
+) -> Result<SeatSettlement, Refusal> {
     let state = end_state(request, seat, end, result);
     let gross = match (end, state) {
         (End::Answered, SeatState::Agreed) => request.reward,

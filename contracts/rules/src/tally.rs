@@ -1,6 +1,5 @@
 //! How answers agree. Order statistics and votes only: no mean can be dragged by one absurd number.
 
-use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{limits::MAX_OPTIONS, Answer, Margin};
 
 use crate::{End, Form};
@@ -73,11 +72,16 @@ fn most_voted(answers: &[Answer]) -> Option<Answer> {
     best.map(|(_, _, answer)| answer.clone())
 }
 
+/// The middle number, the lower of two middle ones. Found by rank instead of sorting: there are at
+/// most 32, and a sort would be the largest function of the contract's code.
 fn lower_median(answers: &[Answer]) -> Option<i128> {
-    let mut numbers: Vec<i128> = answers.iter().filter_map(number).collect();
-    numbers.sort_unstable();
-    let middle = numbers.len().checked_sub(1)? / 2;
-    numbers.get(middle).copied()
+    let numbers = || answers.iter().filter_map(number);
+    let middle = numbers().count().checked_sub(1)? / 2;
+    numbers().find(|candidate| {
+        let below = numbers().filter(|other| other < candidate).count();
+        let up_to = numbers().filter(|other| other <= candidate).count();
+        (below..up_to).contains(&middle)
+    })
 }
 
 fn spread(form: &Form, result: &Answer, answers: &[Answer]) -> u128 {

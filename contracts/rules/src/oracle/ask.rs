@@ -4,18 +4,19 @@ use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
     digest,
     event::{Asked, Event},
+    limits::MAX_TERMS_BYTES,
     Assignment, Balance, Error, Params, Quote, RequestId, Slot, Terms,
 };
 
 use super::Oracle;
-use crate::{add, sub, times, Host, Request};
+use crate::{add, codec, sub, times, Host, Request, Refusal, refuse, overflow};
 
 impl<H: Host> Oracle<H> {
     /// What asking costs now. Checks all that `ask` checks, but the value.
     ///
     /// # Errors
     /// Whatever is wrong with the terms or the reward.
-    pub fn quote(&self, terms: &Terms, reward: Balance) -> Result<Quote, Error> {
+    pub fn quote(&self, terms: &Terms, reward: Balance) -> Result<Quote, Refusal> {
         let params = self.host.params();
         let request = self.prepare(terms, reward, &params)?;
         let rewards = times(reward, terms.seats)?;
@@ -36,23 +37,23 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// Whatever is wrong with the terms, the reward or the value.
-    pub fn ask(&mut self, terms: Terms, reward: Balance) -> Result<RequestId, Error> {
+    pub fn ask(&mut self, terms: Terms, reward: Balance) -> Result<RequestId, Refusal> {
         let params = self.host.params();
         let request = self.prepare(&terms, reward, &params)?;
         let per_seat = add(reward, params.commit_fee)?;
         let needed = add(times(per_seat, terms.seats)?, request.escrow)?;
         let sent = self.host.value();
         if sent < needed {
-            return Err(Error::ValueTooLow { sent, needed });
+            return refuse(Error::ValueTooLow { sent, needed });
         }
         let mut counters = self.host.counters();
         let id = counters.next_id;
-        counters.next_id = id.checked_add(1).ok_or(Error::Overflow)?;
+        counters.next_id = id.checked_add(1).ok_or_else(overflow)?;
         counters.total = add(counters.total, sent)?;
         self.host.set_counters(&counters);
 
         let mut account = self.host.account(&request.beneficiary).unwrap_or_default();
-        account.open = account.open.checked_add(1).ok_or(Error::Overflow)?;
+        account.open = account.open.checked_add(1).ok_or_else(overflow)?;
         account.credit = add(account.credit, sub(sent, needed)?)?;
         self.host.set_account(&request.beneficiary, &account);
 
@@ -69,10 +70,10 @@ impl<H: Host> Oracle<H> {
     }
 
     /// The request as it would be stored, with every parameter frozen.
-    fn prepare(&self, terms: &Terms, reward: Balance, params: &Params) -> Result<Request, Error> {
+    fn prepare(&self, terms: &Terms, reward: Balance, params: &Params) -> Result<Request, Refusal> {
         terms.check()?;
         if reward < params.min_reward {
-            return Err(Error::RewardTooLow { given: reward, least: params.min_reward });
+            return refuse(Error::RewardTooLow { given: reward, least: params.min_reward });
         }
         let escrow = match terms.callback {
             None => 0,
@@ -85,19 +86,24 @@ impl<H: Host> Oracle<H> {
         times(add(reward, add(params.commit_fee, params.seat_bond)?)?, terms.seats)?;
         let named = self.named_slots(&terms.assignment)?;
         let requester = self.host.caller();
-        let digest = digest::terms_digest(&requester, terms);
+        let encoded = codec::encode(terms);
+        let (bytes, most) = (encoded.len() as u32, MAX_TERMS_BYTES);
+        if bytes > most {
+            return refuse(Error::TermsTooLong { bytes, most });
+        }
+        let digest = digest::encoded_terms_digest(&requester, &encoded);
         let domain = self.host.identity().domain;
         let now = self.host.block();
         Request::open((domain, requester, digest), terms, named, params, (reward, escrow), now)
     }
 
-    fn named_slots(&self, assignment: &Assignment) -> Result<Vec<Slot>, Error> {
+    fn named_slots(&self, assignment: &Assignment) -> Result<Vec<Slot>, Refusal> {
         let Assignment::Named { operators } = assignment else {
             return Ok(Vec::new());
         };
         let slot = |(position, id): (usize, _)| {
             let position = position as u8; // At most 32 are named.
-            self.host.slot_of(id).ok_or(Error::NamedNotRegistered { position })
+            self.host.slot_of(id).ok_or_else(|| Error::NamedNotRegistered { position }.into())
         };
         operators.iter().enumerate().map(slot).collect()
     }

@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{Delivery, Host, Request, Settlement};
+use crate::{Delivery, Host, Request, Settlement, Refusal, refuse};
 
 impl<H: Host> Oracle<H> {
     /// Settles a request whose end has come; the caller writes it. False: nothing to do.
@@ -16,7 +16,7 @@ impl<H: Host> Oracle<H> {
         &mut self,
         id: RequestId,
         request: &mut Request,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, Refusal> {
         let Some(settlement) = request.settle(self.host.block())? else {
             return Ok(false);
         };
@@ -34,7 +34,7 @@ impl<H: Host> Oracle<H> {
         Ok(true)
     }
 
-    fn pay_seats(&mut self, request: &Request, settlement: &Settlement) -> Result<Vec<Payout>, Error> {
+    fn pay_seats(&mut self, request: &Request, settlement: &Settlement) -> Result<Vec<Payout>, Refusal> {
         let mut payouts = Vec::with_capacity(settlement.seats.len());
         for (seat, one) in request.taken().zip(&settlement.seats) {
             let slot = seat.slot;
@@ -58,17 +58,17 @@ impl<H: Host> Oracle<H> {
     /// # Errors
     /// `CallerNotOrigin`, `NoSuchRequest`, `NotEnded`, `NoCallback`, `AlreadyDelivered`,
     /// `Delivering`, `GasTooLow`.
-    pub fn deliver(&mut self, id: RequestId) -> Result<DeliveryStatus, Error> {
+    pub fn deliver(&mut self, id: RequestId) -> Result<DeliveryStatus, Refusal> {
         self.no_value()?;
         // A contract in between could starve the callback with a deep call stack.
         if !self.host.caller_is_origin() {
-            return Err(Error::CallerNotOrigin);
+            return refuse(Error::CallerNotOrigin);
         }
         let mut request = self.stored(id)?;
         match request.delivery {
-            Delivery::None => return Err(Error::NoCallback),
-            Delivery::Running => return Err(Error::Delivering),
-            Delivery::Done => return Err(Error::AlreadyDelivered),
+            Delivery::None => return refuse(Error::NoCallback),
+            Delivery::Running => return refuse(Error::Delivering),
+            Delivery::Done => return refuse(Error::AlreadyDelivered),
             Delivery::Waiting => {}
         }
         self.settle_if_ended(id, &mut request)?;
@@ -81,14 +81,14 @@ impl<H: Host> Oracle<H> {
         let left = self.host.gas_left();
         let needed = limits.ref_time.saturating_add(DELIVERY_RESERVE_REF_TIME);
         if left < needed {
-            return Err(Error::GasTooLow { left, needed });
+            return refuse(Error::GasTooLow { left, needed });
         }
         let taken = self.host.call_back(&request.requester, &limits, id, &outcome);
         self.after_delivery(id, taken)
     }
 
     /// Nothing read before the callback is used here: it may have called any message.
-    fn after_delivery(&mut self, id: RequestId, taken: bool) -> Result<DeliveryStatus, Error> {
+    fn after_delivery(&mut self, id: RequestId, taken: bool) -> Result<DeliveryStatus, Refusal> {
         let mut request = self.stored(id)?;
         if taken {
             let carrier = self.host.caller();
@@ -111,7 +111,7 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// `NoSuchRequest`, `NotEnded`, `Delivering`, `NotPrunableYet`.
-    pub fn prune(&mut self, id: RequestId) -> Result<(), Error> {
+    pub fn prune(&mut self, id: RequestId) -> Result<(), Refusal> {
         self.no_value()?;
         let mut request = self.stored(id)?;
         self.settle_if_ended(id, &mut request)?;

@@ -11,7 +11,7 @@ pub use seats::Batch;
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{AccountId, Balance, Error, RequestId, Slot};
 
-use crate::{add, sub, Account, Host, Operator, OperatorCell, Request};
+use crate::{add, sub, Account, Host, Operator, OperatorCell, Request, Refusal, refuse};
 
 /// The oracle during one call. Accounts of operators are loaded once, changed in memory, and written
 /// by [`Oracle::finish`] or before anything is called: a committee that shares a cell costs one read
@@ -68,8 +68,8 @@ impl<H: Host> Oracle<H> {
         &mut self.cells[index]
     }
 
-    fn operator(&mut self, slot: Slot) -> Result<Operator, Error> {
-        self.cell(slot).cell.get(slot).ok_or(Error::NoSuchOperator { slot })
+    fn operator(&mut self, slot: Slot) -> Result<Operator, Refusal> {
+        self.cell(slot).cell.get(slot).ok_or_else(|| Error::NoSuchOperator { slot }.into())
     }
 
     fn set_operator(&mut self, slot: Slot, operator: &Operator) {
@@ -78,18 +78,18 @@ impl<H: Host> Oracle<H> {
         loaded.changed = true;
     }
 
-    fn stored(&self, id: RequestId) -> Result<Request, Error> {
-        self.host.request(id).ok_or(Error::NoSuchRequest { request_id: id })
+    fn stored(&self, id: RequestId) -> Result<Request, Refusal> {
+        self.host.request(id).ok_or_else(|| Error::NoSuchRequest { request_id: id }.into())
     }
 
-    fn no_value(&self) -> Result<(), Error> {
+    fn no_value(&self) -> Result<(), Refusal> {
         match self.host.value() {
             0 => Ok(()),
-            sent => Err(Error::NoValueExpected { sent }),
+            sent => refuse(Error::NoValueExpected { sent }),
         }
     }
 
-    fn credit(&mut self, id: &AccountId, amount: Balance) -> Result<(), Error> {
+    fn credit(&mut self, id: &AccountId, amount: Balance) -> Result<(), Refusal> {
         if amount > 0 {
             let mut account = self.host.account(id).unwrap_or_default();
             account.credit = add(account.credit, amount)?;
@@ -106,14 +106,14 @@ impl<H: Host> Oracle<H> {
         }
     }
 
-    fn grow_total(&mut self, by: Balance) -> Result<(), Error> {
+    fn grow_total(&mut self, by: Balance) -> Result<(), Refusal> {
         let mut counters = self.host.counters();
         counters.total = add(counters.total, by)?;
         self.host.set_counters(&counters);
         Ok(())
     }
 
-    fn shrink_total(&mut self, by: Balance) -> Result<(), Error> {
+    fn shrink_total(&mut self, by: Balance) -> Result<(), Refusal> {
         let mut counters = self.host.counters();
         counters.total = sub(counters.total, by)?;
         self.host.set_counters(&counters);

@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{add, Host, Operator};
+use crate::{add, Host, Operator, Refusal, refuse, overflow};
 
 impl<H: Host> Oracle<H> {
     /// Opens the accounts of owner and sink for good, so that settling never opens one.
@@ -24,10 +24,10 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// `BondTooLow`, `BadSignature`, `AlreadyRegistered`, `Overflow`.
-    pub fn register(&mut self, id: AccountId, signature: &Signature) -> Result<Slot, Error> {
+    pub fn register(&mut self, id: AccountId, signature: &Signature) -> Result<Slot, Refusal> {
         let (bond, least) = (self.host.value(), self.host.params().min_bond);
         if bond < least {
-            return Err(Error::BondTooLow { bond, least });
+            return refuse(Error::BondTooLow { bond, least });
         }
         let known = self.host.slot_of(&id);
         let mut counters = self.host.counters();
@@ -35,14 +35,14 @@ impl<H: Host> Oracle<H> {
         let message =
             digest::register_message(&self.host.identity().domain, &self.host.contract(), &id);
         if !self.host.verify(signature, &message, &id) {
-            return Err(Error::BadSignature { slot });
+            return refuse(Error::BadSignature { slot });
         }
         let now = self.host.block();
         let operator = match known {
             Some(slot) => {
                 let mut operator = self.operator(slot)?;
                 if operator.bond > 0 {
-                    return Err(Error::AlreadyRegistered { slot });
+                    return refuse(Error::AlreadyRegistered { slot });
                 }
                 operator.bond = bond;
                 operator.registered_at = now;
@@ -50,7 +50,7 @@ impl<H: Host> Oracle<H> {
             }
             None => {
                 self.host.set_slot_of(&id, slot);
-                counters.next_slot = slot.checked_add(1).ok_or(Error::Overflow)?;
+                counters.next_slot = slot.checked_add(1).ok_or_else(overflow)?;
                 Operator::new(id, bond, now)
             }
         };
@@ -65,7 +65,7 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// `NoSuchOperator`, `Overflow`.
-    pub fn bond(&mut self, slot: Slot) -> Result<(), Error> {
+    pub fn bond(&mut self, slot: Slot) -> Result<(), Refusal> {
         let mut operator = self.operator(slot)?;
         let value = self.host.value();
         operator.bond = add(operator.bond, value)?;
@@ -79,14 +79,14 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// `NotTheOperator`, `NoSuchOperator`, `BondNotFree`, `BondTooLow`, `Overflow`.
-    pub fn unbond(&mut self, slot: Slot, amount: Balance) -> Result<(), Error> {
+    pub fn unbond(&mut self, slot: Slot, amount: Balance) -> Result<(), Refusal> {
         self.no_value()?;
         let mut operator = self.operator(slot)?;
         if operator.id != self.host.caller() {
-            return Err(Error::NotTheOperator { slot });
+            return refuse(Error::NotTheOperator { slot });
         }
         let params = self.host.params();
-        let until = self.host.block().checked_add(params.unbonding_blocks).ok_or(Error::Overflow)?;
+        let until = self.host.block().checked_add(params.unbonding_blocks).ok_or_else(overflow)?;
         operator.unbond(amount, params.min_bond, until)?;
         self.set_operator(slot, &operator);
         let amount = operator.unbonding;
@@ -98,7 +98,7 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// `NoSuchOperator`, `NothingUnbonding`, `StillUnbonding`.
-    pub fn release(&mut self, slot: Slot) -> Result<Balance, Error> {
+    pub fn release(&mut self, slot: Slot) -> Result<Balance, Refusal> {
         self.no_value()?;
         let mut operator = self.operator(slot)?;
         let amount = operator.release(self.host.block())?;
@@ -111,7 +111,7 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// `NoCredit`; `TransferFailed` when the chain refuses, and then nothing has changed.
-    pub fn withdraw(&mut self, id: &AccountId) -> Result<Balance, Error> {
+    pub fn withdraw(&mut self, id: &AccountId) -> Result<Balance, Refusal> {
         self.no_value()?;
         let mut amount = 0;
         if let Some(mut account) = self.host.account(id) {
@@ -124,12 +124,12 @@ impl<H: Host> Oracle<H> {
             self.set_operator(slot, &operator);
         }
         if amount == 0 {
-            return Err(Error::NoCredit);
+            return refuse(Error::NoCredit);
         }
         self.shrink_total(amount)?;
         self.flush();
         if !self.host.pay(id, amount) {
-            return Err(Error::TransferFailed { amount });
+            return refuse(Error::TransferFailed { amount });
         }
         self.host.emit(Event::Withdrawn(Withdrawn { account: *id, amount }));
         Ok(amount)

@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{Host, Request, Seat};
+use crate::{Host, Request, Seat, Refusal};
 
 impl<H: Host> Oracle<H> {
     /// Identity and parameters.
@@ -48,8 +48,7 @@ impl<H: Host> Oracle<H> {
         let kind = self.host.terms(id)?.answer;
         let settled = self.host.request(id)?.is_settled();
         let request = self.as_of_now(id)?;
-        let taken: Vec<Seat> = request.taken().cloned().collect();
-        let seats = taken.iter().map(|seat| self.seat_view(&request, seat)).collect();
+        let seats = request.taken().map(|seat| self.seat_view(&request, seat)).collect();
         let mut summary = request.summary(id, now);
         summary.settled = settled;
         Some(RequestView {
@@ -108,7 +107,7 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// `NoSuchRequest`.
-    pub fn answer_of(&self, id: RequestId) -> Result<AnswerState, Error> {
+    pub fn answer_of(&self, id: RequestId) -> Result<AnswerState, Refusal> {
         let request = self.as_of_now(id).ok_or(Error::NoSuchRequest { request_id: id })?;
         Ok(request.outcome().map_or(AnswerState::Pending, AnswerState::Final))
     }

@@ -1,1 +1,3 @@
 //! Relayer and command line of the LLM oracle.
+
+pub mod llm;

@@ -1,1 +1,5 @@
 //! Relayer and command line of the LLM oracle.
+
+pub mod chain;
+pub mod llm;
+pub mod store;

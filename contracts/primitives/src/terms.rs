@@ -5,7 +5,7 @@ use ink::prelude::vec::Vec;
 
 /// Everything the requester fixed when asking. A request freezes its terms for life.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub struct Terms {
     /// Which model may answer.
     pub model: ModelRef,
@@ -38,7 +38,7 @@ pub struct Terms {
 
 /// Which model may answer a request.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum ModelRef {
     /// Each operator's own choice.
     Any,
@@ -50,7 +50,7 @@ pub enum ModelRef {
 
 /// The question of a request.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum Prompt {
     /// The text itself, UTF-8, at most [`limits::MAX_PROMPT_BYTES`].
     Inline(Vec<u8>),
@@ -65,7 +65,7 @@ pub enum Prompt {
 
 /// Form of an answer together with the rule by which answers agree.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum AnswerKind {
     /// Yes or no; most votes.
     Bool,
@@ -95,7 +95,7 @@ pub enum AnswerKind {
 
 /// How a model is to be sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub struct Sampling {
     /// Most tokens the model may generate.
     pub max_tokens: u32,
@@ -113,7 +113,7 @@ impl Default for Sampling {
 
 /// Who may take the seats of a request.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum Assignment {
     /// The first operators to commit: whoever runs `threshold` operators decides. For tests and trusted sets.
     Open,
@@ -128,7 +128,7 @@ pub enum Assignment {
 
 /// Limits of a callback. None may be zero: the pallet reads zero as 'all that is left'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub struct CallbackLimits {
     /// Execution time in picoseconds of reference hardware.
     pub ref_time: u64,

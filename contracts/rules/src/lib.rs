@@ -1,0 +1,44 @@
+//! The oracle's rules as plain values.
+//!
+//! [`Request`] and [`Operator`] hold state and the rules of their own life, [`tally`] agrees on an
+//! answer, and [`Oracle`] carries out whole messages over a [`Host`]: the ink! contract is one host,
+//! [`MemoryHost`] (feature `std`) another, so tests and simulations run the contract's own rules.
+//!
+//! **Invariants.** Nothing here reads an environment. A function that returns an error has changed
+//! nothing that the host keeps when the host discards the call's writes on error, as the pallet does.
+//! All arithmetic is checked. No loop runs over stored requests or operators.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+mod host;
+#[cfg(feature = "std")]
+mod memory;
+mod operator;
+mod oracle;
+mod request;
+mod settlement;
+pub mod tally;
+
+pub use host::{Account, Counters, Host, Identity};
+#[cfg(feature = "std")]
+pub use memory::MemoryHost;
+pub use operator::{Operator, OperatorCell, OPERATORS_PER_CELL, OPERATOR_STRIDE};
+pub use oracle::{Batch, Oracle};
+pub use request::{Delivery, End, Form, Request, Seat};
+pub use settlement::{SeatSettlement, Settlement};
+
+use llm_oracle_primitives::{Balance, Error};
+
+/// Sum, or [`Error::Overflow`].
+pub(crate) fn add(left: Balance, right: Balance) -> Result<Balance, Error> {
+    left.checked_add(right).ok_or(Error::Overflow)
+}
+
+/// Difference, or [`Error::Overflow`].
+pub(crate) fn sub(left: Balance, right: Balance) -> Result<Balance, Error> {
+    left.checked_sub(right).ok_or(Error::Overflow)
+}
+
+/// Product with a count, or [`Error::Overflow`].
+pub(crate) fn times(amount: Balance, count: u8) -> Result<Balance, Error> {
+    amount.checked_mul(Balance::from(count)).ok_or(Error::Overflow)
+}

@@ -1,5 +1,7 @@
 //! Relayer and command line of the LLM oracle.
 
 pub mod chain;
+pub mod cli;
+pub mod config;
 pub mod llm;
-pub mod store;
+pub mod pipeline;

@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod exec;
 mod oracle;
+mod transfer;
 mod transport;
 mod tx;
 

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     chain::{account_of, hex0x, ss58, Chain, CheckedOracle, Oracle},
-    config::describe_model,
+    config::{describe_model, ConfigError},
     llm,
+    pipeline::load_key,
 };
 use serde_json::{json, Value};
 
@@ -46,9 +47,9 @@ pub async fn run(context: &Context) -> Outcome {
     });
     checks.push(Check { name: "key", found: key(context, chain.as_ref().ok()).await });
     let oracle = checked.as_ref().ok().map(|checked| &checked.oracle);
-    for source in &context.settings.relayer.operators {
-        let found = match (source.load(), oracle) {
-            (Err(error), _) => Err(crate::config::ConfigError::from(error).into()),
+    for source in &context.settings.operators {
+        let found = match (load_key(source), oracle) {
+            (Err(error), _) => Err(ConfigError::from(error).into()),
             (Ok(_), None) => Err(unknown("the contract")),
             (Ok(pair), Some(oracle)) => operator(oracle, &account_of(&pair)).await,
         };

@@ -5,6 +5,7 @@ use crate::{
     chain::{ChainError, Class},
     config::ConfigError,
     llm::ModelError,
+    pipeline::RelayerError,
 };
 
 impl From<ConfigError> for Failure {
@@ -39,6 +40,15 @@ impl From<ChainError> for Failure {
             }
             (_, exit::CONTRACT) => failure.help("nothing has changed on chain"),
             _ => failure,
+        }
+    }
+}
+
+impl From<RelayerError> for Failure {
+    fn from(error: RelayerError) -> Self {
+        match error {
+            RelayerError::Chain(error) => error.into(),
+            error => Self::usage(error),
         }
     }
 }

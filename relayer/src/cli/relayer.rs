@@ -5,10 +5,10 @@ use super::{
     exit::{self, Failure, Outcome},
 };
 use crate::{
-    chain::{ss58, CheckedOracle},
+    chain::{hex0x, ss58, CheckedOracle},
     config::describe_model,
     llm::{self, Provider, ProviderConfig},
-    pipeline::{Relayer, RelayerConfig, RelayerError},
+    pipeline::{KeySource, Limits, Relayer, RelayerConfig, RelayerError},
 };
 use serde_json::json;
 use std::{future::Future, path::Path, sync::Arc, time::Duration};
@@ -20,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Longest orderly end of a relayer; what it has stored by then is enough to go on later.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Time between two looks whether a relayer still runs.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A relayer inside this process.
 pub struct Running {
@@ -37,7 +40,9 @@ pub struct Service<'a> {
     pub operators: &'a [String],
     /// Folder under which its store lives.
     pub folder: &'a Path,
-    /// The model.
+    /// What the model is.
+    pub model: &'a ProviderConfig,
+    /// The model itself.
     pub provider: Arc<dyn Provider>,
 }
 
@@ -93,11 +98,16 @@ impl Drop for Running {
 /// # Errors
 /// When its store or the chain refuses.
 pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
-    let config = json!({
-        "url": service.url,
-        "contract": ss58(&service.checked.oracle.address),
-    });
-    let config: RelayerConfig = serde_json::from_value(config).map_err(Failure::bug)?;
+    let key = |suri: &String| KeySource { suri: Some(suri.clone()), ..KeySource::default() };
+    let config = RelayerConfig {
+        url: service.url.to_owned(),
+        contract: ss58(&service.checked.oracle.address),
+        code_hash: Some(hex0x(&service.checked.code_hash)),
+        store: service.folder.join("relayer"),
+        operators: service.operators.iter().map(key).collect(),
+        model: service.model.clone(),
+        limits: Limits::default(),
+    };
     Ok(Running::spawn(Relayer::start(config, service.provider).await?))
 }
 
@@ -106,7 +116,24 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
 /// # Errors
 /// When its settings are wrong, or it ends by itself.
 pub async fn run(context: &Context) -> Outcome {
-    let _ = context;
+    let config = context.settings.relayer()?;
+    let provider = provider(&config.model)?;
+    let stop = stop_signal()?;
+    let relayer = Relayer::start(config, provider).await?;
+    let mut running = Running::spawn(relayer);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                if let Some(failure) = running.ended().await {
+                    return Err(failure);
+                }
+            }
+        }
+    }
+    running.stop().await;
+    context.out.result("", &json!({ "stopped": true }))?;
     Ok(exit::OK)
 }
 

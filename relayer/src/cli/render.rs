@@ -151,9 +151,11 @@ fn seat_json(seat: &SeatView, kind: &AnswerKind) -> Value {
         "commitment": hex0x(&seat.commitment),
         "evidence": hex0x(&seat.evidence),
         "answer": seat.answer.as_ref().map(|answer| answer_json(answer, kind)),
+        "salt": seat.salt.map(|salt| hex0x(&salt)),
         "signature": seat.signature.map(|bytes| hex0x(&bytes)),
         "agreed": agreed(seat.state),
         "reward": seat.paid.to_string(),
+        "forfeited": seat.forfeited.to_string(),
     })
 }
 
@@ -310,6 +312,9 @@ fn ending(view: &RequestView, outcome: &Outcome) -> Vec<String> {
     for seat in &view.seats {
         let (who, state) = (short(&seat.operator), seat_word(seat.state));
         lines.push(format!("paid       {who}  {} ({state})", Planck(seat.paid)));
+        if seat.forfeited > 0 {
+            lines.push(format!("forfeited  {who}  {}", Planck(seat.forfeited)));
+        }
     }
     lines.push(format!("refunded   {}", Planck(view.refund)));
     lines

@@ -12,6 +12,8 @@ fn seat(number: u8, state: SeatState, answer: Option<Answer>, paid: u128) -> Sea
         commitment: [number; 32],
         evidence: [0xee; 32],
         signature: answer.as_ref().map(|_| [0x51; 64]),
+        salt: answer.as_ref().map(|_| [0x5a; 32]),
+        forfeited: 0,
         answer,
         paid,
     }
@@ -96,9 +98,11 @@ fn an_answered_request_is_told_in_json() {
             "commitment": format!("0x{}", "01".repeat(32)),
             "evidence": format!("0x{}", "ee".repeat(32)),
             "answer": true,
+            "salt": format!("0x{}", "5a".repeat(32)),
             "signature": format!("0x{}", "51".repeat(64)),
             "agreed": true,
             "reward": "9800000000",
+            "forfeited": "0",
         })
     );
     assert_eq!(json["owner_fee"], "400000000");
@@ -187,7 +191,7 @@ fn stages_tell_what_is_new_and_nothing_twice() {
     revealed.seats[0] = seat(1, SeatState::Revealed, Some(Answer::Bool(true)), 0);
     assert_eq!(stages(Some(&committed), &revealed), ["revealed   5C62Ck…HiFT  yes"]);
     let ended = stages(Some(&revealed), &answered());
-    assert_eq!(ended.first().unwrap(), &format!("committed  5C7LYp…vQD4  0x{}", "02".repeat(32)));
+    assert_eq!(ended.first().unwrap(), &format!("committed  5C7LYp…kqWt  0x{}", "02".repeat(32)));
     assert!(ended.contains(&"settled    answered: 2 of 2 seats agree, 2 revealed, 0 abstaining".to_owned()));
     assert!(ended.contains(&"paid       5C62Ck…HiFT  0.0098 UNIT (agreed)".to_owned()));
     assert_eq!(ended.last().unwrap(), "refunded   0 UNIT");

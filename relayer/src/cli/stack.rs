@@ -159,6 +159,7 @@ impl Stack {
             checked: &checked,
             operators: &members.iter().map(|member| member.suri.clone()).collect::<Vec<_>>(),
             folder: folder.path(),
+            model: &options.model,
             provider,
         })
         .await?;

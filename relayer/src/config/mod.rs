@@ -12,13 +12,16 @@ pub mod paths;
 
 pub use file::ConfigFile;
 
-use crate::llm::ProviderConfig;
+use crate::{
+    llm::ProviderConfig,
+    pipeline::{KeyError, KeySource, Limits, RelayerConfig},
+};
 use figment2::{
     providers::{Format, Toml},
     value::magic::RelativePathBuf,
     Figment,
 };
-use key::{KeyError, KeySource, SecretUriText};
+use key::{SecretUriText, SignerSource};
 use layer::Layer;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -76,23 +79,11 @@ struct Raw {
     artifacts: Option<RelativePathBuf>,
     model_file: Option<RelativePathBuf>,
     model: Option<ProviderConfig>,
-    #[serde(default)]
-    relayer: RawRelayer,
-}
-
-#[derive(Deserialize, Debug, Default)]
-#[serde(deny_unknown_fields)]
-struct RawRelayer {
     store: Option<RelativePathBuf>,
     #[serde(default)]
-    operators: Vec<RawOperator>,
-}
-
-#[derive(Deserialize, Debug)]
-#[serde(deny_unknown_fields)]
-struct RawOperator {
-    suri: Option<SecretUriText>,
-    key_file: Option<RelativePathBuf>,
+    operators: Vec<KeySource>,
+    #[serde(default)]
+    limits: Limits,
 }
 
 /// Checked settings.
@@ -105,23 +96,18 @@ pub struct Settings {
     /// Code hash recorded when the contract was deployed.
     pub code_hash: Option<String>,
     /// The key that signs transactions, if one is set.
-    pub key: Option<KeySource>,
+    pub key: Option<SignerSource>,
     /// Folder with built contracts.
     pub artifacts: PathBuf,
     /// The model that answers.
     pub model: ProviderConfig,
-    /// The relayer's part.
-    pub relayer: RelayerSettings,
-    figment: Figment,
-}
-
-/// Settings of `relayer run`.
-#[derive(Debug)]
-pub struct RelayerSettings {
-    /// Folder of the store.
+    /// Folder of the relayer's store.
     pub store: PathBuf,
-    /// Keys of the operators served.
+    /// Keys of the operators that the relayer works for.
     pub operators: Vec<KeySource>,
+    /// What the relayer takes on.
+    pub limits: Limits,
+    figment: Figment,
 }
 
 /// What flags say.
@@ -182,7 +168,7 @@ fn load_with(
     if let Some(path) = file {
         let text = std::fs::read_to_string(&path);
         text.map_err(|reason| ConfigError::Unreadable { path: path.clone(), reason })?;
-        figment = figment.merge(Toml::file_exact(path));
+        figment = figment.merge(Toml::file(path).search(false));
     }
     let mut from_environment = Vec::new();
     for key in SCALARS {
@@ -212,9 +198,11 @@ impl Settings {
         let rank = |key: &str| origin_rank(&figment, key);
         // Both may be set in different places; the stronger place wins.
         let key = match (raw.suri, raw.key_file) {
-            (Some(_), Some(file)) if rank("key_file") > rank("suri") => Some(KeySource::File(file.relative())),
-            (Some(uri), _) => Some(KeySource::Uri(uri)),
-            (None, file) => file.map(|file| KeySource::File(file.relative())),
+            (Some(_), Some(file)) if rank("key_file") > rank("suri") => {
+                Some(SignerSource::File(file.relative()))
+            }
+            (Some(uri), _) => Some(SignerSource::Uri(uri)),
+            (None, file) => file.map(|file| SignerSource::File(file.relative())),
         };
         let model = match (raw.model_file, raw.model) {
             (Some(_), Some(model)) if rank("model_file") == 0 => model,
@@ -222,31 +210,47 @@ impl Settings {
             (Some(file), _) => local_model(file.relative()),
             (None, None) => local_model(paths::model()),
         };
-        let mut operators = Vec::new();
-        for operator in raw.relayer.operators {
-            operators.push(match (operator.suri, operator.key_file) {
-                (Some(uri), None) => KeySource::Uri(uri),
-                (None, Some(file)) => KeySource::File(file.relative()),
-                _ => {
-                    return Err(ConfigError::Wrong(
-                        "each of relayer.operators has either suri or key_file".to_owned(),
-                    ))
-                }
-            });
-        }
-        let store = raw.relayer.store.map(|path| path.relative());
+        let beside = |path: PathBuf, key: &str| relative_to_file(path, &figment, key);
+        let operators = raw.operators.into_iter().map(|operator| KeySource {
+            suri_file: operator.suri_file.map(|path| beside(path, "operators")),
+            keystore: operator.keystore.map(|path| beside(path, "operators")),
+            password_file: operator.password_file.map(|path| beside(path, "operators")),
+            ..operator
+        });
+        let model = match model {
+            ProviderConfig::Local { path, threads, name } => {
+                ProviderConfig::Local { path: beside(path, "model"), threads, name }
+            }
+            model => model,
+        };
+        let store = raw.store.map(|path| path.relative());
         Ok(Self {
             url: raw.url.unwrap_or_else(|| DEFAULT_URL.to_owned()),
             contract: raw.contract,
             code_hash: raw.code_hash,
             key,
             artifacts: raw.artifacts.map_or_else(paths::artifacts, |path| path.relative()),
-            model: relative_to_file(model, &figment),
-            relayer: RelayerSettings {
-                store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
-                operators,
-            },
+            model,
+            store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
+            operators: operators.collect(),
+            limits: raw.limits,
             figment,
+        })
+    }
+
+    /// These settings as the relayer takes them.
+    ///
+    /// # Errors
+    /// When no contract is set.
+    pub fn relayer(&self) -> Result<RelayerConfig, ConfigError> {
+        Ok(RelayerConfig {
+            url: self.url.clone(),
+            contract: self.contract()?.to_owned(),
+            code_hash: self.code_hash.clone(),
+            store: self.store.clone(),
+            operators: self.operators.clone(),
+            model: self.model.clone(),
+            limits: self.limits,
         })
     }
 
@@ -269,8 +273,8 @@ impl Settings {
     /// Each setting with its value (secrets as `***`) and where it comes from.
     pub fn origins(&self) -> Vec<(&'static str, String, String)> {
         let set = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-        let key = self.key.as_ref().map_or_else(|| "-".to_owned(), KeySource::describe);
-        let key_name = if matches!(self.key, Some(KeySource::File(_))) { "key_file" } else { "suri" };
+        let key = self.key.as_ref().map_or_else(|| "-".to_owned(), SignerSource::describe);
+        let key_name = if matches!(self.key, Some(SignerSource::File(_))) { "key_file" } else { "suri" };
         let model_name = if self.figment.contains("model_file") { "model_file" } else { "model" };
         [
             ("url", "url", self.url.clone()),
@@ -279,8 +283,8 @@ impl Settings {
             ("key", key_name, key),
             ("artifacts", "artifacts", self.artifacts.display().to_string()),
             ("model", model_name, describe_model(&self.model)),
-            ("relayer.store", "relayer.store", self.relayer.store.display().to_string()),
-            ("relayer.operators", "relayer.operators", self.relayer.operators.len().to_string()),
+            ("store", "store", self.store.display().to_string()),
+            ("operators", "operators", self.operators.len().to_string()),
         ]
         .into_iter()
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))
@@ -303,16 +307,11 @@ fn local_model(path: PathBuf) -> ProviderConfig {
 }
 
 /// A relative path in the file means one beside the file.
-fn relative_to_file(model: ProviderConfig, figment: &Figment) -> ProviderConfig {
-    let metadata = figment.find_metadata("model");
-    let folder = metadata
-        .and_then(|found| found.source.as_ref()?.file_path())
-        .and_then(Path::parent);
-    match (model, folder) {
-        (ProviderConfig::Local { path, threads, name }, Some(folder)) => {
-            ProviderConfig::Local { path: folder.join(path), threads, name }
-        }
-        (model, _) => model,
+fn relative_to_file(path: PathBuf, figment: &Figment, key: &str) -> PathBuf {
+    let source = figment.find_metadata(key).and_then(|found| found.source.as_ref());
+    match source.and_then(|source| source.file_path()).and_then(Path::parent) {
+        Some(folder) => folder.join(path),
+        None => path,
     }
 }
 

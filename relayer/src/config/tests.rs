@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::fs;
 
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +44,7 @@ fn a_key_from_a_stronger_place_wins_whatever_its_form() {
     let (_folder, path) = file("suri = '//File'");
     let flags = Overrides { key_file: Some("k".into()), ..Overrides::default() };
     let settings = load_with(Some(path), &flags, &|_| None).unwrap();
-    assert!(matches!(settings.key, Some(KeySource::File(_))), "{:?}", settings.key);
+    assert!(matches!(settings.key, Some(SignerSource::File(_))), "{:?}", settings.key);
 }
 
 #[test]
@@ -62,8 +62,8 @@ fn a_model_file_from_a_stronger_place_replaces_the_files_model() {
 fn an_unknown_key_is_refused_with_its_name_and_file() {
     for (text, key) in [
         ("ulr = 'ws://x'", "ulr"),
-        ("[relayer]\nstor = 'x'", "stor"),
-        ("[[relayer.operators]]\nsury = '//A'", "sury"),
+        ("[limits]\nmin_rewards = 1", "min_rewards"),
+        ("[[operators]]\nsury = '//A'", "sury"),
         ("[model]\nprovider = 'local'\npath = 'x'\nthread = 1", "thread"),
     ] {
         let why = load_file(text).unwrap_err().to_string();
@@ -83,14 +83,15 @@ fn a_wrong_type_or_a_missing_file_is_refused_with_its_place() {
 #[test]
 fn paths_in_a_file_are_beside_it() {
     let (folder, path) = file(
-        "key_file = 'me.key'\n[model]\nprovider = 'local'\npath = 'm.gguf'\n[relayer]\nstore = 'store'",
+        "key_file = 'me.key'\nstore = 'store'\n[[operators]]\nsuri_file = 'a.key'\n[model]\nprovider = 'local'\npath = 'm.gguf'",
     );
     let settings = load_with(Some(path), &Overrides::default(), &|_| None).unwrap();
-    assert_eq!(settings.relayer.store, folder.path().join("store"));
+    assert_eq!(settings.store, folder.path().join("store"));
     assert_eq!(
         describe_model(&settings.model),
         format!("local {}", folder.path().join("m.gguf").display())
     );
+    assert_eq!(settings.operators[0].suri_file, Some(folder.path().join("a.key")));
     assert_eq!(
         settings.key.unwrap().describe(),
         folder.path().join("me.key").display().to_string()
@@ -98,32 +99,17 @@ fn paths_in_a_file_are_beside_it() {
 }
 
 #[test]
-fn an_operator_has_exactly_one_key() {
-    for text in ["[[relayer.operators]]", "[[relayer.operators]]\nsuri = '//A'\nkey_file = 'k'"] {
-        assert!(matches!(load_file(text), Err(ConfigError::Wrong(_))), "{text}");
-    }
-}
-
-#[test]
-fn a_key_file_must_be_its_owners_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("me.key");
-    fs::write(&path, "//Alice\n").unwrap();
-    let load = |mode| {
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        KeySource::File(path.clone()).load()
-    };
-    let alice = KeySource::Uri(SecretUriText::new("//Alice")).load().unwrap();
-    assert_eq!(load(0o600).unwrap().public_key().0, alice.public_key().0);
-    for mode in [0o640, 0o604, 0o644] {
-        let why = load(mode).unwrap_err().to_string();
-        assert!(why.contains(&format!("{mode:04o}")) && why.contains("chmod 600"), "{why}");
-    }
+fn a_relayer_runs_on_the_same_settings() {
+    let text = "contract = '5C'\nstore = '/s'\noperators = [{ suri = '//A' }]\n[limits]\nmax_attempts = 2";
+    let config = load_file(text).unwrap().relayer().unwrap();
+    assert_eq!((config.contract.as_str(), config.limits.max_attempts), ("5C", 2));
+    assert_eq!(config.operators.len(), 1);
+    assert!(matches!(load_file("store = '/s'").unwrap().relayer(), Err(ConfigError::NoContract)));
 }
 
 #[test]
 fn no_error_shows_a_secret() {
-    let why = KeySource::Uri(SecretUriText::new("canary canary canary")).load().unwrap_err();
+    let why = SignerSource::Uri(SecretUriText::new("canary canary canary")).load().unwrap_err();
     assert!(!why.to_string().contains("canary"), "{why}");
     let why = load_file("suri = 'canary'\nmistake = 1").unwrap_err();
     assert!(!format!("{why} {why:?}").contains("canary"), "{why:?}");

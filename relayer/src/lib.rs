@@ -2,4 +2,5 @@
 
 pub mod chain;
 pub mod llm;
+pub mod pipeline;
 pub mod store;

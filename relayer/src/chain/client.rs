@@ -5,7 +5,6 @@ use super::{
     error::ChainError,
     transport::{Line, Watched},
 };
-use futures::StreamExt;
 use llm_oracle_primitives::{AccountId, BlockNumber, Hash};
 use std::{
     collections::VecDeque,
@@ -31,7 +30,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const KEPT_BLOCKS: usize = 4;
 
 pub(super) type Client = OnlineClient<SubstrateConfig>;
-pub(crate) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
+pub(super) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
 type Rpc = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
 
 /// A block by hash and height.

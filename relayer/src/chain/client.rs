@@ -5,7 +5,6 @@ use super::{
     error::ChainError,
     transport::{Line, Watched},
 };
-use futures::StreamExt;
 use llm_oracle_primitives::{AccountId, BlockNumber, Hash};
 use std::{
     collections::VecDeque,
@@ -31,7 +30,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const KEPT_BLOCKS: usize = 4;
 
 pub(super) type Client = OnlineClient<SubstrateConfig>;
-pub(crate) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
+pub(super) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
 type Rpc = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
 
 /// A block by hash and height.
@@ -144,7 +143,8 @@ impl Chain {
     /// Connection errors.
     pub async fn wake_ups(&self) -> Result<WakeUps, ChainError> {
         let stream = self.rpc.chain_subscribe_finalized_heads().await;
-        Ok(WakeUps { stream: stream.map_err(|error| self.lift("finalized heads", &error))? })
+        let stream = stream.map_err(|error| self.lift("finalized heads", &error))?;
+        Ok(WakeUps { stream: Mutex::new(stream) })
     }
 
     /// Nonce of an account after a block, without what waits in the pool.
@@ -262,13 +262,15 @@ impl Chain {
 
 /// Stream of finalized heads, used as an alarm clock.
 pub struct WakeUps {
-    stream: RpcSubscription<<SubstrateConfig as subxt::Config>::Header>,
+    /// In a mutex, which is never locked, so that whoever holds this can be shared between threads.
+    stream: Mutex<RpcSubscription<<SubstrateConfig as subxt::Config>::Header>>,
 }
 
 impl WakeUps {
     /// Waits for the next finalized head; `None` when the connection is gone.
     pub async fn next(&mut self) -> Option<BlockNumber> {
-        let header = self.stream.next().await?.ok()?;
+        let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let header = stream.next().await?.ok()?;
         height(header.number()).ok()
     }
 }

@@ -88,13 +88,13 @@ pub struct DryRun<T> {
 
 #[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-pub(super) struct Executed<R> {
+pub(super) struct Executed<Returned> {
     pub(super) gas_consumed: Weight,
     pub(super) gas_required: Weight,
     pub(super) storage_deposit: Deposit,
     pub(super) debug_message: Vec<u8>,
     /// The error stays a value: its names come from the metadata, not from us.
-    pub(super) result: Result<R, Value<()>>,
+    pub(super) result: Result<Returned, Value<()>>,
 }
 
 #[derive(DecodeAsType)]

@@ -30,5 +30,3 @@ pub use exec::{Deposit, DryRun, Weight};
 pub use oracle::Oracle;
 pub use subxt_signer::sr25519::Keypair;
 pub use tx::{InBlock, Receipt, SignedTx, TxOptions, Watch, ERA_BLOCKS};
-
-pub(crate) use client::AtBlock;

@@ -8,20 +8,16 @@ use super::{
     event::{read_emitted, Charged, Event},
     exec::{Deposit, DryRun, Weight},
 };
-use futures::StreamExt;
 use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
 use scale::Decode;
 use std::time::Duration;
 use subxt::{
     config::{
         substrate::SubstrateExtrinsicParamsBuilder, transaction_extensions::CheckMortality,
-        RpcConfigFor, SubstrateConfig,
+        SubstrateConfig,
     },
     ext::scale_encode::EncodeAsType,
-    rpcs::{
-        client::RpcSubscription,
-        methods::legacy::TransactionStatus,
-    },
+    rpcs::{client::RpcSubscription, methods::legacy::TransactionStatus},
     utils::{AccountId32, Era, MultiAddress, H256},
 };
 use subxt_signer::sr25519::Keypair;
@@ -35,7 +31,6 @@ const GAS_MARGIN_PERCENT: u64 = 15;
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
 
 type Status = TransactionStatus<subxt::config::HashFor<SubstrateConfig>>;
-type _Rpc = RpcConfigFor<SubstrateConfig>;
 
 /// A signed transaction, to be stored before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -48,7 +48,15 @@ impl From<RelayerError> for Failure {
     fn from(error: RelayerError) -> Self {
         match error {
             RelayerError::Chain(error) => error.into(),
-            error => Self::usage(error),
+            RelayerError::NotRegistered { .. } => Self::new(exit::CONTRACT, error),
+            RelayerError::Store(_)
+            | RelayerError::ForeignCommitment { .. }
+            | RelayerError::Evidence { .. } => Self::new(exit::STORE, error),
+            RelayerError::Inconsistent { .. } => Self::new(exit::WRONG_CHAIN, error),
+            RelayerError::Key(_)
+            | RelayerError::Address(_)
+            | RelayerError::NoOperators
+            | RelayerError::OperatorTwice(_) => Self::usage(error),
         }
     }
 }
@@ -62,6 +70,7 @@ impl From<ModelError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::StoreError;
     use llm_oracle_primitives::{AccountId, Error};
 
     #[test]
@@ -83,6 +92,9 @@ mod tests {
             assert_eq!(Failure::from(error).code, code, "{shown}");
         }
         assert_eq!(Failure::from(ConfigError::NoKey).code, exit::USAGE);
+        let locked = StoreError::Locked { path: "store".into() };
+        assert_eq!(Failure::from(RelayerError::from(locked)).code, exit::STORE);
+        assert_eq!(Failure::from(RelayerError::NoOperators).code, exit::USAGE);
         let model = ModelError::NotConfigured(text());
         assert_eq!(Failure::from(model).code, exit::MODEL);
     }

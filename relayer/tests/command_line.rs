@@ -10,12 +10,19 @@ use std::{
 
 /// Runs the binary in an empty world: no settings, no variables of ours.
 fn oracle(home: &Path, arguments: &[&str]) -> Output {
-    command(home).args(arguments).output().expect("the binary runs")
+    command(home)
+        .args(arguments)
+        .output()
+        .expect("the binary runs")
 }
 
 fn command(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm-oracle"));
-    command.env_clear().env("HOME", home).env("PATH", "/nowhere").stdin(Stdio::null());
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/nowhere")
+        .stdin(Stdio::null());
     command
 }
 
@@ -43,10 +50,19 @@ fn help_lists_every_verb_and_every_exit_code() {
     assert_eq!(output.status.code(), Some(0));
     let help = text(&output.stdout);
     for (code, _, meaning) in llm_oracle::cli::exit::ALL {
-        assert!(help.contains(&format!("{code:>2}  {meaning}")), "{code} is missing in: {help}");
+        assert!(
+            help.contains(&format!("{code:>2}  {meaning}")),
+            "{code} is missing in: {help}"
+        );
     }
-    for verb in ["dev", "deploy", "operator", "relayer", "ask", "show", "list", "doctor", "demo", "mine", "withdraw", "prune", "advance", "deliver", "config"] {
-        assert!(help.contains(&format!("\n  {verb} ")), "{verb} is missing in: {help}");
+    for verb in [
+        "dev", "deploy", "operator", "relayer", "ask", "show", "list", "doctor", "demo", "mine",
+        "withdraw", "prune", "advance", "deliver", "config",
+    ] {
+        assert!(
+            help.contains(&format!("\n  {verb} ")),
+            "{verb} is missing in: {help}"
+        );
     }
 }
 
@@ -59,7 +75,7 @@ fn mistakes_in_the_arguments_are_usage() {
         (&["ask", "Is it?"], "--bool"),
         (&["ask", "Is it?", "--bool", "--choice", "a,b"], "--choice"),
         (&["ask", "Is it?", "--bool", "--fee", "1DOT"], "1DOT"),
-        (&["ask", "Is it?", "--bool", "--tolerance", "1"], "--number"),
+        (&["ask", "Is it?", "--bool", "--tolerance", "1"], "--tolerance"),
         (&["ask", "Is it?", "--choice", "a"], "1 options"),
         (&["ask", "", "--bool"], "prompt is empty"),
         (&["ask", "Is it?", "--bool", "--seats", "40"], "40 seats"),
@@ -77,7 +93,10 @@ fn mistakes_in_the_arguments_are_usage() {
 #[test]
 fn an_error_is_json_when_json_was_asked_for() {
     let home = home();
-    for arguments in [&["ask", "Is it?", "--bool", "--json"][..], &["--json", "fly"]] {
+    for arguments in [
+        &["ask", "Is it?", "--bool", "--json"][..],
+        &["--json", "fly"],
+    ] {
         let output = oracle(home.path(), arguments);
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(text(&output.stdout), "");
@@ -92,14 +111,29 @@ fn an_error_is_json_when_json_was_asked_for() {
 fn a_chain_that_does_not_answer_has_its_own_code() {
     // The discard port of this machine: nobody listens there.
     let contract = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-    let arguments = ["show", "1", "--url", "ws://127.0.0.1:9", "--contract", contract];
-    refused(&oracle(home().path(), &arguments), 4, &["ws://127.0.0.1:9", "help:"]);
+    let arguments = [
+        "show",
+        "1",
+        "--url",
+        "ws://127.0.0.1:9",
+        "--contract",
+        contract,
+    ];
+    refused(
+        &oracle(home().path(), &arguments),
+        4,
+        &["ws://127.0.0.1:9", "help:"],
+    );
 }
 
 #[test]
 fn a_contract_that_is_no_account_is_refused_before_anything_else() {
     let arguments = ["list", "--contract", "5Grw"];
-    refused(&oracle(home().path(), &arguments), 2, &["'5Grw' is no account"]);
+    refused(
+        &oracle(home().path(), &arguments),
+        2,
+        &["'5Grw' is no account"],
+    );
 }
 
 #[test]
@@ -108,9 +142,17 @@ fn a_settings_file_with_an_unknown_key_is_refused_by_key_and_file() {
     let file = home.path().join("oracle.toml");
     fs::write(&file, "contracct = 'x'\n").expect("written");
     let file = file.to_str().expect("text");
-    refused(&oracle(home.path(), &["list", "--config", file]), 2, &["contracct", "oracle.toml"]);
+    refused(
+        &oracle(home.path(), &["list", "--config", file]),
+        2,
+        &["contracct", "oracle.toml"],
+    );
     let missing = "/nowhere/oracle.toml";
-    refused(&oracle(home.path(), &["list", "--config", missing]), 2, &[missing]);
+    refused(
+        &oracle(home.path(), &["list", "--config", missing]),
+        2,
+        &[missing],
+    );
 }
 
 #[test]
@@ -122,7 +164,11 @@ fn a_key_file_that_others_can_read_is_refused() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("set");
     let file = file.to_str().expect("text");
     let arguments = ["ask", "Is it?", "--bool", "--key-file", file];
-    refused(&oracle(home.path(), &arguments), 2, &[file, "644", "chmod 600"]);
+    refused(
+        &oracle(home.path(), &arguments),
+        2,
+        &[file, "644", "chmod 600"],
+    );
 }
 
 #[test]
@@ -130,7 +176,11 @@ fn settings_are_shown_with_their_origin() {
     let home = home();
     let folder = home.path().join(".config/llm-oracle");
     fs::create_dir_all(&folder).expect("made");
-    fs::write(folder.join("dev.toml"), "contract = '5C'\nsuri = '//Canary'\n").expect("written");
+    fs::write(
+        folder.join("dev.toml"),
+        "contract = '5C'\nsuri = '//Canary'\n",
+    )
+    .expect("written");
     let output = command(home.path())
         .args(["config", "show", "--json", "--url", "ws://flag"])
         .env("LLM_ORACLE_ARTIFACTS", "/artifacts")
@@ -140,7 +190,10 @@ fn settings_are_shown_with_their_origin() {
     assert!(!text(&output.stdout).contains("Canary"));
     let shown: Value = serde_json::from_slice(&output.stdout).expect("one object");
     assert_eq!(shown["url"]["origin"], "flag --url");
-    assert_eq!(shown["artifacts"]["origin"], "environment variable LLM_ORACLE_ARTIFACTS");
+    assert_eq!(
+        shown["artifacts"]["origin"],
+        "environment variable LLM_ORACLE_ARTIFACTS"
+    );
     let file = folder.join("dev.toml");
     assert_eq!(shown["contract"]["origin"].as_str(), file.to_str());
     assert_eq!(shown["code_hash"]["origin"], "default");
@@ -171,7 +224,12 @@ fn a_reader_that_goes_away_is_no_error() {
         .expect("the binary runs");
     drop(child.stdout.take());
     let mut stderr = String::new();
-    child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("read");
+    child
+        .stderr
+        .take()
+        .expect("piped")
+        .read_to_string(&mut stderr)
+        .expect("read");
     let status = child.wait().expect("ends");
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
 }

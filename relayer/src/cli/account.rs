@@ -19,7 +19,9 @@ impl FromStr for Account {
                 format!("'{input}' is no development key; give one such as //Alice")
             });
         }
-        parse_account(input).map(Self).map_err(|error| error.to_string())
+        parse_account(input)
+            .map(Self)
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -31,7 +33,10 @@ pub fn dev_key(path: &str) -> Option<Keypair> {
 /// First and last characters of an address: enough to tell accounts apart on one screen.
 pub fn short(account: &AccountId) -> String {
     let address = ss58(account);
-    match (address.get(..6), address.get(address.len().saturating_sub(4)..)) {
+    match (
+        address.get(..6),
+        address.get(address.len().saturating_sub(4)..),
+    ) {
         (Some(head), Some(tail)) => format!("{head}…{tail}"),
         _ => address,
     }
@@ -56,8 +61,15 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_by_its_text() {
-        for input in ["Alice", "0x12", "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQX"] {
-            assert!(Account::from_str(input).unwrap_err().contains(input), "{input}");
+        for input in [
+            "Alice",
+            "0x12",
+            "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQX",
+        ] {
+            assert!(
+                Account::from_str(input).unwrap_err().contains(input),
+                "{input}"
+            );
         }
     }
 }

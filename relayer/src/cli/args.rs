@@ -2,7 +2,7 @@
 
 use super::{account::Account, exit, money::Planck};
 use crate::config::{paths, Overrides};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Ask language models from a contract, and answer such questions.
@@ -23,6 +23,7 @@ pub struct Cli {
 
 /// Flags of every verb.
 #[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Everywhere")]
 pub struct Global {
     /// Print the result as one JSON object
     #[arg(long, global = true)]
@@ -43,6 +44,7 @@ pub struct Global {
 
 /// The key, and how transactions are sent. Names are those of `cargo contract`.
 #[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Key and sending")]
 pub struct Sign {
     /// Key that signs: a phrase, 0x and 64 hex digits, or a development key such as //Alice [env: LLM_ORACLE_SURI]
     #[arg(long, short, value_name = "URI", conflicts_with = "key_file")]
@@ -131,9 +133,6 @@ pub struct DevArgs {
 /// Arguments of `deploy`.
 #[derive(Args, Debug)]
 pub struct DeployArgs {
-    /// Key and sending.
-    #[command(flatten)]
-    pub sign: Sign,
     /// Folder with the built contracts [env: LLM_ORACLE_ARTIFACTS]
     #[arg(long, value_name = "DIR")]
     pub artifacts: Option<PathBuf>,
@@ -143,6 +142,9 @@ pub struct DeployArgs {
     /// Write the settings for the other verbs here
     #[arg(long, value_name = "FILE")]
     pub config_out: Option<PathBuf>,
+    /// Key and sending.
+    #[command(flatten)]
+    pub sign: Sign,
 }
 
 /// What can be done with operators.
@@ -150,12 +152,12 @@ pub struct DeployArgs {
 pub enum OperatorVerb {
     /// Register the account of a key as an operator
     Register {
-        /// Key and sending.
-        #[command(flatten)]
-        sign: Sign,
         /// Bond, planck or with UNIT [default: the least]
         #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
         bond: Option<Planck>,
+        /// Key and sending.
+        #[command(flatten)]
+        sign: Sign,
     },
     /// Show one operator
     Show {
@@ -179,15 +181,10 @@ pub enum RelayerVerb {
 
 /// Arguments of `ask`.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("form").required(true))]
 pub struct AskArgs {
     /// The question
     pub prompt: String,
-    /// The form of the answer.
-    #[command(flatten)]
-    pub form: Form,
-    /// Key and sending.
-    #[command(flatten)]
-    pub sign: Sign,
     /// Instruction that stands before the question
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
@@ -224,26 +221,33 @@ pub struct AskArgs {
     /// Longest time to wait, seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub timeout: u64,
+    /// The form of the answer.
+    #[command(flatten)]
+    pub form: Form,
+    /// Key and sending.
+    #[command(flatten)]
+    pub sign: Sign,
 }
 
-/// The form of an answer: exactly one.
+/// The form of an answer: exactly one of the first three.
 #[derive(Args, Debug)]
-#[group(required = true, multiple = true)]
+#[group(skip)]
+#[command(next_help_heading = "Form of the answer")]
 pub struct Form {
     /// Yes or no
-    #[arg(long = "bool", conflicts_with_all = ["choice", "number"])]
+    #[arg(long = "bool", group = "form")]
     pub yes_no: bool,
     /// One of these options, separated by commas
-    #[arg(long, value_name = "OPTIONS", value_delimiter = ',', conflicts_with = "number")]
+    #[arg(long, value_name = "OPTIONS", value_delimiter = ',', group = "form")]
     pub choice: Option<Vec<String>>,
     /// A number
-    #[arg(long)]
+    #[arg(long, group = "form")]
     pub number: bool,
     /// Decimal places of the number
-    #[arg(long, value_name = "N", requires = "number", default_value_t = 0)]
+    #[arg(long, value_name = "N", conflicts_with_all = ["yes_no", "choice"], default_value_t = 0)]
     pub decimals: u8,
     /// How far from the median numbers still agree, such as 0.5
-    #[arg(long, value_name = "T", requires = "number", default_value = "0")]
+    #[arg(long, value_name = "T", conflicts_with_all = ["yes_no", "choice"], default_value = "0")]
     pub tolerance: String,
 }
 
@@ -331,13 +335,32 @@ pub enum ConfigVerb {
 impl Global {
     /// These flags as settings.
     pub fn overrides(&self) -> Overrides {
-        Overrides { url: self.url.clone(), contract: self.contract.clone(), ..Overrides::default() }
+        Overrides {
+            url: self.url.clone(),
+            contract: self.contract.clone(),
+            ..Overrides::default()
+        }
     }
 }
 
 impl Sign {
     /// Adds these flags to the settings.
     pub fn add_to(&self, overrides: Overrides) -> Overrides {
-        Overrides { suri: self.suri.clone(), key_file: self.key_file.clone(), ..overrides }
+        Overrides {
+            suri: self.suri.clone(),
+            key_file: self.key_file.clone(),
+            ..overrides
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
     }
 }

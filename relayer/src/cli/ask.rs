@@ -25,7 +25,9 @@ pub async fn run(context: &Context, args: &AskArgs) -> Outcome {
     let signer = context.signer()?;
     let checked = context.oracle().await?;
     let oracle = &checked.oracle;
-    let reward = args.fee.map_or(checked.config.params.min_reward, |fee| fee.0);
+    let reward = args
+        .fee
+        .map_or(checked.config.params.min_reward, |fee| fee.0);
     let quote = oracle.quote(&terms, reward, None).await?;
     let plan = Plan {
         chain: &oracle.chain,
@@ -41,13 +43,17 @@ pub async fn run(context: &Context, args: &AskArgs) -> Outcome {
         return Ok(exit::OK);
     }
     if !args.sign.skip_confirm {
-        context.out.confirm(&format!("Ask for {}?", Planck(plan.value)))?;
+        context
+            .out
+            .confirm(&format!("Ask for {}?", Planck(plan.value)))?;
     }
     context.out.waiting("asking");
     let receipt = plan.send(&args.sign).await?;
     let id = asked(&receipt.events)?;
     let (price, block) = (Planck(plan.value), receipt.included.number);
-    context.out.stage(format!("asked      request {id} in block {block} for {price}"));
+    context.out.stage(format!(
+        "asked      request {id} in block {block} for {price}"
+    ));
     if args.no_wait {
         let mut json = receipt_json(&receipt);
         json["id"] = json!(id);

@@ -16,10 +16,18 @@ pub fn run(context: &Context) -> Outcome {
     let json: Map<String, Value> = origins
         .iter()
         .map(|(name, value, origin)| {
-            ((*name).to_owned(), json!({ "value": value, "origin": origin }))
+            (
+                (*name).to_owned(),
+                json!({ "value": value, "origin": origin }),
+            )
         })
         .collect();
-    let rows = origins.into_iter().map(|(name, value, origin)| vec![name.to_owned(), value, origin]);
-    context.out.result(&table(&["setting", "value", "origin"], rows), &Value::Object(json))?;
+    let rows = origins
+        .into_iter()
+        .map(|(name, value, origin)| vec![name.to_owned(), value, origin]);
+    context.out.result(
+        &table(&["setting", "value", "origin"], rows),
+        &Value::Object(json),
+    )?;
     Ok(exit::OK)
 }

@@ -61,7 +61,12 @@ impl Context {
     /// When none is set, or one that is no account.
     pub fn expected(&self) -> Result<(AccountId, Expect), Failure> {
         let contract: Account = self.settings.contract()?.parse().map_err(Failure::usage)?;
-        let code_hash = self.settings.code_hash.as_deref().map(parse_hash).transpose();
+        let code_hash = self
+            .settings
+            .code_hash
+            .as_deref()
+            .map(parse_hash)
+            .transpose();
         let code_hash = code_hash.map_err(|error| Failure::usage(format!("code_hash: {error}")))?;
         Ok((contract.0, Expect { code_hash }))
     }
@@ -72,7 +77,10 @@ impl Context {
     /// When none is set or it cannot be used.
     pub fn signer(&self) -> Result<Signer, Failure> {
         let pair = self.settings.signer()?;
-        Ok(Signer { account: account_of(&pair), pair })
+        Ok(Signer {
+            account: account_of(&pair),
+            pair,
+        })
     }
 }
 
@@ -83,7 +91,10 @@ fn overrides(cli: &Cli) -> Overrides {
         Verb::Withdraw(args) => args.sign.add_to(flags),
         Verb::Prune(args) | Verb::Advance(args) | Verb::Deliver(args) => args.sign.add_to(flags),
         Verb::Operator(OperatorVerb::Register { sign, .. }) => sign.add_to(flags),
-        Verb::Deploy(args) => Overrides { artifacts: args.artifacts.clone(), ..args.sign.add_to(flags) },
+        Verb::Deploy(args) => Overrides {
+            artifacts: args.artifacts.clone(),
+            ..args.sign.add_to(flags)
+        },
         Verb::Dev(args) => Overrides {
             artifacts: args.artifacts.clone(),
             model_file: args.model.clone(),
@@ -94,7 +105,10 @@ fn overrides(cli: &Cli) -> Overrides {
             model_file: args.model.clone(),
             ..flags
         },
-        Verb::Doctor(args) => Overrides { model_file: args.model.clone(), ..flags },
+        Verb::Doctor(args) => Overrides {
+            model_file: args.model.clone(),
+            ..flags
+        },
         _ => flags,
     }
 }

@@ -63,20 +63,28 @@ pub async fn run(context: &Context, args: &DemoArgs) -> Outcome {
     };
     clock.lap("start");
     let ended = {
-        let stage = Play { out: &context.out, oracle: stack.checked.oracle.clone(), owner: &dev_signer("//Alice")? };
+        let stage = Play {
+            out: &context.out,
+            oracle: stack.checked.oracle.clone(),
+            owner: &dev_signer("//Alice")?,
+        };
         let play = stage.play(&args.announcement, &market_code, &mut clock);
         tokio::select! {
             played = play => played,
             () = &mut stop => Err(Failure::usage("stopped before the end")),
         }
     };
-    let broken = tokio::time::timeout(Duration::ZERO, stack.broken()).await.ok();
+    let broken = tokio::time::timeout(Duration::ZERO, stack.broken())
+        .await
+        .ok();
     context.out.quiet();
     stack.stop().await;
     // A dead node or relayer is the reason behind whatever else went wrong.
     let (text, mut json, code) = ended.map_err(|failure| broken.unwrap_or(failure))?;
     json["seconds"] = clock.json();
-    context.out.result(&format!("{text}\n\n{}", clock.text()), &json)?;
+    context
+        .out
+        .result(&format!("{text}\n\n{}", clock.text()), &json)?;
     Ok(code)
 }
 
@@ -94,14 +102,20 @@ impl Play<'_> {
         clock: &mut Clock,
     ) -> Result<(String, Value, u8), Failure> {
         let question = format!("Is the tone of this announcement positive? {announcement}");
-        self.out.stage(format!("\n1. Three operators are asked: {question}"));
+        self.out
+            .stage(format!("\n1. Three operators are asked: {question}"));
         let (view, terms) = self.question(&question).await?;
         clock.lap("question");
-        self.out.stage("\n2. A market on the same question asks by itself and pays its winners");
+        self.out
+            .stage("\n2. A market on the same question asks by itself and pays its winners");
         let market = self.market(&question, market_code).await?;
         clock.lap("market");
         let outcome_code = view.outcome.as_ref().map_or(exit::NO_ANSWER, exit_code);
-        let code = if market.paid { outcome_code } else { exit::NO_ANSWER };
+        let code = if market.paid {
+            outcome_code
+        } else {
+            exit::NO_ANSWER
+        };
         let text = format!("{}\n\n{}", request_text(&view, Some(&terms)), market.text);
         let json = json!({ "question": request_json(&view, Some(&terms)), "market": market.json });
         Ok((text, json, code))
@@ -115,12 +129,24 @@ impl Play<'_> {
         self.out.waiting("asking");
         let receipt = oracle
             .chain
-            .call(&self.owner.pair, &oracle.address, quote.total, &call, TxOptions::default())
+            .call(
+                &self.owner.pair,
+                &oracle.address,
+                quote.total,
+                &call,
+                TxOptions::default(),
+            )
             .await?;
         let id = asked(&receipt.events)?;
         let block = receipt.included.number;
-        self.out.stage(format!("asked      request {id} in block {block} for {}", Planck(quote.total)));
-        Ok((watch::until_final(oracle, id, PATIENCE, self.out).await?, terms))
+        self.out.stage(format!(
+            "asked      request {id} in block {block} for {}",
+            Planck(quote.total)
+        ));
+        Ok((
+            watch::until_final(oracle, id, PATIENCE, self.out).await?,
+            terms,
+        ))
     }
 
     async fn market(&self, question: &str, code: &[u8]) -> Result<Played, Failure> {
@@ -128,28 +154,48 @@ impl Play<'_> {
         let reward = oracle.config(None).await?.params.min_reward;
         self.out.waiting("deploying the market");
         let market = Market::deploy(chain, code, self.owner, oracle.address, reward).await?;
-        self.out.stage(format!("deployed   prediction_market at {}", ss58(&market.address)));
-        let id = market.open(self.owner, question, &AnswerKind::Bool, STAKING_BLOCKS).await?;
-        let (bob, charlie, dave) = (dev_signer("//Bob")?, dev_signer("//Charlie")?, dev_signer("//Dave")?);
-        let people = [("Bob, who stakes on yes", &bob), ("Charlie, who stakes on no", &charlie), ("Dave, who asks", &dave)];
+        self.out.stage(format!(
+            "deployed   prediction_market at {}",
+            ss58(&market.address)
+        ));
+        let id = market
+            .open(self.owner, question, &AnswerKind::Bool, STAKING_BLOCKS)
+            .await?;
+        let (bob, charlie, dave) = (
+            dev_signer("//Bob")?,
+            dev_signer("//Charlie")?,
+            dev_signer("//Dave")?,
+        );
+        let people = [
+            ("Bob, who stakes on yes", &bob),
+            ("Charlie, who stakes on no", &charlie),
+            ("Dave, who asks", &dave),
+        ];
         let before = self.balances(&people, &market).await?;
         market.stake(&bob, id, 1, STAKE).await?;
         market.stake(&charlie, id, 0, STAKE).await?;
-        self.out.stage(format!("staked     {} on yes by Bob, as much on no by Charlie", Planck(STAKE)));
+        self.out.stage(format!(
+            "staked     {} on yes by Bob, as much on no by Charlie",
+            Planck(STAKE)
+        ));
         let closes_at = market.view(id).await?.closes_at;
         while chain.best().await?.number < closes_at {
             create_block(chain).await?;
         }
         let request = market.resolve(&dave, id, MARKET_VALUE).await?;
-        self.out.stage(format!("asked      request {request} by the market, paid by Dave"));
+        self.out.stage(format!(
+            "asked      request {request} by the market, paid by Dave"
+        ));
         let view = watch::until_final(oracle, request, PATIENCE, self.out).await?;
         self.out.waiting("waiting for the delivery");
         watch::until_delivered(oracle, request, PATIENCE).await?;
         let state = market.view(id).await?.state;
-        self.out.stage(format!("delivered  the market is {}", state_text(state)));
+        self.out
+            .stage(format!("delivered  the market is {}", state_text(state)));
         for (name, person) in [("Bob", &bob), ("Charlie", &charlie)] {
             let paid = market.claim(self.owner, id, &person.account).await?;
-            self.out.stage(format!("claimed    {} for {name}", Planck(paid)));
+            self.out
+                .stage(format!("claimed    {} for {name}", Planck(paid)));
         }
         self.pay_back(&dave).await?;
         let after = self.balances(&people, &market).await?;
@@ -162,7 +208,15 @@ impl Play<'_> {
         if oracle.credit_of(account, None).await? > 0 {
             let call = messages::withdraw(*account);
             let chain = &oracle.chain;
-            chain.call(&self.owner.pair, &oracle.address, 0, &call, TxOptions::default()).await?;
+            chain
+                .call(
+                    &self.owner.pair,
+                    &oracle.address,
+                    0,
+                    &call,
+                    TxOptions::default(),
+                )
+                .await?;
         }
         Ok(())
     }
@@ -175,9 +229,15 @@ impl Play<'_> {
         let (oracle, chain) = (&self.oracle, &self.oracle.chain);
         let mut all = Vec::new();
         for (name, person) in people {
-            all.push(((*name).to_owned(), chain.free_balance(&person.account).await?));
+            all.push((
+                (*name).to_owned(),
+                chain.free_balance(&person.account).await?,
+            ));
         }
-        all.push(("the market".to_owned(), chain.free_balance(&market.address).await?));
+        all.push((
+            "the market".to_owned(),
+            chain.free_balance(&market.address).await?,
+        ));
         for operator in oracle.operators(0, OPERATORS.into(), None).await? {
             let name = format!("credit of operator {}", operator.slot);
             all.push((name, operator.credit));
@@ -192,14 +252,22 @@ impl Play<'_> {
         before: &[(String, Balance)],
         after: &[(String, Balance)],
     ) -> Played {
-        let rows = before.iter().zip(after).map(|((name, before), (_, after))| {
-            let change = if after >= before {
-                format!("+{}", Planck(after.saturating_sub(*before)))
-            } else {
-                format!("-{}", Planck(before.saturating_sub(*after)))
-            };
-            vec![name.clone(), Planck(*before).to_string(), Planck(*after).to_string(), change]
-        });
+        let rows = before
+            .iter()
+            .zip(after)
+            .map(|((name, before), (_, after))| {
+                let change = if after >= before {
+                    format!("+{}", Planck(after.saturating_sub(*before)))
+                } else {
+                    format!("-{}", Planck(before.saturating_sub(*after)))
+                };
+                vec![
+                    name.clone(),
+                    Planck(*before).to_string(),
+                    Planck(*after).to_string(),
+                    change,
+                ]
+            });
         let balances = before.iter().zip(after).map(|((name, before), (_, after))| {
             json!({ "name": name, "before": before.to_string(), "after": after.to_string() })
         });
@@ -263,7 +331,10 @@ struct Clock {
 
 impl Clock {
     fn start() -> Self {
-        Self { since: Instant::now(), laps: Vec::new() }
+        Self {
+            since: Instant::now(),
+            laps: Vec::new(),
+        }
     }
 
     fn lap(&mut self, name: &'static str) {
@@ -272,11 +343,17 @@ impl Clock {
     }
 
     fn json(&self) -> Value {
-        self.laps.iter().map(|(name, time)| ((*name).to_owned(), json!(time.as_secs_f64()))).collect()
+        self.laps
+            .iter()
+            .map(|(name, time)| ((*name).to_owned(), json!(time.as_secs_f64())))
+            .collect()
     }
 
     fn text(&self) -> String {
-        let laps = self.laps.iter().map(|(name, time)| format!("{name} {:.1} s", time.as_secs_f64()));
+        let laps = self
+            .laps
+            .iter()
+            .map(|(name, time)| format!("{name} {:.1} s", time.as_secs_f64()));
         format!("times: {}", laps.collect::<Vec<_>>().join(", "))
     }
 }

@@ -29,7 +29,9 @@ pub async fn run(context: &Context, args: &DeployArgs) -> Outcome {
     let chain = context.chain().await?;
     let constructor = messages::dev(chain.genesis());
     if args.sign.dry_run {
-        let dry = chain.deploy_dry_run(&signer.account, &wasm, &constructor, 0, &salt).await?;
+        let dry = chain
+            .deploy_dry_run(&signer.account, &wasm, &constructor, 0, &salt)
+            .await?;
         let json = json!({
             "dry_run": true,
             "contract": ss58(&dry.address),
@@ -48,17 +50,30 @@ pub async fn run(context: &Context, args: &DeployArgs) -> Outcome {
         return Ok(exit::OK);
     }
     if !args.sign.skip_confirm {
-        context.out.confirm(&format!("Deploy {} bytes of code?", wasm.len()))?;
+        context
+            .out
+            .confirm(&format!("Deploy {} bytes of code?", wasm.len()))?;
     }
     context.out.waiting("deploying");
     let limit = args.sign.storage_deposit_limit.map(|limit| limit.0);
-    let made = chain.deploy(&signer.pair, &wasm, &constructor, 0, &salt, limit).await?;
+    let made = chain
+        .deploy(&signer.pair, &wasm, &constructor, 0, &salt, limit)
+        .await?;
     if let Some(path) = &args.config_out {
-        let file = ConfigFile { url: context.settings.url.clone(), contract: made.address, code_hash: made.code_hash, ..ConfigFile::default() };
+        let file = ConfigFile {
+            url: context.settings.url.clone(),
+            contract: made.address,
+            code_hash: made.code_hash,
+            ..ConfigFile::default()
+        };
         file.write(path)?;
-        context.out.stage(format!("settings written to {}", path.display()));
+        context
+            .out
+            .stage(format!("settings written to {}", path.display()));
     }
-    context.out.result(&deployed_text(&made), &deployed_json(&made, &chain))?;
+    context
+        .out
+        .result(&deployed_text(&made), &deployed_json(&made, &chain))?;
     Ok(exit::OK)
 }
 
@@ -91,8 +106,11 @@ fn deployed_json(made: &Deployed, chain: &Chain) -> serde_json::Value {
 pub fn read_code(folder: &Path, name: &str) -> Result<Vec<u8>, Failure> {
     let path = folder.join(name);
     fs::read(&path).map_err(|error| {
-        Failure::usage(format!("contract code '{}' cannot be read: {error}", path.display()))
-            .help("build the contracts first (./scripts/setup.sh contracts), or give --artifacts")
+        Failure::usage(format!(
+            "contract code '{}' cannot be read: {error}",
+            path.display()
+        ))
+        .help("build the contracts first (./scripts/setup.sh contracts), or give --artifacts")
     })
 }
 
@@ -107,5 +125,7 @@ pub async fn dev_oracle(
 ) -> Result<Deployed, Failure> {
     let wasm = read_code(artifacts, ORACLE_WASM)?;
     let constructor = messages::dev(chain.genesis());
-    Ok(chain.deploy(&signer.pair, &wasm, &constructor, 0, &[], None).await?)
+    Ok(chain
+        .deploy(&signer.pair, &wasm, &constructor, 0, &[], None)
+        .await?)
 }

@@ -42,7 +42,9 @@ pub async fn run(context: &Context, args: &DevArgs) -> Outcome {
     };
     let files = Files::write(context, args, &stack)?;
     context.out.stage(overview(context, &stack, &files));
-    context.out.result("", &started(context, &stack, &files).await?)?;
+    context
+        .out
+        .result("", &started(context, &stack, &files).await?)?;
     context.out.stage("\nready; Ctrl-C stops everything");
     let broken = tokio::select! {
         failure = stack.broken() => Some(failure),
@@ -77,7 +79,11 @@ impl Files {
         };
         file.write(&args.config_out)?;
         let state = args.config_out.with_extension("json");
-        let files = Self { config: absolute(&args.config_out), state: absolute(&state), text: file.text() };
+        let files = Self {
+            config: absolute(&args.config_out),
+            state: absolute(&state),
+            text: file.text(),
+        };
         let json = description(context, stack, &files);
         fs::write(&state, format!("{json:#}\n")).map_err(|error| {
             Failure::usage(format!("'{}' cannot be written: {error}", state.display()))
@@ -129,17 +135,27 @@ async fn started(context: &Context, stack: &Stack, files: &Files) -> Result<Valu
 }
 
 fn overview(context: &Context, stack: &Stack, files: &Files) -> String {
-    let again = if stack.resumed { " (picked up again)" } else { "" };
+    let again = if stack.resumed {
+        " (picked up again)"
+    } else {
+        ""
+    };
     let params = &stack.checked.config.params;
     let mut rows = vec![
-        ("contract", format!("{}{again}", ss58(&stack.checked.oracle.address))),
+        (
+            "contract",
+            format!("{}{again}", ss58(&stack.checked.oracle.address)),
+        ),
         ("code hash", hex0x(&stack.checked.code_hash)),
         ("owner", format!("{}  {OWNER}", ss58(&stack.owner.account))),
     ];
     for member in &stack.members {
         let bond = Planck(params.min_bond);
         let account = ss58(&member.signer.account);
-        rows.push(("operator", format!("{account}  {}  bond {bond}", member.suri)));
+        rows.push((
+            "operator",
+            format!("{account}  {}  bond {bond}", member.suri),
+        ));
     }
     rows.extend([
         ("model", describe_model(&context.settings.model)),
@@ -147,5 +163,9 @@ fn overview(context: &Context, stack: &Stack, files: &Files) -> String {
         ("settings", files.config.display().to_string()),
         ("try", "llm-oracle ask \"We are delighted to announce record results.\" --choice positive,negative".to_owned()),
     ]);
-    table(&[], rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]))
+    table(
+        &[],
+        rows.into_iter()
+            .map(|(name, value)| vec![name.to_owned(), value]),
+    )
 }

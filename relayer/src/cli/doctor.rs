@@ -35,17 +35,31 @@ pub async fn run(context: &Context) -> Outcome {
         name: "node",
         found: chain.as_ref().map(reached).map_err(Clone::clone),
     });
-    let checked = match &chain {
-        Ok(chain) => contract(context, chain).await,
-        Err(_) => Err(unknown("the node")),
+    // That no contract is set is worth knowing without a node, too.
+    let checked = match (context.expected(), &chain) {
+        (Ok((address, expect)), Ok(chain)) => CheckedOracle::check(chain, address, expect)
+            .await
+            .map_err(Failure::from),
+        (Ok(_), Err(_)) => Err(unknown("the node")),
+        (Err(failure), _) => Err(failure),
     };
     checks.push(Check {
         name: "contract",
-        found: checked.as_ref().map(|checked| {
-            format!("{}, code {}", ss58(&checked.oracle.address), hex0x(&checked.code_hash))
-        }).map_err(Clone::clone),
+        found: checked
+            .as_ref()
+            .map(|checked| {
+                format!(
+                    "{}, code {}",
+                    ss58(&checked.oracle.address),
+                    hex0x(&checked.code_hash)
+                )
+            })
+            .map_err(Clone::clone),
     });
-    checks.push(Check { name: "key", found: key(context, chain.as_ref().ok()).await });
+    checks.push(Check {
+        name: "key",
+        found: key(context, chain.as_ref().ok()).await,
+    });
     let oracle = checked.as_ref().ok().map(|checked| &checked.oracle);
     for source in &context.settings.operators {
         let found = match (load_key(source), oracle) {
@@ -53,10 +67,19 @@ pub async fn run(context: &Context) -> Outcome {
             (Ok(_), None) => Err(unknown("the contract")),
             (Ok(pair), Some(oracle)) => operator(oracle, &account_of(&pair)).await,
         };
-        checks.push(Check { name: "operator", found });
+        checks.push(Check {
+            name: "operator",
+            found,
+        });
     }
-    checks.push(Check { name: "model", found: model(context) });
-    checks.push(Check { name: "artifacts", found: artifacts(context) });
+    checks.push(Check {
+        name: "model",
+        found: model(context),
+    });
+    checks.push(Check {
+        name: "artifacts",
+        found: artifacts(context),
+    });
     report(context, &checks)
 }
 
@@ -68,19 +91,18 @@ fn unknown(what: &str) -> Failure {
     Failure::new(exit::UNHEALTHY, format!("unknown without {what}"))
 }
 
-async fn contract(context: &Context, chain: &Chain) -> Result<CheckedOracle, Failure> {
-    let (address, expect) = context.expected()?;
-    Ok(CheckedOracle::check(chain, address, expect).await?)
-}
-
 async fn key(context: &Context, chain: Option<&Chain>) -> Result<String, Failure> {
     let signer = context.signer()?;
     let address = ss58(&signer.account);
-    let Some(chain) = chain else { return Ok(address) };
+    let Some(chain) = chain else {
+        return Ok(address);
+    };
     let free = chain.free_balance(&signer.account).await?;
     if free < POOR {
-        return Err(Failure::new(exit::UNHEALTHY, format!("{address} has {}", Planck(free)))
-            .help("send it something to pay fees with"));
+        return Err(
+            Failure::new(exit::UNHEALTHY, format!("{address} has {}", Planck(free)))
+                .help("send it something to pay fees with"),
+        );
     }
     Ok(format!("{address} with {}", Planck(free)))
 }
@@ -99,29 +121,48 @@ async fn operator(
     if usable < params.min_bond {
         return Err(Failure::new(
             exit::UNHEALTHY,
-            format!("{address} has a bond of {} and needs {}", Planck(usable), Planck(params.min_bond)),
+            format!(
+                "{address} has a bond of {} and needs {}",
+                Planck(usable),
+                Planck(params.min_bond)
+            ),
         )
         .help("add to its bond, or it takes no seats"));
     }
     let free = oracle.chain.free_balance(account).await?;
     if free < POOR {
-        return Err(Failure::new(exit::UNHEALTHY, format!("{address} has {}", Planck(free)))
-            .help("send it something to pay fees with, or withdraw what it has earned"));
+        return Err(
+            Failure::new(exit::UNHEALTHY, format!("{address} has {}", Planck(free)))
+                .help("send it something to pay fees with, or withdraw what it has earned"),
+        );
     }
-    Ok(format!("{address}, slot {}, bond {}, balance {}", view.slot, Planck(usable), Planck(free)))
+    Ok(format!(
+        "{address}, slot {}, bond {}, balance {}",
+        view.slot,
+        Planck(usable),
+        Planck(free)
+    ))
 }
 
 fn model(context: &Context) -> Result<String, Failure> {
     let provider = llm::build(&context.settings.model).map_err(|error| {
         Failure::from(error).help("give --model with a GGUF file, or set [model] in the settings")
     })?;
-    Ok(format!("{}: {}", describe_model(&context.settings.model), provider.name()))
+    Ok(format!(
+        "{}: {}",
+        describe_model(&context.settings.model),
+        provider.name()
+    ))
 }
 
 fn artifacts(context: &Context) -> Result<String, Failure> {
     let folder = &context.settings.artifacts;
     let code = super::deploy::read_code(folder, super::deploy::ORACLE_WASM)?;
-    Ok(format!("{}, {} bytes", folder.join(super::deploy::ORACLE_WASM).display(), code.len()))
+    Ok(format!(
+        "{}, {} bytes",
+        folder.join(super::deploy::ORACLE_WASM).display(),
+        code.len()
+    ))
 }
 
 fn report(context: &Context, checks: &[Check]) -> Outcome {
@@ -134,7 +175,10 @@ fn report(context: &Context, checks: &[Check]) -> Outcome {
         vec![mark.to_owned(), check.name.to_owned(), text]
     });
     let json: Vec<Value> = checks.iter().map(check_json).collect();
-    context.out.result(&table(&[], rows), &json!({ "healthy": healthy, "checks": json }))?;
+    context.out.result(
+        &table(&[], rows),
+        &json!({ "healthy": healthy, "checks": json }),
+    )?;
     Ok(if healthy { exit::OK } else { exit::UNHEALTHY })
 }
 

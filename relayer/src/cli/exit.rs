@@ -36,22 +36,56 @@ pub const TIMEOUT: u8 = 12;
 pub const ALL: &[(u8, &str, &str)] = &[
     (OK, "ok", "success; for `ask`: answered"),
     (BUG, "bug", "something that should not happen did"),
-    (USAGE, "usage", "wrong arguments, settings, settings file or key file"),
-    (NO_ANSWER, "no_answer", "no consensus, undetermined, or expired"),
-    (CHAIN, "chain_unreachable", "the chain's node cannot be reached"),
+    (
+        USAGE,
+        "usage",
+        "wrong arguments, settings, settings file or key file",
+    ),
+    (
+        NO_ANSWER,
+        "no_answer",
+        "no consensus, undetermined, or expired",
+    ),
+    (
+        CHAIN,
+        "chain_unreachable",
+        "the chain's node cannot be reached",
+    ),
     (CONTRACT, "refused_by_contract", "the contract refused"),
     (MODEL, "model_failed", "the model failed"),
-    (STORE, "store_refused", "the relayer's store is locked or refused"),
-    (WRONG_CHAIN, "wrong_chain", "another chain, or a contract that is not ours"),
-    (TRANSACTION, "transaction_refused", "the chain refused the transaction"),
-    (NODE, "node_failed", "a local node could not be found or started"),
-    (UNHEALTHY, "unhealthy", "`doctor` found something that needs a remedy"),
+    (
+        STORE,
+        "store_refused",
+        "the relayer's store is locked or refused",
+    ),
+    (
+        WRONG_CHAIN,
+        "wrong_chain",
+        "another chain, or a contract that is not ours",
+    ),
+    (
+        TRANSACTION,
+        "transaction_refused",
+        "the chain refused the transaction",
+    ),
+    (
+        NODE,
+        "node_failed",
+        "a local node could not be found or started",
+    ),
+    (
+        UNHEALTHY,
+        "unhealthy",
+        "`doctor` found something that needs a remedy",
+    ),
     (TIMEOUT, "timeout", "waiting took longer than `--timeout`"),
 ];
 
 /// The codes as `--help` lists them.
 pub fn table() -> String {
-    let lines = ALL.iter().map(|(code, _, meaning)| format!("  {code:>2}  {meaning}"));
+    let lines = ALL
+        .iter()
+        .map(|(code, _, meaning)| format!("  {code:>2}  {meaning}"));
     format!("Exit codes:\n{}", lines.collect::<Vec<_>>().join("\n"))
 }
 
@@ -69,7 +103,11 @@ pub struct Failure {
 impl Failure {
     /// A failure with this code.
     pub fn new(code: u8, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string(), help: None }
+        Self {
+            code,
+            message: message.to_string(),
+            help: None,
+        }
     }
 
     /// A mistake in arguments or settings.
@@ -91,7 +129,9 @@ impl Failure {
 
     /// Name of the code in JSON.
     pub fn name(&self) -> &'static str {
-        ALL.iter().find(|(code, ..)| *code == self.code).map_or("bug", |(_, name, _)| name)
+        ALL.iter()
+            .find(|(code, ..)| *code == self.code)
+            .map_or("bug", |(_, name, _)| name)
     }
 
     /// What `--json` prints to stderr.
@@ -126,7 +166,11 @@ mod tests {
     fn codes_are_numbered_without_gaps_and_named_once() {
         for (position, (code, name, _)) in ALL.iter().enumerate() {
             assert_eq!(usize::from(*code), position, "{name}");
-            assert_eq!(ALL.iter().filter(|(_, other, _)| other == name).count(), 1, "{name}");
+            assert_eq!(
+                ALL.iter().filter(|(_, other, _)| other == name).count(),
+                1,
+                "{name}"
+            );
         }
     }
 

@@ -78,21 +78,60 @@ mod tests {
         let text = String::new;
         let address = AccountId::from([1; 32]);
         for (error, code) in [
-            (ChainError::Unreachable { url: text(), reason: text() }, exit::CHAIN),
-            (ChainError::Lost { url: text(), reason: text() }, exit::CHAIN),
+            (
+                ChainError::Unreachable {
+                    url: text(),
+                    reason: text(),
+                },
+                exit::CHAIN,
+            ),
+            (
+                ChainError::Lost {
+                    url: text(),
+                    reason: text(),
+                },
+                exit::CHAIN,
+            ),
             (ChainError::Contract(Error::PromptEmpty), exit::CONTRACT),
-            (ChainError::ForeignContract { message: text(), bytes: Vec::new() }, exit::CONTRACT),
-            (ChainError::Node { what: text(), reason: text() }, exit::TRANSACTION),
-            (ChainError::Dispatch { message: text(), name: text(), debug: text() }, exit::TRANSACTION),
+            (
+                ChainError::ForeignContract {
+                    message: text(),
+                    bytes: Vec::new(),
+                },
+                exit::CONTRACT,
+            ),
+            (
+                ChainError::Node {
+                    what: text(),
+                    reason: text(),
+                },
+                exit::TRANSACTION,
+            ),
+            (
+                ChainError::Dispatch {
+                    message: text(),
+                    name: text(),
+                    debug: text(),
+                },
+                exit::TRANSACTION,
+            ),
             (ChainError::NoContract { address }, exit::WRONG_CHAIN),
-            (ChainError::OtherChain { expected: [1; 32], found: [2; 32] }, exit::WRONG_CHAIN),
+            (
+                ChainError::OtherChain {
+                    expected: [1; 32],
+                    found: [2; 32],
+                },
+                exit::WRONG_CHAIN,
+            ),
             (ChainError::Immortal, exit::BUG),
         ] {
             let shown = error.to_string();
             assert_eq!(Failure::from(error).code, code, "{shown}");
         }
         assert_eq!(Failure::from(ConfigError::NoKey).code, exit::USAGE);
-        let locked = StoreError::Locked { path: "store".into() };
+        let locked = StoreError::Locked {
+            path: "store".into(),
+        };
         assert_eq!(Failure::from(RelayerError::from(locked)).code, exit::STORE);
         assert_eq!(Failure::from(RelayerError::NoOperators).code, exit::USAGE);
         let model = ModelError::NotConfigured(text());

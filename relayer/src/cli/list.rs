@@ -24,17 +24,29 @@ pub async fn run(context: &Context, args: &ListArgs) -> Outcome {
     let mut all = Vec::new();
     let mut id = from;
     while id < end {
-        let page = u32::try_from(end.saturating_sub(id)).unwrap_or(MAX_PAGE).min(MAX_PAGE);
+        let page = u32::try_from(end.saturating_sub(id))
+            .unwrap_or(MAX_PAGE)
+            .min(MAX_PAGE);
         all.extend(oracle.summaries(id, page, Some(at)).await?);
         id = id.saturating_add(page.into());
     }
-    let header = ["id", "phase", "seats", "committed", "revealed", "callback", "reward"];
+    let header = [
+        "id",
+        "phase",
+        "seats",
+        "committed",
+        "revealed",
+        "callback",
+        "reward",
+    ];
     let text = if all.is_empty() {
         "no requests".to_owned()
     } else {
         table(&header, all.iter().map(summary_row))
     };
     let requests: Vec<Value> = all.iter().map(summary_json).collect();
-    context.out.result(&text, &json!({ "requests": requests, "next_id": next }))?;
+    context
+        .out
+        .result(&text, &json!({ "requests": requests, "next_id": next }))?;
     Ok(exit::OK)
 }

@@ -20,7 +20,9 @@ use serde_json::json;
 pub async fn withdraw(context: &Context, args: &WithdrawArgs) -> Outcome {
     let account = args.account.0;
     let sent = send(context, &args.sign, messages::withdraw(account)).await?;
-    let Some(receipt) = sent else { return Ok(exit::OK) };
+    let Some(receipt) = sent else {
+        return Ok(exit::OK);
+    };
     let mut json = receipt_json(&receipt);
     json["account"] = json!(ss58(&account));
     json["amount"] = json!(receipt.value.to_string());
@@ -35,10 +37,14 @@ pub async fn withdraw(context: &Context, args: &WithdrawArgs) -> Outcome {
 /// When it may not be removed yet, or the chain refuses.
 pub async fn prune(context: &Context, args: &RequestArgs) -> Outcome {
     let sent = send(context, &args.sign, messages::prune(args.id)).await?;
-    let Some(receipt) = sent else { return Ok(exit::OK) };
+    let Some(receipt) = sent else {
+        return Ok(exit::OK);
+    };
     let mut json = receipt_json(&receipt);
     json["id"] = json!(args.id);
-    context.out.result(&format!("request {} is pruned", args.id), &json)?;
+    context
+        .out
+        .result(&format!("request {} is pruned", args.id), &json)?;
     Ok(exit::OK)
 }
 
@@ -48,7 +54,9 @@ pub async fn prune(context: &Context, args: &RequestArgs) -> Outcome {
 /// When it does not exist, or the chain refuses.
 pub async fn advance(context: &Context, args: &RequestArgs) -> Outcome {
     let sent = send(context, &args.sign, messages::advance(args.id)).await?;
-    let Some(receipt) = sent else { return Ok(exit::OK) };
+    let Some(receipt) = sent else {
+        return Ok(exit::OK);
+    };
     let phase = match receipt.value {
         Phase::Committing => "committing",
         Phase::Revealing => "revealing",
@@ -57,7 +65,9 @@ pub async fn advance(context: &Context, args: &RequestArgs) -> Outcome {
     let mut json = receipt_json(&receipt);
     json["id"] = json!(args.id);
     json["phase"] = json!(phase);
-    context.out.result(&format!("request {} is {phase}", args.id), &json)?;
+    context
+        .out
+        .result(&format!("request {} is {phase}", args.id), &json)?;
     Ok(exit::OK)
 }
 
@@ -67,12 +77,17 @@ pub async fn advance(context: &Context, args: &RequestArgs) -> Outcome {
 /// When there is nothing to deliver, or the chain refuses.
 pub async fn deliver(context: &Context, args: &RequestArgs) -> Outcome {
     let sent = send(context, &args.sign, messages::deliver(args.id)).await?;
-    let Some(receipt) = sent else { return Ok(exit::OK) };
+    let Some(receipt) = sent else {
+        return Ok(exit::OK);
+    };
     let delivery = delivery_word(receipt.value);
     let mut json = receipt_json(&receipt);
     json["id"] = json!(args.id);
     json["delivery"] = json!(delivery);
-    context.out.result(&format!("callback of request {}: {delivery}", args.id), &json)?;
+    context.out.result(
+        &format!("callback of request {}: {delivery}", args.id),
+        &json,
+    )?;
     Ok(exit::OK)
 }
 
@@ -83,7 +98,12 @@ async fn send<T: Decode>(
 ) -> Result<Option<Receipt<T>>, exit::Failure> {
     let signer = context.signer()?;
     let oracle = context.oracle().await?.oracle;
-    let plan =
-        Plan { chain: &oracle.chain, signer: &signer, contract: oracle.address, value: 0, call };
+    let plan = Plan {
+        chain: &oracle.chain,
+        signer: &signer,
+        contract: oracle.address,
+        value: 0,
+        call,
+    };
     plan.run(context, sign).await
 }

@@ -1,4 +1,6 @@
 //! The example contract `prediction_market`, as `demo` calls it. Types are those of the contract.
+// The derived codecs cast the positions of a handful of variants.
+#![allow(clippy::cast_possible_truncation)]
 
 use super::{
     context::Signer,
@@ -70,7 +72,9 @@ enum MarketError {
 impl From<MarketError> for Failure {
     fn from(error: MarketError) -> Self {
         let why = match error {
-            MarketError::Oracle(OracleError::Refused(error)) => format!("the oracle refused: {error}"),
+            MarketError::Oracle(OracleError::Refused(error)) => {
+                format!("the oracle refused: {error}")
+            }
             other => format!("{other:?}"),
         };
         Self::new(exit::CONTRACT, format!("the market refused: {why}"))
@@ -98,8 +102,13 @@ impl<'a> Market<'a> {
         reward: Balance,
     ) -> Result<Self, Failure> {
         let constructor = Call::plain("new", &(oracle, reward));
-        let made = chain.deploy(&signer.pair, wasm, &constructor, 0, &[], None).await?;
-        Ok(Self { chain, address: made.address })
+        let made = chain
+            .deploy(&signer.pair, wasm, &constructor, 0, &[], None)
+            .await?;
+        Ok(Self {
+            chain,
+            address: made.address,
+        })
     }
 
     /// Opens a market that takes stakes for `closes_in` blocks, and gives its number.
@@ -128,7 +137,8 @@ impl<'a> Market<'a> {
         option: u8,
         amount: Balance,
     ) -> Result<(), Failure> {
-        self.send(signer, amount, &Call::plain("stake", &(market, option))).await
+        self.send(signer, amount, &Call::plain("stake", &(market, option)))
+            .await
     }
 
     /// Pays the oracle's fee and asks, and gives the number of the request.
@@ -141,7 +151,8 @@ impl<'a> Market<'a> {
         market: u32,
         value: Balance,
     ) -> Result<RequestId, Failure> {
-        self.send(signer, value, &Call::plain("resolve", &market)).await
+        self.send(signer, value, &Call::plain("resolve", &market))
+            .await
     }
 
     /// Pays an account what it won, and gives how much, planck.
@@ -154,7 +165,8 @@ impl<'a> Market<'a> {
         market: u32,
         account: &AccountId,
     ) -> Result<Balance, Failure> {
-        self.send(signer, 0, &Call::plain("claim", &(market, account))).await
+        self.send(signer, 0, &Call::plain("claim", &(market, account)))
+            .await
     }
 
     /// A market.
@@ -163,7 +175,10 @@ impl<'a> Market<'a> {
     /// When there is none, or the chain cannot be read.
     pub async fn view(&self, market: u32) -> Result<MarketView, Failure> {
         let call: Call<Option<MarketView>> = Call::plain("market", &market);
-        let ran = self.chain.dry_run(&self.address, &self.address, 0, &call, None).await?;
+        let ran = self
+            .chain
+            .dry_run(&self.address, &self.address, 0, &call, None)
+            .await?;
         ran.value.ok_or_else(|| MarketError::NoSuchMarket.into())
     }
 
@@ -176,9 +191,13 @@ impl<'a> Market<'a> {
         call: &Call<Result<T, MarketError>>,
     ) -> Result<T, Failure> {
         let (chain, to) = (self.chain, &self.address);
-        chain.dry_run(&signer.account, to, value, call, None).await?.value?;
-        let receipt: Receipt<Result<T, MarketError>> =
-            chain.call(&signer.pair, to, value, call, TxOptions::default()).await?;
+        chain
+            .dry_run(&signer.account, to, value, call, None)
+            .await?
+            .value?;
+        let receipt: Receipt<Result<T, MarketError>> = chain
+            .call(&signer.pair, to, value, call, TxOptions::default())
+            .await?;
         Ok(receipt.value?)
     }
 }

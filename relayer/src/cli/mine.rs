@@ -19,7 +19,9 @@ pub async fn run(context: &Context, blocks: u32) -> Outcome {
     }
     let best = chain.best().await?.number;
     let text = format!("{blocks} blocks made; the best is {best}");
-    context.out.result(&text, &json!({ "mined": blocks, "best": best }))?;
+    context
+        .out
+        .result(&text, &json!({ "mined": blocks, "best": best }))?;
     Ok(exit::OK)
 }
 
@@ -28,9 +30,12 @@ pub async fn run(context: &Context, blocks: u32) -> Outcome {
 /// # Errors
 /// When the node makes none on demand.
 pub async fn create_block(chain: &Chain) -> Result<(), Failure> {
-    chain.create_block(false).await.map_err(|error| match error {
-        ChainError::Node { .. } => Failure::from(error)
-            .help("only a development node with engine_createBlock makes empty blocks"),
-        other => other.into(),
-    })
+    chain
+        .create_block(false)
+        .await
+        .map_err(|error| match error {
+            ChainError::Node { .. } => Failure::from(error)
+                .help("only a development node with engine_createBlock makes empty blocks"),
+            other => other.into(),
+        })
 }

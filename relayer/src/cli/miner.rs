@@ -15,7 +15,9 @@ const SOMEBODY_THINKS: Duration = Duration::from_secs(30);
 ///
 /// `operators` is the number registered, `quiet` the time since the last block.
 pub fn target(open: &[Summary], operators: usize, quiet: Duration) -> Option<BlockNumber> {
-    open.iter().filter_map(|request| deadline(request, operators, quiet)).min()
+    open.iter()
+        .filter_map(|request| deadline(request, operators, quiet))
+        .min()
 }
 
 fn deadline(request: &Summary, operators: usize, quiet: Duration) -> Option<BlockNumber> {
@@ -23,7 +25,14 @@ fn deadline(request: &Summary, operators: usize, quiet: Duration) -> Option<Bloc
         Phase::Committing => {
             let takers = operators.min(usize::from(request.seats));
             let all_took = usize::from(request.committed) >= takers;
-            (request.commit_deadline, if all_took { NOBODY_LEFT } else { SOMEBODY_THINKS })
+            (
+                request.commit_deadline,
+                if all_took {
+                    NOBODY_LEFT
+                } else {
+                    SOMEBODY_THINKS
+                },
+            )
         }
         // Whoever committed here reveals as soon as the reveals' opening is final, or never.
         Phase::Revealing => (request.reveal_deadline, SOMEBODY_THINKS),
@@ -68,7 +77,11 @@ mod tests {
             (Phase::Ended, 5, 5, seconds(99), None),
         ] {
             let open = [request(phase, committed)];
-            assert_eq!(target(&open, operators, quiet), block, "{phase:?} {committed} {quiet:?}");
+            assert_eq!(
+                target(&open, operators, quiet),
+                block,
+                "{phase:?} {committed} {quiet:?}"
+            );
         }
         assert_eq!(target(&[], 3, seconds(99)), None);
     }

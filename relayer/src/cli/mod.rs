@@ -59,7 +59,11 @@ fn refuse(error: &clap::Error) -> ! {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if json && error.use_stderr() {
         let text = error.to_string();
-        let message = text.trim_start_matches("error: ").lines().next().unwrap_or_default();
+        let message = text
+            .trim_start_matches("error: ")
+            .lines()
+            .next()
+            .unwrap_or_default();
         let failure = Failure::usage(message).help("see `llm-oracle --help`");
         Output::new(true).failure(&failure);
         std::process::exit(exit::USAGE.into());
@@ -77,10 +81,17 @@ fn start_log(cli: &Cli) {
         1 => "llm_oracle=debug,warn",
         _ => "llm_oracle=trace,debug",
     };
-    let filter = EnvFilter::try_from_env("LLM_ORACLE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let filter =
+        EnvFilter::try_from_env("LLM_ORACLE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     // The first subscriber stays; there is none before this one.
-    let _ = if log_json { log.json().try_init() } else { log.compact().try_init() };
+    let _ = if log_json {
+        log.json().try_init()
+    } else {
+        log.compact().try_init()
+    };
 }
 
 fn run(cli: Cli, out: Output) -> Outcome {

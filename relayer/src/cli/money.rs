@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 /// Decimal places of a UNIT on the usual dev chain.
 const DECIMALS: usize = 12;
+/// Planck in a UNIT.
+const UNIT: u128 = 1_000_000_000_000;
 
 /// An amount in planck, read from `5000000000`, `0.02UNIT` or `20mUNIT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,14 +36,16 @@ impl FromStr for Planck {
             return Err(wrong());
         }
         // The fraction is padded to all places, so that the digits together are planck.
-        format!("{whole}{fraction:0<places$}").parse().map(Self).map_err(|_| wrong())
+        format!("{whole}{fraction:0<places$}")
+            .parse()
+            .map(Self)
+            .map_err(|_| wrong())
     }
 }
 
 impl fmt::Display for Planck {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = 10u128.pow(12);
-        let (whole, rest) = (self.0 / unit, self.0 % unit);
+        let (whole, rest) = (self.0 / UNIT, self.0 % UNIT);
         if rest == 0 {
             return write!(out, "{whole} UNIT");
         }
@@ -74,12 +78,24 @@ mod tests {
     #[test]
     fn anything_else_is_refused_by_its_text() {
         for input in [
-            "", "UNIT", "-1", "1e3", "0.5", "1.UNIT", ".5UNIT", "0x10", "1DOT",
-            "0.0000000000001UNIT", "340282366920938463463374607431768211456",
+            "",
+            "UNIT",
+            "-1",
+            "1e3",
+            "0.5",
+            "1.UNIT",
+            ".5UNIT",
+            "0x10",
+            "1DOT",
+            "0.0000000000001UNIT",
+            "340282366920938463463374607431768211456",
             "340282366920938463463374607432UNIT",
         ] {
             let refused = Planck::from_str(input);
-            assert!(refused.clone().is_err_and(|why| why.contains(input)), "{input}: {refused:?}");
+            assert!(
+                refused.clone().is_err_and(|why| why.contains(input)),
+                "{input}: {refused:?}"
+            );
         }
     }
 

@@ -46,7 +46,9 @@ pub struct Node {
 /// # Errors
 /// When none exists.
 pub fn find() -> Result<PathBuf, Failure> {
-    let named = env::var_os("CONTRACTS_NODE").filter(|name| !name.is_empty()).map(PathBuf::from);
+    let named = env::var_os("CONTRACTS_NODE")
+        .filter(|name| !name.is_empty())
+        .map(PathBuf::from);
     let ours = paths::cache().join("target-node/debug").join(BINARY);
     find_among(named, env::var_os("PATH"), &ours)
 }
@@ -60,8 +62,14 @@ fn find_among(
         return if named.is_file() {
             Ok(named)
         } else {
-            Err(Failure::new(NODE, format!("CONTRACTS_NODE names '{}', which is no file", named.display()))
-                .help("give the path of a substrate-contracts-node, or unset it"))
+            Err(Failure::new(
+                NODE,
+                format!(
+                    "CONTRACTS_NODE names '{}', which is no file",
+                    named.display()
+                ),
+            )
+            .help("give the path of a substrate-contracts-node, or unset it"))
         };
     }
     let folders = path.as_ref().map(env::split_paths).into_iter().flatten();
@@ -70,8 +78,11 @@ fn find_among(
         .chain([ours.to_owned()])
         .find(|binary| binary.is_file())
         .ok_or_else(|| {
-            Failure::new(NODE, format!("no {BINARY} on PATH and none at '{}'", ours.display()))
-                .help("run ./scripts/setup.sh node, or set CONTRACTS_NODE to one")
+            Failure::new(
+                NODE,
+                format!("no {BINARY} on PATH and none at '{}'", ours.display()),
+            )
+            .help("run ./scripts/setup.sh node, or set CONTRACTS_NODE to one")
         })
 }
 
@@ -83,9 +94,16 @@ impl Node {
     pub async fn start(binary: &Path, options: &NodeOptions) -> Result<Self, Failure> {
         let failed = |what: &str| Failure::new(NODE, format!("{what} '{}'", binary.display()));
         let log = fs::File::create(&options.log).map_err(|error| {
-            Failure::new(NODE, format!("log '{}' cannot be written: {error}", options.log.display()))
+            Failure::new(
+                NODE,
+                format!("log '{}' cannot be written: {error}", options.log.display()),
+            )
         })?;
-        let to_log = || log.try_clone().map(Stdio::from).unwrap_or_else(|_| Stdio::null());
+        let to_log = || {
+            log.try_clone()
+                .map(Stdio::from)
+                .unwrap_or_else(|_| Stdio::null())
+        };
         let child = Command::new(binary)
             .args(arguments(options))
             .stdin(Stdio::null())
@@ -95,8 +113,12 @@ impl Node {
             .process_group(0)
             .spawn()
             .map_err(|error| failed("cannot start").help(error))?;
-        let mut node = Self { child, log: options.log.clone(), url: String::new() };
-        let patience = Instant::now() + Duration::from_secs(START_SECONDS);
+        let mut node = Self {
+            child,
+            log: options.log.clone(),
+            url: String::new(),
+        };
+        let started = Instant::now();
         loop {
             // The log ends with why the node ended.
             if let Ok(Some(status)) = node.child.try_wait() {
@@ -106,9 +128,11 @@ impl Node {
                 node.url = format!("ws://127.0.0.1:{port}");
                 return Ok(node);
             }
-            if Instant::now() > patience {
-                return Err(failed(&format!("no RPC server within {START_SECONDS} s from"))
-                    .help(node.log_end()));
+            if started.elapsed() > Duration::from_secs(START_SECONDS) {
+                return Err(
+                    failed(&format!("no RPC server within {START_SECONDS} s from"))
+                        .help(node.log_end()),
+                );
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -139,11 +163,17 @@ impl Node {
         let text = self.log_text();
         let lines: Vec<&str> = text.lines().collect();
         let skipped = lines.len().saturating_sub(LOG_LINES);
-        format!("end of {}:\n{}", self.log.display(), lines.get(skipped..).unwrap_or_default().join("\n"))
+        format!(
+            "end of {}:\n{}",
+            self.log.display(),
+            lines.get(skipped..).unwrap_or_default().join("\n")
+        )
     }
 
     fn log_text(&self) -> String {
-        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        fs::read(&self.log)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
     }
 
     /// Stops it: asks, waits, kills, waits.
@@ -152,8 +182,8 @@ impl Node {
             .ok()
             .and_then(Pid::from_raw)
             .is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok());
-        let patience = Instant::now() + Duration::from_secs(STOP_SECONDS);
-        while asked && Instant::now() < patience {
+        let asked_at = Instant::now();
+        while asked && asked_at.elapsed() < Duration::from_secs(STOP_SECONDS) {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;
             }
@@ -174,10 +204,20 @@ impl Drop for Node {
 }
 
 fn arguments(options: &NodeOptions) -> Vec<String> {
-    let mut arguments: Vec<String> = ["--dev", "--no-prometheus", "--port", "0", "--finalize-delay-sec", "1"]
-        .map(String::from)
-        .into();
-    arguments.extend(["--rpc-port".into(), options.rpc_port.unwrap_or(0).to_string()]);
+    let mut arguments: Vec<String> = [
+        "--dev",
+        "--no-prometheus",
+        "--port",
+        "0",
+        "--finalize-delay-sec",
+        "1",
+    ]
+    .map(String::from)
+    .into();
+    arguments.extend([
+        "--rpc-port".into(),
+        options.rpc_port.unwrap_or(0).to_string(),
+    ]);
     match &options.base_path {
         Some(folder) => arguments.extend(["--base-path".into(), folder.display().to_string()]),
         None => arguments.push("--tmp".into()),
@@ -190,7 +230,9 @@ fn arguments(options: &NodeOptions) -> Vec<String> {
 
 /// The port in the line that every Substrate node prints once its RPC server listens.
 fn serving_port(log: &str) -> Option<u16> {
-    let line = log.lines().find(|line| line.contains("Running JSON-RPC server"))?;
+    let line = log
+        .lines()
+        .find(|line| line.contains("Running JSON-RPC server"))?;
     let (_, rest) = line.split_once("127.0.0.1:")?;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
@@ -210,7 +252,12 @@ mod tests {
     }
 
     fn options(folder: &Path) -> NodeOptions {
-        NodeOptions { rpc_port: None, base_path: None, block_time_ms: None, log: folder.join("log") }
+        NodeOptions {
+            rpc_port: None,
+            base_path: None,
+            block_time_ms: None,
+            log: folder.join("log"),
+        }
     }
 
     #[test]
@@ -219,7 +266,10 @@ mod tests {
         let binary = script(folder.path(), "true");
         let ours = Path::new("/nowhere/ours");
         let path = Some(folder.path().into());
-        assert_eq!(find_among(Some(binary.clone()), None, ours), Ok(binary.clone()));
+        assert_eq!(
+            find_among(Some(binary.clone()), None, ours),
+            Ok(binary.clone())
+        );
         assert_eq!(find_among(None, path.clone(), ours), Ok(binary.clone()));
         assert_eq!(find_among(None, None, &binary), Ok(binary.clone()));
         let refused = find_among(Some("/nowhere/node".into()), path, &binary).unwrap_err();
@@ -253,7 +303,9 @@ mod tests {
     async fn a_node_that_ends_is_an_error_with_its_last_words() {
         let folder = tempfile::tempdir().unwrap();
         let binary = script(folder.path(), "echo address in use; exit 3");
-        let failure = Node::start(&binary, &options(folder.path())).await.unwrap_err();
+        let failure = Node::start(&binary, &options(folder.path()))
+            .await
+            .unwrap_err();
         assert_eq!(failure.code, NODE);
         assert!(failure.to_string().contains("address in use"), "{failure}");
     }
@@ -265,6 +317,9 @@ mod tests {
         options.base_path = Some("/state".into());
         options.block_time_ms = Some(500);
         let arguments = arguments(&options).join(" ");
-        assert!(arguments.ends_with("--rpc-port 0 --base-path /state --block-time 500"), "{arguments}");
+        assert!(
+            arguments.ends_with("--rpc-port 0 --base-path /state --block-time 500"),
+            "{arguments}"
+        );
     }
 }

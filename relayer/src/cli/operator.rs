@@ -35,7 +35,9 @@ pub async fn register(context: &Context, sign: &Sign, bond: Option<Planck>) -> O
         value: bond,
         call: registration(&checked, &signer),
     };
-    let Some(receipt) = plan.run(context, sign).await? else { return Ok(exit::OK) };
+    let Some(receipt) = plan.run(context, sign).await? else {
+        return Ok(exit::OK);
+    };
     let mut json = receipt_json(&receipt);
     json["operator"] = json!(ss58(&signer.account));
     json["slot"] = json!(receipt.value);
@@ -57,8 +59,11 @@ pub async fn register(context: &Context, sign: &Sign, bond: Option<Planck>) -> O
 pub async fn show(context: &Context, account: Account) -> Outcome {
     let oracle = context.oracle().await?.oracle;
     let view = oracle.operator(&account.0, None).await?.ok_or_else(|| {
-        Failure::new(exit::CONTRACT, format!("{} is not a registered operator", ss58(&account.0)))
-            .help("`llm-oracle operator list` shows those that are")
+        Failure::new(
+            exit::CONTRACT,
+            format!("{} is not a registered operator", ss58(&account.0)),
+        )
+        .help("`llm-oracle operator list` shows those that are")
     })?;
     let rows = [
         ("operator", ss58(&view.operator)),
@@ -77,8 +82,12 @@ pub async fn show(context: &Context, account: Account) -> Outcome {
             ),
         ),
     ];
-    let rows = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]);
-    context.out.result(&table(&[], rows), &operator_json(&view))?;
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value]);
+    context
+        .out
+        .result(&table(&[], rows), &operator_json(&view))?;
     Ok(exit::OK)
 }
 
@@ -109,10 +118,18 @@ pub async fn list(context: &Context) -> Outcome {
             view.silent.to_string(),
         ]
     });
-    let header = ["slot", "operator", "bond", "locked", "credit", "agreed", "silent"];
-    let text = if all.is_empty() { "no operators".to_owned() } else { table(&header, rows) };
+    let header = [
+        "slot", "operator", "bond", "locked", "credit", "agreed", "silent",
+    ];
+    let text = if all.is_empty() {
+        "no operators".to_owned()
+    } else {
+        table(&header, rows)
+    };
     let operators: Vec<Value> = all.iter().map(operator_json).collect();
-    context.out.result(&text, &json!({ "operators": operators }))?;
+    context
+        .out
+        .result(&text, &json!({ "operators": operators }))?;
     Ok(exit::OK)
 }
 

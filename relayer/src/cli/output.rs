@@ -28,18 +28,17 @@ impl Output {
         Self { json, spinner }
     }
 
-    /// Whether `--json` was given.
-    pub fn json(&self) -> bool {
-        self.json
-    }
-
     /// Prints the result: the JSON object, or the text if it has any.
     ///
     /// # Errors
     /// When stdout cannot be written; a reader that went away is no error.
     pub fn result(&self, text: &str, json: &Value) -> Result<(), Failure> {
         self.spinner.finish_and_clear();
-        let line = if self.json { json.to_string() } else { text.trim_end().to_owned() };
+        let line = if self.json {
+            json.to_string()
+        } else {
+            text.trim_end().to_owned()
+        };
         if line.is_empty() {
             return Ok(());
         }
@@ -107,10 +106,15 @@ impl Output {
 /// A table for people: aligned columns without lines.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).force_no_tty();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .force_no_tty();
     if !header.is_empty() {
         table.set_header(header.to_vec());
     }
     table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table.trim_fmt()
 }

@@ -40,9 +40,17 @@ impl<T: Decode> Plan<'_, T> {
     /// What would make it fail, and connection errors.
     pub async fn cost(&self) -> Result<Cost<T>, Failure> {
         let (chain, signer) = (self.chain, self.signer);
-        let dry = chain.dry_run(&signer.account, &self.contract, self.value, &self.call, None);
+        let dry = chain.dry_run(
+            &signer.account,
+            &self.contract,
+            self.value,
+            &self.call,
+            None,
+        );
         let dry = dry.await?;
-        let fee = chain.estimate_fee(&signer.pair, &self.contract, self.value, &self.call).await?;
+        let fee = chain
+            .estimate_fee(&signer.pair, &self.contract, self.value, &self.call)
+            .await?;
         Ok(Cost { dry, fee })
     }
 
@@ -56,7 +64,10 @@ impl<T: Decode> Plan<'_, T> {
             ..TxOptions::default()
         };
         let (signer, contract) = (&self.signer.pair, &self.contract);
-        Ok(self.chain.call(signer, contract, self.value, &self.call, options).await?)
+        Ok(self
+            .chain
+            .call(signer, contract, self.value, &self.call, options)
+            .await?)
     }
 
     /// The usual way of a verb: with `--dry-run` prints the cost and sends nothing, otherwise asks
@@ -72,7 +83,9 @@ impl<T: Decode> Plan<'_, T> {
             return Ok(None);
         }
         if !sign.skip_confirm {
-            context.out.confirm(&format!("Send {}?", self.call.name()))?;
+            context
+                .out
+                .confirm(&format!("Send {}?", self.call.name()))?;
         }
         context.out.waiting(format!("sending {}", self.call.name()));
         let receipt = self.send(sign).await?;

@@ -81,7 +81,11 @@ impl Running {
     /// Stops it and waits.
     pub async fn stop(&mut self) {
         self.cancel.cancel();
-        if !self.task.is_finished() && tokio::time::timeout(STOP_PATIENCE, &mut self.task).await.is_err() {
+        if !self.task.is_finished()
+            && tokio::time::timeout(STOP_PATIENCE, &mut self.task)
+                .await
+                .is_err()
+        {
             self.task.abort();
         }
     }
@@ -98,7 +102,10 @@ impl Drop for Running {
 /// # Errors
 /// When its store or the chain refuses.
 pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
-    let key = |suri: &String| KeySource { suri: Some(suri.clone()), ..KeySource::default() };
+    let key = |suri: &String| KeySource {
+        suri: Some(suri.clone()),
+        ..KeySource::default()
+    };
     let config = RelayerConfig {
         url: service.url.to_owned(),
         contract: ss58(&service.checked.oracle.address),
@@ -108,7 +115,9 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
         model: service.model.clone(),
         limits: Limits::default(),
     };
-    Ok(Running::spawn(Relayer::start(config, service.provider).await?))
+    Ok(Running::spawn(
+        Relayer::start(config, service.provider).await?,
+    ))
 }
 
 /// Runs a relayer until it is told to stop.

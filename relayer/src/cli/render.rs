@@ -1,11 +1,6 @@
 //! A request as JSON and as text: pure functions of what the contract returns.
 
-use super::{
-    account::short,
-    exit,
-    money::Planck,
-    output::table,
-};
+use super::{account::short, exit, money::Planck, output::table};
 use crate::chain::{hex0x, ss58};
 use llm_oracle_primitives::{
     canonical::format_decimal, Answer, AnswerKind, DeliveryStatus, Margin, Outcome, Phase, Prompt,
@@ -17,7 +12,13 @@ use serde_json::{json, Value};
 pub fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
-        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
         .collect()
 }
 
@@ -254,7 +255,10 @@ pub fn request_text(view: &RequestView, terms: Option<&Terms>) -> String {
     }
     if !view.seats.is_empty() {
         let rows = view.seats.iter().map(|seat| seat_row(seat, &view.kind));
-        lines.push(table(&["operator", "state", "answer", "paid", "commitment"], rows));
+        lines.push(table(
+            &["operator", "state", "answer", "paid", "commitment"],
+            rows,
+        ));
     }
     lines.join("\n")
 }
@@ -263,7 +267,9 @@ fn seat_row(seat: &SeatView, kind: &AnswerKind) -> Vec<String> {
     vec![
         ss58(&seat.operator),
         seat_word(seat.state).to_owned(),
-        seat.answer.as_ref().map_or_else(|| "-".to_owned(), |answer| answer_text(answer, kind)),
+        seat.answer
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |answer| answer_text(answer, kind)),
         Planck(seat.paid).to_string(),
         hex0x(&seat.commitment).chars().take(18).collect(),
     ]
@@ -273,7 +279,11 @@ fn seat_row(seat: &SeatView, kind: &AnswerKind) -> Vec<String> {
 pub fn stages(before: Option<&RequestView>, now: &RequestView) -> Vec<String> {
     let mut lines = Vec::new();
     let known = |seat: &SeatView| {
-        before.and_then(|view| view.seats.iter().find(|other| other.operator == seat.operator))
+        before.and_then(|view| {
+            view.seats
+                .iter()
+                .find(|other| other.operator == seat.operator)
+        })
     };
     for seat in &now.seats {
         if known(seat).is_none() {
@@ -296,7 +306,9 @@ pub fn stages(before: Option<&RequestView>, now: &RequestView) -> Vec<String> {
     if before.is_none_or(|view| view.summary.delivery != delivery) {
         match delivery {
             DeliveryStatus::Delivered => lines.push("delivered  to the asking contract".into()),
-            DeliveryStatus::Failed(times) => lines.push(format!("callback   failed, {times} times so far")),
+            DeliveryStatus::Failed(times) => {
+                lines.push(format!("callback   failed, {times} times so far"))
+            }
             DeliveryStatus::None | DeliveryStatus::Waiting | DeliveryStatus::Delivering => {}
         }
     }
@@ -307,7 +319,10 @@ fn ending(view: &RequestView, outcome: &Outcome) -> Vec<String> {
     let word = status(view.summary.phase, Some(outcome));
     let mut lines = vec![match outcome.margin() {
         Some(margin) => format!("settled    {word}: {}", margin_text(&margin, &view.kind)),
-        None => format!("settled    {word}: fewer than {} seats were taken in time", view.threshold),
+        None => format!(
+            "settled    {word}: fewer than {} seats were taken in time",
+            view.threshold
+        ),
     }];
     for seat in &view.seats {
         let (who, state) = (short(&seat.operator), seat_word(seat.state));

@@ -56,12 +56,31 @@ fn view() -> RequestView {
 
 fn answered() -> RequestView {
     let mut view = view();
-    let margin = Margin { seats: 2, revealed: 2, agreeing: 2, abstaining: 0, spread: 0 };
+    let margin = Margin {
+        seats: 2,
+        revealed: 2,
+        agreeing: 2,
+        abstaining: 0,
+        spread: 0,
+    };
     view.seats = vec![
-        seat(1, SeatState::Agreed, Some(Answer::Bool(true)), 9_800_000_000),
-        seat(2, SeatState::Agreed, Some(Answer::Bool(true)), 9_800_000_000),
+        seat(
+            1,
+            SeatState::Agreed,
+            Some(Answer::Bool(true)),
+            9_800_000_000,
+        ),
+        seat(
+            2,
+            SeatState::Agreed,
+            Some(Answer::Bool(true)),
+            9_800_000_000,
+        ),
     ];
-    view.outcome = Some(Outcome::Answered { answer: Answer::Bool(true), margin });
+    view.outcome = Some(Outcome::Answered {
+        answer: Answer::Bool(true),
+        margin,
+    });
     view.summary.phase = Phase::Ended;
     view.ended_at = Some(11);
     view.fee = 400_000_000;
@@ -145,9 +164,24 @@ fn an_answered_request_is_told_to_people() {
 fn each_status_has_its_word_and_its_exit_code() {
     let margin = Margin::default();
     for (outcome, word, code) in [
-        (Outcome::Answered { answer: Answer::Bool(true), margin }, "answered", exit::OK),
-        (Outcome::Undetermined { margin }, "undetermined", exit::NO_ANSWER),
-        (Outcome::NoConsensus { margin }, "no_consensus", exit::NO_ANSWER),
+        (
+            Outcome::Answered {
+                answer: Answer::Bool(true),
+                margin,
+            },
+            "answered",
+            exit::OK,
+        ),
+        (
+            Outcome::Undetermined { margin },
+            "undetermined",
+            exit::NO_ANSWER,
+        ),
+        (
+            Outcome::NoConsensus { margin },
+            "no_consensus",
+            exit::NO_ANSWER,
+        ),
         (Outcome::Expired, "expired", exit::NO_ANSWER),
     ] {
         assert_eq!(status(Phase::Ended, Some(&outcome)), word);
@@ -159,19 +193,32 @@ fn each_status_has_its_word_and_its_exit_code() {
 
 #[test]
 fn answers_read_in_the_terms_of_the_question() {
-    let choice = AnswerKind::Choice { options: vec![b"red".to_vec(), b"green".to_vec()] };
-    let number = AnswerKind::Number { scale: 2, tolerance: 50 };
+    let choice = AnswerKind::Choice {
+        options: vec![b"red".to_vec(), b"green".to_vec()],
+    };
+    let number = AnswerKind::Number {
+        scale: 2,
+        tolerance: 50,
+    };
     for (answer, kind, text, json) in [
         (Answer::Bool(false), &AnswerKind::Bool, "no", json!(false)),
         (Answer::Choice(1), &choice, "green", json!("green")),
         (Answer::Choice(2), &choice, "option 2", json!("option 2")),
         (Answer::Number(-5), &number, "-0.05", json!("-0.05")),
-        (Answer::Abstain(Reason::TooSoon), &number, "abstain (too_soon)", json!({ "abstain": "too_soon" })),
+        (
+            Answer::Abstain(Reason::TooSoon),
+            &number,
+            "abstain (too_soon)",
+            json!({ "abstain": "too_soon" }),
+        ),
     ] {
         assert_eq!(answer_text(&answer, kind), text);
         assert_eq!(answer_json(&answer, kind), json);
     }
-    let margin = Margin { spread: 125, ..Margin::default() };
+    let margin = Margin {
+        spread: 125,
+        ..Margin::default()
+    };
     assert_eq!(margin_json(&margin, &number)["spread"], "1.25");
 }
 
@@ -189,10 +236,17 @@ fn stages_tell_what_is_new_and_nothing_twice() {
     assert_eq!(stages(Some(&committed), &committed), Vec::<String>::new());
     let mut revealed = committed.clone();
     revealed.seats[0] = seat(1, SeatState::Revealed, Some(Answer::Bool(true)), 0);
-    assert_eq!(stages(Some(&committed), &revealed), ["revealed   5C62Ck…HiFT  yes"]);
+    assert_eq!(
+        stages(Some(&committed), &revealed),
+        ["revealed   5C62Ck…HiFT  yes"]
+    );
     let ended = stages(Some(&revealed), &answered());
-    assert_eq!(ended.first().unwrap(), &format!("committed  5C7LYp…kqWt  0x{}", "02".repeat(32)));
-    assert!(ended.contains(&"settled    answered: 2 of 2 seats agree, 2 revealed, 0 abstaining".to_owned()));
+    assert_eq!(
+        ended.first().unwrap(),
+        &format!("committed  5C7LYp…kqWt  0x{}", "02".repeat(32))
+    );
+    assert!(ended
+        .contains(&"settled    answered: 2 of 2 seats agree, 2 revealed, 0 abstaining".to_owned()));
     assert!(ended.contains(&"paid       5C62Ck…HiFT  0.0098 UNIT (agreed)".to_owned()));
     assert_eq!(ended.last().unwrap(), "refunded   0 UNIT");
 }
@@ -202,5 +256,8 @@ fn an_expired_request_says_why() {
     let mut view = view();
     view.outcome = Some(Outcome::Expired);
     let lines = stages(None, &view);
-    assert_eq!(lines[0], "settled    expired: fewer than 2 seats were taken in time");
+    assert_eq!(
+        lines[0],
+        "settled    expired: fewer than 2 seats were taken in time"
+    );
 }

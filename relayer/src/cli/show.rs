@@ -24,7 +24,10 @@ pub async fn run(context: &Context, args: &ShowArgs) -> Outcome {
     }
     let view = oracle.request(args.id, None).await?;
     let view = view.ok_or_else(|| watch::no_such_request(args.id))?;
-    let (text, json) = (request_text(&view, terms.as_ref()), request_json(&view, terms.as_ref()));
+    let (text, json) = (
+        request_text(&view, terms.as_ref()),
+        request_json(&view, terms.as_ref()),
+    );
     context.out.result(&text, &json)?;
     Ok(exit::OK)
 }

@@ -88,7 +88,8 @@ pub enum Folder {
 
 impl Folder {
     fn open(state: Option<&PathBuf>) -> Result<Self, Failure> {
-        let failed = |what: String, error| Failure::usage(format!("{what} cannot be made: {error}"));
+        let failed =
+            |what: String, error| Failure::usage(format!("{what} cannot be made: {error}"));
         match state {
             Some(path) => {
                 fs::create_dir_all(path)
@@ -118,9 +119,15 @@ impl Folder {
 /// # Errors
 /// When the path is no development key.
 pub fn dev_signer(suri: &str) -> Result<Signer, Failure> {
-    let pair = dev_key(suri)
-        .ok_or_else(|| Failure::usage(format!("'{suri}' is no development key; give one such as //Alice")))?;
-    Ok(Signer { account: account_of(&pair), pair })
+    let pair = dev_key(suri).ok_or_else(|| {
+        Failure::usage(format!(
+            "'{suri}' is no development key; give one such as //Alice"
+        ))
+    })?;
+    Ok(Signer {
+        account: account_of(&pair),
+        pair,
+    })
 }
 
 impl Stack {
@@ -157,7 +164,10 @@ impl Stack {
         let relayer = relayer::start(relayer::Service {
             url: node.url(),
             checked: &checked,
-            operators: &members.iter().map(|member| member.suri.clone()).collect::<Vec<_>>(),
+            operators: &members
+                .iter()
+                .map(|member| member.suri.clone())
+                .collect::<Vec<_>>(),
             folder: folder.path(),
             model: &options.model,
             provider,
@@ -168,7 +178,17 @@ impl Stack {
             .is_none()
             .then(|| tokio::spawn(mine_when_quiet(checked.clone(), members.len())));
         out.quiet();
-        Ok(Self { checked, owner, members, resumed, relayer, miner, node, binary, folder })
+        Ok(Self {
+            checked,
+            owner,
+            members,
+            resumed,
+            relayer,
+            miner,
+            node,
+            binary,
+            folder,
+        })
     }
 
     /// Runs until the relayer or the node ends by itself, which neither should.
@@ -206,15 +226,28 @@ async fn contract(
     let record = folder.join("contract.json");
     if let Ok(text) = fs::read_to_string(&record) {
         let stale = |why: String| {
-            Failure::new(exit::WRONG_CHAIN, format!("'{}' does not fit the chain beside it: {why}", record.display()))
-                .help("remove the state folder to start over, or give another --state")
+            Failure::new(
+                exit::WRONG_CHAIN,
+                format!(
+                    "'{}' does not fit the chain beside it: {why}",
+                    record.display()
+                ),
+            )
+            .help("remove the state folder to start over, or give another --state")
         };
         let known: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| stale(error.to_string()))?;
-        let field = |name: &str| known.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+        let field = |name: &str| {
+            known
+                .get(name)
+                .and_then(|value| value.as_str())
+                .unwrap_or_default()
+        };
         let address = parse_account(field("contract")).map_err(|error| stale(error.to_string()))?;
         let code_hash = parse_hash(field("code_hash")).map_err(|error| stale(error.to_string()))?;
-        let expect = Expect { code_hash: Some(code_hash) };
+        let expect = Expect {
+            code_hash: Some(code_hash),
+        };
         return match CheckedOracle::check(chain, address, expect).await {
             Ok(checked) => Ok((checked, true)),
             Err(error) if error.is_connection() => Err(error.into()),
@@ -226,10 +259,16 @@ async fn contract(
         "contract": crate::chain::ss58(&made.address),
         "code_hash": crate::chain::hex0x(&made.code_hash),
     });
-    fs::write(&record, format!("{text}\n"))
-        .map_err(|error| Failure::bug(format!("'{}' cannot be written: {error}", record.display())))?;
-    let expect = Expect { code_hash: Some(made.code_hash) };
-    Ok((CheckedOracle::check(chain, made.address, expect).await?, false))
+    fs::write(&record, format!("{text}\n")).map_err(|error| {
+        Failure::bug(format!("'{}' cannot be written: {error}", record.display()))
+    })?;
+    let expect = Expect {
+        code_hash: Some(made.code_hash),
+    };
+    Ok((
+        CheckedOracle::check(chain, made.address, expect).await?,
+        false,
+    ))
 }
 
 /// Funds and registers the operators that are not registered yet.
@@ -244,17 +283,34 @@ async fn members(
         let suri = format!("//Operator//{number}");
         let signer = dev_signer(&suri)?;
         if let Some(view) = oracle.operator(&signer.account, None).await? {
-            members.push(Member { suri, signer, slot: view.slot });
+            members.push(Member {
+                suri,
+                signer,
+                slot: view.slot,
+            });
             continue;
         }
         let funds = bond.saturating_add(POCKET_MONEY);
-        oracle.chain.transfer(&owner.pair, &signer.account, funds).await?;
+        oracle
+            .chain
+            .transfer(&owner.pair, &signer.account, funds)
+            .await?;
         let call = registration(checked, &signer);
         let receipt = oracle
             .chain
-            .call(&signer.pair, &oracle.address, bond, &call, TxOptions::default())
+            .call(
+                &signer.pair,
+                &oracle.address,
+                bond,
+                &call,
+                TxOptions::default(),
+            )
             .await?;
-        members.push(Member { suri, slot: receipt.value, signer });
+        members.push(Member {
+            suri,
+            slot: receipt.value,
+            signer,
+        });
     }
     Ok(members)
 }
@@ -265,17 +321,27 @@ async fn mine_when_quiet(checked: CheckedOracle, operators: usize) {
     let (mut best, mut since, mut oldest) = (0, Instant::now(), 0);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let Ok(head) = oracle.chain.best().await else { continue };
+        let Ok(head) = oracle.chain.best().await else {
+            continue;
+        };
         if head.number != best {
             (best, since) = (head.number, Instant::now());
             continue;
         }
-        let Ok(all) = oracle.summaries_from(oldest, head.hash).await else { continue };
+        let Ok(all) = oracle.summaries_from(oldest, head.hash).await else {
+            continue;
+        };
         let open: Vec<Summary> = all.into_iter().filter(|request| !request.settled).collect();
         // Settled requests stay settled, so the next look starts at the first that is not.
         oldest = open.first().map_or(oldest, |request| request.request_id);
-        let Some(block) = miner::target(&open, operators, since.elapsed()) else { continue };
-        tracing::info!(from = best, to = block, "nothing happens: mining to the next deadline");
+        let Some(block) = miner::target(&open, operators, since.elapsed()) else {
+            continue;
+        };
+        tracing::info!(
+            from = best,
+            to = block,
+            "nothing happens: mining to the next deadline"
+        );
         for _ in best..block {
             if let Err(failure) = create_block(&oracle.chain).await {
                 tracing::warn!("no more empty blocks: {}", failure.message);

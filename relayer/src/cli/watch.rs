@@ -32,9 +32,15 @@ pub async fn until_final(
                 exit::TIMEOUT,
                 format!("request {id} has not ended after {} s", patience.as_secs()),
             )
-            .help(format!("it goes on without us; see `llm-oracle show {id} --watch`")));
+            .help(format!(
+                "it goes on without us; see `llm-oracle show {id} --watch`"
+            )));
         }
-        let best = oracle.chain.best().await.map_err(|error| cut_off(id, error.into()))?;
+        let best = oracle
+            .chain
+            .best()
+            .await
+            .map_err(|error| cut_off(id, error.into()))?;
         if head != Some(best.hash) {
             head = Some(best.hash);
             let view = look(oracle, id, Some(best.hash)).await?;
@@ -45,7 +51,11 @@ pub async fn until_final(
             seen = Some(view);
         }
         if seen.as_ref().is_some_and(|view| view.outcome.is_some()) {
-            let finalized = oracle.chain.finalized().await.map_err(|error| cut_off(id, error.into()))?;
+            let finalized = oracle
+                .chain
+                .finalized()
+                .await
+                .map_err(|error| cut_off(id, error.into()))?;
             // A request asked in a block that is not final yet is not there yet.
             if let Some(view) = oracle.request(id, Some(finalized.hash)).await? {
                 if view.outcome.is_some() {
@@ -90,7 +100,10 @@ async fn look(
     id: RequestId,
     at: Option<[u8; 32]>,
 ) -> Result<RequestView, Failure> {
-    let view = oracle.request(id, at).await.map_err(|error| cut_off(id, error.into()))?;
+    let view = oracle
+        .request(id, at)
+        .await
+        .map_err(|error| cut_off(id, error.into()))?;
     view.ok_or_else(|| no_such_request(id))
 }
 
@@ -101,7 +114,9 @@ pub fn no_such_request(id: RequestId) -> Failure {
 }
 
 fn cut_off(id: RequestId, failure: Failure) -> Failure {
-    failure.help(format!("request {id} goes on without us; see `llm-oracle show {id} --watch`"))
+    failure.help(format!(
+        "request {id} goes on without us; see `llm-oracle show {id} --watch`"
+    ))
 }
 
 fn waiting_for(view: &RequestView) -> String {

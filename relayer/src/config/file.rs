@@ -3,7 +3,10 @@
 use super::ConfigError;
 use crate::chain::{hex0x, ss58};
 use llm_oracle_primitives::{AccountId, Hash};
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// What the other verbs need to know about a deployment.
 #[derive(Clone, Debug)]
@@ -59,10 +62,15 @@ impl ConfigFile {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), ConfigError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         folder
             .map_or(Ok(()), fs::create_dir_all)
             .and_then(|()| fs::write(path, self.text()))
-            .map_err(|reason| ConfigError::Unwritable { path: path.to_owned(), reason })
+            .map_err(|reason| ConfigError::Unwritable {
+                path: path.to_owned(),
+                reason,
+            })
     }
 }

@@ -53,9 +53,10 @@ impl SignerSource {
                     ..KeySource::default()
                 })
             }
-            Self::File(path) => {
-                load_key(&KeySource { suri_file: Some(path.clone()), ..KeySource::default() })
-            }
+            Self::File(path) => load_key(&KeySource {
+                suri_file: Some(path.clone()),
+                ..KeySource::default()
+            }),
         }
     }
 

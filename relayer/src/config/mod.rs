@@ -32,7 +32,14 @@ pub const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
 
 /// Settings that a flag or an environment variable can give; the variable is `LLM_ORACLE_` and the
 /// name in capitals.
-const SCALARS: [&str; 6] = ["url", "contract", "suri", "key_file", "artifacts", "model_file"];
+const SCALARS: [&str; 6] = [
+    "url",
+    "contract",
+    "suri",
+    "key_file",
+    "artifacts",
+    "model_file",
+];
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
@@ -156,7 +163,11 @@ fn usual_file() -> Option<PathBuf> {
 /// When the named file cannot be read, or a key in it is unknown or of a wrong type.
 pub fn load(file: Option<&Path>, flags: &Overrides) -> Result<Settings, ConfigError> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    load_with(file.map(Path::to_owned).or_else(usual_file), flags, &variable)
+    load_with(
+        file.map(Path::to_owned).or_else(usual_file),
+        flags,
+        &variable,
+    )
 }
 
 fn load_with(
@@ -167,7 +178,10 @@ fn load_with(
     let mut figment = Figment::new();
     if let Some(path) = file {
         let text = std::fs::read_to_string(&path);
-        text.map_err(|reason| ConfigError::Unreadable { path: path.clone(), reason })?;
+        text.map_err(|reason| ConfigError::Unreadable {
+            path: path.clone(),
+            reason,
+        })?;
         figment = figment.merge(Toml::file(path).search(false));
     }
     let mut from_environment = Vec::new();
@@ -177,13 +191,19 @@ fn load_with(
             _ => format!("LLM_ORACLE_{}", key.to_uppercase()),
         };
         if let Some(value) = variable(&name) {
-            from_environment.push(Layer::new(format!("environment variable {name}"), key, value));
+            from_environment.push(Layer::new(
+                format!("environment variable {name}"),
+                key,
+                value,
+            ));
         }
     }
     for layer in from_environment.into_iter().chain(flags.layers()) {
         figment = figment.merge(layer);
     }
-    let raw: Raw = figment.extract().map_err(|error| ConfigError::Wrong(explain(&error)))?;
+    let raw: Raw = figment
+        .extract()
+        .map_err(|error| ConfigError::Wrong(explain(&error)))?;
     Settings::check(raw, figment)
 }
 
@@ -218,9 +238,15 @@ impl Settings {
             ..operator
         });
         let model = match model {
-            ProviderConfig::Local { path, threads, name } => {
-                ProviderConfig::Local { path: beside(path, "model"), threads, name }
-            }
+            ProviderConfig::Local {
+                path,
+                threads,
+                name,
+            } => ProviderConfig::Local {
+                path: beside(path, "model"),
+                threads,
+                name,
+            },
             model => model,
         };
         let store = raw.store.map(|path| path.relative());
@@ -229,7 +255,9 @@ impl Settings {
             contract: raw.contract,
             code_hash: raw.code_hash,
             key,
-            artifacts: raw.artifacts.map_or_else(paths::artifacts, |path| path.relative()),
+            artifacts: raw
+                .artifacts
+                .map_or_else(paths::artifacts, |path| path.relative()),
             model,
             store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
             operators: operators.collect(),
@@ -273,15 +301,30 @@ impl Settings {
     /// Each setting with its value (secrets as `***`) and where it comes from.
     pub fn origins(&self) -> Vec<(&'static str, String, String)> {
         let set = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-        let key = self.key.as_ref().map_or_else(|| "-".to_owned(), SignerSource::describe);
-        let key_name = if matches!(self.key, Some(SignerSource::File(_))) { "key_file" } else { "suri" };
-        let model_name = if self.figment.contains("model_file") { "model_file" } else { "model" };
+        let key = self
+            .key
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), SignerSource::describe);
+        let key_name = if matches!(self.key, Some(SignerSource::File(_))) {
+            "key_file"
+        } else {
+            "suri"
+        };
+        let model_name = if self.figment.contains("model_file") {
+            "model_file"
+        } else {
+            "model"
+        };
         [
             ("url", "url", self.url.clone()),
             ("contract", "contract", set(&self.contract)),
             ("code_hash", "code_hash", set(&self.code_hash)),
             ("key", key_name, key),
-            ("artifacts", "artifacts", self.artifacts.display().to_string()),
+            (
+                "artifacts",
+                "artifacts",
+                self.artifacts.display().to_string(),
+            ),
             ("model", model_name, describe_model(&self.model)),
             ("store", "store", self.store.display().to_string()),
             ("operators", "operators", self.operators.len().to_string()),
@@ -303,13 +346,22 @@ pub fn describe_model(model: &ProviderConfig) -> String {
 
 /// The configuration of a model file with everything else at its default.
 fn local_model(path: PathBuf) -> ProviderConfig {
-    ProviderConfig::Local { path, threads: 2, name: None }
+    ProviderConfig::Local {
+        path,
+        threads: 2,
+        name: None,
+    }
 }
 
 /// A relative path in the file means one beside the file.
 fn relative_to_file(path: PathBuf, figment: &Figment, key: &str) -> PathBuf {
-    let source = figment.find_metadata(key).and_then(|found| found.source.as_ref());
-    match source.and_then(|source| source.file_path()).and_then(Path::parent) {
+    let source = figment
+        .find_metadata(key)
+        .and_then(|found| found.source.as_ref());
+    match source
+        .and_then(|source| source.file_path())
+        .and_then(Path::parent)
+    {
         Some(folder) => folder.join(path),
         None => path,
     }

@@ -17,7 +17,7 @@ use subxt::{
     config::{Header, RpcConfigFor, SubstrateConfig},
     rpcs::{
         client::{jsonrpsee_client, rpc_params, RpcSubscription},
-        LegacyRpcMethods, RpcClient,
+        LegacyRpcMethods, RpcClient, RpcClientT,
     },
     utils::H256,
 };
@@ -31,6 +31,8 @@ const KEPT_BLOCKS: usize = 4;
 
 pub(super) type Client = OnlineClient<SubstrateConfig>;
 pub(super) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
+/// The last blocks looked at, oldest first.
+type Kept = VecDeque<(Hash, Arc<AtBlock>)>;
 type Rpc = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
 
 /// A block by hash and height.
@@ -50,7 +52,7 @@ pub struct Chain {
     raw: RpcClient,
     line: Line,
     url: Arc<str>,
-    kept: Arc<Mutex<VecDeque<(Hash, Arc<AtBlock>)>>>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 impl std::fmt::Debug for Chain {
@@ -74,20 +76,28 @@ impl Chain {
             .map_err(|_| unreachable(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))?
             // The transport's message is kept, the URL in it is not ours to repeat.
             .map_err(|error| unreachable(error.to_string().replace(url, &shown)))?;
-        let line = Line::default();
-        let raw = RpcClient::new(Watched { inner, line: line.clone(), timeout: REQUEST_TIMEOUT });
-        let backend = Arc::new(LegacyBackend::builder().build(raw.clone()));
-        let client = Client::from_backend_with_config(SubstrateConfig::new(), backend)
-            .await
-            .map_err(|error| unreachable(error.to_string()))?;
-        let rpc = Rpc::new(raw.clone());
-        let chain = Self { client, rpc, raw, line, url: shown, kept: Arc::default() };
+        let chain = Self::over(inner, shown.clone()).await?;
         let head = chain.finalized().await?;
         let at = chain.at(head.hash).await?;
         if at.metadata().runtime_api_trait_by_name("ContractsApi").is_none() {
             return Err(ChainError::Unsupported("the runtime API ContractsApi".into()));
         }
         Ok(chain)
+    }
+
+    /// Speaks over any line.
+    pub(super) async fn over<C: RpcClientT>(inner: C, url: Arc<str>) -> Result<Self, ChainError> {
+        let line = Line::default();
+        let raw = RpcClient::new(Watched { inner, line: line.clone(), timeout: REQUEST_TIMEOUT });
+        let backend = Arc::new(LegacyBackend::builder().build(raw.clone()));
+        let client = Client::from_backend_with_config(SubstrateConfig::new(), backend)
+            .await
+            .map_err(|error| ChainError::Unreachable {
+                url: url.to_string(),
+                reason: error.to_string(),
+            })?;
+        let rpc = Rpc::new(raw.clone());
+        Ok(Self { client, rpc, raw, line, url, kept: Arc::default() })
     }
 
     /// The URL without credentials, for people.
@@ -244,7 +254,7 @@ impl Chain {
         Ok(at)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(Hash, Arc<AtBlock>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
         // The queue is whole between any two statements, so a panic elsewhere left it usable.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,6 +14,8 @@ mod deploy;
 mod error;
 mod event;
 mod exec;
+#[cfg(test)]
+mod mortality;
 mod oracle;
 mod transfer;
 mod transport;

@@ -106,9 +106,7 @@ impl Output {
 /// A table for people: aligned columns without lines.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
-    table
-        .load_style(comfy_table::presets::NOTHING)
-        .force_no_tty();
+    table.load_style(comfy_table::presets::NOTHING);
     if !header.is_empty() {
         table.set_header(header.to_vec());
     }

@@ -17,6 +17,7 @@ mod error;
 mod evidence;
 mod keys;
 mod outbox;
+mod reconcile;
 mod relayer;
 mod scan;
 

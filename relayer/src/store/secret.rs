@@ -60,13 +60,14 @@ impl SaltSecrets {
 
 fn read(path: &Path) -> Result<SaltSecret, StoreError> {
     use std::os::unix::fs::PermissionsExt;
-    let mut file = File::open(path).map_err(StoreError::io(path))?;
+    let file = File::open(path).map_err(StoreError::io(path))?;
     let mode = file.metadata().map_err(StoreError::io(path))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(StoreError::Exposed { path: path.to_owned(), mode });
     }
     let mut bytes = Vec::with_capacity(33);
-    Read::by_ref(&mut file).take(33).read_to_end(&mut bytes).map_err(StoreError::io(path))?;
+    // One more than it should be, to see that it ends there.
+    file.take(33).read_to_end(&mut bytes).map_err(StoreError::io(path))?;
     let length = bytes.len();
     let secret: [u8; 32] = bytes
         .try_into()

@@ -240,7 +240,8 @@ impl Relayer {
         if count == 0 {
             return Ok(false);
         }
-        let pause = 500_i64.saturating_mul(1_i64.checked_shl(count).unwrap_or(i64::MAX)).min(30_000);
+        // Milliseconds: 1 s after the first failure, doubling up to 32 s.
+        let pause = 500_i64.saturating_mul(2_i64.saturating_pow(count.min(6)));
         let ready_ms = at_ms.saturating_add(pause);
         Ok(count >= self.config.limits.max_attempts || crate::store::now_ms() < ready_ms)
     }

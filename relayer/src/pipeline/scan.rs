@@ -176,8 +176,11 @@ impl Relayer {
             let company = (0..asking.len()).any(|other| other != index && asking[other]);
             let local = self.local(id, index, job.as_ref(), asking[index], company, live)?;
             let chain = on_chain(view, &self.operators[index].id, may_sit[index]);
-            match decide(&chain, &local, &heads) {
-                Step::Nothing(why) => self.note(id, index, job.as_ref(), &chain, why)?,
+            let step = decide(&chain, &local, &heads);
+            tracing::trace!(request = id, operator = index, ?step, "decided");
+            self.note(id, index, job.as_ref(), &chain)?;
+            match step {
+                Step::Nothing(_) => {}
                 Step::Ask => {
                     if let Some(ask) = self.admit(view, terms, index)? {
                         plan.asks.push(ask);
@@ -296,11 +299,12 @@ impl Relayer {
         index: usize,
         job: Option<&Job>,
         chain: &OnChain,
-        why: super::decide::Why,
     ) -> Result<(), RelayerError> {
         let operator = &self.operators[index];
-        tracing::trace!(request = id, operator = ss58(&operator.account), ?why, "nothing to do");
         let (Some(job), Some(seat)) = (job, chain.seat) else { return Ok(()) };
+        if job.answered.commitment != seat.commitment {
+            return Ok(());
+        }
         let (state, point) = match seat.state {
             SeatState::Committed => (JobState::Committed, fault::COMMIT_FINAL),
             SeatState::Revealed => (JobState::Revealed, fault::REVEAL_FINAL),

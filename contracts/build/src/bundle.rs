@@ -6,7 +6,8 @@ use contract_metadata::{Contract, ContractMetadata, Source, SourceWasm, User};
 use serde_json::{json, Map, Value};
 
 use crate::{
-    code_hash, compile::HostLibrary, optimise::Optimiser, package::Package, toolchain::Core, Built, Error, Toolchain,
+    code_hash, compile::HostLibrary, optimise::Optimiser, package::Package, toolchain::Core, Built,
+    Error, Toolchain,
 };
 
 /// Everything that goes into the bundle beside the code.
@@ -21,7 +22,8 @@ impl Bundle<'_> {
     /// Writes both files of `built`.
     pub fn write(&self, built: &Built, code: &[u8], abi: Map<String, Value>) -> Result<(), Error> {
         let user = self.package.user().map(User::new);
-        let mut metadata = ContractMetadata::new(self.source(code)?, self.contract()?, None, user, abi);
+        let mut metadata =
+            ContractMetadata::new(self.source(code)?, self.contract()?, None, user, abi);
         let to_error = |e: serde_json::Error| self.error(e);
         let text = serde_json::to_string(&metadata).map_err(to_error)?;
         fs::write(&built.bundle, text).map_err(|e| Error::file(&built.bundle, e))?;
@@ -37,7 +39,13 @@ impl Bundle<'_> {
         let language = self.parse(&format!("ink! {}", self.library.ink_version))?;
         let compiler = self.parse(&format!("rustc {}", self.toolchain.release))?;
         let wasm = SourceWasm::new(code.to_vec());
-        Ok(Source::new(Some(wasm), code_hash(code).into(), language, compiler, Some(self.build_info())))
+        Ok(Source::new(
+            Some(wasm),
+            code_hash(code).into(),
+            language,
+            compiler,
+            Some(self.build_info()),
+        ))
     }
 
     /// What another needs to know to make the same code.
@@ -60,7 +68,10 @@ impl Bundle<'_> {
     fn contract(&self) -> Result<Contract, Error> {
         let manifest = &self.package.manifest;
         let mut contract = Contract::builder();
-        contract.name(&manifest.name).version(self.parse(&manifest.version)?).authors(&manifest.authors);
+        contract
+            .name(&manifest.name)
+            .version(self.parse(&manifest.version)?)
+            .authors(&manifest.authors);
         if let Some(text) = &manifest.description {
             contract.description(text);
         }
@@ -83,10 +94,14 @@ impl Bundle<'_> {
     where
         T::Err: Display,
     {
-        text.parse().map_err(|e| self.error(format!("'{text}': {e}")))
+        text.parse()
+            .map_err(|e| self.error(format!("'{text}': {e}")))
     }
 
     fn error(&self, why: impl Display) -> Error {
-        Error::Bundle { contract: self.package.manifest.name.clone(), why: why.to_string() }
+        Error::Bundle {
+            contract: self.package.manifest.name.clone(),
+            why: why.to_string(),
+        }
     }
 }

@@ -83,7 +83,13 @@ impl Compiler<'_> {
     /// The linked, not yet optimised Wasm.
     pub fn wasm(&self) -> Result<PathBuf, Error> {
         let mut cargo = self.cargo("rustc");
-        cargo.args(["--crate-type", "cdylib", "--no-default-features", "--target", WASM_TARGET]);
+        cargo.args([
+            "--crate-type",
+            "cdylib",
+            "--no-default-features",
+            "--target",
+            WASM_TARGET,
+        ]);
         if self.toolchain.core != Core::Installed {
             cargo.arg("-Zbuild-std=core,alloc");
         }
@@ -95,7 +101,10 @@ impl Compiler<'_> {
         }
         self.add_features(&mut cargo, None);
         cargo.env("CARGO_ENCODED_RUSTFLAGS", self.wasm_flags().join("\x1f"));
-        let artifacts = run(&mut cargo, &format!("compile {} to Wasm", self.package.manifest.name))?;
+        let artifacts = run(
+            &mut cargo,
+            &format!("compile {} to Wasm", self.package.manifest.name),
+        )?;
         artifacts
             .iter()
             .filter(|artifact| self.is_contract(artifact))
@@ -110,31 +119,51 @@ impl Compiler<'_> {
         // The same profile as for Wasm, so that procedural macros are compiled once; the crates
         // themselves run for a moment only and are compiled as quickly as possible.
         cargo.args(["--config", r#"profile.release.package."*".opt-level=0"#]);
-        cargo.args(["--target", host]).env("CARGO_ENCODED_RUSTFLAGS", "--cap-lints=allow");
+        cargo
+            .args(["--target", host])
+            .env("CARGO_ENCODED_RUSTFLAGS", "--cap-lints=allow");
         self.add_features(&mut cargo, Some("std"));
-        let artifacts = run(&mut cargo, &format!("compile {} for its metadata", self.package.manifest.name))?;
+        let artifacts = run(
+            &mut cargo,
+            &format!("compile {} for its metadata", self.package.manifest.name),
+        )?;
 
         let target = self.options.target_dir.join(host);
-        let libraries: Vec<_> =
-            artifacts.iter().filter_map(|a| Some((a, a.file("rlib").filter(|f| f.starts_with(&target))?))).collect();
+        let libraries: Vec<_> = artifacts
+            .iter()
+            .filter_map(|a| Some((a, a.file("rlib").filter(|f| f.starts_with(&target))?)))
+            .collect();
         let library = |name: &str| {
             libraries
                 .iter()
                 .find(|(artifact, _)| artifact.target.name == name)
-                .ok_or_else(|| Error::answer("cargo build", format!("the contract does not depend on `{name}`")))
+                .ok_or_else(|| {
+                    Error::answer(
+                        "cargo build",
+                        format!("the contract does not depend on `{name}`"),
+                    )
+                })
         };
         let (_, contract) = libraries
             .iter()
             .find(|(artifact, _)| self.is_contract(artifact))
-            .ok_or_else(|| Error::answer("cargo build", "no .rlib of the contract among the results"))?;
+            .ok_or_else(|| {
+                Error::answer("cargo build", "no .rlib of the contract among the results")
+            })?;
         let (ink, ink_file) = library("ink")?;
-        let sources = libraries.iter().filter(|(a, _)| a.is_local()).map(|(a, _)| a.target.src_path.clone());
+        let sources = libraries
+            .iter()
+            .filter(|(a, _)| a.is_local())
+            .map(|(a, _)| a.target.src_path.clone());
         Ok(HostLibrary {
             contract: contract.clone(),
             ink: ink_file.clone(),
             serde_json: library("serde_json")?.1.clone(),
             ink_version: ink.version().to_owned(),
-            search: [target.join("release/deps"), self.options.target_dir.join("release/deps")],
+            search: [
+                target.join("release/deps"),
+                self.options.target_dir.join("release/deps"),
+            ],
             sources: sources.collect(),
         })
     }
@@ -144,10 +173,21 @@ impl Compiler<'_> {
     }
 
     fn cargo(&self, verb: &str) -> Command {
-        let Self { options, toolchain, package } = self;
+        let Self {
+            options,
+            toolchain,
+            package,
+        } = self;
         let mut cargo = Command::new(&toolchain.cargo);
         cargo
-            .args([verb, "--lib", "--release", "--message-format", "json-render-diagnostics", "--manifest-path"])
+            .args([
+                verb,
+                "--lib",
+                "--release",
+                "--message-format",
+                "json-render-diagnostics",
+                "--manifest-path",
+            ])
             .arg(&package.manifest.manifest_path)
             .arg("--target-dir")
             .arg(&options.target_dir)
@@ -155,7 +195,13 @@ impl Compiler<'_> {
             .args(options.offline.then_some("--offline"))
             .args(options.quiet.then_some("--quiet"))
             // Cargo reads its own configuration from here on.
-            .current_dir(package.manifest.manifest_path.parent().unwrap_or(Path::new(".")))
+            .current_dir(
+                package
+                    .manifest
+                    .manifest_path
+                    .parent()
+                    .unwrap_or(Path::new(".")),
+            )
             // For `-Zbuild-std` and `-Cpanic=immediate-abort` on a stable compiler.
             .env("RUSTC_BOOTSTRAP", "1")
             .env_remove("CARGO_BUILD_TARGET")
@@ -167,7 +213,13 @@ impl Compiler<'_> {
     }
 
     fn add_features(&self, cargo: &mut Command, more: Option<&str>) {
-        let features: Vec<_> = self.options.features.iter().map(String::as_str).chain(more).collect();
+        let features: Vec<_> = self
+            .options
+            .features
+            .iter()
+            .map(String::as_str)
+            .chain(more)
+            .collect();
         if !features.is_empty() {
             cargo.arg("--features").arg(features.join(","));
         }
@@ -184,7 +236,10 @@ impl Compiler<'_> {
             "--check-cfg=cfg(substrate_runtime)".to_owned(),
         ];
         if self.toolchain.core == Core::ImmediateAbort {
-            flags.extend(["-Zunstable-options".to_owned(), "-Cpanic=immediate-abort".to_owned()]);
+            flags.extend([
+                "-Zunstable-options".to_owned(),
+                "-Cpanic=immediate-abort".to_owned(),
+            ]);
         }
         // Panic messages name source files: without this the code hash depends on folders. The
         // last one that fits wins, so the folders inside others come last.
@@ -192,7 +247,10 @@ impl Compiler<'_> {
             (Some(self.package.workspace_root.clone()), "."),
             (Some(self.options.target_dir.clone()), "target"),
             (cargo_home(), "cargo"),
-            (Some(self.toolchain.sysroot.join("lib/rustlib/src/rust")), "rust"),
+            (
+                Some(self.toolchain.sysroot.join("lib/rustlib/src/rust")),
+                "rust",
+            ),
         ];
         for (folder, name) in folders {
             if let Some(folder) = folder {
@@ -205,7 +263,10 @@ impl Compiler<'_> {
 
 impl Artifact {
     fn file(&self, extension: &str) -> Option<PathBuf> {
-        self.filenames.iter().find(|file| file.extension().is_some_and(|e| e == extension)).cloned()
+        self.filenames
+            .iter()
+            .find(|file| file.extension().is_some_and(|e| e == extension))
+            .cloned()
     }
 
     /// Cargo's package id is `SOURCE#NAME@VERSION`, or `SOURCE#VERSION` where the folder has the name.
@@ -226,9 +287,16 @@ fn cargo_home() -> Option<PathBuf> {
 
 fn run(cargo: &mut Command, task: &str) -> Result<Vec<Artifact>, Error> {
     let program = cargo.get_program().to_string_lossy().into_owned();
-    let output = cargo.stderr(Stdio::inherit()).output().map_err(|e| Error::file(Path::new(&program), e))?;
+    let output = cargo
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|e| Error::file(Path::new(&program), e))?;
     if !output.status.success() {
-        return Err(Error::ToolFailed { program, task: task.to_owned(), said: String::new() });
+        return Err(Error::ToolFailed {
+            program,
+            task: task.to_owned(),
+            said: String::new(),
+        });
     }
     let text = String::from_utf8(output.stdout).map_err(|e| Error::answer(&program, e))?;
     artifacts(&text).map_err(|e| Error::answer(&program, e))
@@ -267,9 +335,14 @@ mod tests {
     #[test]
     fn artifacts_are_read_from_cargos_messages() {
         let found = artifacts(LINES).expect("cargo's form");
-        let [ink, flipper] = &found[..] else { panic!("{found:?}") };
+        let [ink, flipper] = &found[..] else {
+            panic!("{found:?}")
+        };
         assert_eq!((ink.version(), ink.is_local()), ("5.1.1", false));
-        assert_eq!(ink.file("rlib").as_deref(), Some(Path::new("/t/libink.rlib")));
+        assert_eq!(
+            ink.file("rlib").as_deref(),
+            Some(Path::new("/t/libink.rlib"))
+        );
         assert_eq!((flipper.version(), flipper.is_local()), ("0.3.0", true));
         assert_eq!(flipper.file("rlib"), None);
     }

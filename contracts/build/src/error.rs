@@ -102,14 +102,23 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn file(path: &Path, source: io::Error) -> Self {
-        Self::File { path: path.to_owned(), source }
+        Self::File {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     pub(crate) fn wasm(contract: &str) -> impl FnOnce(WasmError) -> Self + '_ {
-        move |source| Self::Wasm { contract: contract.to_owned(), source }
+        move |source| Self::Wasm {
+            contract: contract.to_owned(),
+            source,
+        }
     }
 
     pub(crate) fn answer(program: &str, what: impl ToString) -> Self {
-        Self::ToolAnswer { program: program.to_owned(), what: what.to_string() }
+        Self::ToolAnswer {
+            program: program.to_owned(),
+            what: what.to_string(),
+        }
     }
 }

@@ -52,7 +52,18 @@ const STABLE: [(&str, &[&str]); 3] = [
             "xcm_send",
         ],
     ),
-    ("seal1", &["call", "clear_storage", "contains_storage", "get_storage", "instantiate", "set_storage", "terminate"]),
+    (
+        "seal1",
+        &[
+            "call",
+            "clear_storage",
+            "contains_storage",
+            "get_storage",
+            "instantiate",
+            "set_storage",
+            "terminate",
+        ],
+    ),
     ("seal2", &["call", "instantiate", "set_storage"]),
 ];
 
@@ -73,7 +84,11 @@ const WITHOUT_ALIAS: [(&str, &str); 11] = [
 
 /// Whether `name` of `module` is a host function that contracts may rely on everywhere.
 pub fn is_stable(module: &str, name: &str) -> bool {
-    let listed = |name: &str| STABLE.iter().any(|(m, names)| *m == module && names.contains(&name));
+    let listed = |name: &str| {
+        STABLE
+            .iter()
+            .any(|(m, names)| *m == module && names.contains(&name))
+    };
     listed(name)
         || name
             .strip_prefix("seal_")

@@ -97,7 +97,11 @@ fn build_one(
     manifest: &std::path::Path,
 ) -> Result<Built, Error> {
     let package = package::Package::read(toolchain, manifest, options.offline)?;
-    let compiler = compile::Compiler { options, toolchain, package: &package };
+    let compiler = compile::Compiler {
+        options,
+        toolchain,
+        package: &package,
+    };
     let raw = read(&compiler.wasm()?)?;
     let library = compiler.host_library()?;
 
@@ -133,7 +137,12 @@ fn build_one(
         wasm::check(&code).map_err(Error::wasm(name))?;
         let abi = metadata::generate(toolchain, &library, &work)?;
         events::require(name, &library.sources, &abi)?;
-        let bundle = bundle::Bundle { package: &package, library: &library, toolchain, optimiser };
+        let bundle = bundle::Bundle {
+            package: &package,
+            library: &library,
+            toolchain,
+            optimiser,
+        };
         bundle.write(&built, &code, abi)?;
         fs::write(&built.wasm, &code).map_err(|e| Error::file(&built.wasm, e))?;
         stamp.set(&outputs)?;
@@ -150,7 +159,9 @@ pub fn code_hash(code: &[u8]) -> [u8; 32] {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}"))
+    bytes
+        .iter()
+        .fold("0x".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn read(path: &std::path::Path) -> Result<Vec<u8>, Error> {

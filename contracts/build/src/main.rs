@@ -53,11 +53,26 @@ fn main() -> ExitCode {
 
 impl From<Arguments> for Options {
     fn from(arguments: Arguments) -> Self {
-        let Arguments { manifests, out_dir, target_dir, features, offline, quiet, .. } = arguments;
+        let Arguments {
+            manifests,
+            out_dir,
+            target_dir,
+            features,
+            offline,
+            quiet,
+            ..
+        } = arguments;
         let target_dir = target_dir
             .or_else(|| env::var_os("CARGO_TARGET_DIR").map(PathBuf::from))
             .unwrap_or_else(|| out_dir.join("../target-contracts"));
-        Options { manifests, out_dir, target_dir, features, offline, quiet }
+        Options {
+            manifests,
+            out_dir,
+            target_dir,
+            features,
+            offline,
+            quiet,
+        }
     }
 }
 
@@ -67,7 +82,16 @@ fn print(built: &[Built], json: bool) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut out, built)?;
         return writeln!(out);
     }
-    for Built { name, raw_bytes, wasm_bytes, code_hash, bundle, fresh, .. } in built {
+    for Built {
+        name,
+        raw_bytes,
+        wasm_bytes,
+        code_hash,
+        bundle,
+        fresh,
+        ..
+    } in built
+    {
         let state = if *fresh { "unchanged" } else { "built" };
         writeln!(out, "{name}: {state}, {raw_bytes} bytes of Wasm, optimised {wasm_bytes}, code hash {code_hash}")?;
         writeln!(out, "  {}", bundle.display())?;

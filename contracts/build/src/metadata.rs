@@ -33,13 +33,28 @@ pub(crate) fn generate(
     fs::write(&source, PROGRAM).map_err(|e| Error::file(&source, e))?;
     let mut rustc = Command::new(&toolchain.rustc);
     rustc
-        .args(["--edition", "2021", "--crate-type", "bin", "--crate-name", "metadata", "--cap-lints", "allow"])
+        .args([
+            "--edition",
+            "2021",
+            "--crate-type",
+            "bin",
+            "--crate-name",
+            "metadata",
+            "--cap-lints",
+            "allow",
+        ])
         .args(["-Cpanic=abort", "-Copt-level=0"])
         // Events register themselves in a linker section, from crates that nothing may call: link
         // time optimisation reads all of every crate, and nothing is thrown away as dead.
         .args(["-Clto=thin", "-Clink-dead-code"]);
-    for (name, file) in [("contract", &library.contract), ("ink", &library.ink), ("serde_json", &library.serde_json)] {
-        rustc.arg("--extern").arg(argument(&format!("{name}="), file));
+    for (name, file) in [
+        ("contract", &library.contract),
+        ("ink", &library.ink),
+        ("serde_json", &library.serde_json),
+    ] {
+        rustc
+            .arg("--extern")
+            .arg(argument(&format!("{name}="), file));
     }
     for folder in &library.search {
         rustc.arg("-L").arg(argument("dependency=", folder));
@@ -58,10 +73,16 @@ fn argument(prefix: &str, path: &Path) -> std::ffi::OsString {
 
 fn run(command: &mut Command, task: &str) -> Result<Vec<u8>, Error> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|e| Error::file(Path::new(&program), e))?;
+    let output = command
+        .output()
+        .map_err(|e| Error::file(Path::new(&program), e))?;
     if output.status.success() {
         return Ok(output.stdout);
     }
     let said = format!(":\n{}", String::from_utf8_lossy(&output.stderr).trim());
-    Err(Error::ToolFailed { program, task: task.to_owned(), said })
+    Err(Error::ToolFailed {
+        program,
+        task: task.to_owned(),
+        said,
+    })
 }

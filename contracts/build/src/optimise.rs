@@ -32,22 +32,33 @@ impl Optimiser {
     pub fn detect() -> Result<Self, Error> {
         let output = run(Command::new(PROGRAM).arg("--version"), "tell its version")?;
         let text = String::from_utf8_lossy(&output.stdout);
-        Ok(Self { version: text.trim().trim_start_matches("wasm-opt ").to_owned() })
+        Ok(Self {
+            version: text.trim().trim_start_matches("wasm-opt ").to_owned(),
+        })
     }
 
     /// Optimises `code` for size, with files in `work`.
     pub fn run(&self, code: &[u8], work: &Path) -> Result<Vec<u8>, Error> {
         let (input, result) = (work.join("pruned.wasm"), work.join("optimised.wasm"));
         fs::write(&input, code).map_err(|e| Error::file(&input, e))?;
-        run(Command::new(PROGRAM).args(FLAGS).arg(&input).arg("-o").arg(&result), "optimise the code")?;
+        run(
+            Command::new(PROGRAM)
+                .args(FLAGS)
+                .arg(&input)
+                .arg("-o")
+                .arg(&result),
+            "optimise the code",
+        )?;
         fs::read(&result).map_err(|e| Error::file(&result, e))
     }
 }
 
 fn run(command: &mut Command, task: &str) -> Result<Output, Error> {
-    let output = command
-        .output()
-        .map_err(|source| Error::ToolMissing { program: PROGRAM.to_owned(), source, remedy: REMEDY })?;
+    let output = command.output().map_err(|source| Error::ToolMissing {
+        program: PROGRAM.to_owned(),
+        source,
+        remedy: REMEDY,
+    })?;
     if output.status.success() {
         return Ok(output);
     }
@@ -72,6 +83,9 @@ mod tests {
             remedy: REMEDY,
         };
         let text = error.to_string();
-        assert!(text.contains("wasm-opt") && text.contains("binaryen"), "{text}");
+        assert!(
+            text.contains("wasm-opt") && text.contains("binaryen"),
+            "{text}"
+        );
     }
 }

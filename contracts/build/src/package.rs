@@ -51,9 +51,17 @@ struct Metadata {
 
 impl Package {
     pub fn read(toolchain: &Toolchain, manifest: &Path, offline: bool) -> Result<Self, Error> {
-        let path = manifest.canonicalize().map_err(|e| Error::file(manifest, e))?;
+        let path = manifest
+            .canonicalize()
+            .map_err(|e| Error::file(manifest, e))?;
         let output = Command::new(&toolchain.cargo)
-            .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
+            .args([
+                "metadata",
+                "--no-deps",
+                "--format-version",
+                "1",
+                "--manifest-path",
+            ])
             .arg(&path)
             .args(offline.then_some("--offline"))
             .stderr(Stdio::inherit())
@@ -66,13 +74,16 @@ impl Package {
                 said: String::new(),
             });
         }
-        let metadata: Metadata =
-            serde_json::from_slice(&output.stdout).map_err(|e| Error::answer("cargo metadata", e))?;
+        let metadata: Metadata = serde_json::from_slice(&output.stdout)
+            .map_err(|e| Error::answer("cargo metadata", e))?;
         Self::select(metadata, &path)
     }
 
     fn select(metadata: Metadata, path: &Path) -> Result<Self, Error> {
-        let not = |why: &str| Error::NotAContract { manifest: path.to_owned(), why: why.to_owned() };
+        let not = |why: &str| Error::NotAContract {
+            manifest: path.to_owned(),
+            why: why.to_owned(),
+        };
         let manifest = metadata
             .packages
             .into_iter()
@@ -81,11 +92,22 @@ impl Package {
         let library = manifest
             .targets
             .iter()
-            .find(|target| target.kind.iter().any(|kind| matches!(kind.as_str(), "lib" | "rlib" | "cdylib")))
+            .find(|target| {
+                target
+                    .kind
+                    .iter()
+                    .any(|kind| matches!(kind.as_str(), "lib" | "rlib" | "cdylib"))
+            })
             .ok_or_else(|| not("it has no [lib]"))?;
         // Cargo would build the library as a cdylib only, and the metadata needs it as a crate.
-        if !library.kind.iter().any(|kind| kind == "lib" || kind == "rlib") {
-            return Err(not("remove `crate-type` from its [lib]; the build passes it"));
+        if !library
+            .kind
+            .iter()
+            .any(|kind| kind == "lib" || kind == "rlib")
+        {
+            return Err(not(
+                "remove `crate-type` from its [lib]; the build passes it",
+            ));
         }
         if !manifest.features.contains_key("std") {
             return Err(not("it has no feature `std`"));
@@ -94,7 +116,11 @@ impl Package {
             return Err(not("the bundle's format wants `authors` in [package]"));
         }
         let lib_name = library.name.replace('-', "_");
-        Ok(Self { lib_name, workspace_root: metadata.workspace_root, manifest })
+        Ok(Self {
+            lib_name,
+            workspace_root: metadata.workspace_root,
+            manifest,
+        })
     }
 
     /// Whether the workspace has a lock file, which then must not change.
@@ -104,13 +130,27 @@ impl Package {
 
     /// `[package.metadata.contract.user]`, which goes into the bundle as it is.
     pub fn user(&self) -> Option<Map<String, Value>> {
-        self.manifest.metadata.as_ref()?.pointer("/contract/user")?.as_object().cloned()
+        self.manifest
+            .metadata
+            .as_ref()?
+            .pointer("/contract/user")?
+            .as_object()
+            .cloned()
     }
 
     /// Everything in the bundle that comes from the manifest, as one text.
     pub fn fingerprint(&self) -> String {
-        let Manifest { name, version, authors, description, documentation, repository, homepage, license, .. } =
-            &self.manifest;
+        let Manifest {
+            name,
+            version,
+            authors,
+            description,
+            documentation,
+            repository,
+            homepage,
+            license,
+            ..
+        } = &self.manifest;
         let user = self.user();
         format!(
             "{name:?}{version:?}{authors:?}{description:?}{documentation:?}{repository:?}{homepage:?}{license:?}{user:?}"
@@ -136,7 +176,10 @@ mod tests {
             }],
         });
         change(&mut metadata["packages"][0]);
-        Package::select(serde_json::from_value(metadata).expect("fits"), Path::new("/w/Cargo.toml"))
+        Package::select(
+            serde_json::from_value(metadata).expect("fits"),
+            Path::new("/w/Cargo.toml"),
+        )
     }
 
     #[test]

@@ -26,7 +26,10 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     pub fn at(work: &Path, key: String) -> Self {
-        Self { file: work.join("stamp"), key }
+        Self {
+            file: work.join("stamp"),
+            key,
+        }
     }
 
     /// Whether `outputs` are still what was made from the same inputs.
@@ -65,12 +68,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let output = folder.path().join("x.wasm");
         let current = |input: &[u8]| {
-            Stamp::at(folder.path(), key(&[input])).is_current(&[&output]).expect("readable")
+            Stamp::at(folder.path(), key(&[input]))
+                .is_current(&[&output])
+                .expect("readable")
         };
         assert!(!current(b"a"), "nothing there yet");
         fs::write(&output, "code").expect("written");
         assert!(!current(b"a"), "no stamp yet");
-        Stamp::at(folder.path(), key(&[b"a"])).set(&[&output]).expect("written");
+        Stamp::at(folder.path(), key(&[b"a"]))
+            .set(&[&output])
+            .expect("written");
         assert!(current(b"a"));
         assert!(!current(b"b"), "another input");
         fs::write(&output, "other").expect("written");

@@ -15,7 +15,8 @@ pub(crate) const WASM_TARGET: &str = "wasm32v1-none";
 /// The first Rust with `-Cpanic=immediate-abort`.
 const IMMEDIATE_ABORT_SINCE: u32 = 91;
 
-const RUST_REMEDY: &str = "install Rust with rustup, or on Debian `apt-get install rustc-web cargo-web rust-web-src`";
+const RUST_REMEDY: &str =
+    "install Rust with rustup, or on Debian `apt-get install rustc-web cargo-web rust-web-src`";
 
 /// Where the standard library for the Wasm target comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +64,21 @@ impl Toolchain {
         };
         let (release, host) = (field("release")?, field("host")?);
         let sysroot = PathBuf::from(ask(&rustc, &["--print", "sysroot"])?.trim());
-        let core = core(&release, &sysroot)
-            .ok_or_else(|| Error::NoWasmCore { release: release.clone(), sysroot: sysroot.clone() })?;
+        let core = core(&release, &sysroot).ok_or_else(|| Error::NoWasmCore {
+            release: release.clone(),
+            sysroot: sysroot.clone(),
+        })?;
         // Debian's compiler comes without its own copy of the linker and means the packaged one.
         let linker = (!has_rust_lld(&sysroot, &host)).then_some("wasm-ld");
-        Ok(Self { cargo, rustc, release, host, sysroot, core, linker })
+        Ok(Self {
+            cargo,
+            rustc,
+            release,
+            host,
+            sysroot,
+            core,
+            linker,
+        })
     }
 }
 
@@ -75,7 +86,11 @@ fn core(release: &str, sysroot: &Path) -> Option<Core> {
     let rustlib = sysroot.join("lib/rustlib");
     let source = rustlib.join("src/rust/library/core/Cargo.toml").exists();
     let installed = rustlib.join(WASM_TARGET).join("lib").exists();
-    let minor: u32 = release.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(0);
+    let minor: u32 = release
+        .split('.')
+        .nth(1)
+        .and_then(|minor| minor.parse().ok())
+        .unwrap_or(0);
     match (source, installed) {
         (true, _) if minor >= IMMEDIATE_ABORT_SINCE => Some(Core::ImmediateAbort),
         (_, true) => Some(Core::Installed),
@@ -96,7 +111,11 @@ fn ask(program: &OsString, arguments: &[&str]) -> Result<String, Error> {
     let output = Command::new(program)
         .args(arguments)
         .output()
-        .map_err(|source| Error::ToolMissing { program: name.clone(), source, remedy: RUST_REMEDY })?;
+        .map_err(|source| Error::ToolMissing {
+            program: name.clone(),
+            source,
+            remedy: RUST_REMEDY,
+        })?;
     if !output.status.success() {
         return Err(Error::ToolFailed {
             program: name,
@@ -133,7 +152,10 @@ mod tests {
         assert_eq!(core("1.96.0", root.path()), Some(Core::Installed));
         with_source(&root);
         assert_eq!(core("1.96.0", root.path()), Some(Core::ImmediateAbort));
-        assert_eq!(core("1.98.0-nightly", root.path()), Some(Core::ImmediateAbort));
+        assert_eq!(
+            core("1.98.0-nightly", root.path()),
+            Some(Core::ImmediateAbort)
+        );
         assert_eq!(core("1.90.0", root.path()), Some(Core::Installed));
     }
 
@@ -147,7 +169,10 @@ mod tests {
 
     #[test]
     fn the_error_names_both_remedies() {
-        let error = Error::NoWasmCore { release: "1.96.0".into(), sysroot: "/usr".into() };
+        let error = Error::NoWasmCore {
+            release: "1.96.0".into(),
+            sysroot: "/usr".into(),
+        };
         let text = error.to_string();
         assert!(text.contains("rustup component add rust-src"), "{text}");
         assert!(text.contains("rust-web-src"), "{text}");

@@ -1,7 +1,9 @@
 //! What the pallet accepts: cutting a module down to it, and checking that it is met.
 
 use wasm_encoder::{ExportKind, ExportSection, Module, RawSection, Section};
-use wasmparser::{ExportSectionReader, ExternalKind, Import, Parser, Payload, TypeRef, Validator, WasmFeatures};
+use wasmparser::{
+    ExportSectionReader, ExternalKind, Import, Parser, Payload, TypeRef, Validator, WasmFeatures,
+};
 
 use crate::host_functions;
 
@@ -76,7 +78,9 @@ pub fn prune(module: &[u8]) -> Result<Vec<u8>, WasmError> {
                         .and_then(|start| Ok(start..usize::try_from(range.end)?))
                         .ok()
                         .and_then(|range| module.get(range))
-                        .ok_or_else(|| WasmError::Invalid("a section ends after the file".to_owned()))?;
+                        .ok_or_else(|| {
+                            WasmError::Invalid("a section ends after the file".to_owned())
+                        })?;
                     RawSection { id, data }.append_to(&mut pruned);
                 }
             }
@@ -144,7 +148,9 @@ struct Imports {
 impl Imports {
     fn add(&mut self, import: Import<'_>) -> Result<(), WasmError> {
         match import.ty {
-            _ if import.name.starts_with(INK_MARKER) => return Err(WasmError::InkMarker(import.name.to_owned())),
+            _ if import.name.starts_with(INK_MARKER) => {
+                return Err(WasmError::InkMarker(import.name.to_owned()))
+            }
             TypeRef::Memory(memory) if import.module == "env" && import.name == "memory" => {
                 let most = memory.maximum.unwrap_or(memory.initial);
                 if memory.initial.max(most) > u64::from(MAX_MEMORY_PAGES) {
@@ -153,7 +159,9 @@ impl Imports {
                 self.memory = true;
             }
             TypeRef::Func(_) if host_functions::is_stable(import.module, import.name) => {}
-            _ => self.refused.push(format!("{}.{}", import.module, import.name)),
+            _ => self
+                .refused
+                .push(format!("{}.{}", import.module, import.name)),
         }
         Ok(())
     }
@@ -196,7 +204,11 @@ mod tests {
         for payload in Parser::new(0).parse_all(code) {
             match payload.expect("a module") {
                 Payload::ExportSection(section) => {
-                    names.extend(section.into_iter().map(|e| e.expect("an export").name.to_owned()));
+                    names.extend(
+                        section
+                            .into_iter()
+                            .map(|e| e.expect("an export").name.to_owned()),
+                    );
                 }
                 Payload::CustomSection(section) => names.push(format!("custom {}", section.name())),
                 _ => {}
@@ -209,19 +221,34 @@ mod tests {
     fn pruning_leaves_the_entry_points() {
         let linked = module(
             MEMORY,
-            &format!(r#"(export "memcpy" (func $unused)) {ENTRIES} (export "__heap_base" (global $heap))"#),
+            &format!(
+                r#"(export "memcpy" (func $unused)) {ENTRIES} (export "__heap_base" (global $heap))"#
+            ),
         );
-        assert_eq!(check(&linked), Err(WasmError::ExportNotAllowed("memcpy".to_owned())));
+        assert_eq!(
+            check(&linked),
+            Err(WasmError::ExportNotAllowed("memcpy".to_owned()))
+        );
         let pruned = prune(&linked).expect("a module");
         assert_eq!(exports(&pruned), ["call", "deploy"]);
         assert_eq!(check(&pruned), Ok(()));
-        assert_eq!(prune(&pruned).as_ref(), Ok(&pruned), "pruning twice changes nothing");
+        assert_eq!(
+            prune(&pruned).as_ref(),
+            Ok(&pruned),
+            "pruning twice changes nothing"
+        );
     }
 
     #[test]
     fn an_export_named_like_an_entry_point_must_be_a_function() {
-        let code = module(MEMORY, r#"(export "call" (global $heap)) (export "deploy" (func $entry))"#);
-        assert_eq!(check(&code), Err(WasmError::ExportNotAllowed("call".to_owned())));
+        let code = module(
+            MEMORY,
+            r#"(export "call" (global $heap)) (export "deploy" (func $entry))"#,
+        );
+        assert_eq!(
+            check(&code),
+            Err(WasmError::ExportNotAllowed("call".to_owned()))
+        );
         let pruned = prune(&code).expect("a module");
         assert_eq!(check(&pruned), Err(WasmError::EntryPointMissing("call")));
     }
@@ -243,9 +270,13 @@ mod tests {
 
     #[test]
     fn an_import_that_is_a_global_or_a_table_is_refused() {
-        let more = r#"(import "seal0" "caller" (global i32)) (import "env" "table" (table 1 funcref))"#;
+        let more =
+            r#"(import "seal0" "caller" (global i32)) (import "env" "table" (table 1 funcref))"#;
         let error = check(&module(&format!("{MEMORY}{more}"), ENTRIES)).expect_err("refused");
-        assert_eq!(error, WasmError::ImportsNotAllowed(vec!["seal0.caller".into(), "env.table".into()]));
+        assert_eq!(
+            error,
+            WasmError::ImportsNotAllowed(vec!["seal0.caller".into(), "env.table".into()])
+        );
     }
 
     #[test]
@@ -257,10 +288,16 @@ mod tests {
 
     #[test]
     fn memory_is_imported_and_bounded() {
-        assert_eq!(check(&module("(memory 2)", ENTRIES)), Err(WasmError::Memory));
-        for (limits, expected) in
-            [("2", Ok(())), ("2 16", Ok(())), ("2 17", Err(WasmError::Memory)), ("17", Err(WasmError::Memory))]
-        {
+        assert_eq!(
+            check(&module("(memory 2)", ENTRIES)),
+            Err(WasmError::Memory)
+        );
+        for (limits, expected) in [
+            ("2", Ok(())),
+            ("2 16", Ok(())),
+            ("2 17", Err(WasmError::Memory)),
+            ("17", Err(WasmError::Memory)),
+        ] {
             let memory = format!(r#"(import "env" "memory" (memory {limits}))"#);
             assert_eq!(check(&module(&memory, ENTRIES)), expected, "{limits}");
         }
@@ -270,13 +307,22 @@ mod tests {
     fn only_the_first_webassembly_passes() {
         for (name, body) in [
             ("floating point", "(func (result f32) (f32.const 1))"),
-            ("sign extension", "(func (param i32) (result i32) (i32.extend8_s (local.get 0)))"),
-            ("bulk memory", "(func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))"),
+            (
+                "sign extension",
+                "(func (param i32) (result i32) (i32.extend8_s (local.get 0)))",
+            ),
+            (
+                "bulk memory",
+                "(func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)))",
+            ),
         ] {
             let code = module(&format!("{MEMORY} {body}"), ENTRIES);
             assert!(matches!(check(&code), Err(WasmError::Invalid(_))), "{name}");
         }
-        assert!(matches!(prune(b"no wasm at all"), Err(WasmError::Invalid(_))));
+        assert!(matches!(
+            prune(b"no wasm at all"),
+            Err(WasmError::Invalid(_))
+        ));
     }
 
     #[test]
@@ -284,6 +330,9 @@ mod tests {
         let bytes = MAX_CODE_BYTES + 1;
         let error = check(&vec![0; bytes]).expect_err("refused");
         assert_eq!(error, WasmError::TooLarge { bytes });
-        assert_eq!(error.to_string(), "it has 131073 bytes of code; 131072 are allowed");
+        assert_eq!(
+            error.to_string(),
+            "it has 131073 bytes of code; 131072 are allowed"
+        );
     }
 }

@@ -110,7 +110,7 @@ pub fn read_code(folder: &Path, name: &str) -> Result<Vec<u8>, Failure> {
             "contract code '{}' cannot be read: {error}",
             path.display()
         ))
-        .help("build the contracts first (./scripts/setup.sh contracts), or give --artifacts")
+        .help("build the contracts first (./scripts/setup.sh --contracts), or give --artifacts")
     })
 }
 

@@ -146,7 +146,7 @@ async fn operator(
 
 fn model(context: &Context) -> Result<String, Failure> {
     let provider = llm::build(&context.settings.model).map_err(|error| {
-        Failure::from(error).help("give --model with a GGUF file, or set [model] in the settings")
+        Failure::from(error).help("run ./scripts/setup.sh --model, give --model with a GGUF file, or set [model] in the settings")
     })?;
     Ok(format!(
         "{}: {}",

@@ -82,7 +82,7 @@ fn find_among(
                 NODE,
                 format!("no {BINARY} on PATH and none at '{}'", ours.display()),
             )
-            .help("run ./scripts/setup.sh node, or set CONTRACTS_NODE to one")
+            .help("run ./scripts/setup.sh --node, or set CONTRACTS_NODE to one")
         })
 }
 

@@ -1,0 +1,124 @@
+//! Why a model gave no answer. Texts carry no URL and no key.
+
+use std::{path::PathBuf, time::Duration};
+
+/// Whether asking again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Not without somebody changing something.
+    Never,
+    /// Later; after this time if the other side named one.
+    Later(Option<Duration>),
+}
+
+/// Why there is no answer, not even an abstention.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// The request names another model.
+    #[error("model '{name}' is not served here (this operator serves '{served}'): ask for that one, for any model, or name other operators")]
+    NotServed {
+        /// The model asked for.
+        name: String,
+        /// The model that is served.
+        served: String,
+    },
+    /// The server could not be reached or did not answer in time.
+    #[error("model server of '{model}' not reached ({reason}): check `base_url`, the network and `timeout_ms`")]
+    Unreachable {
+        /// The model asked for.
+        model: String,
+        /// What failed, in a word or two.
+        reason: String,
+    },
+    /// The server answered with an HTTP status that is no success.
+    #[error("model server answered status {code}: {}", remedy(*code))]
+    Status {
+        /// The HTTP status.
+        code: u16,
+        /// When the server wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// The server's response is not what a chat-completions server sends.
+    #[error("response of the model server is unusable ({reason}): check that `base_url` is that of a chat-completions API")]
+    BadResponse {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The model's file cannot be used.
+    #[error("model file '{}' cannot be used: {reason}", path.display())]
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with the remedy.
+        reason: String,
+    },
+    /// The rendered prompt does not fit the model. It is never cut: another text would be answered.
+    #[error("prompt of {tokens} tokens exceeds the {most} that the model takes: shorten it or serve a model with a larger context")]
+    PromptTooLong {
+        /// Tokens of the rendered prompt with room for the answer.
+        tokens: usize,
+        /// Most tokens.
+        most: usize,
+    },
+    /// This provider cannot give answers of the form asked for.
+    #[error("answers of kind {kind} are not supported")]
+    Unsupported {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// The provider is not set up.
+    #[error("provider is not configured: {0}")]
+    NotConfigured(String),
+    /// The engine in this process failed.
+    #[error("model engine failed: {0}")]
+    Engine(String),
+}
+
+impl ModelError {
+    /// Whether asking again can help, and when.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::NotServed { .. }
+            | Self::Load { .. }
+            | Self::PromptTooLong { .. }
+            | Self::Unsupported { .. }
+            | Self::NotConfigured(_) => Retry::Never,
+            Self::Unreachable { .. } | Self::BadResponse { .. } | Self::Engine(_) => {
+                Retry::Later(None)
+            }
+            Self::Status { code, retry_after } => match code {
+                408 | 409 | 425 | 429 | 500..=599 => Retry::Later(*retry_after),
+                _ => Retry::Never,
+            },
+        }
+    }
+}
+
+fn remedy(code: u16) -> &'static str {
+    match code {
+        300..=399 => "redirects are not followed, set `base_url` to the final address",
+        401 | 403 => "check the API key and what it may use",
+        402 => "check the account's credit",
+        413 => "shorten the prompt or serve a model with a larger context",
+        429 => "over the server's rate limit or quota",
+        500..=599 => "the server failed, it is asked again later",
+        _ => "the server refuses the request as sent",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_says_whether_asking_again_helps() {
+        let after = Some(Duration::from_secs(7));
+        let retry = |code| ModelError::Status { code, retry_after: after }.retry();
+        for code in [301, 400, 401, 403, 404, 413, 422] {
+            assert_eq!(retry(code), Retry::Never, "{code}");
+        }
+        for code in [408, 429, 500, 502, 503, 529] {
+            assert_eq!(retry(code), Retry::Later(after), "{code}");
+        }
+    }
+}

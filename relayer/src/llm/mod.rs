@@ -1,0 +1,80 @@
+//! Asking a language model.
+//!
+//! One trait, three providers: a GGUF file run in this process ([`ProviderConfig::Local`]), any
+//! OpenAI-compatible server ([`ProviderConfig::Openai`]) and fixed answers for tests
+//! ([`ProviderConfig::Scripted`]).
+//!
+//! **Architecture invariant:** a model gets text and gives text. It has no tools, no keys and no
+//! network of its own, and whatever it says either is exactly one of the forms asked for or
+//! becomes an abstention. A model that nobody serves is a refusal, never a substitute.
+
+mod config;
+mod error;
+
+pub use config::{build, ProviderConfig};
+pub use error::{ModelError, Retry};
+
+use async_trait::async_trait;
+use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Sampling};
+
+/// What an operator is asked, with its bytes already checked as UTF-8.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The question itself.
+    pub prompt: String,
+    /// Instruction that stands before the question.
+    pub system: Option<String>,
+    /// The form of the answer.
+    pub answer: AnswerKind,
+    /// How to sample.
+    pub sampling: Sampling,
+    /// Which model may answer.
+    pub model: ModelRef,
+}
+
+/// A typed answer and the record of how it was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// The decision, in the form asked for or an abstention.
+    pub answer: Answer,
+    /// The model as the provider reported it.
+    pub model: String,
+    /// How it was made: provider, model, template with its version, what was sent, sampling, what
+    /// came back, scores, usage, engine. It becomes the evidence document and never holds a secret.
+    pub record: serde_json::Value,
+}
+
+/// Somebody who answers questions with a model.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Name of the model that this provider serves, as requests name it.
+    fn name(&self) -> &str;
+
+    /// Whether a request for this model may be answered here.
+    fn serves(&self, model: &ModelRef) -> bool {
+        match model {
+            ModelRef::Any => true,
+            ModelRef::Name(name) => name == self.name().as_bytes(),
+            ModelRef::Entry(_) => false,
+        }
+    }
+
+    /// Answers one question.
+    ///
+    /// # Errors
+    /// When there is no answer to record, not even an abstention; see [`ModelError::retry`].
+    async fn answer(&self, question: &Question) -> Result<Reply, ModelError>;
+}
+
+/// The refusal of a model that is not served here, or nothing.
+fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), ModelError> {
+    if provider.serves(model) {
+        return Ok(());
+    }
+    let name = match model {
+        ModelRef::Name(name) => String::from_utf8_lossy(name).into_owned(),
+        ModelRef::Entry(entry) => format!("registry entry {entry}"),
+        ModelRef::Any => "any".to_owned(),
+    };
+    Err(ModelError::NotServed { name, served: provider.name().to_owned() })
+}

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    llm_oracle::cli::main()
+    llm_oracle_relayer::cli::main()
 }

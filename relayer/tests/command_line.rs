@@ -49,7 +49,7 @@ fn help_lists_every_verb_and_every_exit_code() {
     let output = oracle(home().path(), &["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = text(&output.stdout);
-    for (code, _, meaning) in llm_oracle::cli::exit::ALL {
+    for (code, _, meaning) in llm_oracle_relayer::cli::exit::ALL {
         assert!(
             help.contains(&format!("{code:>2}  {meaning}")),
             "{code} is missing in: {help}"

@@ -28,7 +28,7 @@ pub use llm_oracle_primitives::{
 pub use question::Question;
 
 use ink::env::{
-    call::{build_call, utils::ReturnType, ExecutionInput, Selector},
+    call::{build_call, ExecutionInput, Selector},
     DefaultEnvironment,
 };
 
@@ -104,7 +104,7 @@ impl Oracle {
             .call(self.account)
             .transferred_value(value)
             .exec_input(input)
-            .set_type::<ReturnType<Result<R, Error>>>()
+            .returns::<Result<R, Error>>()
             .try_invoke();
         match result {
             Ok(Ok(answer)) => answer.map_err(OracleError::Refused),

@@ -2,5 +2,18 @@
 
 fn main() {
     #[cfg(feature = "std")]
+    build_wasm();
+}
+
+#[cfg(feature = "std")]
+fn build_wasm() {
+    // The builder looks for the lock file in the folders above the target folder, which is not in
+    // the workspace; without the lock file it would take other versions than the node does.
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    // SAFETY: a build script has one thread.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::env::set_var("WASM_BUILD_WORKSPACE_HINT", workspace);
+    }
     substrate_wasm_builder::WasmBuilder::build_using_defaults();
 }

@@ -57,16 +57,23 @@ impl Cli {
         }
         if shared.log.is_empty() {
             // Contracts' messages and the address of the RPC server, but no line for every block.
-            shared.log = ["runtime::contracts=debug", "sc_cli=info", "sc_rpc_server=info", "warn"]
-                .map(String::from)
-                .to_vec();
+            shared.log = [
+                "runtime::contracts=debug",
+                "sc_cli=info",
+                "sc_rpc_server=info",
+                "warn",
+            ]
+            .map(String::from)
+            .to_vec();
         }
         Ok(cli)
     }
 
     /// When blocks are made.
     pub fn seal(&self) -> Seal {
-        self.block_time.map_or(Seal::Instant, |ms| Seal::Interval(Duration::from_millis(ms)))
+        self.block_time.map_or(Seal::Instant, |ms| {
+            Seal::Interval(Duration::from_millis(ms))
+        })
     }
 
     /// How long after its import a block becomes final.
@@ -81,7 +88,7 @@ mod tests {
     use sc_cli::DatabasePruningMode::{Archive, Custom};
 
     fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
-        Cli::try_parse_args(std::iter::once(&"node").chain(args))
+        Cli::try_parse_args(["node"].into_iter().chain(args.iter().copied()))
     }
 
     #[test]
@@ -109,7 +116,10 @@ mod tests {
         ])
         .expect("these are the flags of the original");
         assert_eq!(cli.finality_delay(), Duration::ZERO);
-        assert_eq!(cli.run.import_params.pruning_params.state_pruning, Some(Custom(64)));
+        assert_eq!(
+            cli.run.import_params.pruning_params.state_pruning,
+            Some(Custom(64))
+        );
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl SubstrateCli for Cli {
     fn load_spec(&self, id: &str) -> Result<Box<dyn ChainSpec>, String> {
         Ok(match id {
             "" | chain_spec::DEV_CHAIN_ID => Box::new(chain_spec::development()?),
-            path => Box::new(GenericChainSpec::<Option<()>>::from_json_file(path.into())?),
+            path => Box::new(<GenericChainSpec>::from_json_file(path.into())?),
         })
     }
 }
@@ -47,18 +47,20 @@ pub fn run(cli: Cli) -> sc_cli::Result<()> {
         Some(Subcommand::BuildSpec(command)) => {
             let runner = cli.create_runner(command)?;
             runner.sync_run(|config| command.run(config.chain_spec, config.network))
-        },
+        }
         Some(Subcommand::PurgeChain(command)) => {
             let runner = cli.create_runner(command)?;
             runner.sync_run(|config| command.run(config.database))
-        },
+        }
         None => {
             let runner = cli.create_runner(&cli.run)?;
-            let options =
-                service::Options { seal: cli.seal(), finality_delay: cli.finality_delay() };
+            let options = service::Options {
+                seal: cli.seal(),
+                finality_delay: cli.finality_delay(),
+            };
             runner.run_node_until_exit(|config| async move {
                 service::start(config, options).map_err(sc_cli::Error::Service)
             })
-        },
+        }
     }
 }

@@ -23,7 +23,11 @@ pub async fn finalize_best_blocks(client: Arc<FullClient>, delay: Duration) {
         (info.best_number > info.finalized_number).then_some((info.best_number, info.best_hash)),
     );
     let best = imported.filter_map(|block| {
-        future::ready(block.is_new_best.then(|| (*block.header.number(), block.hash)))
+        future::ready(
+            block
+                .is_new_best
+                .then(|| (*block.header.number(), block.hash)),
+        )
     });
     left_open
         .chain(best)

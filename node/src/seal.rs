@@ -17,13 +17,20 @@ pub enum Seal {
 }
 
 /// The blocks to make: those that `seal` asks for, and the commands that come in by RPC.
-pub fn commands<P: TransactionPool>(
+pub fn commands<P, S>(
     seal: Seal,
     pool: &P,
-    by_rpc: impl Stream<Item = EngineCommand<Hash>> + Send + Unpin + 'static,
-) -> impl Stream<Item = EngineCommand<Hash>> + Send + Unpin + 'static {
+    by_rpc: S,
+) -> impl Stream<Item = EngineCommand<Hash>> + Unpin + use<P, S>
+where
+    P: TransactionPool,
+    S: Stream<Item = EngineCommand<Hash>> + Unpin,
+{
     let own = match seal {
-        Seal::Instant => pool.import_notification_stream().map(|_| new_block()).boxed(),
+        Seal::Instant => pool
+            .import_notification_stream()
+            .map(|_| new_block())
+            .boxed(),
         Seal::Interval(period) => ticks(period).map(|()| new_block()).boxed(),
     };
     stream::select(by_rpc, own)
@@ -56,6 +63,10 @@ mod tests {
     fn ticks_keep_their_period() {
         let start = Instant::now();
         block_on(ticks(Duration::from_millis(20)).take(5).collect::<Vec<_>>());
-        assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() >= Duration::from_millis(100),
+            "{:?}",
+            start.elapsed()
+        );
     }
 }

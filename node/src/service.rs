@@ -12,7 +12,8 @@ use sc_consensus_manual_seal::{EngineCommand, ManualSealParams, run_manual_seal}
 use sc_executor::WasmExecutor;
 use sc_network::{Litep2pNetworkBackend, NetworkBackend, config::FullNetworkConfiguration};
 use sc_service::{
-    BuildNetworkParams, Configuration, KeystoreContainer, SpawnTasksParams, TaskManager, error::Error as ServiceError,
+    BuildNetworkParams, Configuration, KeystoreContainer, SpawnTasksParams, TaskManager,
+    error::Error as ServiceError,
 };
 use sc_transaction_pool::TransactionPoolHandle;
 use std::{sync::Arc, time::Duration};
@@ -56,7 +57,15 @@ pub fn start(mut config: Configuration, options: Options) -> Result<TaskManager,
     );
     let (engine, engine_commands) = mpsc::channel(ENGINE_QUEUE_LEN);
 
-    spawn_sealing(&config, &task_manager, &client, &backend, &pool, options, engine_commands);
+    spawn_sealing(
+        &config,
+        &task_manager,
+        &client,
+        &backend,
+        &pool,
+        options,
+        engine_commands,
+    );
     spawn_network_and_rpc::<Litep2pNetworkBackend>(
         config,
         &mut task_manager,

@@ -1,3 +1,8 @@
 //! Relayer and command line of the LLM oracle.
 
+pub mod chain;
+pub mod cli;
+pub mod config;
 pub mod llm;
+pub mod pipeline;
+pub mod store;

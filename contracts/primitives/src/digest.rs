@@ -69,7 +69,14 @@ pub fn domain(genesis: &Hash, deployer: &AccountId, block: BlockNumber, timestam
 
 /// Digest of what was asked, and by whom.
 pub fn terms_digest(requester: &AccountId, terms: &Terms) -> Hash {
-    blake2(&tagged(b"llm-oracle/terms/1", &[requester, terms]))
+    encoded_terms_digest(requester, &terms.encode())
+}
+
+/// [`terms_digest`] of terms that are encoded already.
+pub fn encoded_terms_digest(requester: &AccountId, terms: &[u8]) -> Hash {
+    let mut bytes = tagged(b"llm-oracle/terms/1", &[requester]);
+    bytes.extend_from_slice(terms);
+    blake2(&bytes)
 }
 
 /// The salt of a seat: derived, so that a relayer that lost its disk can find it again.

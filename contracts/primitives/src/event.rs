@@ -6,6 +6,7 @@ use ink::prelude::vec::Vec;
 
 /// A request was opened.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// The new request.
     pub request_id: RequestId,
@@ -21,6 +22,7 @@ pub struct Asked {
 
 /// Seats of one request were taken in one call.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// The request.
     pub request_id: RequestId,
@@ -44,6 +46,7 @@ pub struct SeatCommitted {
 
 /// Answers of one request were revealed in one call.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revealed {
     /// The request.
     pub request_id: RequestId,
@@ -69,6 +72,7 @@ pub struct SeatRevealed {
 
 /// A request ended and was settled.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// The request.
     pub request_id: RequestId,
@@ -102,6 +106,7 @@ pub struct Payout {
 
 /// The requester's callback took the outcome.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
     /// The request.
     pub request_id: RequestId,
@@ -113,6 +118,7 @@ pub struct Delivered {
 
 /// The requester's callback failed; it can be tried again.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryFailed {
     /// The request.
     pub request_id: RequestId,
@@ -122,6 +128,7 @@ pub struct DeliveryFailed {
 
 /// Everything stored about a request was removed.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pruned {
     /// The request.
     pub request_id: RequestId,
@@ -131,6 +138,7 @@ pub struct Pruned {
 
 /// An operator registered.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
     /// The operator.
     pub operator: AccountId,
@@ -142,6 +150,7 @@ pub struct Registered {
 
 /// An operator added to its bond.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bonded {
     /// The operator's slot.
     pub slot: Slot,
@@ -151,6 +160,7 @@ pub struct Bonded {
 
 /// An operator asked for a part of its bond.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unbonding {
     /// The operator's slot.
     pub slot: Slot,
@@ -162,6 +172,7 @@ pub struct Unbonding {
 
 /// A part of a bond became credit.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Released {
     /// The operator's slot.
     pub slot: Slot,
@@ -171,9 +182,29 @@ pub struct Released {
 
 /// Credit was paid out.
 #[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
     /// The payee.
     pub account: AccountId,
     /// How much, planck.
     pub amount: Balance,
+}
+
+/// Any event of the oracle, for code that passes them on. It is never encoded itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // Each variant is documented at the type it holds.
+#[allow(clippy::large_enum_variant)] // Lives for one call; a box would cost an allocation.
+pub enum Event {
+    Asked(Asked),
+    Committed(Committed),
+    Revealed(Revealed),
+    Ended(Ended),
+    Delivered(Delivered),
+    DeliveryFailed(DeliveryFailed),
+    Pruned(Pruned),
+    Registered(Registered),
+    Bonded(Bonded),
+    Unbonding(Unbonding),
+    Released(Released),
+    Withdrawn(Withdrawn),
 }

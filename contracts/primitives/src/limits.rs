@@ -30,16 +30,24 @@ pub const MAX_CALLBACK_PROOF_SIZE: u64 = 1024 * 1024;
 /// Callback storage deposit, planck (10 UNIT of 12 decimals).
 pub const MAX_CALLBACK_DEPOSIT: u128 = 10_000_000_000_000;
 
+/// Gas that must be left before a batch tries an entry, picoseconds: enough to finish one reveal that
+/// settles a full request. A carrier adds it to the gas that the dry run asks for.
+pub const BATCH_RESERVE_REF_TIME: u64 = 8_000_000_000;
+/// Gas that must be left above a callback's own limit before it is called, picoseconds: the call
+/// itself and the bookkeeping after it.
+pub const DELIVERY_RESERVE_REF_TIME: u64 = 3_000_000_000;
+
 /// Parts per million in a whole.
 pub const PPM: u32 = 1_000_000;
 
 /// Share `ppm` of `amount`, rounded down, without overflow for any amount.
 ///
 /// `ppm` above [`PPM`] counts as the whole.
+#[inline(never)]
 pub fn share(amount: u128, ppm: u32) -> u128 {
     let (whole, ppm) = (u128::from(PPM), u128::from(ppm.min(PPM)));
-    // Split so that no product exceeds `amount`: (x / 10^6) * p <= x and (x mod 10^6) * p < 10^12.
+    // Split so that no product can wrap: (x / 10^6) * p <= x and (x mod 10^6) * p < 10^12.
     (amount / whole)
-        .saturating_mul(ppm)
-        .saturating_add((amount % whole).saturating_mul(ppm) / whole)
+        .wrapping_mul(ppm)
+        .wrapping_add((amount % whole).wrapping_mul(ppm) / whole)
 }

@@ -5,7 +5,7 @@ use ink::prelude::vec::Vec;
 
 /// Everything the requester fixed when asking. A request freezes its terms for life.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub struct Terms {
     /// Which model may answer.
     pub model: ModelRef,
@@ -38,7 +38,7 @@ pub struct Terms {
 
 /// Which model may answer a request.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum ModelRef {
     /// Each operator's own choice.
     Any,
@@ -50,7 +50,7 @@ pub enum ModelRef {
 
 /// The question of a request.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum Prompt {
     /// The text itself, UTF-8, at most [`limits::MAX_PROMPT_BYTES`].
     Inline(Vec<u8>),
@@ -65,7 +65,7 @@ pub enum Prompt {
 
 /// Form of an answer together with the rule by which answers agree.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum AnswerKind {
     /// Yes or no; most votes.
     Bool,
@@ -95,7 +95,7 @@ pub enum AnswerKind {
 
 /// How a model is to be sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub struct Sampling {
     /// Most tokens the model may generate.
     pub max_tokens: u32,
@@ -113,7 +113,7 @@ impl Default for Sampling {
 
 /// Who may take the seats of a request.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum Assignment {
     /// The first operators to commit: whoever runs `threshold` operators decides. For tests and trusted sets.
     Open,
@@ -128,7 +128,7 @@ pub enum Assignment {
 
 /// Limits of a callback. None may be zero: the pallet reads zero as 'all that is left'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub struct CallbackLimits {
     /// Execution time in picoseconds of reference hardware.
     pub ref_time: u64,
@@ -140,7 +140,8 @@ pub struct CallbackLimits {
 
 impl Terms {
     /// Checks everything about the terms that needs no state: sizes, counts, ranges and what is not
-    /// supported yet. Windows are checked against the parameters when the request opens.
+    /// supported yet. Windows are checked against the parameters when the request opens, and the
+    /// size of the whole where it is encoded.
     ///
     /// # Errors
     /// The first broken rule, with the offending value.
@@ -148,13 +149,7 @@ impl Terms {
         self.check_question()?;
         self.answer.check()?;
         self.check_committee()?;
-        self.callback.map_or(Ok(()), |limits| limits.check())?;
-        // Last: encoding is the dearest check and the others catch most mistakes first.
-        let size = scale::Encode::encoded_size(self);
-        if size > limits::MAX_TERMS_BYTES as usize {
-            return Err(Error::TermsTooLong { bytes: size as u32, most: limits::MAX_TERMS_BYTES });
-        }
-        Ok(())
+        self.callback.map_or(Ok(()), |limits| limits.check())
     }
 
     fn check_question(&self) -> Result<(), Error> {

@@ -64,7 +64,7 @@ pub enum DeliveryStatus {
 
 /// State of one seat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum SeatState {
     /// Not taken.
     #[default]
@@ -105,8 +105,12 @@ pub struct SeatView {
     pub answer: Option<crate::Answer>,
     /// Signature over the answer message, once revealed.
     pub signature: Option<Signature>,
+    /// Salt of commitment and evidence, once revealed.
+    pub salt: Option<Hash>,
     /// What the end credited, planck.
     pub paid: Balance,
+    /// What the end took from the bond, planck.
+    pub forfeited: Balance,
 }
 
 /// A request in a list: enough to decide whether there is something to do.

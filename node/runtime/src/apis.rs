@@ -1,12 +1,9 @@
 //! What the runtime answers to the node and, through it, to clients.
 
-// The declarations carry the documentation; the macro's own items have none.
-#![allow(missing_docs)]
-
 use crate::{
-    AccountId, Balance, Block, BlockNumber, Contracts, EventRecord, Executive, Hash, Nonce,
-    Runtime, RuntimeCall, RuntimeGenesisConfig, System, TransactionPayment, VERSION,
-    config::RuntimeBlockWeights, genesis, opaque::SessionKeys,
+    AccountId, Balance, Block, BlockNumber, Contracts, EventRecord, Executive, Hash,
+    InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, System, TransactionPayment,
+    VERSION, config::RuntimeBlockWeights, genesis, opaque::SessionKeys,
 };
 use alloc::vec::Vec;
 use frame_support::{genesis_builder_helper, weights::Weight};

@@ -9,7 +9,7 @@ use frame_support::{
     derive_impl,
     dispatch::DispatchClass,
     parameter_types,
-    traits::{ConstU8, ConstU32, ConstU64, ConstU128},
+    traits::{ConstU8, ConstU16, ConstU32, ConstU64, ConstU128},
     weights::{
         IdentityFee, Weight,
         constants::{
@@ -69,7 +69,7 @@ impl frame_system::Config for Runtime {
     type Hash = Hash;
     type MaxConsumers = ConstU32<16>;
     type Nonce = Nonce;
-    type SS58Prefix = ConstU8<42>;
+    type SS58Prefix = ConstU16<42>;
     type Version = Version;
 }
 

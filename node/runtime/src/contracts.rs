@@ -85,7 +85,7 @@ impl pallet_contracts::Config for Runtime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use frame_support::traits::{Get, Hooks, IntegrityTest};
+    use frame_support::traits::{Get, IntegrityTest};
     use pallet_contracts::Config;
 
     /// Length of an array type, for any [`Config::CallStack`].
@@ -104,12 +104,17 @@ mod tests {
 
     #[test]
     fn code_is_at_most_128_kib() {
-        assert_eq!(<<Runtime as Config>::MaxCodeLen as Get<u32>>::get(), 131_072);
+        assert_eq!(
+            <<Runtime as Config>::MaxCodeLen as Get<u32>>::get(),
+            131_072
+        );
     }
 
     #[test]
     fn unstable_host_functions_are_off() {
-        assert!(!<<Runtime as Config>::UnsafeUnstableInterface as Get<bool>>::get());
+        assert!(!<<Runtime as Config>::UnsafeUnstableInterface as Get<
+            bool,
+        >>::get());
     }
 
     #[test]
@@ -122,9 +127,5 @@ mod tests {
     fn every_pallet_accepts_its_settings() {
         sp_io::TestExternalities::default()
             .execute_with(<crate::AllPalletsWithSystem as IntegrityTest>::integrity_test);
-        // Named apart, because its bounds are what the memory figures above are for.
-        sp_io::TestExternalities::default().execute_with(<crate::Contracts as Hooks<
-            crate::BlockNumber,
-        >>::integrity_test);
     }
 }

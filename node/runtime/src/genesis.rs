@@ -1,8 +1,7 @@
 //! Presets of the genesis state.
 
-use crate::{AccountId, Balance};
+use crate::{AccountId, Balance, BalancesConfig, RuntimeGenesisConfig, SudoConfig};
 use alloc::{vec, vec::Vec};
-use serde_json::{Value, json};
 use sp_genesis_builder::{DEV_RUNTIME_PRESET, PresetId};
 use sp_keyring::Sr25519Keyring;
 
@@ -10,8 +9,24 @@ use sp_keyring::Sr25519Keyring;
 pub const ENDOWMENT: Balance = 1 << 60;
 
 /// Accounts with money at the start: Alice, Bob, Charlie, Dave, Eve, Ferdie and their stashes.
-pub fn endowed_accounts() -> Vec<AccountId> {
-    Sr25519Keyring::well_known().map(|key| key.to_account_id()).collect()
+pub fn endowed_accounts() -> impl Iterator<Item = AccountId> {
+    Sr25519Keyring::well_known().map(|key| key.to_account_id())
+}
+
+/// Genesis of the development chain: money for the well-known accounts, Alice for sudo.
+pub fn development() -> RuntimeGenesisConfig {
+    RuntimeGenesisConfig {
+        balances: BalancesConfig {
+            balances: endowed_accounts()
+                .map(|account| (account, ENDOWMENT))
+                .collect(),
+            ..Default::default()
+        },
+        sudo: SudoConfig {
+            key: Some(Sr25519Keyring::Alice.to_account_id()),
+        },
+        ..Default::default()
+    }
 }
 
 /// Every preset's name.
@@ -21,59 +36,35 @@ pub fn preset_names() -> Vec<PresetId> {
 
 /// The preset of that name as JSON, if there is one.
 pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
-    (id.as_str() == DEV_RUNTIME_PRESET).then(|| development().to_string().into_bytes())
-}
-
-fn development() -> Value {
-    let balances: Vec<_> =
-        endowed_accounts().into_iter().map(|account| (account, ENDOWMENT)).collect();
-    json!({
-        "balances": { "balances": balances },
-        "sudo": { "key": Sr25519Keyring::Alice.to_account_id() },
-    })
+    // Plain data with string keys: encoding can't fail.
+    (id == DEV_RUNTIME_PRESET)
+        .then(|| serde_json::to_vec(&development()).ok())
+        .flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Balances, Sudo};
+    use crate::{Balances, Runtime};
+    use frame_support::genesis_builder_helper::build_state;
+    use sp_core::{Pair, sr25519};
 
-    fn execute(test: impl FnOnce()) {
+    fn on_the_development_chain(test: impl FnOnce()) {
         sp_io::TestExternalities::default().execute_with(|| {
             let json = preset(&PresetId::from(DEV_RUNTIME_PRESET)).expect("the preset has a name");
-            let patch = serde_json::from_slice(&json).expect("the preset is JSON");
-            let mut config =
-                serde_json::to_value(crate::RuntimeGenesisConfig::default()).expect("plain data");
-            merge(&mut config, patch);
-            let config = serde_json::to_vec(&config).expect("plain data");
-            frame_support::genesis_builder_helper::build_state::<crate::RuntimeGenesisConfig>(
-                config,
-            )
-            .expect("the preset fits the runtime");
+            build_state::<RuntimeGenesisConfig>(json).expect("the preset fits the runtime");
             test();
         });
     }
 
-    fn merge(into: &mut Value, patch: Value) {
-        match (into, patch) {
-            (Value::Object(into), Value::Object(patch)) => {
-                for (key, value) in patch {
-                    merge(into.entry(key).or_insert(Value::Null), value);
-                }
-            },
-            (into, patch) => *into = patch,
-        }
-    }
-
     #[test]
     fn the_well_known_accounts_have_money() {
-        execute(|| {
+        on_the_development_chain(|| {
             for key in ["Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie"] {
                 for suffix in ["", "//stash"] {
                     let seed = alloc::format!("//{key}{suffix}");
-                    let pair: sp_core::sr25519::Pair =
-                        sp_core::Pair::from_string(&seed, None).expect("a well-formed path");
-                    let account = AccountId::from(sp_core::Pair::public(&pair).0);
+                    let pair = sr25519::Pair::from_string(&seed, None).expect("a derivation path");
+                    let account = AccountId::from(pair.public().0);
                     assert_eq!(Balances::free_balance(account), ENDOWMENT, "{seed}");
                 }
             }
@@ -82,10 +73,9 @@ mod tests {
 
     #[test]
     fn alice_is_sudo() {
-        execute(|| {
+        on_the_development_chain(|| {
             let alice = Sr25519Keyring::Alice.to_account_id();
-            assert_eq!(pallet_sudo::Key::<crate::Runtime>::get(), Some(alice));
-            let _: Option<Sudo> = None;
+            assert_eq!(pallet_sudo::Key::<Runtime>::get(), Some(alice));
         });
     }
 

@@ -11,11 +11,13 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "256"]
+// Half of what this crate exports is written by macros, without documentation.
+#![allow(missing_docs)]
 
 extern crate alloc;
 
 #[cfg(feature = "std")]
-#[allow(missing_docs)]
+#[allow(dead_code)]
 mod wasm {
     include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 }
@@ -29,7 +31,7 @@ pub use apis::RuntimeApi;
 #[cfg(feature = "std")]
 pub use wasm::WASM_BINARY;
 
-use alloc::vec::Vec;
+use alloc::vec::Vec; // for the macros
 use sp_runtime::{
     MultiAddress, MultiSignature, generic, impl_opaque_keys,
     traits::{BlakeTwo256, IdentifyAccount, Verify},
@@ -115,7 +117,6 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
 };
 
 #[frame_support::runtime]
-#[allow(missing_docs)]
 mod runtime {
     #[runtime::runtime]
     #[runtime::derive(

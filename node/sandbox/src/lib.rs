@@ -1,0 +1,132 @@
+//! Contracts on the real pallet, in process.
+//!
+//! A [`Sandbox`] is the node's runtime over state in memory, without a node: no transactions to
+//! sign, no fees, no waiting, and blocks that pass when the test says so. Contracts run in the
+//! pallet that the chain runs, with its limits and its prices.
+//!
+//! ```no_run
+//! use llm_oracle_sandbox::{Sandbox, account, Keyring};
+//!
+//! # fn main() -> Result<(), llm_oracle_sandbox::InstantiateError> {
+//! # let (wasm, constructor, message) = (vec![], vec![], vec![]);
+//! let alice = account(Keyring::Alice);
+//! let mut sandbox = Sandbox::new();
+//! let contract =
+//!     sandbox.upload_and_instantiate(&wasm, constructor, 0, vec![], alice.clone())?;
+//! let outcome = sandbox.call(alice, contract, message, 0);
+//! assert!(outcome.succeeded());
+//! # Ok(())
+//! # }
+//! ```
+
+mod blocks;
+mod contracts;
+mod outcome;
+
+pub use contracts::Limits;
+pub use frame_support::{dispatch::DispatchResultWithPostInfo, weights::Weight};
+pub use llm_oracle_runtime as runtime;
+pub use llm_oracle_runtime::{
+    AccountId, Balance, BlockNumber, EventRecord, Hash, RuntimeCall, RuntimeEvent, RuntimeOrigin,
+};
+pub use outcome::{CallOutcome, ContractEvent, InstantiateError, InstantiateOutcome};
+pub use pallet_contracts::ExecReturnValue;
+pub use sp_keyring::Sr25519Keyring as Keyring;
+pub use sp_runtime::DispatchError;
+
+/// What a call pays for storage, or gets back for freeing it.
+pub type StorageDeposit = pallet_contracts::StorageDeposit<Balance>;
+
+use frame_support::traits::fungible::Mutate;
+use llm_oracle_runtime::{Balances, System, genesis};
+use sp_core::Blake2Hasher;
+use sp_io::TestExternalities;
+use sp_runtime::{BuildStorage, traits::Dispatchable};
+use sp_state_machine::InMemoryBackend;
+
+/// Account of a well-known key, with money at the start.
+pub fn account(key: Keyring) -> AccountId {
+    key.to_account_id()
+}
+
+/// The runtime over state in memory. Starts as the development chain does, in block 1.
+pub struct Sandbox {
+    state: TestExternalities,
+}
+
+/// State of a [`Sandbox`] at one moment.
+pub struct Snapshot(InMemoryBackend<Blake2Hasher>);
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sandbox {
+    /// A new chain from the development preset.
+    ///
+    /// # Panics
+    /// If the runtime can't build its own preset, which the runtime's tests exclude.
+    pub fn new() -> Self {
+        let genesis = genesis::development()
+            .build_storage()
+            .unwrap_or_else(|error| panic!("the development preset doesn't build: {error}"));
+        let mut sandbox = Self {
+            state: TestExternalities::new(genesis),
+        };
+        sandbox.state.execute_with(blocks::start_first);
+        sandbox
+    }
+
+    /// Runs `f` with the state at hand, for whatever has no method here: any pallet's storage
+    /// and functions can be used inside.
+    pub fn execute<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.state.execute_with(f)
+    }
+
+    /// What `account` can spend. Deposits held for storage are not part of it.
+    pub fn free_balance(&mut self, account: &AccountId) -> Balance {
+        self.execute(|| Balances::free_balance(account))
+    }
+
+    /// Makes `amount` out of nothing for `account`.
+    ///
+    /// # Errors
+    /// If the account would stay below the existential deposit, or the sum doesn't fit.
+    pub fn mint(&mut self, account: &AccountId, amount: Balance) -> Result<(), DispatchError> {
+        self.execute(|| Balances::mint_into(account, amount).map(drop))
+    }
+
+    /// Does what the transaction would do, without its fee: all or nothing.
+    /// [`Sandbox::events`] tells what happened.
+    ///
+    /// # Errors
+    /// Those of the call, with the weight it used.
+    pub fn dispatch(
+        &mut self,
+        origin: RuntimeOrigin,
+        call: RuntimeCall,
+    ) -> DispatchResultWithPostInfo {
+        self.execute(|| {
+            System::reset_events();
+            call.dispatch(origin)
+        })
+    }
+
+    /// All events since the last call, instantiation, dispatch or new block.
+    pub fn events(&mut self) -> Vec<EventRecord> {
+        self.execute(outcome::all_events)
+    }
+
+    /// The state as it is now, to [`Sandbox::restore`] later. Copies it all: milliseconds.
+    pub fn snapshot(&mut self) -> Snapshot {
+        Snapshot(self.state.as_backend())
+    }
+
+    /// Goes back to a snapshot, which stays usable.
+    pub fn restore(&mut self, snapshot: &Snapshot) {
+        self.state.reset_overlay();
+        self.state.backend = snapshot.0.clone();
+    }
+}

@@ -1,0 +1,289 @@
+//! The ink! side of the rules: storage cells and the environment of a call.
+
+use ink::{
+    env::{self, DefaultEnvironment},
+    prelude::{vec, vec::Vec},
+    storage::Mapping,
+};
+use llm_oracle_primitives::{
+    event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Outcome, Params, RequestId,
+    Signature, Slot, Terms, ON_ANSWER_SELECTOR,
+};
+use llm_oracle_rules::{codec, Account, Counters, Host, Identity, Request};
+use scale::{Decode, Encode};
+
+type Env = DefaultEnvironment;
+
+/// Everything the contract stores, as bytes under a [`Key`].
+///
+/// A handle only: ink! writes the root struct back after every message, over whatever a callback
+/// changed in between. One mapping of bytes instead of one for each type, because ink!'s storage
+/// code is generic over both: nine types of it would be a tenth of the contract's code.
+#[ink::storage_item]
+#[derive(Default)]
+pub struct Cells {
+    cells: Mapping<Key, Raw>,
+}
+
+/// Key of a storage cell.
+#[derive(scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+pub enum Key {
+    /// [`Identity`].
+    Identity,
+    /// [`Params`].
+    Params,
+    /// [`Counters`].
+    Counters,
+    /// [`Request`].
+    Request(RequestId),
+    /// [`Terms`], apart from the request: big, and rarely read.
+    Terms(RequestId),
+    /// Packed accounts of operators.
+    Operators(u32),
+    /// [`Slot`] of an operator.
+    Slot(AccountId),
+    /// [`Account`] of anybody.
+    Account(AccountId),
+}
+
+/// Bytes of a storage cell, without a length.
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+pub struct Raw(Vec<u8>);
+
+impl Encode for Raw {
+    fn encode_to<W: scale::Output + ?Sized>(&self, output: &mut W) {
+        output.write(&self.0);
+    }
+
+    fn size_hint(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl scale::EncodeLike for Raw {}
+
+impl Decode for Raw {
+    fn decode<I: scale::Input>(input: &mut I) -> Result<Self, scale::Error> {
+        let mut bytes = vec![0; input.remaining_len()?.unwrap_or_default()];
+        input.read(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Cells {
+    /// Writes what the constructor fixes.
+    pub fn open(&mut self, identity: &Identity, params: &Params) {
+        self.store(Key::Identity, identity);
+        self.store(Key::Params, params);
+    }
+
+    #[inline(never)]
+    fn load_bytes(&self, key: Key) -> Option<Vec<u8>> {
+        self.cells.get(key).map(|raw| raw.0)
+    }
+
+    #[inline(never)]
+    fn store_bytes(&mut self, key: Key, bytes: Vec<u8>) {
+        self.cells.insert(key, &Raw(bytes));
+    }
+
+    #[inline(never)]
+    fn remove(&mut self, key: Key) {
+        self.cells.remove(key);
+    }
+
+    fn load<T: Decode>(&self, key: Key) -> Option<T> {
+        codec::decode(&self.load_bytes(key)?)
+    }
+
+    fn store<T: Encode>(&mut self, key: Key, value: &T) {
+        self.store_bytes(key, codec::encode(value));
+    }
+}
+
+impl Host for Cells {
+    fn caller(&self) -> AccountId {
+        env::caller::<Env>()
+    }
+
+    fn caller_is_origin(&self) -> bool {
+        env::caller_is_origin::<Env>()
+    }
+
+    fn value(&self) -> Balance {
+        env::transferred_value::<Env>()
+    }
+
+    fn block(&self) -> BlockNumber {
+        env::block_number::<Env>()
+    }
+
+    fn contract(&self) -> AccountId {
+        env::account_id::<Env>()
+    }
+
+    fn balance(&self) -> Balance {
+        env::balance::<Env>()
+    }
+
+    fn gas_left(&self) -> u64 {
+        env::gas_left::<Env>()
+    }
+
+    fn price_of(&self, ref_time: u64) -> Balance {
+        env::weight_to_fee::<Env>(ref_time)
+    }
+
+    fn verify(&self, signature: &Signature, message: &[u8], key: &AccountId) -> bool {
+        env::sr25519_verify(signature, message, key.as_ref()).is_ok()
+    }
+
+    #[allow(clippy::expect_used)] // Written by the constructor and never removed.
+    fn identity(&self) -> Identity {
+        self.load(Key::Identity).expect("identity")
+    }
+
+    #[allow(clippy::expect_used)] // Written by the constructor and never removed.
+    fn params(&self) -> Params {
+        self.load(Key::Params).expect("params")
+    }
+
+    fn counters(&self) -> Counters {
+        self.load(Key::Counters).unwrap_or_default()
+    }
+
+    fn set_counters(&mut self, counters: &Counters) {
+        self.store(Key::Counters, counters);
+    }
+
+    fn request(&self, id: RequestId) -> Option<Request> {
+        self.load(Key::Request(id))
+    }
+
+    fn set_request(&mut self, id: RequestId, request: &Request) {
+        self.store(Key::Request(id), request);
+    }
+
+    fn terms(&self, id: RequestId) -> Option<Terms> {
+        self.load(Key::Terms(id))
+    }
+
+    fn set_terms(&mut self, id: RequestId, terms: &Terms) {
+        self.store(Key::Terms(id), terms);
+    }
+
+    fn remove_request(&mut self, id: RequestId) {
+        self.remove(Key::Request(id));
+        self.remove(Key::Terms(id));
+    }
+
+    fn operator_cell(&self, cell: u32) -> Vec<u8> {
+        self.load_bytes(Key::Operators(cell)).unwrap_or_default()
+    }
+
+    fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]) {
+        self.store_bytes(Key::Operators(cell), bytes.to_vec());
+    }
+
+    fn slot_of(&self, operator: &AccountId) -> Option<Slot> {
+        self.load(Key::Slot(*operator))
+    }
+
+    fn set_slot_of(&mut self, operator: &AccountId, slot: Slot) {
+        self.store(Key::Slot(*operator), &slot);
+    }
+
+    fn account(&self, id: &AccountId) -> Option<Account> {
+        self.load(Key::Account(*id))
+    }
+
+    fn set_account(&mut self, id: &AccountId, account: &Account) {
+        self.store(Key::Account(*id), account);
+    }
+
+    fn remove_account(&mut self, id: &AccountId) {
+        self.remove(Key::Account(*id));
+    }
+
+    fn emit(&mut self, event: Event) {
+        match event {
+            Event::Asked(event) => emit(event),
+            Event::Committed(event) => emit(event),
+            Event::Revealed(event) => emit(event),
+            Event::Ended(event) => emit(event),
+            Event::Delivered(event) => emit(event),
+            Event::DeliveryFailed(event) => emit(event),
+            Event::Pruned(event) => emit(event),
+            Event::Registered(event) => emit(event),
+            Event::Bonded(event) => emit(event),
+            Event::Unbonding(event) => emit(event),
+            Event::Released(event) => emit(event),
+            Event::Withdrawn(event) => emit(event),
+        }
+    }
+
+    fn pay(&mut self, to: &AccountId, amount: Balance) -> bool {
+        env::transfer::<Env>(*to, amount).is_ok()
+    }
+
+    fn call_back(
+        &mut self,
+        to: &AccountId,
+        limits: &CallbackLimits,
+        request_id: RequestId,
+        outcome: &Outcome,
+    ) -> bool {
+        let mut input = ON_ANSWER_SELECTOR.to_vec();
+        input.extend_from_slice(&codec::encode(&(request_id, outcome)));
+        call_without_output(to, limits, &input)
+    }
+}
+
+/// Emits an event with its signature topic. ink!'s own way builds a list of topics with code for
+/// each type of event; ours have this one topic only.
+#[cfg(target_arch = "wasm32")]
+fn emit<E: env::Event + Encode>(event: E) {
+    // A SCALE list of one item.
+    let mut topics = vec![4u8];
+    topics.extend_from_slice(&E::SIGNATURE_TOPIC.unwrap_or_default());
+    deposit_event(&topics, &codec::encode(&event));
+}
+
+#[cfg(target_arch = "wasm32")]
+#[inline(never)]
+fn deposit_event(topics: &[u8], data: &[u8]) {
+    use pallet_contracts_uapi::{HostFn, HostFnImpl};
+    HostFnImpl::deposit_event(topics, data);
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn emit<E: env::Event + Encode>(event: E) {
+    env::emit_event::<Env, _>(event);
+}
+
+/// Calls a contract and drops what it returns: ink!'s own call builder copies the return into a
+/// 16 KiB buffer and traps when it is larger, which would let a consumer block its own delivery.
+#[cfg(target_arch = "wasm32")]
+fn call_without_output(to: &AccountId, limits: &CallbackLimits, input: &[u8]) -> bool {
+    use pallet_contracts_uapi::{CallFlags, HostFn, HostFnImpl};
+    HostFnImpl::call_v2(
+        CallFlags::ALLOW_REENTRY,
+        to.as_ref(),
+        limits.ref_time,
+        limits.proof_size,
+        // A deposit limit of the sub-call would trap this contract when exceeded; the carrier sets
+        // the limit on its transaction instead.
+        None,
+        &0u128.to_le_bytes(),
+        input,
+        None,
+    )
+    .is_ok()
+}
+
+/// Outside a chain there is nobody to call; the feature `std` only serves metadata.
+#[cfg(not(target_arch = "wasm32"))]
+fn call_without_output(_: &AccountId, _: &CallbackLimits, _: &[u8]) -> bool {
+    false
+}

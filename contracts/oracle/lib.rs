@@ -1,0 +1,357 @@
+//! The oracle contract: a thin shell over `llm-oracle-rules`.
+//!
+//! Each message hands its arguments to the rule of the same name; `host.rs` gives the rules the
+//! chain. The documentation of rules, money and errors is with the rules and in `docs/protocol.md`.
+#![cfg_attr(not(feature = "std"), no_std, no_main)]
+// ink!'s macros generate the entry points without docs.
+#![allow(missing_docs)]
+
+mod host;
+
+#[ink::contract]
+pub mod llm_oracle {
+    use super::host::Cells;
+    use ink::prelude::vec::Vec;
+    use llm_oracle_primitives as words;
+    use llm_oracle_primitives::{
+        digest, AnswerEntry, AnswerState, CommitEntry, Config, DeliveryStatus, Error, LedgerView,
+        OperatorView, Params, Phase, Quote, RequestId, RequestView, RevealEntry, Signature, Slot,
+        Summary, Terms, INTERFACE_VERSION,
+    };
+    use llm_oracle_rules::{codec::Small, Batch, Identity, Oracle, Refusal};
+
+    /// Root of the storage: handles only, see [`Cells`].
+    #[ink(storage)]
+    pub struct LlmOracle {
+        cells: Cells,
+    }
+
+    /// Runs one rule over the storage and writes what it changed.
+    fn run<T>(rule: impl FnOnce(&mut Oracle<Cells>) -> Result<T, Refusal>) -> Result<T, Error> {
+        // Handles are keys fixed by their types: a fresh set reaches the same cells.
+        let mut oracle = Oracle::new(Cells::default());
+        let result = rule(&mut oracle);
+        oracle.finish();
+        result.map_err(|refusal| *refusal)
+    }
+
+    /// Reads through one view. [`Small`] changes the size of the code, not the bytes or the metadata.
+    fn read<T>(view: impl FnOnce(&mut Oracle<Cells>) -> T) -> Small<T> {
+        Small(view(&mut Oracle::new(Cells::default())))
+    }
+
+    /// Reads through a view that can fail: the error stays outside, where ink! sees it and reverts.
+    fn read_result<T>(
+        view: impl FnOnce(&mut Oracle<Cells>) -> Result<T, Refusal>,
+    ) -> Result<Small<T>, Error> {
+        view(&mut Oracle::new(Cells::default())).map(Small).map_err(|refusal| *refusal)
+    }
+
+    impl LlmOracle {
+        /// Deploys the oracle on the chain with this genesis hash. The caller becomes the owner.
+        /// `sink` is where forfeits go; without one it is an account without a key.
+        ///
+        /// # Errors
+        /// `BadParameter`.
+        #[ink(constructor)]
+        pub fn new(
+            genesis: words::Hash,
+            params: Small<Params>,
+            sink: Option<AccountId>,
+        ) -> Result<Self, Error> {
+            let params = params.0;
+            params.check()?;
+            let deployer = Self::env().caller();
+            let deployed_at = Self::env().block_number();
+            let deployed_at_ms = Self::env().block_timestamp();
+            let identity = Identity {
+                domain: digest::domain(&genesis, &deployer, deployed_at, deployed_at_ms),
+                genesis,
+                deployer,
+                deployed_at,
+                deployed_at_ms,
+                owner: deployer,
+                sink: sink.unwrap_or_else(|| digest::blake2(b"llm-oracle/sink/1").into()),
+            };
+            let mut cells = Cells::default();
+            cells.open(&identity, &params);
+            Oracle::new(Cells::default()).open_house_accounts(&identity.owner, &identity.sink);
+            Ok(Self { cells })
+        }
+
+        /// Deploys with the parameters of a development chain.
+        ///
+        /// # Errors
+        /// None in practice: the defaults are inside their bounds.
+        #[ink(constructor)]
+        pub fn dev(genesis: words::Hash) -> Result<Self, Error> {
+            Self::new(genesis, Small(Params::dev()), None)
+        }
+
+        /// Registers an operator, whose id is its sr25519 key, with the value sent as its bond.
+        /// Anyone may carry the operator's signature over the register message.
+        ///
+        /// # Errors
+        /// `BondTooLow`, `BadSignature`, `AlreadyRegistered`, `Overflow`.
+        ///
+        /// # Events
+        /// `Registered`.
+        #[ink(message, payable)]
+        pub fn register(
+            &mut self,
+            operator: AccountId,
+            signature: Signature,
+        ) -> Result<Slot, Error> {
+            run(|oracle| oracle.register(operator, &signature))
+        }
+
+        /// Adds the value sent to an operator's bond. Anyone may call.
+        ///
+        /// # Errors
+        /// `NoSuchOperator`, `Overflow`.
+        ///
+        /// # Events
+        /// `Bonded`.
+        #[ink(message, payable)]
+        pub fn bond(&mut self, slot: Slot) -> Result<(), Error> {
+            run(|oracle| oracle.bond(slot))
+        }
+
+        /// Puts a part of the caller's free bond aside until the unbonding time has passed.
+        ///
+        /// # Errors
+        /// `NoSuchOperator`, `NotTheOperator`, `BondNotFree`, `BondTooLow`, `Overflow`.
+        ///
+        /// # Events
+        /// `Unbonding`.
+        #[ink(message)]
+        pub fn unbond(&mut self, slot: Slot, amount: words::Balance) -> Result<(), Error> {
+            run(|oracle| oracle.unbond(slot, amount))
+        }
+
+        /// Turns the matured part of an operator's bond into credit. Anyone may call.
+        ///
+        /// # Errors
+        /// `NoSuchOperator`, `NothingUnbonding`, `StillUnbonding`.
+        ///
+        /// # Events
+        /// `Released`.
+        #[ink(message)]
+        pub fn release(&mut self, slot: Slot) -> Result<words::Balance, Error> {
+            run(|oracle| oracle.release(slot))
+        }
+
+        /// Opens a request for the caller, who sends at least what `quote` says; the rest is
+        /// credited back.
+        ///
+        /// # Errors
+        /// Whatever is wrong with the terms, the reward or the value.
+        ///
+        /// # Events
+        /// `Asked`.
+        #[ink(message, payable)]
+        pub fn ask(&mut self, terms: Small<Terms>, reward: words::Balance) -> Result<RequestId, Error> {
+            run(|oracle| oracle.ask(terms.0, reward))
+        }
+
+        /// Takes a seat with a commitment, by the operator or by a carrier with its signature.
+        ///
+        /// # Errors
+        /// The reason why not.
+        ///
+        /// # Events
+        /// `Committed`.
+        #[ink(message)]
+        pub fn commit(&mut self, entry: Small<CommitEntry>) -> Result<(), Error> {
+            run(|oracle| oracle.commit(entry.0))
+        }
+
+        /// Takes many seats; each entry has its own result and undoes no other.
+        ///
+        /// # Errors
+        /// `BatchSize`.
+        ///
+        /// # Events
+        /// `Committed` for each request.
+        #[ink(message)]
+        pub fn commit_batch(&mut self, entries: Small<Vec<CommitEntry>>) -> Result<Batch, Error> {
+            run(|oracle| oracle.commit_batch(entries.0))
+        }
+
+        /// Reveals a committed answer; the last reveal settles the request. Anyone may carry it.
+        ///
+        /// # Errors
+        /// The reason why not.
+        ///
+        /// # Events
+        /// `Revealed`, `Ended`.
+        #[ink(message)]
+        pub fn reveal(&mut self, entry: Small<RevealEntry>) -> Result<(), Error> {
+            run(|oracle| oracle.reveal(entry.0))
+        }
+
+        /// Reveals many answers; each entry has its own result and undoes no other.
+        ///
+        /// # Errors
+        /// `BatchSize`.
+        ///
+        /// # Events
+        /// `Revealed` and `Ended` for each request.
+        #[ink(message)]
+        pub fn reveal_batch(&mut self, entries: Small<Vec<RevealEntry>>) -> Result<Batch, Error> {
+            run(|oracle| oracle.reveal_batch(entries.0))
+        }
+
+        /// Answers a one-step request, which settles it. Anyone may carry the signed answer.
+        ///
+        /// # Errors
+        /// The reason why not.
+        ///
+        /// # Events
+        /// `Committed`, `Revealed`, `Ended`.
+        #[ink(message)]
+        pub fn answer(&mut self, entry: Small<AnswerEntry>) -> Result<(), Error> {
+            run(|oracle| oracle.answer(entry.0))
+        }
+
+        /// Answers many one-step requests; each entry has its own result and undoes no other.
+        ///
+        /// # Errors
+        /// `BatchSize`.
+        ///
+        /// # Events
+        /// `Committed`, `Revealed`, `Ended` for each request.
+        #[ink(message)]
+        pub fn answer_batch(&mut self, entries: Small<Vec<AnswerEntry>>) -> Result<Batch, Error> {
+            run(|oracle| oracle.answer_batch(entries.0))
+        }
+
+        /// Settles a request whose end has come. Anyone may call.
+        ///
+        /// # Errors
+        /// `NoSuchRequest`.
+        ///
+        /// # Events
+        /// `Ended`.
+        #[ink(message)]
+        pub fn advance(&mut self, request_id: RequestId) -> Result<Phase, Error> {
+            run(|oracle| oracle.advance(request_id))
+        }
+
+        /// Hands the outcome of an ended request to the requester's `on_answer`. Must be sent as a
+        /// transaction; the first successful one earns the sender the delivery escrow.
+        ///
+        /// # Errors
+        /// `CallerNotOrigin`, `NoSuchRequest`, `NotEnded`, `NoCallback`, `AlreadyDelivered`,
+        /// `Delivering`, `GasTooLow`.
+        ///
+        /// # Events
+        /// `Ended`, `Delivered` or `DeliveryFailed`.
+        #[ink(message)]
+        pub fn deliver(&mut self, request_id: RequestId) -> Result<DeliveryStatus, Error> {
+            run(|oracle| oracle.deliver(request_id))
+        }
+
+        /// Removes everything stored about an ended request.
+        ///
+        /// # Errors
+        /// `NoSuchRequest`, `NotEnded`, `Delivering`, `NotPrunableYet`.
+        ///
+        /// # Events
+        /// `Pruned`.
+        #[ink(message)]
+        pub fn prune(&mut self, request_id: RequestId) -> Result<(), Error> {
+            run(|oracle| oracle.prune(request_id))
+        }
+
+        /// Pays an account what it is owed. Anyone may call.
+        ///
+        /// # Errors
+        /// `NoCredit`, `TransferFailed`.
+        ///
+        /// # Events
+        /// `Withdrawn`.
+        #[ink(message)]
+        pub fn withdraw(&mut self, account: AccountId) -> Result<words::Balance, Error> {
+            run(|oracle| oracle.withdraw(&account))
+        }
+
+        /// Version of messages, events and digests.
+        #[ink(message)]
+        pub fn interface_version(&self) -> u32 {
+            INTERFACE_VERSION
+        }
+
+        /// Identity and parameters of this deployment.
+        #[ink(message)]
+        pub fn config(&self) -> Small<Config> {
+            read(|oracle| oracle.config())
+        }
+
+        /// What `ask` would cost now, and its deadlines.
+        ///
+        /// # Errors
+        /// Whatever is wrong with the terms or the reward.
+        #[ink(message)]
+        pub fn quote(&self, terms: Small<Terms>, reward: words::Balance) -> Result<Small<Quote>, Error> {
+            read_result(|oracle| oracle.quote(&terms.0, reward))
+        }
+
+        /// Number of the next request.
+        #[ink(message)]
+        pub fn next_id(&self) -> Small<RequestId> {
+            read(|oracle| oracle.config().next_id)
+        }
+
+        /// A request without its terms; none when it was never asked or has been pruned.
+        #[ink(message)]
+        pub fn request(&self, request_id: RequestId) -> Small<Option<RequestView>> {
+            read(|oracle| oracle.request_view(request_id))
+        }
+
+        /// Terms of a request.
+        #[ink(message)]
+        pub fn terms(&self, request_id: RequestId) -> Small<Option<Terms>> {
+            read(|oracle| oracle.terms(request_id))
+        }
+
+        /// Requests from an id on, in short; at most 50 ids are looked at.
+        #[ink(message)]
+        pub fn summaries(&self, from: RequestId, limit: u32) -> Small<Vec<Summary>> {
+            read(|oracle| oracle.summaries(from, limit))
+        }
+
+        /// The outcome, for contracts that want no callback.
+        ///
+        /// # Errors
+        /// `NoSuchRequest`.
+        #[ink(message)]
+        pub fn answer_of(&self, request_id: RequestId) -> Result<Small<AnswerState>, Error> {
+            read_result(|oracle| oracle.answer_of(request_id))
+        }
+
+        /// An operator by its account.
+        #[ink(message)]
+        pub fn operator(&self, account: AccountId) -> Small<Option<OperatorView>> {
+            read(|oracle| oracle.operator_view(&account))
+        }
+
+        /// Operators from a slot on, at most 50.
+        #[ink(message)]
+        pub fn operators(&self, from: Slot, limit: u32) -> Small<Vec<OperatorView>> {
+            read(|oracle| oracle.operators_view(from, limit))
+        }
+
+        /// What an account is owed, planck.
+        #[ink(message)]
+        pub fn credit_of(&self, account: AccountId) -> Small<words::Balance> {
+            read(|oracle| oracle.credit_of(&account))
+        }
+
+        /// The books: the free balance covers the total.
+        #[ink(message)]
+        pub fn ledger(&self) -> Small<LedgerView> {
+            read(|oracle| oracle.ledger())
+        }
+    }
+}

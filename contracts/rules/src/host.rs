@@ -1,0 +1,124 @@
+//! What the rules need from the world: the environment of a call, storage cells, and effects.
+
+use ink::prelude::vec::Vec;
+use llm_oracle_primitives::{
+    event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Hash, Outcome, Params,
+    RequestId, Signature, Slot, Terms,
+};
+
+use crate::Request;
+
+/// What the constructor fixed, plus the owner.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+pub struct Identity {
+    /// See [`llm_oracle_primitives::digest::domain`].
+    pub domain: Hash,
+    /// Genesis hash that the deployer gave; relayers compare it with their node's.
+    pub genesis: Hash,
+    /// Who deployed.
+    pub deployer: AccountId,
+    /// Block of the constructor.
+    pub deployed_at: BlockNumber,
+    /// Timestamp of that block, milliseconds.
+    pub deployed_at_ms: u64,
+    /// Who gets the fee.
+    pub owner: AccountId,
+    /// Where forfeits go.
+    pub sink: AccountId,
+}
+
+/// The few numbers that many messages change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+pub struct Counters {
+    /// Number of the next request.
+    pub next_id: RequestId,
+    /// Number of the next operator slot.
+    pub next_slot: Slot,
+    /// The ledger's total: bonds, escrows and credits, planck.
+    pub total: Balance,
+}
+
+/// Credit of an account that is not kept as an operator's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+pub struct Account {
+    /// Owed to the account, planck.
+    pub credit: Balance,
+    /// Stored requests that may still credit it; the cell stays while there are any, so that
+    /// settling moves no storage deposit.
+    pub open: u32,
+}
+
+/// Environment, storage and effects of one call.
+///
+/// Reads return what was last written in this call. When a message fails, the caller of the rules
+/// discards every write and effect.
+pub trait Host {
+    /// Who called.
+    fn caller(&self) -> AccountId;
+    /// Whether the caller signed the transaction itself.
+    fn caller_is_origin(&self) -> bool;
+    /// Money sent along, planck.
+    fn value(&self) -> Balance;
+    /// Height of the block.
+    fn block(&self) -> BlockNumber;
+    /// The contract's own address.
+    fn contract(&self) -> AccountId;
+    /// The contract's free balance without the existential deposit, planck.
+    fn balance(&self) -> Balance;
+    /// Execution time left, picoseconds.
+    fn gas_left(&self) -> u64;
+    /// Price of execution time, planck.
+    fn price_of(&self, ref_time: u64) -> Balance;
+    /// Verifies an sr25519 signature of `key` over `message`.
+    fn verify(&self, signature: &Signature, message: &[u8], key: &AccountId) -> bool;
+
+    /// Identity of the deployment.
+    fn identity(&self) -> Identity;
+    /// Parameters in force.
+    fn params(&self) -> Params;
+    /// The counters.
+    fn counters(&self) -> Counters;
+    /// Writes the counters.
+    fn set_counters(&mut self, counters: &Counters);
+    /// A request.
+    fn request(&self, id: RequestId) -> Option<Request>;
+    /// Writes a request; its encoded size never changes between the ask and the removal.
+    fn set_request(&mut self, id: RequestId, request: &Request);
+    /// Terms of a request.
+    fn terms(&self, id: RequestId) -> Option<Terms>;
+    /// Writes the terms of a request, once.
+    fn set_terms(&mut self, id: RequestId, terms: &Terms);
+    /// Removes a request and its terms.
+    fn remove_request(&mut self, id: RequestId);
+    /// Packed accounts of operators, see [`crate::OperatorCell`]; empty when never written.
+    fn operator_cell(&self, cell: u32) -> Vec<u8>;
+    /// Writes packed accounts of operators.
+    fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]);
+    /// Slot of a registered operator.
+    fn slot_of(&self, operator: &AccountId) -> Option<Slot>;
+    /// Gives an operator its slot, once.
+    fn set_slot_of(&mut self, operator: &AccountId, slot: Slot);
+    /// Account of somebody who is owed money.
+    fn account(&self, id: &AccountId) -> Option<Account>;
+    /// Writes an account.
+    fn set_account(&mut self, id: &AccountId, account: &Account);
+    /// Removes an account.
+    fn remove_account(&mut self, id: &AccountId);
+
+    /// Emits an event.
+    fn emit(&mut self, event: Event);
+    /// Pays out; false when the chain refuses.
+    fn pay(&mut self, to: &AccountId, amount: Balance) -> bool;
+    /// Calls `on_answer` of a consumer with re-entry allowed and without taking its output; false
+    /// when it fails. Every handle to storage is stale afterwards.
+    fn call_back(
+        &mut self,
+        to: &AccountId,
+        limits: &CallbackLimits,
+        request_id: RequestId,
+        outcome: &Outcome,
+    ) -> bool;
+}

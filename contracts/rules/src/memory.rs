@@ -1,0 +1,237 @@
+//! A host in memory: the rules without a chain, for tests and simulations.
+
+use std::collections::BTreeMap;
+
+use llm_oracle_primitives::{
+    digest, event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Error, Hash, Outcome,
+    Params, RequestId, Signature, Slot, Terms,
+};
+
+use crate::{Refusal, Account, Counters, Host, Identity, Oracle, Request};
+
+/// The contract's storage, its money and its surroundings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemoryHost {
+    /// Height of the block; the test moves it.
+    pub block: BlockNumber,
+    /// The contract's free balance, planck.
+    pub balance: Balance,
+    /// What accounts were paid out, planck.
+    pub paid: BTreeMap<AccountId, Balance>,
+    /// Events of successful calls, oldest first.
+    pub events: Vec<Event>,
+    /// Whether the next callbacks succeed.
+    pub callbacks_succeed: bool,
+    /// Outcomes handed to consumers.
+    pub delivered: Vec<(AccountId, RequestId, Outcome)>,
+    caller: AccountId,
+    value: Balance,
+    identity: Identity,
+    params: Params,
+    counters: Counters,
+    requests: BTreeMap<RequestId, Request>,
+    terms: BTreeMap<RequestId, Terms>,
+    cells: BTreeMap<u32, Vec<u8>>,
+    slots: BTreeMap<AccountId, Slot>,
+    accounts: BTreeMap<AccountId, Account>,
+}
+
+impl MemoryHost {
+    /// A fresh deployment in block 1 with owner and deployer `[0xee; 32]`.
+    pub fn new(params: Params) -> Self {
+        let deployer = AccountId::from([0xee; 32]);
+        let (genesis, sink) = ([0x11; 32], AccountId::from([0xdd; 32]));
+        let mut host = Self {
+            block: 1,
+            balance: 0,
+            paid: BTreeMap::new(),
+            events: Vec::new(),
+            callbacks_succeed: true,
+            delivered: Vec::new(),
+            caller: deployer,
+            value: 0,
+            identity: Identity {
+                domain: digest::domain(&genesis, &deployer, 1, 6_000),
+                genesis,
+                deployer,
+                deployed_at: 1,
+                deployed_at_ms: 6_000,
+                owner: deployer,
+                sink,
+            },
+            params,
+            counters: Counters::default(),
+            requests: BTreeMap::new(),
+            terms: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+        };
+        Oracle::new(&mut host).open_house_accounts(&deployer, &sink);
+        host
+    }
+
+    /// Address of the contract in memory.
+    pub fn address() -> AccountId {
+        AccountId::from([0xcc; 32])
+    }
+
+    /// Calls a message as `caller` with `value`; an error undoes everything, as on the chain.
+    ///
+    /// # Errors
+    /// What the message returns.
+    pub fn call<T>(
+        &mut self,
+        caller: AccountId,
+        value: Balance,
+        message: impl FnOnce(&mut Oracle<&mut Self>) -> Result<T, Refusal>,
+    ) -> Result<T, Error> {
+        let before = self.clone();
+        (self.caller, self.value) = (caller, value);
+        self.balance = self.balance.saturating_add(value);
+        let mut oracle = Oracle::new(&mut *self);
+        let result = message(&mut oracle);
+        oracle.finish();
+        if result.is_err() {
+            *self = before;
+        }
+        result.map_err(|refusal| *refusal)
+    }
+
+    /// Reads through a view as nobody in particular.
+    pub fn view<T>(&mut self, view: impl FnOnce(&mut Oracle<&mut Self>) -> T) -> T {
+        view(&mut Oracle::new(self))
+    }
+
+    /// Bonds, escrows and credits found in storage, planck: what the ledger's total must equal.
+    pub fn liabilities(&mut self) -> Balance {
+        let accounts: Balance = self.accounts.values().map(|account| account.credit).sum();
+        let count = self.counters.next_slot;
+        let operators: Balance = (0..count)
+            .step_by(llm_oracle_primitives::limits::MAX_PAGE as usize)
+            .flat_map(|from| self.view(|oracle| oracle.operators_view(from, u32::MAX)))
+            .map(|operator| operator.bond.saturating_add(operator.credit))
+            .sum();
+        let held: Balance = self.requests.values().map(Request::held).sum();
+        accounts.saturating_add(operators).saturating_add(held)
+    }
+
+    /// Number of storage cells of every kind but operators', to see that inserts are removed.
+    pub fn cells(&self) -> usize {
+        [self.requests.len(), self.terms.len(), self.accounts.len()].iter().sum()
+    }
+}
+
+impl Host for &mut MemoryHost {
+    fn caller(&self) -> AccountId {
+        self.caller
+    }
+    fn caller_is_origin(&self) -> bool {
+        true
+    }
+    fn value(&self) -> Balance {
+        self.value
+    }
+    fn block(&self) -> BlockNumber {
+        self.block
+    }
+    fn contract(&self) -> AccountId {
+        MemoryHost::address()
+    }
+    fn balance(&self) -> Balance {
+        self.balance
+    }
+    fn gas_left(&self) -> u64 {
+        u64::MAX
+    }
+    fn price_of(&self, ref_time: u64) -> Balance {
+        Balance::from(ref_time)
+    }
+    fn verify(&self, signature: &Signature, message: &[u8], key: &AccountId) -> bool {
+        ink::env::sr25519_verify(signature, message, key.as_ref()).is_ok()
+    }
+    fn identity(&self) -> Identity {
+        self.identity.clone()
+    }
+    fn params(&self) -> Params {
+        self.params
+    }
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+    fn set_counters(&mut self, counters: &Counters) {
+        self.counters = *counters;
+    }
+    fn request(&self, id: RequestId) -> Option<Request> {
+        self.requests.get(&id).cloned()
+    }
+    fn set_request(&mut self, id: RequestId, request: &Request) {
+        self.requests.insert(id, request.clone());
+    }
+    fn terms(&self, id: RequestId) -> Option<Terms> {
+        self.terms.get(&id).cloned()
+    }
+    fn set_terms(&mut self, id: RequestId, terms: &Terms) {
+        self.terms.insert(id, terms.clone());
+    }
+    fn remove_request(&mut self, id: RequestId) {
+        self.requests.remove(&id);
+        self.terms.remove(&id);
+    }
+    fn operator_cell(&self, cell: u32) -> Vec<u8> {
+        self.cells.get(&cell).cloned().unwrap_or_default()
+    }
+    fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]) {
+        self.cells.insert(cell, bytes.to_vec());
+    }
+    fn slot_of(&self, operator: &AccountId) -> Option<Slot> {
+        self.slots.get(operator).copied()
+    }
+    fn set_slot_of(&mut self, operator: &AccountId, slot: Slot) {
+        self.slots.insert(*operator, slot);
+    }
+    fn account(&self, id: &AccountId) -> Option<Account> {
+        self.accounts.get(id).copied()
+    }
+    fn set_account(&mut self, id: &AccountId, account: &Account) {
+        self.accounts.insert(*id, *account);
+    }
+    fn remove_account(&mut self, id: &AccountId) {
+        self.accounts.remove(id);
+    }
+    fn emit(&mut self, event: Event) {
+        self.events.push(event);
+    }
+    fn pay(&mut self, to: &AccountId, amount: Balance) -> bool {
+        let Some(rest) = self.balance.checked_sub(amount) else { return false };
+        self.balance = rest;
+        let paid = self.paid.entry(*to).or_default();
+        *paid = paid.saturating_add(amount);
+        true
+    }
+    fn call_back(
+        &mut self,
+        to: &AccountId,
+        _: &CallbackLimits,
+        request_id: RequestId,
+        outcome: &Outcome,
+    ) -> bool {
+        if self.callbacks_succeed {
+            self.delivered.push((*to, request_id, outcome.clone()));
+        }
+        self.callbacks_succeed
+    }
+}
+
+/// Digest helpers that every test of the rules needs.
+impl MemoryHost {
+    /// Domain of the deployment in memory.
+    pub fn domain(&self) -> Hash {
+        self.identity.domain
+    }
+
+    /// A stored request.
+    pub fn stored(&self, id: RequestId) -> Option<&Request> {
+        self.requests.get(&id)
+    }
+}

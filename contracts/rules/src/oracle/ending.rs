@@ -1,0 +1,128 @@
+//! Settling, delivering and removing requests.
+
+use ink::prelude::vec::Vec;
+use llm_oracle_primitives::{
+    event::{Delivered, DeliveryFailed, Ended, Event, Payout, Pruned},
+    limits::DELIVERY_RESERVE_REF_TIME,
+    DeliveryStatus, Error, Outcome, RequestId, SeatState,
+};
+
+use super::Oracle;
+use crate::{Delivery, Host, Request, Settlement, Refusal, refuse};
+
+impl<H: Host> Oracle<H> {
+    /// Settles a request whose end has come; the caller writes it. False: nothing to do.
+    pub(super) fn settle_if_ended(
+        &mut self,
+        id: RequestId,
+        request: &mut Request,
+    ) -> Result<bool, Refusal> {
+        let Some(settlement) = request.settle(self.host.block())? else {
+            return Ok(false);
+        };
+        let payouts = self.pay_seats(request, &settlement)?;
+        let Settlement { refund, fee, sunk, .. } = settlement;
+        self.credit(&request.beneficiary, refund)?;
+        if fee > 0 || sunk > 0 {
+            let identity = self.host.identity();
+            self.credit(&identity.owner, fee)?;
+            self.credit(&identity.sink, sunk)?;
+        }
+        // A settled request always has an outcome: `settle` stored a result that `pad` accepted.
+        let outcome = request.outcome().unwrap_or(Outcome::Expired);
+        self.host.emit(Event::Ended(Ended { request_id: id, outcome, payouts, refund, fee, sunk }));
+        Ok(true)
+    }
+
+    fn pay_seats(&mut self, request: &Request, settlement: &Settlement) -> Result<Vec<Payout>, Refusal> {
+        let mut payouts = Vec::with_capacity(settlement.seats.len());
+        for (seat, one) in request.taken().zip(&settlement.seats) {
+            let slot = seat.slot;
+            let mut operator = self.operator(slot)?;
+            operator.unlock(request.seat_bond, one.state, one.paid, one.forfeited)?;
+            self.set_operator(slot, &operator);
+            payouts.push(Payout {
+                operator: operator.id,
+                slot,
+                agreed: one.state == SeatState::Agreed,
+                paid: one.paid,
+                forfeited: one.forfeited,
+            });
+        }
+        Ok(payouts)
+    }
+
+    /// Hands the outcome of an ended request to its requester. The first successful delivery earns
+    /// the carrier the escrow; a failed one is counted and can be tried again.
+    ///
+    /// # Errors
+    /// `CallerNotOrigin`, `NoSuchRequest`, `NotEnded`, `NoCallback`, `AlreadyDelivered`,
+    /// `Delivering`, `GasTooLow`.
+    pub fn deliver(&mut self, id: RequestId) -> Result<DeliveryStatus, Refusal> {
+        self.no_value()?;
+        // A contract in between could starve the callback with a deep call stack.
+        if !self.host.caller_is_origin() {
+            return refuse(Error::CallerNotOrigin);
+        }
+        let mut request = self.stored(id)?;
+        match request.delivery {
+            Delivery::None => return refuse(Error::NoCallback),
+            Delivery::Running => return refuse(Error::Delivering),
+            Delivery::Done => return refuse(Error::AlreadyDelivered),
+            Delivery::Waiting => {}
+        }
+        self.settle_if_ended(id, &mut request)?;
+        let outcome = request.outcome().ok_or(Error::NotEnded)?;
+        let limits = request.callback.ok_or(Error::NoCallback)?;
+        request.delivery = Delivery::Running;
+        self.host.set_request(id, &request);
+        self.flush_and_forget();
+
+        let left = self.host.gas_left();
+        let needed = limits.ref_time.saturating_add(DELIVERY_RESERVE_REF_TIME);
+        if left < needed {
+            return refuse(Error::GasTooLow { left, needed });
+        }
+        let taken = self.host.call_back(&request.requester, &limits, id, &outcome);
+        self.after_delivery(id, taken)
+    }
+
+    /// Nothing read before the callback is used here: it may have called any message.
+    fn after_delivery(&mut self, id: RequestId, taken: bool) -> Result<DeliveryStatus, Refusal> {
+        let mut request = self.stored(id)?;
+        if taken {
+            let carrier = self.host.caller();
+            let earned = core::mem::take(&mut request.escrow);
+            request.delivery = Delivery::Done;
+            self.credit(&carrier, earned)?;
+            self.host.emit(Event::Delivered(Delivered { request_id: id, carrier, earned }));
+        } else {
+            request.delivery = Delivery::Waiting;
+            request.failures = request.failures.saturating_add(1);
+            let failures = request.failures;
+            self.host.emit(Event::DeliveryFailed(DeliveryFailed { request_id: id, failures }));
+        }
+        self.host.set_request(id, &request);
+        Ok(request.delivery_status())
+    }
+
+    /// Removes everything stored about an ended request; the storage deposit goes to the caller's
+    /// transaction, an unearned delivery escrow to the requester's credit.
+    ///
+    /// # Errors
+    /// `NoSuchRequest`, `NotEnded`, `Delivering`, `NotPrunableYet`.
+    pub fn prune(&mut self, id: RequestId) -> Result<(), Refusal> {
+        self.no_value()?;
+        let mut request = self.stored(id)?;
+        self.settle_if_ended(id, &mut request)?;
+        request.can_prune(&self.host.caller(), self.host.block())?;
+        let refund = request.escrow;
+        self.credit(&request.beneficiary, refund)?;
+        let mut account = self.host.account(&request.beneficiary).unwrap_or_default();
+        account.open = account.open.saturating_sub(1);
+        self.set_or_remove(&request.beneficiary, account);
+        self.host.remove_request(id);
+        self.host.emit(Event::Pruned(Pruned { request_id: id, refund }));
+        Ok(())
+    }
+}

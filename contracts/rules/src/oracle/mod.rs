@@ -1,0 +1,122 @@
+//! Whole messages of the oracle, carried out over a [`Host`].
+
+mod ask;
+mod ending;
+mod operators;
+mod seats;
+mod views;
+
+pub use seats::Batch;
+
+use ink::prelude::vec::Vec;
+use llm_oracle_primitives::{AccountId, Balance, Error, RequestId, Slot};
+
+use crate::{add, sub, Account, Host, Operator, OperatorCell, Request, Refusal, refuse};
+
+/// The oracle during one call. Accounts of operators are loaded once, changed in memory, and written
+/// by [`Oracle::finish`] or before anything is called: a committee that shares a cell costs one read
+/// and one write.
+pub struct Oracle<H: Host> {
+    host: H,
+    cells: Vec<LoadedCell>,
+}
+
+struct LoadedCell {
+    number: u32,
+    cell: OperatorCell,
+    changed: bool,
+}
+
+impl<H: Host> Oracle<H> {
+    /// Starts a call.
+    pub fn new(host: H) -> Self {
+        Self { host, cells: Vec::new() }
+    }
+
+    /// Ends a call: writes the accounts that changed and gives the host back.
+    pub fn finish(mut self) -> H {
+        self.flush();
+        self.host
+    }
+
+    fn flush(&mut self) {
+        for loaded in &mut self.cells {
+            if core::mem::take(&mut loaded.changed) {
+                self.host.set_operator_cell(loaded.number, loaded.cell.bytes());
+            }
+        }
+    }
+
+    /// Writes what is in memory and forgets it: after an external call every copy is stale.
+    fn flush_and_forget(&mut self) {
+        self.flush();
+        self.cells.clear();
+    }
+
+    fn cell(&mut self, slot: Slot) -> &mut LoadedCell {
+        let number = OperatorCell::number(slot);
+        let index = match self.cells.iter().position(|loaded| loaded.number == number) {
+            Some(index) => index,
+            None => {
+                let cell = OperatorCell::new(self.host.operator_cell(number));
+                self.cells.push(LoadedCell { number, cell, changed: false });
+                self.cells.len().saturating_sub(1)
+            }
+        };
+        // The index was found, or is that of the cell just pushed.
+        #[allow(clippy::indexing_slicing)]
+        &mut self.cells[index]
+    }
+
+    fn operator(&mut self, slot: Slot) -> Result<Operator, Refusal> {
+        self.cell(slot).cell.get(slot).ok_or_else(|| Error::NoSuchOperator { slot }.into())
+    }
+
+    fn set_operator(&mut self, slot: Slot, operator: &Operator) {
+        let loaded = self.cell(slot);
+        loaded.cell.set(slot, operator);
+        loaded.changed = true;
+    }
+
+    fn stored(&self, id: RequestId) -> Result<Request, Refusal> {
+        self.host.request(id).ok_or_else(|| Error::NoSuchRequest { request_id: id }.into())
+    }
+
+    fn no_value(&self) -> Result<(), Refusal> {
+        match self.host.value() {
+            0 => Ok(()),
+            sent => refuse(Error::NoValueExpected { sent }),
+        }
+    }
+
+    fn credit(&mut self, id: &AccountId, amount: Balance) -> Result<(), Refusal> {
+        if amount > 0 {
+            let mut account = self.host.account(id).unwrap_or_default();
+            account.credit = add(account.credit, amount)?;
+            self.host.set_account(id, &account);
+        }
+        Ok(())
+    }
+
+    fn set_or_remove(&mut self, id: &AccountId, account: Account) {
+        if account == Account::default() {
+            self.host.remove_account(id);
+        } else {
+            self.host.set_account(id, &account);
+        }
+    }
+
+    fn grow_total(&mut self, by: Balance) -> Result<(), Refusal> {
+        let mut counters = self.host.counters();
+        counters.total = add(counters.total, by)?;
+        self.host.set_counters(&counters);
+        Ok(())
+    }
+
+    fn shrink_total(&mut self, by: Balance) -> Result<(), Refusal> {
+        let mut counters = self.host.counters();
+        counters.total = sub(counters.total, by)?;
+        self.host.set_counters(&counters);
+        Ok(())
+    }
+}

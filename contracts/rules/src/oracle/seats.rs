@@ -1,0 +1,251 @@
+//! Taking seats and revealing answers, one by one and in batches.
+
+use ink::prelude::{vec, vec::Vec};
+use llm_oracle_primitives::{
+    digest,
+    event::{Committed, Event, Revealed, SeatCommitted, SeatRevealed},
+    limits::{BATCH_RESERVE_REF_TIME, MAX_BATCH_ENTRIES},
+    AnswerEntry, CommitEntry, Error, Phase, RequestId, RevealEntry,
+};
+
+use super::Oracle;
+use crate::{Host, Operator, Request, Refusal, refuse};
+
+/// Result of each entry of a batch, in order.
+pub type Batch = Vec<Result<(), Error>>;
+
+/// A request that a batch is working on, with what moved in it so far.
+struct Group {
+    id: RequestId,
+    request: Request,
+    committed: Vec<SeatCommitted>,
+    revealed: Vec<SeatRevealed>,
+}
+
+/// An entry of a batch of any kind. One type, so that the batch code exists once.
+enum Entry {
+    Commit(CommitEntry),
+    Reveal(RevealEntry),
+    Answer(AnswerEntry),
+}
+
+impl Entry {
+    fn request_id(&self) -> RequestId {
+        match self {
+            Self::Commit(entry) => entry.request_id,
+            Self::Reveal(entry) => entry.request_id,
+            Self::Answer(entry) => entry.request_id,
+        }
+    }
+}
+
+impl<H: Host> Oracle<H> {
+    /// Takes one seat.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn commit(&mut self, entry: CommitEntry) -> Result<(), Refusal> {
+        self.single(Entry::Commit(entry))
+    }
+
+    /// Reveals one answer; the last one settles the request.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn reveal(&mut self, entry: RevealEntry) -> Result<(), Refusal> {
+        self.single(Entry::Reveal(entry))
+    }
+
+    /// Answers a one-step request, which settles it.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn answer(&mut self, entry: AnswerEntry) -> Result<(), Refusal> {
+        self.single(Entry::Answer(entry))
+    }
+
+    /// Takes many seats. An entry that fails says why and undoes no other.
+    ///
+    /// # Errors
+    /// `BatchSize`.
+    pub fn commit_batch(&mut self, entries: Vec<CommitEntry>) -> Result<Batch, Refusal> {
+        self.batch(entries.into_iter().map(Entry::Commit).collect())
+    }
+
+    /// Reveals many answers. An entry that fails says why and undoes no other.
+    ///
+    /// # Errors
+    /// `BatchSize`.
+    pub fn reveal_batch(&mut self, entries: Vec<RevealEntry>) -> Result<Batch, Refusal> {
+        self.batch(entries.into_iter().map(Entry::Reveal).collect())
+    }
+
+    /// Answers many one-step requests. An entry that fails says why and undoes no other.
+    ///
+    /// # Errors
+    /// `BatchSize`.
+    pub fn answer_batch(&mut self, entries: Vec<AnswerEntry>) -> Result<Batch, Refusal> {
+        self.batch(entries.into_iter().map(Entry::Answer).collect())
+    }
+
+    fn single(&mut self, entry: Entry) -> Result<(), Refusal> {
+        self.no_value()?;
+        let mut group = self.open_group(entry.request_id())?;
+        self.carry_out(entry, &mut group)?;
+        self.close_group(group)
+    }
+
+    fn batch(&mut self, entries: Vec<Entry>) -> Result<Batch, Refusal> {
+        self.no_value()?;
+        let most = MAX_BATCH_ENTRIES;
+        if entries.is_empty() || entries.len() > most as usize {
+            return refuse(Error::BatchSize { entries: entries.len() as u32, most });
+        }
+        let mut results = vec![Err(Error::NotTried); entries.len()];
+        let mut open: Option<Group> = None;
+        for (entry, result) in entries.into_iter().zip(&mut results) {
+            if self.host.gas_left() < BATCH_RESERVE_REF_TIME {
+                break;
+            }
+            let id = entry.request_id();
+            let mut group = match open.take() {
+                Some(group) if group.id == id => group,
+                other => {
+                    other.map_or(Ok(()), |group| self.close_group(group))?;
+                    match self.open_group(id) {
+                        Ok(group) => group,
+                        Err(error) => {
+                            *result = Err(*error);
+                            continue;
+                        }
+                    }
+                }
+            };
+            *result = self.carry_out(entry, &mut group).map_err(|refusal| *refusal);
+            open = Some(group);
+        }
+        open.map_or(Ok(()), |group| self.close_group(group))?;
+        Ok(results)
+    }
+
+    fn carry_out(&mut self, entry: Entry, group: &mut Group) -> Result<(), Refusal> {
+        match entry {
+            Entry::Commit(entry) => self.carry_commit(entry, group),
+            Entry::Reveal(entry) => self.carry_reveal(entry, group),
+            Entry::Answer(entry) => self.carry_answer(entry, group),
+        }
+    }
+
+    fn open_group(&self, id: RequestId) -> Result<Group, Refusal> {
+        let request = self.stored(id)?;
+        Ok(Group { id, request, committed: Vec::new(), revealed: Vec::new() })
+    }
+
+    /// Writes a request in which something moved, emits one event for all of it, and settles when
+    /// this was the last reveal.
+    fn close_group(&mut self, mut group: Group) -> Result<(), Refusal> {
+        let id = group.id;
+        if group.committed.is_empty() && group.revealed.is_empty() {
+            return Ok(());
+        }
+        if !group.committed.is_empty() {
+            self.host.emit(Event::Committed(Committed { request_id: id, seats: group.committed }));
+        }
+        if !group.revealed.is_empty() {
+            self.host.emit(Event::Revealed(Revealed { request_id: id, seats: group.revealed }));
+        }
+        self.settle_if_ended(id, &mut group.request)?;
+        self.host.set_request(id, &group.request);
+        Ok(())
+    }
+
+    /// Locks the bond of a seat and pays its commit fee.
+    fn seat(&mut self, group: &Group, slot: u32, mut operator: Operator) -> Result<(), Refusal> {
+        operator.lock(group.request.seat_bond, group.request.commit_fee)?;
+        self.set_operator(slot, &operator);
+        Ok(())
+    }
+
+    fn carry_commit(&mut self, entry: CommitEntry, group: &mut Group) -> Result<(), Refusal> {
+        let CommitEntry { slot, model, commitment, evidence, signature, .. } = entry;
+        let now = self.host.block();
+        group.request.can_commit(slot, false, now)?;
+        let operator = self.operator(slot)?;
+        operator.can_lock(group.request.min_bond, group.request.seat_bond)?;
+        match signature {
+            None if operator.id == self.host.caller() => {}
+            None => return refuse(Error::NotTheOperator { slot }),
+            Some((valid_until, _)) if now > valid_until => {
+                return refuse(Error::SignatureExpired { valid_until, now });
+            }
+            Some((valid_until, signature)) => {
+                let contract = self.host.contract();
+                let context = group.request.context(contract, group.id, operator.id, model);
+                let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
+                if !self.host.verify(&signature, &message, &operator.id) {
+                    return refuse(Error::BadSignature { slot });
+                }
+            }
+        }
+        let id = operator.id;
+        self.seat(group, slot, operator)?;
+        group.request.commit(slot, model, commitment, evidence, now)?;
+        group.committed.push(SeatCommitted { operator: id, slot, commitment, evidence });
+        Ok(())
+    }
+
+    fn carry_reveal(&mut self, entry: RevealEntry, group: &mut Group) -> Result<(), Refusal> {
+        let RevealEntry { slot, answer, salt, signature, .. } = entry;
+        let now = self.host.block();
+        let seat = group.request.can_reveal(slot, &answer, now)?;
+        let (model, evidence, commitment) = (seat.model, seat.evidence, seat.commitment);
+        let operator = self.operator(slot)?.id;
+        let context = group.request.context(self.host.contract(), group.id, operator, model);
+        if digest::commitment(&context, &answer, &evidence, &salt) != commitment {
+            return refuse(Error::CommitmentMismatch { slot });
+        }
+        let message = digest::answer_message(&context, &answer, &evidence);
+        if !self.host.verify(&signature, &message, &operator) {
+            return refuse(Error::BadSignature { slot });
+        }
+        group.request.reveal(slot, &answer, salt, signature, now)?;
+        group.revealed.push(SeatRevealed { operator, slot, answer, salt, signature });
+        Ok(())
+    }
+
+    fn carry_answer(&mut self, entry: AnswerEntry, group: &mut Group) -> Result<(), Refusal> {
+        let AnswerEntry { slot, model, answer, evidence, salt, signature, .. } = entry;
+        let now = self.host.block();
+        group.request.can_commit(slot, true, now)?;
+        let operator = self.operator(slot)?;
+        operator.can_lock(group.request.min_bond, group.request.seat_bond)?;
+        group.request.form.check(&answer, slot)?;
+        let id = operator.id;
+        let context = group.request.context(self.host.contract(), group.id, id, model);
+        // The signed answer is the operator's permission for any carrier.
+        let message = digest::answer_message(&context, &answer, &evidence);
+        if !self.host.verify(&signature, &message, &id) {
+            return refuse(Error::BadSignature { slot });
+        }
+        let commitment = digest::commitment(&context, &answer, &evidence, &salt);
+        self.seat(group, slot, operator)?;
+        group.request.commit(slot, model, commitment, evidence, now)?;
+        group.request.reveal(slot, &answer, salt, signature, now)?;
+        group.committed.push(SeatCommitted { operator: id, slot, commitment, evidence });
+        group.revealed.push(SeatRevealed { operator: id, slot, answer, salt, signature });
+        Ok(())
+    }
+
+    /// Does what the block number alone has decided: settles an ended request. Anyone may call.
+    ///
+    /// # Errors
+    /// `NoSuchRequest`.
+    pub fn advance(&mut self, id: RequestId) -> Result<Phase, Refusal> {
+        self.no_value()?;
+        let mut request = self.stored(id)?;
+        if self.settle_if_ended(id, &mut request)? {
+            self.host.set_request(id, &request);
+        }
+        Ok(request.phase(self.host.block()))
+    }
+}

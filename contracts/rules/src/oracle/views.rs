@@ -1,0 +1,138 @@
+//! Read-only messages.
+
+use ink::prelude::vec::Vec;
+use llm_oracle_primitives::{
+    limits::MAX_PAGE, AccountId, AnswerState, Balance, Config, Error, LedgerView, OperatorView,
+    RequestId, RequestView, SeatState, SeatView, Slot, Summary, Terms, INTERFACE_VERSION,
+};
+
+use super::Oracle;
+use crate::{Host, Request, Seat, Refusal};
+
+impl<H: Host> Oracle<H> {
+    /// Identity and parameters.
+    pub fn config(&self) -> Config {
+        let (identity, counters) = (self.host.identity(), self.host.counters());
+        Config {
+            interface_version: INTERFACE_VERSION,
+            domain: identity.domain,
+            genesis: identity.genesis,
+            deployer: identity.deployer,
+            deployed_at: identity.deployed_at,
+            deployed_at_ms: identity.deployed_at_ms,
+            owner: identity.owner,
+            sink: identity.sink,
+            params: self.host.params(),
+            next_id: counters.next_id,
+            operators: counters.next_slot,
+        }
+    }
+
+    /// Terms of a request.
+    pub fn terms(&self, id: RequestId) -> Option<Terms> {
+        self.host.terms(id)
+    }
+
+    /// The request as it stands in this block: an end that has come but is not settled yet is shown
+    /// as settled, for nothing can change it any more.
+    fn as_of_now(&self, id: RequestId) -> Option<Request> {
+        let mut request = self.host.request(id)?;
+        // An error here would mean that the request cannot be settled at all: show it unsettled.
+        let _ = request.settle(self.host.block());
+        Some(request)
+    }
+
+    /// Everything about a request but its terms.
+    pub fn request_view(&mut self, id: RequestId) -> Option<RequestView> {
+        let now = self.host.block();
+        let kind = self.host.terms(id)?.answer;
+        let settled = self.host.request(id)?.is_settled();
+        let request = self.as_of_now(id)?;
+        let seats = request.taken().map(|seat| self.seat_view(&request, seat)).collect();
+        let mut summary = request.summary(id, now);
+        summary.settled = settled;
+        Some(RequestView {
+            summary,
+            requester: request.requester,
+            beneficiary: request.beneficiary,
+            terms_digest: request.terms_digest,
+            kind,
+            threshold: request.threshold,
+            one_step: request.one_step,
+            asked_at: request.asked_at,
+            reveals_opened_at: request.reveals_opened_at(now),
+            ended_at: request.ended_since(now),
+            commit_fee: request.commit_fee,
+            seat_bond: request.seat_bond,
+            delivery_escrow: request.escrow,
+            callback: request.callback,
+            seats,
+            outcome: request.outcome(),
+            refund: request.refund,
+            fee: request.fee,
+        })
+    }
+
+    fn seat_view(&mut self, request: &Request, seat: &Seat) -> SeatView {
+        let revealed = seat.is_revealed();
+        SeatView {
+            // A taken seat's slot always has an account: slots are never removed.
+            operator: self.operator(seat.slot).map_or([0; 32].into(), |operator| operator.id),
+            slot: seat.slot,
+            state: seat.state,
+            model: seat.model,
+            commitment: seat.commitment,
+            evidence: seat.evidence,
+            answer: seat.answer(),
+            signature: revealed.then_some(seat.signature),
+            salt: revealed.then_some(seat.salt),
+            paid: seat.paid,
+            forfeited: if seat.state == SeatState::Silent { request.seat_bond } else { 0 },
+        }
+    }
+
+    /// Requests `from`, `from + 1`, … in short; looks at no more than `limit` ids and [`MAX_PAGE`],
+    /// and leaves pruned ones out.
+    pub fn summaries(&self, from: RequestId, limit: u32) -> Vec<Summary> {
+        let now = self.host.block();
+        let end = from
+            .saturating_add(RequestId::from(limit.min(MAX_PAGE)))
+            .min(self.host.counters().next_id);
+        (from..end)
+            .filter_map(|id| Some(self.host.request(id)?.summary(id, now)))
+            .collect()
+    }
+
+    /// The outcome, or that it is pending.
+    ///
+    /// # Errors
+    /// `NoSuchRequest`.
+    pub fn answer_of(&self, id: RequestId) -> Result<AnswerState, Refusal> {
+        let request = self.as_of_now(id).ok_or(Error::NoSuchRequest { request_id: id })?;
+        Ok(request.outcome().map_or(AnswerState::Pending, AnswerState::Final))
+    }
+
+    /// An operator by its account.
+    pub fn operator_view(&mut self, id: &AccountId) -> Option<OperatorView> {
+        let slot = self.host.slot_of(id)?;
+        Some(self.operator(slot).ok()?.view(slot))
+    }
+
+    /// Operators from slot `from` on, at most `limit` and [`MAX_PAGE`].
+    pub fn operators_view(&mut self, from: Slot, limit: u32) -> Vec<OperatorView> {
+        let end = from.saturating_add(limit.min(MAX_PAGE)).min(self.host.counters().next_slot);
+        (from..end).filter_map(|slot| Some(self.operator(slot).ok()?.view(slot))).collect()
+    }
+
+    /// What an account is owed, as requester and as operator, planck.
+    pub fn credit_of(&mut self, id: &AccountId) -> Balance {
+        let own = self.host.account(id).map_or(0, |account| account.credit);
+        let earned = self.operator_view(id).map_or(0, |operator| operator.credit);
+        own.saturating_add(earned)
+    }
+
+    /// The books.
+    pub fn ledger(&self) -> LedgerView {
+        LedgerView { total: self.host.counters().total, balance: self.host.balance() }
+    }
+}

@@ -1,0 +1,100 @@
+//! Who gets what when a request ends: plain sums over one request.
+
+use ink::prelude::vec::Vec;
+use llm_oracle_primitives::{limits::share, Answer, Balance, SeatState};
+
+use crate::{add, sub, tally, times, End, Request, Seat, Refusal};
+
+/// What one taken seat gets or loses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeatSettlement {
+    /// State the seat ends in.
+    pub state: SeatState,
+    /// Credited to the operator, planck.
+    pub paid: Balance,
+    /// Taken from the operator's bond, planck.
+    pub forfeited: Balance,
+    /// The owner's fee out of the reward, planck.
+    pub fee: Balance,
+    /// Part of the forfeit that goes to the requester, planck.
+    pub compensation: Balance,
+}
+
+/// How the rewards, commit fees and seat bonds of a request are shared out. The delivery escrow is
+/// not part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// One entry for each taken seat, in seat order.
+    pub seats: Vec<SeatSettlement>,
+    /// To the requester or its `refund_to`, planck.
+    pub refund: Balance,
+    /// To the owner, planck.
+    pub fee: Balance,
+    /// To the sink, planck.
+    pub sunk: Balance,
+}
+
+impl Settlement {
+    /// Shares out what `request` holds, given how it ended and on what.
+    ///
+    /// # Errors
+    /// `Overflow`, which the checks at the ask rule out.
+    pub fn new(request: &Request, end: End, result: Option<&Answer>) -> Result<Self, Refusal> {
+        let total = request.seats.len() as u8; // At most 32.
+        let vacant = total.saturating_sub(request.committed);
+        let mut refund = add(times(request.reward, total)?, times(request.commit_fee, vacant)?)?;
+        let (mut fee, mut sunk) = (0, 0);
+        let mut seats = Vec::with_capacity(usize::from(request.committed));
+        for seat in request.taken() {
+            let one = settle_seat(request, seat, end, result)?;
+            refund = sub(refund, add(one.paid, one.fee)?)?;
+            refund = add(refund, one.compensation)?;
+            fee = add(fee, one.fee)?;
+            sunk = add(sunk, sub(one.forfeited, one.compensation)?)?;
+            seats.push(one);
+        }
+        Ok(Self { seats, refund, fee, sunk })
+    }
+}
+
+fn settle_seat(
+    request: &Request,
+    seat: &Seat,
+    end: End,
+    result: Option<&Answer>,
+) -> Result<SeatSettlement, Refusal> {
+    let state = end_state(request, seat, end, result);
+    let gross = match (end, state) {
+        (End::Answered, SeatState::Agreed) => request.reward,
+        (End::Undetermined, SeatState::Abstained) => share(request.reward, request.abstain_ppm),
+        (End::NoConsensus, SeatState::Dissented | SeatState::Abstained) => {
+            share(request.reward, request.effort_ppm)
+        }
+        _ => 0,
+    };
+    let fee = share(gross, request.fee_ppm);
+    let forfeited = if state == SeatState::Silent { request.seat_bond } else { 0 };
+    Ok(SeatSettlement {
+        state,
+        paid: sub(gross, fee)?,
+        forfeited,
+        fee,
+        compensation: forfeited.min(request.reward),
+    })
+}
+
+fn end_state(request: &Request, seat: &Seat, end: End, result: Option<&Answer>) -> SeatState {
+    if end == End::Expired {
+        return SeatState::Released;
+    }
+    if seat.state != SeatState::Revealed {
+        return SeatState::Silent;
+    }
+    match (seat.answer(), result) {
+        (Some(Answer::Abstain(_)), _) => SeatState::Abstained,
+        (Some(answer), Some(result)) if tally::agrees(&request.form, result, &answer) => {
+            SeatState::Agreed
+        }
+        _ => SeatState::Dissented,
+    }
+}

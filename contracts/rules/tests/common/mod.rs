@@ -1,0 +1,159 @@
+//! A small world for tests of the rules: operators with keys, and a chain in memory.
+#![allow(dead_code)] // Each test binary uses its own part.
+
+use llm_oracle_primitives::{
+    digest, AccountId, Answer, AnswerEntry, AnswerKind, Assignment, Balance, CommitEntry, Error,
+    Hash, ModelRef, Params, Prompt, RequestId, RevealEntry, Sampling, Signature, Slot, Terms,
+};
+use llm_oracle_rules::MemoryHost;
+use schnorrkel::{signing_context, ExpansionMode, Keypair, MiniSecretKey};
+
+pub const ASKER: AccountId = account(0xa0);
+pub const CARRIER: AccountId = account(0xa1);
+pub const REWARD: Balance = 20_000_000_000;
+
+pub const fn account(byte: u8) -> AccountId {
+    AccountId([byte; 32])
+}
+
+pub struct Operator {
+    pub key: Keypair,
+    pub id: AccountId,
+    pub slot: Slot,
+}
+
+impl Operator {
+    pub fn new(seed: u8) -> Self {
+        let key = MiniSecretKey::from_bytes(&[seed; 32])
+            .unwrap()
+            .expand_to_keypair(ExpansionMode::Ed25519);
+        let id = AccountId(key.public.to_bytes());
+        Self { key, id, slot: Slot::MAX }
+    }
+
+    pub fn sign(&self, message: &[u8]) -> Signature {
+        self.key.sign(signing_context(b"substrate").bytes(message)).to_bytes()
+    }
+}
+
+pub struct World {
+    pub chain: MemoryHost,
+    pub operators: Vec<Operator>,
+}
+
+pub fn terms(answer: AnswerKind, seats: u8, threshold: u8) -> Terms {
+    Terms {
+        model: ModelRef::Any,
+        prompt: Prompt::Inline(b"is the sky blue?".to_vec()),
+        system: None,
+        answer,
+        sampling: Sampling::default(),
+        seats,
+        threshold,
+        assignment: Assignment::Open,
+        one_step: false,
+        commit_blocks: 10,
+        reveal_blocks: 10,
+        callback: None,
+        refund_to: None,
+    }
+}
+
+impl World {
+    /// A deployment with `count` registered operators of a full bond.
+    pub fn new(count: u8, params: Params) -> Self {
+        let mut world = Self { chain: MemoryHost::new(params), operators: Vec::new() };
+        for seed in 0..count {
+            let mut operator = Operator::new(seed.wrapping_add(1));
+            operator.slot = world.register(&operator, params.min_bond).unwrap();
+            world.operators.push(operator);
+        }
+        world
+    }
+
+    pub fn register(&mut self, operator: &Operator, bond: Balance) -> Result<Slot, Error> {
+        let message =
+            digest::register_message(&self.chain.domain(), &MemoryHost::address(), &operator.id);
+        let (id, signature) = (operator.id, operator.sign(&message));
+        self.chain.call(CARRIER, bond, |oracle| oracle.register(id, &signature))
+    }
+
+    pub fn ask(&mut self, terms: Terms) -> Result<RequestId, Error> {
+        let quote = self.chain.view(|oracle| oracle.quote(&terms, REWARD));
+        let total = quote.map_err(|refusal| *refusal)?.total;
+        self.chain.call(ASKER, total, |oracle| oracle.ask(terms, REWARD))
+    }
+
+    pub fn salt(&self, id: RequestId, index: usize) -> Hash {
+        digest::salt(&[7; 32], &self.context(id, index))
+    }
+
+    pub fn context(&self, id: RequestId, index: usize) -> digest::Context {
+        let operator = self.operators[index].id;
+        self.chain.stored(id).unwrap().context(MemoryHost::address(), id, operator, 0)
+    }
+
+    pub fn evidence(&self, id: RequestId, index: usize) -> Hash {
+        digest::evidence(&self.salt(id, index), b"{}")
+    }
+
+    pub fn commit_entry(&self, id: RequestId, index: usize, answer: &Answer) -> CommitEntry {
+        let context = self.context(id, index);
+        let (salt, evidence) = (self.salt(id, index), self.evidence(id, index));
+        let commitment = digest::commitment(&context, answer, &evidence, &salt);
+        let valid_until = self.chain.block.saturating_add(100);
+        let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
+        let operator = &self.operators[index];
+        CommitEntry {
+            request_id: id,
+            slot: operator.slot,
+            model: 0,
+            commitment,
+            evidence,
+            signature: Some((valid_until, operator.sign(&message))),
+        }
+    }
+
+    pub fn reveal_entry(&self, id: RequestId, index: usize, answer: &Answer) -> RevealEntry {
+        let context = self.context(id, index);
+        let message = digest::answer_message(&context, answer, &self.evidence(id, index));
+        let operator = &self.operators[index];
+        RevealEntry {
+            request_id: id,
+            slot: operator.slot,
+            answer: answer.clone(),
+            salt: self.salt(id, index),
+            signature: operator.sign(&message),
+        }
+    }
+
+    pub fn answer_entry(&self, id: RequestId, index: usize, answer: &Answer) -> AnswerEntry {
+        let reveal = self.reveal_entry(id, index, answer);
+        AnswerEntry {
+            request_id: id,
+            slot: reveal.slot,
+            model: 0,
+            answer: reveal.answer,
+            evidence: self.evidence(id, index),
+            salt: reveal.salt,
+            signature: reveal.signature,
+        }
+    }
+
+    pub fn commit(&mut self, id: RequestId, index: usize, answer: &Answer) -> Result<(), Error> {
+        let entry = self.commit_entry(id, index, answer);
+        self.chain.call(CARRIER, 0, |oracle| oracle.commit(entry))
+    }
+
+    pub fn reveal(&mut self, id: RequestId, index: usize, answer: &Answer) -> Result<(), Error> {
+        let entry = self.reveal_entry(id, index, answer);
+        self.chain.call(CARRIER, 0, |oracle| oracle.reveal(entry))
+    }
+
+    /// The books must balance after every call.
+    pub fn check_books(&mut self) {
+        let ledger = self.chain.view(|oracle| oracle.ledger());
+        assert_eq!(ledger.total, ledger.balance, "ledger and balance");
+        assert_eq!(ledger.total, self.chain.liabilities(), "ledger and what is owed");
+    }
+}

@@ -1,0 +1,109 @@
+//! Is this the chain, and is that the contract, that was meant?
+
+use super::{client::Chain, error::ChainError, oracle::Oracle};
+use llm_oracle_primitives::{digest, AccountId, Config, Hash, INTERFACE_VERSION};
+
+/// What was recorded at the deployment, for comparison.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Expect {
+    /// Hash of the contract's code.
+    pub code_hash: Option<Hash>,
+}
+
+/// An oracle that is what it says, on the chain it was made for.
+#[derive(Debug, Clone)]
+pub struct CheckedOracle {
+    /// The contract.
+    pub oracle: Oracle,
+    /// What it says about itself.
+    pub config: Config,
+    /// Hash of its code.
+    pub code_hash: Hash,
+}
+
+impl CheckedOracle {
+    /// Checks code, interface, chain and domain.
+    ///
+    /// # Errors
+    /// `NoContract`, `OtherCode`, `NotAnOracle`, `OtherChain`, `OtherDomain` with both values each;
+    /// connection errors.
+    pub async fn check(
+        chain: &Chain,
+        address: AccountId,
+        expect: Expect,
+    ) -> Result<Self, ChainError> {
+        let found = chain.code_hash(&address, None).await?;
+        let found = found.ok_or(ChainError::NoContract { address })?;
+        if let Some(expected) = expect.code_hash.filter(|expected| *expected != found) {
+            return Err(ChainError::OtherCode { address, expected, found });
+        }
+        let oracle = Oracle::new(chain.clone(), address);
+        check_interface(&oracle).await?;
+        let config = oracle.config(None).await?;
+        check_domain(&config, &chain.genesis())?;
+        Ok(Self { oracle, config, code_hash: found })
+    }
+}
+
+async fn check_interface(oracle: &Oracle) -> Result<(), ChainError> {
+    let address = oracle.address;
+    let version = match oracle.interface_version(None).await {
+        Ok(version) => version,
+        Err(error) if error.is_connection() => return Err(error),
+        Err(error) => {
+            let reason = format!("asked for its interface_version, {error}");
+            return Err(ChainError::NotAnOracle { address, reason });
+        }
+    };
+    if version == INTERFACE_VERSION {
+        return Ok(());
+    }
+    let reason = format!("its interface version is {version}, and ours is {INTERFACE_VERSION}");
+    Err(ChainError::NotAnOracle { address, reason })
+}
+
+fn check_domain(config: &Config, genesis: &Hash) -> Result<(), ChainError> {
+    if config.genesis != *genesis {
+        return Err(ChainError::OtherChain { expected: config.genesis, found: *genesis });
+    }
+    let Config { deployer, deployed_at, deployed_at_ms, .. } = config;
+    let expected = digest::domain(genesis, deployer, *deployed_at, *deployed_at_ms);
+    if config.domain != expected {
+        return Err(ChainError::OtherDomain { expected, found: config.domain });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use llm_oracle_primitives::Params;
+
+    fn config() -> Config {
+        let deployer = AccountId::from([1; 32]);
+        Config {
+            interface_version: INTERFACE_VERSION,
+            domain: digest::domain(&[7; 32], &deployer, 3, 4),
+            genesis: [7; 32],
+            deployer,
+            deployed_at: 3,
+            deployed_at_ms: 4,
+            owner: deployer,
+            sink: deployer,
+            params: Params::dev(),
+            next_id: 0,
+            operators: 0,
+        }
+    }
+
+    #[test]
+    fn another_chain_and_another_domain_are_refused() {
+        assert!(check_domain(&config(), &[7; 32]).is_ok());
+        assert!(matches!(
+            check_domain(&config(), &[8; 32]),
+            Err(ChainError::OtherChain { expected, found }) if expected == [7; 32] && found == [8; 32]
+        ));
+        let moved = Config { deployed_at: 5, ..config() };
+        assert!(matches!(check_domain(&moved, &[7; 32]), Err(ChainError::OtherDomain { .. })));
+    }
+}

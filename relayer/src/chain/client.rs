@@ -1,0 +1,332 @@
+//! The connection: heads, nonces, storage, and the helpers of development nodes.
+
+use super::{
+    address::account32,
+    error::ChainError,
+    transport::{Line, Watched},
+};
+use llm_oracle_primitives::{AccountId, BlockNumber, Hash};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use subxt::{
+    backend::LegacyBackend,
+    client::{ClientAtBlock, OnlineClient, OnlineClientAtBlockImpl},
+    config::{Header, RpcConfigFor, SubstrateConfig},
+    rpcs::{
+        client::{jsonrpsee_client, rpc_params, RpcSubscription},
+        LegacyRpcMethods, RpcClient, RpcClientT,
+    },
+    utils::H256,
+};
+
+/// How long to wait for a connection.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a single request may stay unanswered before the line counts as dead.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Blocks whose client is kept: a tick of the relayer reads one finalized and one best block.
+const KEPT_BLOCKS: usize = 4;
+
+pub(super) type Client = OnlineClient<SubstrateConfig>;
+pub(super) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
+/// The last blocks looked at, oldest first.
+type Kept = VecDeque<(Hash, Arc<AtBlock>)>;
+type Rpc = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
+
+/// A block by hash and height.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Its hash.
+    pub hash: Hash,
+    /// Its height.
+    pub number: BlockNumber,
+}
+
+/// A connection to one node. Cheap to clone. A lost connection stays lost: connect again.
+#[derive(Clone)]
+pub struct Chain {
+    client: Client,
+    pub(super) rpc: Rpc,
+    raw: RpcClient,
+    line: Line,
+    url: Arc<str>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Chain").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Chain {
+    /// Connects to a node's WebSocket.
+    ///
+    /// # Errors
+    /// `Unreachable` when nothing answers within [`CONNECT_TIMEOUT`]; `Unsupported` when the chain
+    /// has no pallet-contracts.
+    pub async fn connect(url: &str) -> Result<Self, ChainError> {
+        let shown: Arc<str> = redact(url).into();
+        let unreachable = |reason: String| ChainError::Unreachable { url: shown.to_string(), reason };
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, jsonrpsee_client(url));
+        let inner = connecting
+            .await
+            .map_err(|_| unreachable(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))?
+            // The transport's message is kept, the URL in it is not ours to repeat.
+            .map_err(|error| unreachable(error.to_string().replace(url, &shown)))?;
+        let chain = Self::over(inner, shown.clone()).await?;
+        let head = chain.finalized().await?;
+        let at = chain.at(head.hash).await?;
+        if at.metadata().runtime_api_trait_by_name("ContractsApi").is_none() {
+            return Err(ChainError::Unsupported("the runtime API ContractsApi".into()));
+        }
+        Ok(chain)
+    }
+
+    /// Speaks over any line.
+    pub(super) async fn over<C: RpcClientT>(inner: C, url: Arc<str>) -> Result<Self, ChainError> {
+        let line = Line::default();
+        let raw = RpcClient::new(Watched { inner, line: line.clone(), timeout: REQUEST_TIMEOUT });
+        let backend = Arc::new(LegacyBackend::builder().build(raw.clone()));
+        let client = Client::from_backend_with_config(SubstrateConfig::new(), backend)
+            .await
+            .map_err(|error| ChainError::Unreachable {
+                url: url.to_string(),
+                reason: error.to_string(),
+            })?;
+        let rpc = Rpc::new(raw.clone());
+        Ok(Self { client, rpc, raw, line, url, kept: Arc::default() })
+    }
+
+    /// The URL without credentials, for people.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Hash of the chain's first block.
+    pub fn genesis(&self) -> Hash {
+        self.client.genesis_hash().0
+    }
+
+    /// The newest block the node follows.
+    ///
+    /// # Errors
+    /// Connection errors.
+    pub async fn best(&self) -> Result<Head, ChainError> {
+        let hash = self.rpc.chain_get_block_hash(None).await.map_err(|e| self.lift("a hash", &e))?;
+        let hash = hash.ok_or_else(|| ChainError::decode("the best block", "the node has none"))?;
+        self.head(hash).await
+    }
+
+    /// The newest finalized block.
+    ///
+    /// # Errors
+    /// Connection errors.
+    pub async fn finalized(&self) -> Result<Head, ChainError> {
+        let hash =
+            self.rpc.chain_get_finalized_head().await.map_err(|e| self.lift("a head", &e))?;
+        self.head(hash).await
+    }
+
+    async fn head(&self, hash: H256) -> Result<Head, ChainError> {
+        let header = self.rpc.chain_get_header(Some(hash)).await;
+        let header = header
+            .map_err(|error| self.lift("a header", &error))?
+            .ok_or_else(|| ChainError::decode("a header", format!("no block {hash:?}")))?;
+        Ok(Head { hash: hash.0, number: height(header.number())? })
+    }
+
+    /// Hash of the block at a height, on the chain that the node calls best.
+    ///
+    /// # Errors
+    /// Connection errors.
+    pub async fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, ChainError> {
+        let hash = self.rpc.chain_get_block_hash(Some(number.into())).await;
+        Ok(hash.map_err(|error| self.lift("a hash", &error))?.map(|hash| hash.0))
+    }
+
+    /// Wake-ups at finalized heads: they say that something may have happened, never what.
+    ///
+    /// # Errors
+    /// Connection errors.
+    pub async fn wake_ups(&self) -> Result<WakeUps, ChainError> {
+        let stream = self.rpc.chain_subscribe_finalized_heads().await;
+        let stream = stream.map_err(|error| self.lift("finalized heads", &error))?;
+        Ok(WakeUps { stream: Mutex::new(stream) })
+    }
+
+    /// Nonce of an account after a block, without what waits in the pool.
+    ///
+    /// # Errors
+    /// Connection errors.
+    pub async fn nonce_at(&self, account: &AccountId, at: Hash) -> Result<u64, ChainError> {
+        let at = self.at(at).await?;
+        let nonce = at.transactions().account_nonce(&account32(account)).await;
+        nonce.map_err(|error| self.lift("the account's nonce", &error))
+    }
+
+    /// Next free nonce of an account, counting what waits in the node's pool.
+    ///
+    /// # Errors
+    /// Connection errors.
+    pub async fn next_nonce(&self, account: &AccountId) -> Result<u64, ChainError> {
+        let nonce = self.rpc.system_account_next_index(&account32(account)).await;
+        nonce.map_err(|error| self.lift("the account's nonce", &error))
+    }
+
+    /// Free balance of an account, planck.
+    ///
+    /// # Errors
+    /// Connection errors.
+    pub async fn free_balance(&self, account: &AccountId) -> Result<u128, ChainError> {
+        let at = self.at_or_best(None).await?;
+        let address = subxt::dynamic::storage::<_, AccountInfo>("System", "Account");
+        let info = at.storage().try_fetch(address, (account32(account),)).await;
+        let Some(info) = info.map_err(|error| self.lift("an account", &error))? else {
+            return Ok(0);
+        };
+        Ok(info.decode().map_err(|error| self.lift("an account", &error))?.data.free)
+    }
+
+    /// Hash of the code behind a contract's address; `None` when there is no contract.
+    ///
+    /// # Errors
+    /// Connection errors.
+    pub async fn code_hash(
+        &self,
+        contract: &AccountId,
+        at: Option<Hash>,
+    ) -> Result<Option<Hash>, ChainError> {
+        let at = self.at_or_best(at).await?;
+        let address = subxt::dynamic::storage::<_, ContractInfo>("Contracts", "ContractInfoOf");
+        let info = at.storage().try_fetch(address, (account32(contract),)).await;
+        let Some(info) = info.map_err(|error| self.lift("a contract", &error))? else {
+            return Ok(None);
+        };
+        Ok(Some(info.decode().map_err(|error| self.lift("a contract", &error))?.code_hash.0))
+    }
+
+    /// Makes an empty block on a development node that seals on demand.
+    ///
+    /// # Errors
+    /// `Node` when the node has no such method (then send a remark instead).
+    pub async fn create_block(&self, finalize: bool) -> Result<(), ChainError> {
+        let parent: Option<H256> = None;
+        let params = rpc_params![true, finalize, parent];
+        let made: Result<serde_json::Value, _> =
+            self.raw.request("engine_createBlock", params).await;
+        made.map(drop).map_err(|error| self.lift("an empty block", &error))
+    }
+
+    /// Whether the node still answers.
+    ///
+    /// # Errors
+    /// `Lost`.
+    pub async fn alive(&self) -> Result<(), ChainError> {
+        self.rpc.system_health().await.map(drop).map_err(|error| self.lift("its health", &error))
+    }
+
+    /// Whether this connection is gone for good.
+    pub fn is_lost(&self) -> bool {
+        self.line.dead().is_some()
+    }
+
+    pub(super) async fn at_or_best(&self, at: Option<Hash>) -> Result<Arc<AtBlock>, ChainError> {
+        match at {
+            Some(hash) => self.at(hash).await,
+            None => self.at(self.best().await?.hash).await,
+        }
+    }
+
+    pub(super) async fn at(&self, hash: Hash) -> Result<Arc<AtBlock>, ChainError> {
+        if let Some((_, at)) = self.lock().iter().find(|(kept, _)| *kept == hash) {
+            return Ok(at.clone());
+        }
+        let at = self.client.at_block(H256(hash)).await;
+        let at = Arc::new(at.map_err(|error| self.lift("a block", &error))?);
+        let mut kept = self.lock();
+        if kept.len() >= KEPT_BLOCKS {
+            kept.pop_front();
+        }
+        kept.push_back((hash, at.clone()));
+        Ok(at)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        // The queue is whole between any two statements, so a panic elsewhere left it usable.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names an error of subxt: lost when the line is dead, the node's own word otherwise.
+    pub(super) fn lift(&self, what: &str, error: &dyn std::fmt::Display) -> ChainError {
+        match self.line.dead() {
+            Some(reason) => {
+                ChainError::Lost { url: self.url.to_string(), reason: reason.to_owned() }
+            }
+            None => ChainError::Node { what: what.to_owned(), reason: error.to_string() },
+        }
+    }
+}
+
+/// Stream of finalized heads, used as an alarm clock.
+pub struct WakeUps {
+    /// In a mutex, which is never locked, so that whoever holds this can be shared between threads.
+    stream: Mutex<RpcSubscription<<SubstrateConfig as subxt::Config>::Header>>,
+}
+
+impl WakeUps {
+    /// Waits for the next finalized head; `None` when the connection is gone.
+    pub async fn next(&mut self) -> Option<BlockNumber> {
+        let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let header = stream.next().await?.ok()?;
+        height(header.number()).ok()
+    }
+}
+
+#[derive(subxt::ext::scale_decode::DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct ContractInfo {
+    code_hash: H256,
+}
+
+#[derive(subxt::ext::scale_decode::DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct AccountInfo {
+    data: AccountData,
+}
+
+#[derive(subxt::ext::scale_decode::DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct AccountData {
+    free: u128,
+}
+
+fn height(number: u64) -> Result<BlockNumber, ChainError> {
+    BlockNumber::try_from(number).map_err(|error| ChainError::decode("a block's height", error))
+}
+
+/// The URL without user, password, path and query: keys of hosted nodes stand in any of them.
+fn redact(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("ws", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact;
+
+    #[test]
+    fn urls_are_shown_without_anything_secret() {
+        for (url, shown) in [
+            ("ws://127.0.0.1:9944", "ws://127.0.0.1:9944"),
+            ("wss://user:pass@node.example:443/key?token=1", "wss://node.example:443"),
+            ("wss://node.example/v1/0123abcd", "wss://node.example"),
+        ] {
+            assert_eq!(redact(url), shown);
+        }
+    }
+}

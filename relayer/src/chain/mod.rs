@@ -1,0 +1,34 @@
+//! The chain: connecting, reading contracts, signing and sending transactions, reading events.
+//!
+//! Everything that belongs to the chain's pallets is encoded and decoded through the metadata the
+//! node serves, so one binary works on chains whose balances, fee extensions or pallet versions
+//! differ. What belongs to the contract is plain SCALE of the types in `llm_oracle_primitives`.
+//!
+//! **Architecture invariant:** this module knows neither the store nor the models.
+
+mod address;
+mod call;
+mod check;
+mod client;
+mod deploy;
+mod error;
+mod event;
+mod exec;
+#[cfg(test)]
+mod mortality;
+mod oracle;
+mod transfer;
+mod transport;
+mod tx;
+
+pub use address::{account_of, hex0x, parse_account, parse_hash, ss58, AddressError};
+pub use call::{oracle as messages, selector, BatchResults, Call};
+pub use check::{CheckedOracle, Expect};
+pub use client::{Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};
+pub use deploy::{DeployDryRun, Deployed};
+pub use error::{ChainError, Class};
+pub use event::{Event, Located};
+pub use exec::{Deposit, DryRun, Weight};
+pub use oracle::Oracle;
+pub use subxt_signer::sr25519::Keypair;
+pub use tx::{InBlock, Receipt, SignedTx, TxOptions, Watch, ERA_BLOCKS};

@@ -1,0 +1,396 @@
+//! Transactions: signed once, kept as bytes, sent as often as it takes, always with an end.
+
+use super::{
+    address::{account32, account_of},
+    call::Call,
+    client::{AtBlock, Chain},
+    error::ChainError,
+    event::{read_emitted, Charged, Event},
+    exec::{Deposit, DryRun, Weight},
+};
+use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
+use scale::Decode;
+use std::time::Duration;
+use subxt::{
+    config::{
+        substrate::SubstrateExtrinsicParamsBuilder, transaction_extensions::CheckMortality,
+        SubstrateConfig,
+    },
+    ext::scale_encode::EncodeAsType,
+    rpcs::{client::RpcSubscription, methods::legacy::TransactionStatus},
+    utils::{AccountId32, Era, MultiAddress, H256},
+};
+use subxt_signer::sr25519::Keypair;
+
+/// Blocks for which a transaction stays valid, at most. Under instant seal every transaction is a
+/// block, so this counts transactions there; the era's greatest period that needs no rounding.
+pub const ERA_BLOCKS: u64 = 4096;
+/// Gas on top of what a dry run needs, percent.
+const GAS_MARGIN_PERCENT: u64 = 15;
+/// How long [`Chain::call`] waits for a block.
+const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
+
+type Status = TransactionStatus<subxt::config::HashFor<SubstrateConfig>>;
+
+/// A signed transaction, to be stored before it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedTx {
+    /// The bytes to send.
+    pub bytes: Vec<u8>,
+    /// Their hash, by which the chain names the transaction.
+    pub hash: Hash,
+    /// Who signed and pays.
+    pub signer: AccountId,
+    /// Its place in the signer's order.
+    pub nonce: u64,
+    /// Last block that can include it.
+    pub valid_until: BlockNumber,
+}
+
+/// Limits of a call that a person may want to set.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TxOptions {
+    /// Gas limit instead of the dry run's need and a margin.
+    pub gas_limit: Option<Weight>,
+    /// Most storage deposit the call may take, planck; without it, what the signer has.
+    pub storage_deposit_limit: Option<Balance>,
+    /// Wait until the block is final.
+    pub finalized: bool,
+}
+
+/// Where a transaction ended up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InBlock {
+    /// Hash of the block.
+    pub block: Hash,
+    /// Height of the block.
+    pub number: BlockNumber,
+}
+
+/// What an included call did.
+#[derive(Debug)]
+pub struct Receipt<T> {
+    /// What the dry run returned just before; what counts is in the events.
+    pub value: T,
+    /// The transaction.
+    pub hash: Hash,
+    /// Its block.
+    pub included: InBlock,
+    /// Fee paid, planck.
+    pub fee: Balance,
+    /// Effect on storage deposits, by the dry run.
+    pub deposit: Deposit,
+    /// The called contract's events that are the oracle's.
+    pub events: Vec<Event>,
+}
+
+#[derive(EncodeAsType)]
+#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
+struct ContractCall {
+    dest: MultiAddress<AccountId32, ()>,
+    value: u128,
+    gas_limit: Weight,
+    storage_deposit_limit: Option<u128>,
+    data: Vec<u8>,
+}
+
+impl Chain {
+    /// Signs a call of a contract. Nothing is sent.
+    ///
+    /// # Errors
+    /// Connection errors; `Node` when the chain wants a fee extension that we don't know, with its
+    /// name; `Immortal` should the result have no end.
+    #[allow(clippy::too_many_arguments)] // The transaction's own fields, each needed.
+    pub async fn sign_call(
+        &self,
+        signer: &Keypair,
+        nonce: u64,
+        contract: &AccountId,
+        value: Balance,
+        input: &[u8],
+        gas_limit: Weight,
+        storage_deposit_limit: Option<Balance>,
+    ) -> Result<SignedTx, ChainError> {
+        let call = ContractCall {
+            dest: MultiAddress::Id(account32(contract)),
+            value,
+            gas_limit,
+            storage_deposit_limit,
+            data: input.to_vec(),
+        };
+        let payload = subxt::dynamic::transaction("Contracts", "call", call);
+        self.sign(signer, nonce, &payload).await
+    }
+
+    pub(super) async fn sign<C: subxt::transactions::Payload>(
+        &self,
+        signer: &Keypair,
+        nonce: u64,
+        payload: &C,
+    ) -> Result<SignedTx, ChainError> {
+        // Anchored at a finalized block, which no reorganisation takes away.
+        let anchor = self.finalized().await?;
+        let at = self.at(anchor.hash).await?;
+        let period = era_period(&at);
+        let params = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new()
+            .nonce(nonce)
+            .mortal_from_unchecked(period, anchor.number.into(), H256(anchor.hash))
+            .build();
+        let lift = |error| self.lift("to sign a transaction", &error);
+        let mut signable =
+            at.transactions().create_signable_offline(payload, params).map_err(lift)?;
+        let signed = signable.sign(signer).map_err(lift)?;
+        let tx = SignedTx {
+            hash: signed.hash().0,
+            bytes: signed.into_encoded(),
+            signer: account_of(signer),
+            nonce,
+            // An era of n blocks from block b covers b to b + n - 1.
+            valid_until: anchor.number.saturating_add(u32::try_from(period).unwrap_or(4096)).saturating_sub(1),
+        };
+        match era_of(&at, &tx.bytes).await? {
+            Era::Mortal { .. } => Ok(tx),
+            Era::Immortal => Err(ChainError::Immortal),
+        }
+    }
+
+    /// Hands bytes to the node's pool. Sending the same bytes again does no harm.
+    ///
+    /// # Errors
+    /// `Node` when the pool refuses them, connection errors.
+    pub async fn submit(&self, bytes: &[u8]) -> Result<Hash, ChainError> {
+        let sent = self.rpc.author_submit_extrinsic(bytes).await;
+        match sent {
+            Ok(hash) => Ok(hash.0),
+            Err(error) if is_known(&error) => Ok(llm_oracle_primitives::digest::blake2(bytes)),
+            Err(error) => Err(self.lift("the transaction", &error)),
+        }
+    }
+
+    /// Hands bytes to the node's pool and follows them.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn submit_and_watch(&self, tx: &SignedTx) -> Result<Watch, ChainError> {
+        let stream = self.rpc.author_submit_and_watch_extrinsic(&tx.bytes).await;
+        let stream = stream.map_err(|error| self.lift("the transaction", &error))?;
+        Ok(Watch { chain: self.clone(), hash: tx.hash, stream })
+    }
+
+    /// Dry-runs a call, signs it, sends it, waits for its block and reads what it did.
+    ///
+    /// # Errors
+    /// What the dry run finds, before anything is sent; `Dispatch` when it fails in its block all
+    /// the same; `NotIncluded` when no block takes it in time; connection errors.
+    pub async fn call<T: Decode>(
+        &self,
+        signer: &Keypair,
+        contract: &AccountId,
+        value: Balance,
+        call: &Call<T>,
+        options: TxOptions,
+    ) -> Result<Receipt<T>, ChainError> {
+        let origin = account_of(signer);
+        let DryRun { value: returned, gas_required, deposit, .. } = self
+            .dry_run_within(&origin, contract, value, call, options.gas_limit, None)
+            .await?;
+        let gas = options.gas_limit.unwrap_or_else(|| gas_required.with_margin(GAS_MARGIN_PERCENT));
+        let nonce = self.next_nonce(&origin).await?;
+        let tx = self
+            .sign_call(signer, nonce, contract, value, call.input(), gas, options.storage_deposit_limit)
+            .await?;
+        let included = self.send_and_wait(&tx, options.finalized).await?;
+        let (fee, events) = self.outcome(contract, call.name(), &tx, included).await?;
+        Ok(Receipt { value: returned, hash: tx.hash, included, fee, deposit, events })
+    }
+
+    /// Fee of a call, planck, as the chain estimates it for the signed bytes. Nothing is sent.
+    ///
+    /// # Errors
+    /// What the dry run finds; connection errors.
+    pub async fn estimate_fee<T: Decode>(
+        &self,
+        signer: &Keypair,
+        contract: &AccountId,
+        value: Balance,
+        call: &Call<T>,
+    ) -> Result<Balance, ChainError> {
+        let origin = account_of(signer);
+        let dry = self.dry_run(&origin, contract, value, call, None).await?;
+        let nonce = self.next_nonce(&origin).await?;
+        // The fee follows the gas used, not the limit: what is not used is paid back.
+        let gas = dry.gas_consumed;
+        let tx = self.sign_call(signer, nonce, contract, value, call.input(), gas, None).await?;
+        let at = self.at_or_best(None).await?;
+        let fee = at.transactions().from_bytes(tx.bytes).partial_fee_estimate().await;
+        fee.map_err(|error| self.lift("the fee", &error))
+    }
+
+    pub(super) async fn send_and_wait(
+        &self,
+        tx: &SignedTx,
+        finalized: bool,
+    ) -> Result<InBlock, ChainError> {
+        let mut watch = self.submit_and_watch(tx).await?;
+        let waiting = watch.included(finalized);
+        match tokio::time::timeout(INCLUSION_TIMEOUT, waiting).await {
+            Ok(included) => included,
+            Err(_) => Err(ChainError::NotIncluded {
+                hash: tx.hash,
+                seconds: INCLUSION_TIMEOUT.as_secs(),
+            }),
+        }
+    }
+
+    /// Fee and oracle events of an included transaction.
+    ///
+    /// # Errors
+    /// `Dispatch` when the transaction failed in its block; connection errors.
+    pub async fn outcome(
+        &self,
+        contract: &AccountId,
+        message: &str,
+        tx: &SignedTx,
+        included: InBlock,
+    ) -> Result<(Balance, Vec<Event>), ChainError> {
+        let at = self.at(included.block).await?;
+        let index = self.position(included.block, &tx.bytes).await?;
+        let all = at.events().fetch().await;
+        let all = all.map_err(|error| self.lift("a block's events", &error))?;
+        let mut charged = Charged { fee: 0, failed: None };
+        let mut events = Vec::new();
+        for event in all.iter() {
+            let event = event.map_err(|error| ChainError::decode("an event", error))?;
+            if event.phase() != subxt::events::Phase::ApplyExtrinsic(index) {
+                continue;
+            }
+            charged.look(&at, &event)?;
+            if let Some(read) = read_emitted(contract, &event) {
+                events.push(read?);
+            }
+        }
+        match charged.failed {
+            Some(name) => Err(ChainError::Dispatch {
+                message: message.to_owned(),
+                name,
+                debug: String::new(),
+            }),
+            None => Ok((charged.fee, events)),
+        }
+    }
+
+    async fn position(&self, block: Hash, bytes: &[u8]) -> Result<u32, ChainError> {
+        let body = self.rpc.chain_get_block(Some(H256(block))).await;
+        let body = body.map_err(|error| self.lift("a block", &error))?;
+        let extrinsics = body.map(|found| found.block.extrinsics).unwrap_or_default();
+        let position = extrinsics.iter().position(|extrinsic| extrinsic.0 == bytes);
+        position
+            .and_then(|index| u32::try_from(index).ok())
+            .ok_or_else(|| ChainError::decode("a block", "our transaction is not in it"))
+    }
+
+    /// Greatest weight of one transaction on this chain, if it has a limit.
+    pub(crate) async fn max_extrinsic(&self) -> Result<Option<Weight>, ChainError> {
+        let at = self.at_or_best(None).await?;
+        let address = subxt::dynamic::constant::<BlockWeights>("System", "BlockWeights");
+        match at.constants().entry(address) {
+            Ok(weights) => Ok(weights.per_class.normal.max_extrinsic),
+            Err(error) => Err(ChainError::decode("the chain's block weights", error)),
+        }
+    }
+}
+
+#[derive(subxt::ext::scale_decode::DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct BlockWeights {
+    per_class: PerClass,
+}
+
+#[derive(subxt::ext::scale_decode::DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct PerClass {
+    normal: ClassWeights,
+}
+
+#[derive(subxt::ext::scale_decode::DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct ClassWeights {
+    max_extrinsic: Option<Weight>,
+}
+
+/// Follows one sent transaction.
+pub struct Watch {
+    chain: Chain,
+    hash: Hash,
+    stream: RpcSubscription<Status>,
+}
+
+impl Watch {
+    /// Waits for a block with the transaction, or for that block to be final.
+    ///
+    /// # Errors
+    /// `Dropped` when the pool gives the transaction up; connection errors.
+    pub async fn included(&mut self, finalized: bool) -> Result<InBlock, ChainError> {
+        let dropped = |reason: &str| ChainError::Dropped { hash: self.hash, reason: reason.into() };
+        while let Some(status) = self.stream.next().await {
+            let status = status.map_err(|error| self.chain.lift("the transaction", &error))?;
+            match status {
+                Status::InBlock(block) if !finalized => return self.block(block).await,
+                Status::Finalized(block) => return self.block(block).await,
+                Status::Usurped(_) => {
+                    return Err(dropped("another transaction took its nonce"));
+                }
+                Status::Dropped => return Err(dropped("the pool is full")),
+                Status::Invalid => return Err(dropped("it became invalid")),
+                Status::FinalityTimeout(_) => {
+                    return Err(dropped("its block was not finalized in time"));
+                }
+                Status::Future
+                | Status::Ready
+                | Status::Broadcast(_)
+                | Status::InBlock(_)
+                | Status::Retracted(_) => {}
+            }
+        }
+        Err(self.chain.lift("to follow the transaction", &"the node ended the subscription"))
+    }
+
+    async fn block(&self, block: H256) -> Result<InBlock, ChainError> {
+        let at = self.chain.at(block.0).await?;
+        let number = BlockNumber::try_from(at.block_number());
+        let number = number.map_err(|error| ChainError::decode("a block's height", error))?;
+        Ok(InBlock { block: block.0, number })
+    }
+}
+
+/// The era's period: a power of two, no longer than the chain remembers block hashes.
+fn era_period(at: &AtBlock) -> u64 {
+    let address = subxt::dynamic::constant::<u32>("System", "BlockHashCount");
+    let remembered = at.constants().entry(address).map_or(ERA_BLOCKS, u64::from);
+    let longest = remembered.clamp(4, ERA_BLOCKS);
+    // Greatest power of two that is not above.
+    1 << longest.ilog2()
+}
+
+/// The era of signed bytes, read back the way a node would.
+pub(super) async fn era_of(at: &AtBlock, bytes: &[u8]) -> Result<Era, ChainError> {
+    let unreadable = |reason: String| ChainError::decode("our own transaction", reason);
+    let extrinsics = at.extrinsics().from_bytes(vec![bytes.to_vec()]).await;
+    let extrinsic = extrinsics
+        .iter()
+        .next()
+        .ok_or_else(|| unreadable("it is empty".into()))?
+        .map_err(|error| unreadable(error.to_string()))?;
+    let extensions = extrinsic.transaction_extensions();
+    match extensions.and_then(|found| found.find::<CheckMortality<SubstrateConfig>>()) {
+        Some(era) => era.map_err(|error| unreadable(error.to_string())),
+        // A chain without the extension has no eras: nothing of ours could ever end there.
+        None => Ok(Era::Immortal),
+    }
+}
+
+/// Whether the pool says that it has these bytes already.
+fn is_known(error: &subxt::rpcs::Error) -> bool {
+    // sc-rpc-api: 1013 is 'already imported'.
+    matches!(error, subxt::rpcs::Error::User(user) if user.code == 1013)
+}

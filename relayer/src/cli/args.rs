@@ -1,0 +1,366 @@
+//! What can be typed. Parsed here, checked where it is used.
+
+use super::{account::Account, exit, money::Planck};
+use crate::config::{paths, Overrides};
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Ask language models from a contract, and answer such questions.
+///
+/// Stdout is the result and nothing else; stages and errors go to stderr. With --json the result
+/// is one JSON object on stdout, and an error is one JSON object {"error": {code, exit, message,
+/// help}} on stderr. In JSON, amounts are decimal strings in planck, hashes 0x-hex, accounts SS58.
+#[derive(Parser, Debug)]
+#[command(name = "llm-oracle", version, after_help = exit::table())]
+pub struct Cli {
+    /// What is true for every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// Print the result as one JSON object
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Settings file instead of $XDG_CONFIG_HOME/llm-oracle/{config,dev}.toml
+    #[arg(long, global = true, value_name = "FILE", env = "LLM_ORACLE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Address of the node's RPC server [env: LLM_ORACLE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// Address of the oracle's contract [env: LLM_ORACLE_CONTRACT]
+    #[arg(long, global = true, value_name = "ACCOUNT")]
+    pub contract: Option<String>,
+    /// More about what happens, on stderr; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// The key, and how transactions are sent. Names are those of `cargo contract`.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Key and sending")]
+pub struct Sign {
+    /// Key that signs: a phrase, 0x and 64 hex digits, or a development key such as //Alice [env: LLM_ORACLE_SURI]
+    #[arg(long, short, value_name = "URI", conflicts_with = "key_file")]
+    pub suri: Option<String>,
+    /// File of mode 0600 with such a key, or exported by polkadot.js [env: LLM_ORACLE_KEY_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Most that storage may cost, planck or with UNIT; without it what the dry run says
+    #[arg(long, value_name = "AMOUNT")]
+    pub storage_deposit_limit: Option<Planck>,
+    /// Send without asking; without a terminal nothing is asked
+    #[arg(long, short = 'y')]
+    pub skip_confirm: bool,
+    /// Send the transaction: what happens here without this flag too
+    #[arg(long, short = 'x', conflicts_with = "dry_run")]
+    pub execute: bool,
+    /// Show what it would cost and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The verbs.
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Start a chain, a contract, operators and their relayers on this machine
+    Dev(DevArgs),
+    /// Put the oracle's contract on a chain
+    Deploy(DeployArgs),
+    /// Register operators and look at them
+    #[command(subcommand)]
+    Operator(OperatorVerb),
+    /// Answer questions
+    #[command(subcommand)]
+    Relayer(RelayerVerb),
+    /// Ask a question and wait for the answer
+    Ask(AskArgs),
+    /// Show a request
+    Show(ShowArgs),
+    /// List requests
+    List(ListArgs),
+    /// Check that everything is in place
+    Doctor(DoctorArgs),
+    /// Play everything through once: three operators answer, a market pays its winners
+    Demo(DemoArgs),
+    /// Make empty blocks on a development chain
+    Mine(MineArgs),
+    /// Pay out what an account has earned or got back; anyone may send it
+    Withdraw(WithdrawArgs),
+    /// Remove an ended request and free its storage
+    Prune(RequestArgs),
+    /// Move a request on after a deadline; anyone may send it
+    Advance(RequestArgs),
+    /// Hand a request's end to the contract that asked; anyone may send it
+    Deliver(RequestArgs),
+    /// Look at settings
+    #[command(subcommand)]
+    Config(ConfigVerb),
+}
+
+/// Arguments of `dev`.
+#[derive(Args, Debug, Clone)]
+pub struct DevArgs {
+    /// Operators to register and serve
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub operators: u8,
+    /// Port of the node's RPC server [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub rpc_port: Option<u16>,
+    /// Keep the chain and the relayer's store here, and pick them up again
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Make a block every so many milliseconds instead of one for each transaction
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..))]
+    pub block_time: Option<u64>,
+    /// Where to write the settings for the other verbs; what was started goes beside it as JSON
+    #[arg(long, value_name = "FILE", default_value_os_t = paths::dev_config(), hide_default_value = true)]
+    pub config_out: PathBuf,
+    /// Model file (GGUF) [env: LLM_ORACLE_MODEL]
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// Folder with the built contracts [env: LLM_ORACLE_ARTIFACTS]
+    #[arg(long, value_name = "DIR")]
+    pub artifacts: Option<PathBuf>,
+}
+
+/// Arguments of `deploy`.
+#[derive(Args, Debug)]
+pub struct DeployArgs {
+    /// Folder with the built contracts [env: LLM_ORACLE_ARTIFACTS]
+    #[arg(long, value_name = "DIR")]
+    pub artifacts: Option<PathBuf>,
+    /// Salt of the address, so that the same code can be deployed again
+    #[arg(long, value_name = "HEX", default_value = "")]
+    pub salt: String,
+    /// Write the settings for the other verbs here
+    #[arg(long, value_name = "FILE")]
+    pub config_out: Option<PathBuf>,
+    /// Key and sending.
+    #[command(flatten)]
+    pub sign: Sign,
+}
+
+/// What can be done with operators.
+#[derive(Subcommand, Debug)]
+pub enum OperatorVerb {
+    /// Register the account of a key as an operator
+    Register {
+        /// Bond, planck or with UNIT [default: the least]
+        #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
+        bond: Option<Planck>,
+        /// Key and sending.
+        #[command(flatten)]
+        sign: Sign,
+    },
+    /// Show one operator
+    Show {
+        /// The operator: SS58, 0x-hex or a development key such as //Operator//1
+        account: Account,
+    },
+    /// List all operators
+    List,
+}
+
+/// What can be done with a relayer.
+#[derive(Subcommand, Debug)]
+pub enum RelayerVerb {
+    /// Run until stopped; settings come from --config
+    Run {
+        /// Log as JSON lines
+        #[arg(long)]
+        log_json: bool,
+    },
+}
+
+/// Arguments of `ask`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("form").required(true))]
+pub struct AskArgs {
+    /// The question
+    pub prompt: String,
+    /// Instruction that stands before the question
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Operators that answer, 1 to 32
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub seats: u8,
+    /// How many must agree [default: more than half of the seats]
+    #[arg(long, value_name = "K")]
+    pub threshold: Option<u8>,
+    /// Reward of one seat, planck or with UNIT [default: the least]
+    #[arg(long, value_name = "AMOUNT")]
+    pub fee: Option<Planck>,
+    /// What to send in all; more than the quote comes back as credit [default: the quote]
+    #[arg(long, value_name = "AMOUNT")]
+    pub value: Option<Planck>,
+    /// Name of the model that must answer [default: any]
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Only these operators may answer, separated by commas
+    #[arg(long, value_name = "ACCOUNTS", value_delimiter = ',')]
+    pub named: Vec<Account>,
+    /// Length of the commit phase in blocks
+    #[arg(long, default_value_t = 256, value_name = "BLOCKS")]
+    pub commit_blocks: u32,
+    /// Length of the reveal phase in blocks
+    #[arg(long, default_value_t = 256, value_name = "BLOCKS")]
+    pub reveal_blocks: u32,
+    /// One seat answers in one call, without commit and reveal; its answer can be seen before it counts
+    #[arg(long)]
+    pub one_step: bool,
+    /// Return as soon as the question is on chain
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Longest time to wait, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub timeout: u64,
+    /// The form of the answer.
+    #[command(flatten)]
+    pub form: Form,
+    /// Key and sending.
+    #[command(flatten)]
+    pub sign: Sign,
+}
+
+/// The form of an answer: exactly one of the first three.
+#[derive(Args, Debug)]
+#[group(skip)]
+#[command(next_help_heading = "Form of the answer")]
+pub struct Form {
+    /// Yes or no
+    #[arg(long = "bool", group = "form")]
+    pub yes_no: bool,
+    /// One of these options, separated by commas
+    #[arg(long, value_name = "OPTIONS", value_delimiter = ',', group = "form")]
+    pub choice: Option<Vec<String>>,
+    /// A number
+    #[arg(long, group = "form")]
+    pub number: bool,
+    /// Decimal places of the number
+    #[arg(long, value_name = "N", conflicts_with_all = ["yes_no", "choice"], default_value_t = 0)]
+    pub decimals: u8,
+    /// How far from the median numbers still agree, such as 0.5
+    #[arg(long, value_name = "T", conflicts_with_all = ["yes_no", "choice"], default_value = "0")]
+    pub tolerance: String,
+}
+
+/// Arguments of `show`.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// Number of the request
+    pub id: u64,
+    /// Show stages until it ends; the exit code is then that of `ask`
+    #[arg(long)]
+    pub watch: bool,
+    /// Longest time to watch, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub timeout: u64,
+}
+
+/// Arguments of `list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// First request [default: the last 50]
+    #[arg(long, value_name = "ID")]
+    pub from: Option<u64>,
+    /// Most requests to list
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: u32,
+}
+
+/// Arguments of `doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Model file (GGUF) to check [env: LLM_ORACLE_MODEL]
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// The announcement whose tone is judged
+    #[arg(long, value_name = "TEXT", default_value = super::demo::ANNOUNCEMENT)]
+    pub announcement: String,
+    /// Model file (GGUF) [env: LLM_ORACLE_MODEL]
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// Folder with the built contracts [env: LLM_ORACLE_ARTIFACTS]
+    #[arg(long, value_name = "DIR")]
+    pub artifacts: Option<PathBuf>,
+}
+
+/// Arguments of `mine`.
+#[derive(Args, Debug)]
+pub struct MineArgs {
+    /// How many
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub blocks: u32,
+}
+
+/// Arguments of `withdraw`.
+#[derive(Args, Debug)]
+pub struct WithdrawArgs {
+    /// Who is paid: SS58, 0x-hex or a development key such as //Alice
+    pub account: Account,
+    /// Key and sending.
+    #[command(flatten)]
+    pub sign: Sign,
+}
+
+/// Arguments of verbs that act on one request.
+#[derive(Args, Debug)]
+pub struct RequestArgs {
+    /// Number of the request
+    pub id: u64,
+    /// Key and sending.
+    #[command(flatten)]
+    pub sign: Sign,
+}
+
+/// What can be done with settings.
+#[derive(Subcommand, Debug)]
+pub enum ConfigVerb {
+    /// Show each setting, its value and where it comes from
+    Show,
+}
+
+impl Global {
+    /// These flags as settings.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            url: self.url.clone(),
+            contract: self.contract.clone(),
+            ..Overrides::default()
+        }
+    }
+}
+
+impl Sign {
+    /// Adds these flags to the settings.
+    pub fn add_to(&self, overrides: Overrides) -> Overrides {
+        Overrides {
+            suri: self.suri.clone(),
+            key_file: self.key_file.clone(),
+            ..overrides
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,203 @@
+//! `doctor`: is everything in place?
+
+use super::{
+    context::Context,
+    exit::{self, Failure, Outcome},
+    money::Planck,
+    output::table,
+};
+use crate::{
+    chain::{account_of, hex0x, ss58, Chain, CheckedOracle, Oracle},
+    config::{describe_model, ConfigError},
+    llm,
+    pipeline::load_key,
+};
+use serde_json::{json, Value};
+
+/// Free balance below which an account is called poor, planck (1 UNIT).
+const POOR: u128 = 1_000_000_000_000;
+
+/// One thing that was looked at.
+struct Check {
+    name: &'static str,
+    found: Result<String, Failure>,
+}
+
+/// Looks at everything and says what to do about what is wrong.
+///
+/// # Errors
+/// When stdout cannot be written; what is wrong is a result, with the exit code of
+/// [`exit::UNHEALTHY`].
+pub async fn run(context: &Context) -> Outcome {
+    let mut checks = Vec::new();
+    let chain = context.chain().await;
+    checks.push(Check {
+        name: "node",
+        found: chain.as_ref().map(reached).map_err(Clone::clone),
+    });
+    // That no contract is set is worth knowing without a node, too.
+    let checked = match (context.expected(), &chain) {
+        (Ok((address, expect)), Ok(chain)) => CheckedOracle::check(chain, address, expect)
+            .await
+            .map_err(Failure::from),
+        (Ok(_), Err(_)) => Err(unknown("the node")),
+        (Err(failure), _) => Err(failure),
+    };
+    checks.push(Check {
+        name: "contract",
+        found: checked
+            .as_ref()
+            .map(|checked| {
+                format!(
+                    "{}, code {}",
+                    ss58(&checked.oracle.address),
+                    hex0x(&checked.code_hash)
+                )
+            })
+            .map_err(Clone::clone),
+    });
+    checks.push(Check {
+        name: "key",
+        found: key(context, chain.as_ref().ok()).await,
+    });
+    let oracle = checked.as_ref().ok().map(|checked| &checked.oracle);
+    for source in &context.settings.operators {
+        let found = match (load_key(source), oracle) {
+            (Err(error), _) => Err(ConfigError::from(error).into()),
+            (Ok(_), None) => Err(unknown("the contract")),
+            (Ok(pair), Some(oracle)) => operator(oracle, &account_of(&pair)).await,
+        };
+        checks.push(Check {
+            name: "operator",
+            found,
+        });
+    }
+    checks.push(Check {
+        name: "model",
+        found: model(context),
+    });
+    checks.push(Check {
+        name: "artifacts",
+        found: artifacts(context),
+    });
+    report(context, &checks)
+}
+
+fn reached(chain: &Chain) -> String {
+    format!("{}, genesis {}", chain.url(), hex0x(&chain.genesis()))
+}
+
+fn unknown(what: &str) -> Failure {
+    Failure::new(exit::UNHEALTHY, format!("unknown without {what}"))
+}
+
+async fn key(context: &Context, chain: Option<&Chain>) -> Result<String, Failure> {
+    let signer = context.signer()?;
+    let address = ss58(&signer.account);
+    let Some(chain) = chain else {
+        return Ok(address);
+    };
+    let free = chain.free_balance(&signer.account).await?;
+    if free < POOR {
+        return Err(
+            Failure::new(exit::UNHEALTHY, format!("{address} has {}", Planck(free)))
+                .help("send it something to pay fees with"),
+        );
+    }
+    Ok(format!("{address} with {}", Planck(free)))
+}
+
+async fn operator(
+    oracle: &Oracle,
+    account: &llm_oracle_primitives::AccountId,
+) -> Result<String, Failure> {
+    let address = ss58(account);
+    let view = oracle.operator(account, None).await?.ok_or_else(|| {
+        Failure::new(exit::UNHEALTHY, format!("{address} is not registered"))
+            .help("run `llm-oracle operator register` with its key")
+    })?;
+    let params = oracle.config(None).await?.params;
+    let usable = view.bond.saturating_sub(view.unbonding);
+    if usable < params.min_bond {
+        return Err(Failure::new(
+            exit::UNHEALTHY,
+            format!(
+                "{address} has a bond of {} and needs {}",
+                Planck(usable),
+                Planck(params.min_bond)
+            ),
+        )
+        .help("add to its bond, or it takes no seats"));
+    }
+    let free = oracle.chain.free_balance(account).await?;
+    if free < POOR {
+        return Err(
+            Failure::new(exit::UNHEALTHY, format!("{address} has {}", Planck(free)))
+                .help("send it something to pay fees with, or withdraw what it has earned"),
+        );
+    }
+    Ok(format!(
+        "{address}, slot {}, bond {}, balance {}",
+        view.slot,
+        Planck(usable),
+        Planck(free)
+    ))
+}
+
+fn model(context: &Context) -> Result<String, Failure> {
+    let provider = llm::build(&context.settings.model).map_err(|error| {
+        Failure::from(error).help("run ./scripts/setup.sh --model, give --model with a GGUF file, or set [model] in the settings")
+    })?;
+    Ok(format!(
+        "{}: {}",
+        describe_model(&context.settings.model),
+        provider.name()
+    ))
+}
+
+fn artifacts(context: &Context) -> Result<String, Failure> {
+    let folder = &context.settings.artifacts;
+    let code = super::deploy::read_code(folder, super::deploy::ORACLE_WASM)?;
+    Ok(format!(
+        "{}, {} bytes",
+        folder.join(super::deploy::ORACLE_WASM).display(),
+        code.len()
+    ))
+}
+
+fn report(context: &Context, checks: &[Check]) -> Outcome {
+    let healthy = checks.iter().all(|check| check.found.is_ok());
+    let rows = checks.iter().map(|check| {
+        let (mark, text) = match &check.found {
+            Ok(text) => ("ok", text.clone()),
+            Err(failure) => ("✗", remedy(failure)),
+        };
+        vec![mark.to_owned(), check.name.to_owned(), text]
+    });
+    let json: Vec<Value> = checks.iter().map(check_json).collect();
+    context.out.result(
+        &table(&[], rows),
+        &json!({ "healthy": healthy, "checks": json }),
+    )?;
+    Ok(if healthy { exit::OK } else { exit::UNHEALTHY })
+}
+
+fn remedy(failure: &Failure) -> String {
+    match &failure.help {
+        Some(help) => format!("{}: {help}", failure.message),
+        None => failure.message.clone(),
+    }
+}
+
+fn check_json(check: &Check) -> Value {
+    match &check.found {
+        Ok(text) => json!({ "name": check.name, "ok": true, "found": text }),
+        Err(failure) => json!({
+            "name": check.name,
+            "ok": false,
+            "found": failure.message,
+            "help": failure.help,
+            "code": failure.name(),
+        }),
+    }
+}

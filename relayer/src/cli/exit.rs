@@ -1,0 +1,189 @@
+//! Exit codes, and the error that carries one to `main`.
+//!
+//! Codes are part of the interface: the list grows, a number never changes its meaning.
+
+use serde_json::{json, Value};
+use std::fmt;
+
+/// Done. For `ask`: the request was answered.
+pub const OK: u8 = 0;
+/// Something that should not happen did: a bug here, or a machine in trouble.
+pub const BUG: u8 = 1;
+/// The command line, a setting, a settings file or a key file is wrong.
+pub const USAGE: u8 = 2;
+/// The request ended without an answer: no consensus, undetermined, or expired.
+pub const NO_ANSWER: u8 = 3;
+/// The chain's node cannot be reached, or stopped answering.
+pub const CHAIN: u8 = 4;
+/// The contract refused.
+pub const CONTRACT: u8 = 5;
+/// The model failed, or its file is none.
+pub const MODEL: u8 = 6;
+/// The relayer's store is locked by another process, or refused.
+pub const STORE: u8 = 7;
+/// Another chain, or a contract without our code.
+pub const WRONG_CHAIN: u8 = 8;
+/// The chain, not the contract, refused the transaction.
+pub const TRANSACTION: u8 = 9;
+/// A local node could not be found or started.
+pub const NODE: u8 = 10;
+/// `doctor` found something that needs a remedy.
+pub const UNHEALTHY: u8 = 11;
+/// Waiting took longer than `--timeout`; nothing else went wrong.
+pub const TIMEOUT: u8 = 12;
+
+/// Each code with its name in JSON and its meaning.
+pub const ALL: &[(u8, &str, &str)] = &[
+    (OK, "ok", "success; for `ask`: answered"),
+    (BUG, "bug", "something that should not happen did"),
+    (
+        USAGE,
+        "usage",
+        "wrong arguments, settings, settings file or key file",
+    ),
+    (
+        NO_ANSWER,
+        "no_answer",
+        "no consensus, undetermined, or expired",
+    ),
+    (
+        CHAIN,
+        "chain_unreachable",
+        "the chain's node cannot be reached",
+    ),
+    (CONTRACT, "refused_by_contract", "the contract refused"),
+    (MODEL, "model_failed", "the model failed"),
+    (
+        STORE,
+        "store_refused",
+        "the relayer's store is locked or refused",
+    ),
+    (
+        WRONG_CHAIN,
+        "wrong_chain",
+        "another chain, or a contract that is not ours",
+    ),
+    (
+        TRANSACTION,
+        "transaction_refused",
+        "the chain refused the transaction",
+    ),
+    (
+        NODE,
+        "node_failed",
+        "a local node could not be found or started",
+    ),
+    (
+        UNHEALTHY,
+        "unhealthy",
+        "`doctor` found something that needs a remedy",
+    ),
+    (TIMEOUT, "timeout", "waiting took longer than `--timeout`"),
+];
+
+/// The codes as `--help` lists them.
+pub fn table() -> String {
+    let lines = ALL
+        .iter()
+        .map(|(code, _, meaning)| format!("  {code:>2}  {meaning}"));
+    format!("Exit codes:\n{}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// Why a command ends early: an expected error with its code and, mostly, its remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// One of the codes above.
+    pub code: u8,
+    /// What is wrong, as a lowercase fragment that names the value.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Failure {
+    /// A failure with this code.
+    pub fn new(code: u8, message: impl fmt::Display) -> Self {
+        Self {
+            code,
+            message: message.to_string(),
+            help: None,
+        }
+    }
+
+    /// A mistake in arguments or settings.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self::new(USAGE, message)
+    }
+
+    /// Something unexpected.
+    pub fn bug(message: impl fmt::Display) -> Self {
+        Self::new(BUG, message)
+    }
+
+    /// Adds the remedy.
+    #[must_use]
+    pub fn help(mut self, help: impl fmt::Display) -> Self {
+        self.help = Some(help.to_string());
+        self
+    }
+
+    /// Name of the code in JSON.
+    pub fn name(&self) -> &'static str {
+        ALL.iter()
+            .find(|(code, ..)| *code == self.code)
+            .map_or("bug", |(_, name, _)| name)
+    }
+
+    /// What `--json` prints to stderr.
+    pub fn to_json(&self) -> Value {
+        json!({ "error": {
+            "code": self.name(),
+            "exit": self.code,
+            "message": self.message,
+            "help": self.help,
+        }})
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "error: {}", self.message)?;
+        if let Some(help) = &self.help {
+            write!(out, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What every verb returns: a code for the shell.
+pub type Outcome = Result<u8, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_numbered_without_gaps_and_named_once() {
+        for (position, (code, name, _)) in ALL.iter().enumerate() {
+            assert_eq!(usize::from(*code), position, "{name}");
+            assert_eq!(
+                ALL.iter().filter(|(_, other, _)| other == name).count(),
+                1,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_reads_well_in_both_forms() {
+        let failure = Failure::new(CONTRACT, "there is no request 9").help("see `llm-oracle list`");
+        assert_eq!(
+            failure.to_string(),
+            "error: there is no request 9\n  help: see `llm-oracle list`"
+        );
+        assert_eq!(
+            failure.to_json().to_string(),
+            r#"{"error":{"code":"refused_by_contract","exit":5,"help":"see `llm-oracle list`","message":"there is no request 9"}}"#
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! The command line: one module for each verb.
+//!
+//! Parsed arguments become checked values before anything is sent; every verb returns an exit code
+//! of [`exit`] or a [`exit::Failure`] with one.
+//!
+//! **Architecture invariant:** only [`output`] prints, and stdout carries results only.
+
+mod account;
+mod args;
+mod ask;
+mod config_show;
+mod context;
+mod demo;
+mod deploy;
+mod dev;
+mod doctor;
+pub mod exit;
+mod failure;
+mod list;
+mod maintain;
+mod market;
+mod mine;
+mod miner;
+mod money;
+mod node;
+mod operator;
+mod output;
+mod plan;
+mod relayer;
+mod render;
+mod show;
+mod stack;
+mod terms;
+mod watch;
+
+use args::{Cli, ConfigVerb, OperatorVerb, RelayerVerb, Verb};
+use clap::Parser;
+use context::Context;
+use exit::{Failure, Outcome};
+use output::Output;
+use std::{io, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+/// Runs the program and gives its exit code.
+pub fn main() -> ExitCode {
+    // Wrong arguments end here, with clap's own message and code, which is [`exit::USAGE`].
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    let out = Output::new(cli.global.json);
+    start_log(&cli);
+    let code = run(cli, out.clone()).unwrap_or_else(|failure| {
+        out.failure(&failure);
+        failure.code
+    });
+    ExitCode::from(code)
+}
+
+/// Ends with clap's message; as JSON if that was asked for.
+fn refuse(error: &clap::Error) -> ! {
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        let text = error.to_string();
+        let message = text
+            .trim_start_matches("error: ")
+            .lines()
+            .next()
+            .unwrap_or_default();
+        let failure = Failure::usage(message).help("see `llm-oracle --help`");
+        Output::new(true).failure(&failure);
+        std::process::exit(exit::USAGE.into());
+    }
+    error.exit()
+}
+
+fn start_log(cli: &Cli) {
+    let (quiet, log_json) = match &cli.verb {
+        Verb::Relayer(RelayerVerb::Run { log_json }) => ("info,subxt=warn", *log_json),
+        _ => ("error", false),
+    };
+    let default = match cli.global.verbose {
+        0 => quiet,
+        1 => "llm_oracle=debug,warn",
+        _ => "llm_oracle=trace,debug",
+    };
+    let filter =
+        EnvFilter::try_from_env("LLM_ORACLE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    // The first subscriber stays; there is none before this one.
+    let _ = if log_json {
+        log.json().try_init()
+    } else {
+        log.compact().try_init()
+    };
+}
+
+fn run(cli: Cli, out: Output) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::bug(format!("cannot start threads: {error}")))?;
+    let context = Context::load(&cli, out)?;
+    runtime.block_on(verb(&context, cli.verb))
+}
+
+async fn verb(context: &Context, verb: Verb) -> Outcome {
+    match verb {
+        Verb::Dev(args) => dev::run(context, &args).await,
+        Verb::Deploy(args) => deploy::run(context, &args).await,
+        Verb::Operator(OperatorVerb::Register { sign, bond }) => {
+            operator::register(context, &sign, bond).await
+        }
+        Verb::Operator(OperatorVerb::Show { account }) => operator::show(context, account).await,
+        Verb::Operator(OperatorVerb::List) => operator::list(context).await,
+        Verb::Relayer(RelayerVerb::Run { .. }) => relayer::run(context).await,
+        Verb::Ask(args) => ask::run(context, &args).await,
+        Verb::Show(args) => show::run(context, &args).await,
+        Verb::List(args) => list::run(context, &args).await,
+        Verb::Doctor(_) => doctor::run(context).await,
+        Verb::Demo(args) => demo::run(context, &args).await,
+        Verb::Mine(args) => mine::run(context, args.blocks).await,
+        Verb::Withdraw(args) => maintain::withdraw(context, &args).await,
+        Verb::Prune(args) => maintain::prune(context, &args).await,
+        Verb::Advance(args) => maintain::advance(context, &args).await,
+        Verb::Deliver(args) => maintain::deliver(context, &args).await,
+        Verb::Config(ConfigVerb::Show) => config_show::run(context),
+    }
+}

@@ -1,0 +1,118 @@
+//! The only place that prints. Stdout is the result and nothing else; stages, tables and errors go
+//! to stderr.
+#![allow(clippy::print_stdout)]
+
+use super::exit::Failure;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    time::Duration,
+};
+
+/// Where a verb's words go.
+#[derive(Clone)]
+pub struct Output {
+    json: bool,
+    spinner: ProgressBar,
+}
+
+impl Output {
+    /// An output that prints its result as JSON or as text.
+    pub fn new(json: bool) -> Self {
+        // Without a terminal on stderr the spinner hides itself.
+        let spinner = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            spinner.set_style(style);
+        }
+        Self { json, spinner }
+    }
+
+    /// Prints the result: the JSON object, or the text if it has any.
+    ///
+    /// # Errors
+    /// When stdout cannot be written; a reader that went away is no error.
+    pub fn result(&self, text: &str, json: &Value) -> Result<(), Failure> {
+        self.spinner.finish_and_clear();
+        let line = if self.json {
+            json.to_string()
+        } else {
+            text.trim_end().to_owned()
+        };
+        if line.is_empty() {
+            return Ok(());
+        }
+        let mut out = anstream::stdout().lock();
+        match writeln!(out, "{line}").and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Failure::bug(format!("stdout cannot be written: {error}"))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// A stage that was reached, on stderr.
+    pub fn stage(&self, line: impl std::fmt::Display) {
+        self.spinner.suspend(|| {
+            // Nobody reading stderr is no reason to stop.
+            let _ = writeln!(anstream::stderr(), "{line}");
+        });
+    }
+
+    /// What is being waited for: a spinner on a terminal, nothing elsewhere.
+    pub fn waiting(&self, message: impl Into<String>) {
+        self.spinner.enable_steady_tick(Duration::from_millis(120));
+        self.spinner.set_message(message.into());
+    }
+
+    /// Removes the spinner.
+    pub fn quiet(&self) {
+        self.spinner.disable_steady_tick();
+        self.spinner.set_message("");
+        self.spinner.finish_and_clear();
+        self.spinner.reset();
+    }
+
+    /// Prints why the command ends early.
+    pub fn failure(&self, failure: &Failure) {
+        self.quiet();
+        if self.json {
+            self.stage(failure.to_json());
+        } else {
+            self.stage(failure);
+        }
+    }
+
+    /// Asks before something is sent. Without a terminal there is nobody to ask, so the answer is yes.
+    ///
+    /// # Errors
+    /// When the user says no.
+    pub fn confirm(&self, question: &str) -> Result<(), Failure> {
+        if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(());
+        }
+        self.quiet();
+        let _ = write!(anstream::stderr(), "{question} [Y/n] ");
+        let mut reply = String::new();
+        // An unreadable terminal counts as no.
+        let read = io::stdin().lock().read_line(&mut reply).unwrap_or(0);
+        match reply.trim() {
+            "" | "y" | "Y" | "yes" if read > 0 => Ok(()),
+            _ => Err(Failure::usage("not confirmed: nothing was sent")
+                .help("answer y, or skip the question with --skip-confirm")),
+        }
+    }
+}
+
+/// A table for people: aligned columns without lines.
+pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    if !header.is_empty() {
+        table.set_header(header.to_vec());
+    }
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}

@@ -1,0 +1,165 @@
+//! `relayer run`, and relayers inside other verbs.
+
+use super::{
+    context::Context,
+    exit::{self, Failure, Outcome},
+};
+use crate::{
+    chain::{hex0x, ss58, CheckedOracle},
+    config::describe_model,
+    llm::{self, Provider, ProviderConfig},
+    pipeline::{KeySource, Limits, Relayer, RelayerConfig, RelayerError},
+};
+use serde_json::json;
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use tokio::{
+    signal::unix::{signal, SignalKind},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Longest orderly end of a relayer; what it has stored by then is enough to go on later.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Time between two looks whether a relayer still runs.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A relayer inside this process.
+pub struct Running {
+    task: JoinHandle<Result<(), RelayerError>>,
+    cancel: CancellationToken,
+}
+
+/// What a relayer inside this process works on.
+pub struct Service<'a> {
+    /// Address of the node.
+    pub url: &'a str,
+    /// The contract.
+    pub checked: &'a CheckedOracle,
+    /// Development keys of the operators.
+    pub operators: &'a [String],
+    /// Folder under which its store lives.
+    pub folder: &'a Path,
+    /// What the model is.
+    pub model: &'a ProviderConfig,
+    /// The model itself.
+    pub provider: Arc<dyn Provider>,
+}
+
+/// Makes the provider that the settings name.
+///
+/// # Errors
+/// When its model cannot be used.
+pub fn provider(model: &ProviderConfig) -> Result<Arc<dyn Provider>, Failure> {
+    llm::build(model).map_err(|error| {
+        Failure::from(error).help(format!(
+            "the model in use is {}; give another with --model or [model] in the settings",
+            describe_model(model)
+        ))
+    })
+}
+
+impl Running {
+    fn spawn(relayer: Relayer) -> Self {
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn(relayer.run(cancel.clone()));
+        Self { task, cancel }
+    }
+
+    /// Why it has ended, if it has.
+    pub async fn ended(&mut self) -> Option<Failure> {
+        if !self.task.is_finished() {
+            return None;
+        }
+        Some(match (&mut self.task).await {
+            Ok(Ok(())) => Failure::bug("the relayer ended without a reason"),
+            Ok(Err(error)) => error.into(),
+            Err(panic) => Failure::bug(format!("the relayer failed: {panic}")),
+        })
+    }
+
+    /// Stops it and waits.
+    pub async fn stop(&mut self) {
+        self.cancel.cancel();
+        if !self.task.is_finished()
+            && tokio::time::timeout(STOP_PATIENCE, &mut self.task)
+                .await
+                .is_err()
+        {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Starts a relayer for development keys.
+///
+/// # Errors
+/// When its store or the chain refuses.
+pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
+    let key = |suri: &String| KeySource {
+        suri: Some(suri.clone()),
+        ..KeySource::default()
+    };
+    let config = RelayerConfig {
+        url: service.url.to_owned(),
+        contract: ss58(&service.checked.oracle.address),
+        code_hash: Some(hex0x(&service.checked.code_hash)),
+        store: service.folder.join("relayer"),
+        operators: service.operators.iter().map(key).collect(),
+        model: service.model.clone(),
+        limits: Limits::default(),
+    };
+    Ok(Running::spawn(
+        Relayer::start(config, service.provider).await?,
+    ))
+}
+
+/// Runs a relayer until it is told to stop.
+///
+/// # Errors
+/// When its settings are wrong, or it ends by itself.
+pub async fn run(context: &Context) -> Outcome {
+    let config = context.settings.relayer()?;
+    let provider = provider(&config.model)?;
+    let stop = stop_signal()?;
+    let relayer = Relayer::start(config, provider).await?;
+    let mut running = Running::spawn(relayer);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                if let Some(failure) = running.ended().await {
+                    return Err(failure);
+                }
+            }
+        }
+    }
+    running.stop().await;
+    context.out.result("", &json!({ "stopped": true }))?;
+    Ok(exit::OK)
+}
+
+/// Ends with Ctrl-C, SIGTERM or SIGHUP.
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let listen = |kind| signal(kind).map_err(|error| Failure::bug(format!("no signals: {error}")));
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}

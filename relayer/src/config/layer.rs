@@ -1,0 +1,32 @@
+//! One setting from one place, so that errors and `config show` can name the place.
+
+use figment2::{
+    value::{Dict, Map, Value},
+    Error, Metadata, Profile, Provider,
+};
+
+/// One key with one text. Texts are taken as they are: a contract's address or a key that looks
+/// like a number stays text.
+pub struct Layer {
+    origin: String,
+    key: &'static str,
+    value: String,
+}
+
+impl Layer {
+    /// A layer with the name of its origin, such as `flag --url`.
+    pub fn new(origin: String, key: &'static str, value: String) -> Self {
+        Self { origin, key, value }
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin.clone()).interpolater(|_, keys| keys.join("."))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        let dict = Dict::from([(self.key.to_owned(), Value::from(self.value.clone()))]);
+        Ok(Profile::Default.collect(dict))
+    }
+}

@@ -1,0 +1,390 @@
+//! Settings: flags over environment over one TOML file, each value with its origin.
+//!
+//! The file is the one named by `--config` or `LLM_ORACLE_CONFIG`; without either, the first that
+//! exists of `config.toml` and `dev.toml` (written by `llm-oracle dev`) in
+//! `$XDG_CONFIG_HOME/llm-oracle`. Files are never mixed: a key for one chain and a contract of
+//! another would be worse than a missing setting.
+
+mod file;
+pub mod key;
+mod layer;
+pub mod paths;
+
+pub use file::ConfigFile;
+
+use crate::{
+    llm::ProviderConfig,
+    pipeline::{KeyError, KeySource, Limits, RelayerConfig},
+};
+use figment2::{
+    providers::{Format, Toml},
+    value::magic::RelativePathBuf,
+    Figment,
+};
+use key::{SecretUriText, SignerSource};
+use layer::Layer;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use subxt_signer::sr25519::Keypair;
+
+/// Address of a node on this machine with its usual port.
+pub const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
+
+/// Settings that a flag or an environment variable can give; the variable is `LLM_ORACLE_` and the
+/// name in capitals.
+const SCALARS: [&str; 6] = [
+    "url",
+    "contract",
+    "suri",
+    "key_file",
+    "artifacts",
+    "model_file",
+];
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The named file cannot be read.
+    #[error("settings file '{}' cannot be read: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("settings file '{}' cannot be written: {reason}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// A value of a wrong type, or a key that does not exist.
+    #[error("{0}")]
+    Wrong(String),
+    /// No key was set where one is needed.
+    #[error("no key is set")]
+    NoKey,
+    /// No contract was set where one is needed.
+    #[error("no contract is set")]
+    NoContract,
+    /// The key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// Everything that can be set, as the file has it.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    url: Option<String>,
+    contract: Option<String>,
+    code_hash: Option<String>,
+    suri: Option<SecretUriText>,
+    key_file: Option<RelativePathBuf>,
+    artifacts: Option<RelativePathBuf>,
+    model_file: Option<RelativePathBuf>,
+    model: Option<ProviderConfig>,
+    store: Option<RelativePathBuf>,
+    #[serde(default)]
+    operators: Vec<KeySource>,
+    #[serde(default)]
+    limits: Limits,
+}
+
+/// Checked settings.
+#[derive(Debug)]
+pub struct Settings {
+    /// Address of the node.
+    pub url: String,
+    /// The contract, if one is set.
+    pub contract: Option<String>,
+    /// Code hash recorded when the contract was deployed.
+    pub code_hash: Option<String>,
+    /// The key that signs transactions, if one is set.
+    pub key: Option<SignerSource>,
+    /// Folder with built contracts.
+    pub artifacts: PathBuf,
+    /// The model that answers.
+    pub model: ProviderConfig,
+    /// Folder of the relayer's store.
+    pub store: PathBuf,
+    /// Keys of the operators that the relayer works for.
+    pub operators: Vec<KeySource>,
+    /// What the relayer takes on.
+    pub limits: Limits,
+    figment: Figment,
+}
+
+/// What flags say.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--url`.
+    pub url: Option<String>,
+    /// `--contract`.
+    pub contract: Option<String>,
+    /// `--suri`.
+    pub suri: Option<String>,
+    /// `--key-file`.
+    pub key_file: Option<PathBuf>,
+    /// `--artifacts`.
+    pub artifacts: Option<PathBuf>,
+    /// `--model` where it is a file.
+    pub model_file: Option<PathBuf>,
+}
+
+impl Overrides {
+    fn layers(&self) -> impl Iterator<Item = Layer> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|p| p.to_string_lossy().into_owned());
+        [
+            ("url", self.url.clone(), "--url"),
+            ("contract", self.contract.clone(), "--contract"),
+            ("suri", self.suri.clone(), "--suri"),
+            ("key_file", path(&self.key_file), "--key-file"),
+            ("artifacts", path(&self.artifacts), "--artifacts"),
+            ("model_file", path(&self.model_file), "--model"),
+        ]
+        .into_iter()
+        .filter_map(|(key, value, flag)| Some(Layer::new(format!("flag {flag}"), key, value?)))
+    }
+}
+
+/// The settings file without a flag: the first of the two that exists.
+fn usual_file() -> Option<PathBuf> {
+    [paths::config_dir().join("config.toml"), paths::dev_config()]
+        .into_iter()
+        .find(|file| file.is_file())
+}
+
+/// Loads the settings.
+///
+/// # Errors
+/// When the named file cannot be read, or a key in it is unknown or of a wrong type.
+pub fn load(file: Option<&Path>, flags: &Overrides) -> Result<Settings, ConfigError> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    load_with(
+        file.map(Path::to_owned).or_else(usual_file),
+        flags,
+        &variable,
+    )
+}
+
+fn load_with(
+    file: Option<PathBuf>,
+    flags: &Overrides,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Settings, ConfigError> {
+    let mut figment = Figment::new();
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(&path);
+        text.map_err(|reason| ConfigError::Unreadable {
+            path: path.clone(),
+            reason,
+        })?;
+        figment = figment.merge(Toml::file(path).search(false));
+    }
+    let mut from_environment = Vec::new();
+    for key in SCALARS {
+        let name = match key {
+            "model_file" => "LLM_ORACLE_MODEL".to_owned(),
+            _ => format!("LLM_ORACLE_{}", key.to_uppercase()),
+        };
+        if let Some(value) = variable(&name) {
+            from_environment.push(Layer::new(
+                format!("environment variable {name}"),
+                key,
+                value,
+            ));
+        }
+    }
+    for layer in from_environment.into_iter().chain(flags.layers()) {
+        figment = figment.merge(layer);
+    }
+    let raw: Raw = figment
+        .extract()
+        .map_err(|error| ConfigError::Wrong(explain(&error)))?;
+    Settings::check(raw, figment)
+}
+
+/// What is wrong with a setting: the reason, the key and where it stands.
+fn explain(error: &figment2::Error) -> String {
+    // A chain of errors shows one a line; one sentence is easier to read and to search for.
+    error.to_string().replace('\n', "; ")
+}
+
+impl Settings {
+    fn check(raw: Raw, figment: Figment) -> Result<Self, ConfigError> {
+        let rank = |key: &str| origin_rank(&figment, key);
+        // Both may be set in different places; the stronger place wins.
+        let key = match (raw.suri, raw.key_file) {
+            (Some(_), Some(file)) if rank("key_file") > rank("suri") => {
+                Some(SignerSource::File(file.relative()))
+            }
+            (Some(uri), _) => Some(SignerSource::Uri(uri)),
+            (None, file) => file.map(|file| SignerSource::File(file.relative())),
+        };
+        let model = match (raw.model_file, raw.model) {
+            (Some(_), Some(model)) if rank("model_file") == 0 => model,
+            (None, Some(model)) => model,
+            (Some(file), _) => local_model(file.relative()),
+            (None, None) => local_model(paths::model()),
+        };
+        let beside = |path: PathBuf, key: &str| relative_to_file(path, &figment, key);
+        let operators = raw.operators.into_iter().map(|operator| KeySource {
+            suri_file: operator.suri_file.map(|path| beside(path, "operators")),
+            keystore: operator.keystore.map(|path| beside(path, "operators")),
+            password_file: operator.password_file.map(|path| beside(path, "operators")),
+            ..operator
+        });
+        let model = match model {
+            ProviderConfig::Local {
+                path,
+                threads,
+                name,
+            } => ProviderConfig::Local {
+                path: beside(path, "model"),
+                threads,
+                name,
+            },
+            model => model,
+        };
+        let store = raw.store.map(|path| path.relative());
+        Ok(Self {
+            url: raw.url.unwrap_or_else(|| DEFAULT_URL.to_owned()),
+            contract: raw.contract,
+            code_hash: raw.code_hash,
+            key,
+            artifacts: raw
+                .artifacts
+                .map_or_else(paths::artifacts, |path| path.relative()),
+            model,
+            store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
+            operators: operators.collect(),
+            limits: raw.limits,
+            figment,
+        })
+    }
+
+    /// These settings as the relayer takes them.
+    ///
+    /// # Errors
+    /// When no contract is set.
+    pub fn relayer(&self) -> Result<RelayerConfig, ConfigError> {
+        Ok(RelayerConfig {
+            url: self.url.clone(),
+            contract: self.contract()?.to_owned(),
+            code_hash: self.code_hash.clone(),
+            store: self.store.clone(),
+            operators: self.operators.clone(),
+            model: self.model.clone(),
+            limits: self.limits,
+        })
+    }
+
+    /// The key that signs.
+    ///
+    /// # Errors
+    /// When none is set or it cannot be used.
+    pub fn signer(&self) -> Result<Keypair, ConfigError> {
+        Ok(self.key.as_ref().ok_or(ConfigError::NoKey)?.load()?)
+    }
+
+    /// The contract's address as it was given.
+    ///
+    /// # Errors
+    /// When none is set.
+    pub fn contract(&self) -> Result<&str, ConfigError> {
+        self.contract.as_deref().ok_or(ConfigError::NoContract)
+    }
+
+    /// Each setting with its value (secrets as `***`) and where it comes from.
+    pub fn origins(&self) -> Vec<(&'static str, String, String)> {
+        let set = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        let key = self
+            .key
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), SignerSource::describe);
+        let key_name = if matches!(self.key, Some(SignerSource::File(_))) {
+            "key_file"
+        } else {
+            "suri"
+        };
+        let model_name = if self.figment.contains("model_file") {
+            "model_file"
+        } else {
+            "model"
+        };
+        [
+            ("url", "url", self.url.clone()),
+            ("contract", "contract", set(&self.contract)),
+            ("code_hash", "code_hash", set(&self.code_hash)),
+            ("key", key_name, key),
+            (
+                "artifacts",
+                "artifacts",
+                self.artifacts.display().to_string(),
+            ),
+            ("model", model_name, describe_model(&self.model)),
+            ("store", "store", self.store.display().to_string()),
+            ("operators", "operators", self.operators.len().to_string()),
+        ]
+        .into_iter()
+        .map(|(name, key, value)| (name, value, origin(&self.figment, key)))
+        .collect()
+    }
+}
+
+/// One line about a model's configuration, without secrets and without addresses.
+pub fn describe_model(model: &ProviderConfig) -> String {
+    match model {
+        ProviderConfig::Local { path, .. } => format!("local {}", path.display()),
+        ProviderConfig::Openai { model, .. } => format!("openai {model}"),
+        ProviderConfig::Scripted { .. } => "scripted".to_owned(),
+    }
+}
+
+/// The configuration of a model file with everything else at its default.
+fn local_model(path: PathBuf) -> ProviderConfig {
+    ProviderConfig::Local {
+        path,
+        threads: 2,
+        name: None,
+    }
+}
+
+/// A relative path in the file means one beside the file.
+fn relative_to_file(path: PathBuf, figment: &Figment, key: &str) -> PathBuf {
+    let source = figment
+        .find_metadata(key)
+        .and_then(|found| found.source.as_ref());
+    match source
+        .and_then(|source| source.file_path())
+        .and_then(Path::parent)
+    {
+        Some(folder) => folder.join(path),
+        None => path,
+    }
+}
+
+/// 0: the file or nothing, 1: the environment, 2: a flag.
+fn origin_rank(figment: &Figment, key: &str) -> u8 {
+    match figment.find_metadata(key) {
+        Some(found) if found.name.starts_with("flag") => 2,
+        Some(found) if found.name.starts_with("environment") => 1,
+        _ => 0,
+    }
+}
+
+fn origin(figment: &Figment, key: &str) -> String {
+    match figment.find_metadata(key) {
+        None => "default".to_owned(),
+        Some(found) => match found.source.as_ref().and_then(|source| source.file_path()) {
+            Some(file) => file.display().to_string(),
+            None => found.name.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

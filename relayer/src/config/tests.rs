@@ -1,0 +1,149 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use std::fs;
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oracle.toml");
+    fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn load_file(text: &str) -> Result<Settings, ConfigError> {
+    let (_folder, path) = file(text);
+    load_with(Some(path), &Overrides::default(), &|_| None)
+}
+
+#[test]
+fn flags_win_over_the_environment_and_it_wins_over_the_file() {
+    let (_folder, path) = file("url = 'ws://file'\ncontract = 'in-file'\nsuri = '//File'");
+    let flags = Overrides {
+        url: Some("ws://flag".into()),
+        ..Overrides::default()
+    };
+    let variable = |name: &str| match name {
+        "LLM_ORACLE_URL" => Some("ws://variable".to_owned()),
+        "LLM_ORACLE_CONTRACT" => Some("12".to_owned()),
+        _ => None,
+    };
+    let settings = load_with(Some(path.clone()), &flags, &variable).unwrap();
+    assert_eq!(settings.url, "ws://flag");
+    // Text that looks like a number stays text.
+    assert_eq!(settings.contract.as_deref(), Some("12"));
+    let origins = settings.origins();
+    let origin = |key: &str| {
+        let (_, value, origin) = origins.iter().find(|(name, ..)| *name == key).unwrap();
+        (value.as_str(), origin.as_str())
+    };
+    assert_eq!(origin("url"), ("ws://flag", "flag --url"));
+    assert_eq!(
+        origin("contract"),
+        ("12", "environment variable LLM_ORACLE_CONTRACT")
+    );
+    assert_eq!(origin("key"), ("***", path.to_str().unwrap()));
+    assert_eq!(origin("code_hash"), ("-", "default"));
+}
+
+#[test]
+fn a_key_from_a_stronger_place_wins_whatever_its_form() {
+    let (_folder, path) = file("suri = '//File'");
+    let flags = Overrides {
+        key_file: Some("k".into()),
+        ..Overrides::default()
+    };
+    let settings = load_with(Some(path), &flags, &|_| None).unwrap();
+    assert!(
+        matches!(settings.key, Some(SignerSource::File(_))),
+        "{:?}",
+        settings.key
+    );
+}
+
+#[test]
+fn a_model_file_from_a_stronger_place_replaces_the_files_model() {
+    let (_folder, path) = file("[model]\nprovider = 'scripted'\nanswer = 'yes'");
+    let none = Overrides::default();
+    let settings = load_with(Some(path.clone()), &none, &|_| None).unwrap();
+    assert!(matches!(settings.model, ProviderConfig::Scripted { .. }));
+    let flags = Overrides {
+        model_file: Some("/m.gguf".into()),
+        ..none
+    };
+    let settings = load_with(Some(path), &flags, &|_| None).unwrap();
+    assert_eq!(describe_model(&settings.model), "local /m.gguf");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_name_and_file() {
+    for (text, key) in [
+        ("ulr = 'ws://x'", "ulr"),
+        ("[limits]\nmin_rewards = 1", "min_rewards"),
+        ("[[operators]]\nsury = '//A'", "sury"),
+        (
+            "[model]\nprovider = 'local'\npath = 'x'\nthread = 1",
+            "thread",
+        ),
+    ] {
+        let why = load_file(text).unwrap_err().to_string();
+        assert!(why.contains(key) && why.contains("oracle.toml"), "{why}");
+    }
+}
+
+#[test]
+fn a_wrong_type_or_a_missing_file_is_refused_with_its_place() {
+    let why = load_file("url = 7").unwrap_err().to_string();
+    assert!(why.contains("url") && why.contains("oracle.toml"), "{why}");
+    let missing = PathBuf::from("/nowhere/at-all.toml");
+    let why = load_with(Some(missing), &Overrides::default(), &|_| None)
+        .unwrap_err()
+        .to_string();
+    assert!(why.contains("/nowhere/at-all.toml"), "{why}");
+}
+
+#[test]
+fn paths_in_a_file_are_beside_it() {
+    let (folder, path) = file(
+        "key_file = 'me.key'\nstore = 'store'\n[[operators]]\nsuri_file = 'a.key'\n[model]\nprovider = 'local'\npath = 'm.gguf'",
+    );
+    let settings = load_with(Some(path), &Overrides::default(), &|_| None).unwrap();
+    assert_eq!(settings.store, folder.path().join("store"));
+    assert_eq!(
+        describe_model(&settings.model),
+        format!("local {}", folder.path().join("m.gguf").display())
+    );
+    assert_eq!(
+        settings.operators[0].suri_file,
+        Some(folder.path().join("a.key"))
+    );
+    assert_eq!(
+        settings.key.unwrap().describe(),
+        folder.path().join("me.key").display().to_string()
+    );
+}
+
+#[test]
+fn a_relayer_runs_on_the_same_settings() {
+    let text =
+        "contract = '5C'\nstore = '/s'\noperators = [{ suri = '//A' }]\n[limits]\nmax_attempts = 2";
+    let config = load_file(text).unwrap().relayer().unwrap();
+    assert_eq!(
+        (config.contract.as_str(), config.limits.max_attempts),
+        ("5C", 2)
+    );
+    assert_eq!(config.operators.len(), 1);
+    assert!(matches!(
+        load_file("store = '/s'").unwrap().relayer(),
+        Err(ConfigError::NoContract)
+    ));
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    let why = SignerSource::Uri(SecretUriText::new("canary canary canary"))
+        .load()
+        .unwrap_err();
+    assert!(!why.to_string().contains("canary"), "{why}");
+    let why = load_file("suri = 'canary'\nmistake = 1").unwrap_err();
+    assert!(!format!("{why} {why:?}").contains("canary"), "{why:?}");
+}

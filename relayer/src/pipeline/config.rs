@@ -1,0 +1,109 @@
+//! The relayer's configuration file.
+
+use super::keys::KeySource;
+use crate::llm::ProviderConfig;
+use serde::{de::Error as _, Deserialize, Deserializer};
+use std::path::PathBuf;
+
+/// Everything that `relayer run` needs to know. Unknown keys are refused.
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct RelayerConfig {
+    /// The node's WebSocket.
+    pub url: String,
+    /// Address of the oracle, SS58.
+    pub contract: String,
+    /// Hash of its code as the deployment printed it; when given, another is refused.
+    #[serde(default)]
+    pub code_hash: Option<String>,
+    /// Directory of the store; one process at a time.
+    pub store: PathBuf,
+    /// The operators this process works for.
+    pub operators: Vec<KeySource>,
+    /// The model that answers, for all of them.
+    pub model: ProviderConfig,
+    /// What this relayer takes on.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What a relayer takes on, and how often it tries.
+#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Least reward of a seat, planck; requests below it are left out. A number, or a string of one.
+    #[serde(deserialize_with = "planck")]
+    pub min_reward: u128,
+    /// Attempts at each thing (asking the model, committing, revealing, …) before it is given up.
+    pub max_attempts: u32,
+    /// Questions put to the model at the same time.
+    pub model_calls: u16,
+    /// Longest pause between two looks at the chain, milliseconds; finalized heads wake it earlier.
+    pub poll_ms: u64,
+    /// How much later each further relayer tries what only one needs to do, milliseconds.
+    pub turn_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { min_reward: 0, max_attempts: 5, model_calls: 1, poll_ms: 2_000, turn_ms: 3_000 }
+    }
+}
+
+/// TOML's integers end at 2^63; amounts may not.
+fn planck<'de, D: Deserializer<'de>>(input: D) -> Result<u128, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Amount {
+        Number(u64),
+        Text(String),
+    }
+    match Amount::deserialize(input)? {
+        Amount::Number(number) => Ok(number.into()),
+        Amount::Text(text) => {
+            text.parse().map_err(|_| D::Error::custom(format!("'{text}' is no amount of planck")))
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        url = "ws://127.0.0.1:9944"
+        contract = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+        store = "state"
+        operators = [{ suri = "//Alice" }, { suri_file = "bob.key" }]
+        [model]
+        provider = "scripted"
+        answer = "yes"
+        [limits]
+        min_reward = "20000000000000000000"
+    "#;
+
+    #[test]
+    fn a_file_is_read_and_what_is_left_out_has_defaults() {
+        let config: RelayerConfig = toml::from_str(FILE).unwrap();
+        assert_eq!(config.operators.len(), 2);
+        assert_eq!(config.limits.min_reward, 20_000_000_000_000_000_000);
+        assert_eq!(config.limits.max_attempts, Limits::default().max_attempts);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        for (line, key) in [
+            ("colour = 1\n", "colour"),
+            ("[limits]\nmin_rewards = 1\n", "min_rewards"),
+        ] {
+            let text = if line.starts_with('[') {
+                FILE.replace("[limits]\n", line)
+            } else {
+                format!("{line}{FILE}")
+            };
+            let error = toml::from_str::<RelayerConfig>(&text).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Why a relayer stops.
+
+use super::keys::KeyError;
+use crate::{
+    chain::{hex0x, AddressError, ChainError},
+    store::StoreError,
+};
+use llm_oracle_primitives::{Hash, RequestId};
+
+/// An error that ends the relayer, or a turn of it when it is one of the connection.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // The messages spell the fields out.
+pub enum RelayerError {
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    #[error("the configuration names no operator; add one [[operators]] table")]
+    NoOperators,
+    #[error("the operator {0} is named twice in the configuration")]
+    OperatorTwice(String),
+    #[error("{operator} is not registered with the oracle; run `operator register` with its key first")]
+    NotRegistered { operator: String },
+    /// The key is used by somebody else, or our own memory of using it is lost.
+    #[error("request {request_id} holds a commitment of {operator} that is not in this store ({}{}); stop the other process that uses this key, or restore the store it was made with; nothing was revealed", hex0x(found), known(ours))]
+    ForeignCommitment {
+        request_id: RequestId,
+        operator: String,
+        found: Hash,
+        ours: Option<Hash>,
+    },
+    #[error("cannot write the evidence of request {request_id}: {reason}")]
+    Evidence { request_id: RequestId, reason: String },
+    #[error("the contract's view of request {request_id} contradicts itself: {reason}; do not sign for it")]
+    Inconsistent { request_id: RequestId, reason: String },
+}
+
+fn known(ours: &Option<Hash>) -> String {
+    ours.as_ref().map_or_else(String::new, |ours| format!(", ours is {}", hex0x(ours)))
+}
+
+impl RelayerError {
+    /// Whether a new connection may help.
+    pub fn is_connection(&self) -> bool {
+        matches!(self, Self::Chain(error) if error.is_connection())
+    }
+}

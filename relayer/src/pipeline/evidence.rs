@@ -1,0 +1,199 @@
+//! The document of how an answer was made, and the promise that binds an operator to it.
+
+use super::error::RelayerError;
+use crate::{chain::hex0x, llm::Reply, store::Answered};
+use llm_oracle_primitives::{
+    digest::{self, Context},
+    Prompt, RequestId, Terms,
+};
+use scale::Encode;
+use serde_json::{json, Value};
+
+/// What the document says made it.
+const SOFTWARE: &str = concat!("llm-oracle/", env!("CARGO_PKG_VERSION"));
+
+/// A secret to derive salts from, with its number.
+pub(super) struct Secret<'a> {
+    pub(super) number: u32,
+    pub(super) bytes: &'a [u8; 32],
+}
+
+/// Times of an answer.
+pub(super) struct Times {
+    pub(super) model_ms: i64,
+    pub(super) seen_at_ms: i64,
+}
+
+/// Makes all that commit and reveal need out of a reply.
+pub(super) fn bind(
+    context: &Context,
+    terms: &Terms,
+    reply: Reply,
+    secret: &Secret<'_>,
+    times: &Times,
+) -> Result<Answered, RelayerError> {
+    let document = document(context, terms, &reply)?;
+    let salt = digest::salt(secret.bytes, context);
+    let evidence = digest::evidence(&salt, &document);
+    let operator: &[u8; 32] = context.operator.as_ref();
+    Ok(Answered {
+        request_id: context.request_id,
+        operator: *operator,
+        terms_digest: context.terms_digest,
+        commitment: digest::commitment(context, &reply.answer, &evidence, &salt),
+        answer: reply.answer,
+        document,
+        evidence,
+        salt_secret: secret.number,
+        model: reply.model,
+        model_ms: times.model_ms,
+        seen_at_ms: times.seen_at_ms,
+    })
+}
+
+/// Canonical JSON (RFC 8785). The random bytes keep a short answer from being guessed by trying
+/// documents against the digest, should the salt become known before the document.
+fn document(context: &Context, terms: &Terms, reply: &Reply) -> Result<Vec<u8>, RelayerError> {
+    let request_id = context.request_id;
+    let failed = |reason: String| RelayerError::Evidence { request_id, reason };
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|error| failed(error.to_string()))?;
+    let value = json!({
+        "format": "llm-oracle/evidence/1",
+        "software": SOFTWARE,
+        "context": context_json(context),
+        "question_digest": hex0x(&question_digest(terms)),
+        "answer": hex0x(&reply.answer.encode()),
+        "model": reply.model,
+        "made": reply.record,
+        "random": hex0x(&random),
+    });
+    serde_json_canonicalizer::to_vec(&value).map_err(|error| failed(error.to_string()))
+}
+
+fn context_json(context: &Context) -> Value {
+    let contract: &[u8; 32] = context.contract.as_ref();
+    let operator: &[u8; 32] = context.operator.as_ref();
+    json!({
+        "domain": hex0x(&context.domain),
+        "contract": hex0x(contract),
+        // JSON's numbers end at 2^53.
+        "request_id": context.request_id.to_string(),
+        "terms_digest": hex0x(&context.terms_digest),
+        "round": context.round,
+        "phase": context.phase,
+        "operator": hex0x(operator),
+        "model": context.model,
+    })
+}
+
+/// Digest of the question's own bytes, so that a copy of it can be compared without the terms.
+fn question_digest(terms: &Terms) -> [u8; 32] {
+    match &terms.prompt {
+        Prompt::Inline(bytes) => digest::blake2(bytes),
+        Prompt::Linked { digest, .. } => *digest,
+    }
+}
+
+/// The question as the model gets it; `Err` says why it cannot be put.
+pub(super) fn question(terms: &Terms) -> Result<crate::llm::Question, &'static str> {
+    let Prompt::Inline(prompt) = &terms.prompt else {
+        return Err("linked prompts are not fetched by this version");
+    };
+    let text = |bytes: &[u8]| {
+        String::from_utf8(bytes.to_vec()).map_err(|_| "the prompt is not UTF-8")
+    };
+    Ok(crate::llm::Question {
+        prompt: text(prompt)?,
+        system: terms.system.as_deref().map(text).transpose()?,
+        answer: terms.answer.clone(),
+        sampling: terms.sampling,
+        model: terms.model.clone(),
+    })
+}
+
+/// What seats and answers are bound to, for one operator.
+pub(super) fn context(
+    base: &Base,
+    request_id: RequestId,
+    terms_digest: [u8; 32],
+    operator: [u8; 32],
+) -> Context {
+    Context {
+        domain: base.domain,
+        contract: base.contract.into(),
+        request_id,
+        terms_digest,
+        round: 0,
+        phase: 0,
+        operator: operator.into(),
+        model: 0,
+    }
+}
+
+/// The parts of a context that belong to the deployment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Base {
+    pub(super) domain: [u8; 32],
+    pub(super) contract: [u8; 32],
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use llm_oracle_primitives::{Answer, AnswerKind, Assignment, ModelRef, Sampling};
+
+    fn terms(prompt: &[u8]) -> Terms {
+        Terms {
+            model: ModelRef::Any,
+            prompt: Prompt::Inline(prompt.to_vec()),
+            system: None,
+            answer: AnswerKind::Bool,
+            sampling: Sampling::default(),
+            seats: 1,
+            threshold: 1,
+            assignment: Assignment::Open,
+            one_step: false,
+            commit_blocks: 10,
+            reveal_blocks: 10,
+            callback: None,
+            refund_to: None,
+        }
+    }
+
+    fn bound() -> Answered {
+        let base = Base { domain: [1; 32], contract: [2; 32] };
+        let context = context(&base, 3, [4; 32], [5; 32]);
+        let reply = Reply {
+            answer: Answer::Bool(true),
+            model: "m".into(),
+            record: json!({ "z": 1, "a": [true] }),
+        };
+        let secret = Secret { number: 1, bytes: &[6; 32] };
+        let times = Times { model_ms: 1, seen_at_ms: 2 };
+        bind(&context, &terms(b"?"), reply, &secret, &times).unwrap()
+    }
+
+    #[test]
+    fn documents_are_canonical_differ_each_time_and_match_their_digests() {
+        let (one, two) = (bound(), bound());
+        assert_ne!(one.document, two.document);
+        let parsed: Value = serde_json::from_slice(&one.document).unwrap();
+        assert_eq!(serde_json_canonicalizer::to_vec(&parsed).unwrap(), one.document);
+        let base = Base { domain: [1; 32], contract: [2; 32] };
+        let context = context(&base, 3, [4; 32], [5; 32]);
+        let salt = digest::salt(&[6; 32], &context);
+        assert_eq!(one.evidence, digest::evidence(&salt, &one.document));
+        let commitment = digest::commitment(&context, &one.answer, &one.evidence, &salt);
+        assert_eq!(one.commitment, commitment);
+        // The salt opens a closed answer and stays out of the document.
+        assert!(!String::from_utf8_lossy(&one.document).contains(&hex::encode(salt)));
+    }
+
+    #[test]
+    fn a_prompt_that_is_no_text_is_not_put_to_a_model() {
+        assert!(question(&terms(b"why?")).is_ok());
+        assert_eq!(question(&terms(b"\xff")).err(), Some("the prompt is not UTF-8"));
+    }
+}

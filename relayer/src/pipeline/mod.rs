@@ -1,0 +1,29 @@
+//! From a request on the chain to a settled answer.
+//!
+//! One turn of the wheel ([`Relayer::step`]): read the chain at its finalized head, look up what the
+//! store remembers, [`decide`] what each operator does next, do it, and read again. Nothing here
+//! believes what it sent; only what the next read shows has happened. So a turn can end anywhere,
+//! by a crash too, and the next one goes on from what is true.
+//!
+//! **Architecture invariants:** deciding is pure; a model is never asked once an answer is recorded;
+//! nothing is sent that is not on disk; nothing is revealed whose commit round could still change.
+
+mod ask;
+mod batch;
+mod config;
+mod decide;
+mod ending;
+mod error;
+mod evidence;
+mod keys;
+mod outbox;
+mod reconcile;
+mod relayer;
+mod scan;
+
+pub use config::{Limits, RelayerConfig};
+pub use decide::{decide, GivenUp, Heads, Local, OnChain, SeatOnChain, Step, Why};
+pub use error::RelayerError;
+pub use keys::{load_key, KeyError, KeySource};
+pub use outbox::{send, Submit};
+pub use relayer::{Progress, Relayer};

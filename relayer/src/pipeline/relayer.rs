@@ -1,0 +1,297 @@
+//! The daemon: one wheel, turned by finalized heads, by answers of the model and by a timer.
+
+use super::{
+    ask::Asks,
+    config::RelayerConfig,
+    error::RelayerError,
+    evidence::Base,
+    keys::load_key,
+    scan::Memory,
+};
+use crate::{
+    chain::{
+        account_of, parse_account, parse_hash, ss58, Chain, CheckedOracle, Class, Expect, Head,
+        Keypair, Oracle, WakeUps,
+    },
+    llm::Provider,
+    store::{Entry, Identity, JobState, Purpose, Store},
+};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use llm_oracle_primitives::{AccountId, RequestId, Slot};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// What a turn achieved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Something was done; another turn may find more.
+    Worked,
+    /// Nothing to do until the chain or the model moves.
+    Idle,
+}
+
+/// One account that this process works for.
+pub(super) struct Operator {
+    pub(super) key: Keypair,
+    pub(super) account: AccountId,
+    pub(super) id: [u8; 32],
+    pub(super) slot: Slot,
+    /// Its key is in use elsewhere; it does nothing any more.
+    pub(super) stopped: bool,
+}
+
+impl Operator {
+    pub(super) fn entry(&self, request_id: RequestId) -> Entry {
+        Entry { request_id, operator: self.id }
+    }
+}
+
+/// A live connection with its alarm clock.
+struct Link {
+    oracle: Oracle,
+    wake: WakeUps,
+}
+
+/// The chain as one turn sees it: everything in a turn is read at these two blocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) finalized: Head,
+    pub(super) best: Head,
+}
+
+/// A relayer for one oracle and one or more operators.
+pub struct Relayer {
+    pub(super) config: RelayerConfig,
+    pub(super) operators: Vec<Operator>,
+    pub(super) store: Store,
+    pub(super) base: Base,
+    pub(super) asks: Asks,
+    pub(super) memory: Memory,
+    address: AccountId,
+    link: Option<Link>,
+}
+
+impl Relayer {
+    /// Loads the keys, connects, checks chain and contract, and opens the store.
+    ///
+    /// # Errors
+    /// Anything that is not as the configuration says, by name.
+    pub async fn start(
+        config: RelayerConfig,
+        provider: Arc<dyn Provider>,
+    ) -> Result<Self, RelayerError> {
+        let keys = load_keys(&config)?;
+        let address = parse_account(&config.contract)?;
+        let code_hash = config.code_hash.as_deref().map(parse_hash).transpose()?;
+        let chain = Chain::connect(&config.url).await?;
+        let checked = CheckedOracle::check(&chain, address, Expect { code_hash }).await?;
+        let operators = look_up(&checked.oracle, keys).await?;
+        let contract: &[u8; 32] = address.as_ref();
+        let base = Base { domain: checked.config.domain, contract: *contract };
+        let identity =
+            Identity { genesis: chain.genesis(), contract: *contract, domain: base.domain };
+        let store = Store::open(&config.store, &identity)?;
+        let wake = chain.wake_ups().await?;
+        Ok(Self {
+            asks: Asks::new(provider, config.limits.model_calls),
+            memory: Memory::default(),
+            link: Some(Link { oracle: checked.oracle, wake }),
+            config,
+            operators,
+            store,
+            base,
+            address,
+        })
+    }
+
+    /// What this relayer has recorded.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Works until it is told to stop. A lost connection is made again; what cannot get better by
+    /// waiting ends it.
+    ///
+    /// # Errors
+    /// Another chain or contract behind the URL, a store that fails, a key that is used elsewhere.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), RelayerError> {
+        let mut pauses = pauses();
+        loop {
+            let turn = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                turn = self.step() => turn,
+            };
+            match turn {
+                Ok(progress) => {
+                    pauses = self::pauses();
+                    if progress == Progress::Worked {
+                        continue;
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => return Ok(()),
+                        () = self.wait() => {}
+                    }
+                }
+                Err(error) if is_passing(&error) => {
+                    // The next turn connects and checks everything again.
+                    self.link = None;
+                    let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+                    tracing::warn!(%error, pause_ms = pause.as_millis(), "a turn failed; trying again");
+                    tokio::select! {
+                        () = stop.cancelled() => return Ok(()),
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One turn: read, decide, do. Safe to stop at any point.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and connection errors.
+    pub async fn step(&mut self) -> Result<Progress, RelayerError> {
+        let oracle = self.connected().await?;
+        let mut worked = self.record_answers()?;
+        let now = Now {
+            finalized: oracle.chain.finalized().await?,
+            best: oracle.chain.best().await?,
+        };
+        worked |= self.reconcile(&oracle, &now).await?;
+        let plan = self.scan(&oracle, &now).await?;
+        worked |= plan.settled_something;
+        worked |= self.start_asks(plan.asks);
+        worked |= self.send_seats(&oracle, &now, Purpose::Commit, plan.commits).await?;
+        worked |= self.send_seats(&oracle, &now, Purpose::Answer, plan.answers).await?;
+        worked |= self.send_seats(&oracle, &now, Purpose::Reveal, plan.reveals).await?;
+        for ending in plan.endings {
+            worked |= self.finish(&oracle, &now, ending).await?;
+        }
+        Ok(if worked { Progress::Worked } else { Progress::Idle })
+    }
+
+    /// Waits until the chain or the model has moved, or the timer says to look anyway.
+    pub async fn wait(&mut self) {
+        let timer = tokio::time::sleep(Duration::from_millis(self.config.limits.poll_ms));
+        let Some(link) = self.link.as_mut() else { return timer.await };
+        let alive = tokio::select! {
+            head = link.wake.next() => head.is_some(),
+            () = self.asks.any() => true,
+            () = timer => true,
+        };
+        if !alive {
+            self.link = None;
+        }
+    }
+
+    async fn connected(&mut self) -> Result<Oracle, RelayerError> {
+        if let Some(link) = &self.link {
+            if !link.oracle.chain.is_lost() {
+                return Ok(link.oracle.clone());
+            }
+        }
+        let chain = Chain::connect(&self.config.url).await?;
+        let checked = CheckedOracle::check(&chain, self.address, Expect::default()).await?;
+        if checked.config.domain != self.base.domain {
+            // The same address on a chain that was started anew.
+            let (expected, found) = (self.base.domain, checked.config.domain);
+            return Err(crate::chain::ChainError::OtherDomain { expected, found }.into());
+        }
+        let wake = chain.wake_ups().await?;
+        tracing::info!(url = chain.url(), "connected again");
+        self.link = Some(Link { oracle: checked.oracle.clone(), wake });
+        Ok(checked.oracle)
+    }
+
+    /// Counts a failure; at the last allowed one the thing is given up, visibly.
+    pub(super) fn fail(
+        &self,
+        entry: &Entry,
+        purpose: Purpose,
+        reason: &str,
+    ) -> Result<(), RelayerError> {
+        let count = self.store.add_failure(entry, purpose, reason)?;
+        let (request, purpose_name) = (entry.request_id, purpose.name());
+        let operator = ss58(&entry.operator.into());
+        if count < self.config.limits.max_attempts {
+            tracing::warn!(request, operator, purpose = purpose_name, count, reason, "failed");
+            return Ok(());
+        }
+        tracing::error!(request, operator, purpose = purpose_name, count, reason, "given up");
+        let reason = format!("gave up to {purpose_name} after {count} attempts: {reason}");
+        match purpose {
+            Purpose::Ask => self.leave_out(entry, &reason)?,
+            Purpose::Commit | Purpose::Answer | Purpose::Reveal => self.store.set_job_state(
+                entry.request_id,
+                &entry.operator,
+                JobState::Dead,
+                Some(&reason),
+            )?,
+            Purpose::Advance | Purpose::Deliver => {}
+        }
+        Ok(())
+    }
+
+    /// Whether something failed too often, or so recently that it must wait.
+    pub(super) fn must_wait(&self, entry: &Entry, purpose: Purpose) -> Result<bool, RelayerError> {
+        let (count, at_ms) = self.store.failures(entry, purpose)?;
+        if count == 0 {
+            return Ok(false);
+        }
+        // Milliseconds: 1 s after the first failure, doubling up to 32 s.
+        let pause = 500_i64.saturating_mul(2_i64.saturating_pow(count.min(6)));
+        let ready_ms = at_ms.saturating_add(pause);
+        Ok(count >= self.config.limits.max_attempts || crate::store::now_ms() < ready_ms)
+    }
+}
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+fn pauses() -> backon::ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(LONGEST_PAUSE)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// Errors that a new connection or some time may cure. A chain or contract that is another one, and
+/// everything that is not the chain's, is not among them.
+fn is_passing(error: &RelayerError) -> bool {
+    match error {
+        RelayerError::Chain(error) => error.class() != Class::Wrong,
+        _ => false,
+    }
+}
+
+fn load_keys(config: &RelayerConfig) -> Result<Vec<Keypair>, RelayerError> {
+    let mut keys: Vec<Keypair> = Vec::new();
+    for source in &config.operators {
+        let key = load_key(source)?;
+        let account = account_of(&key);
+        if keys.iter().any(|known| account_of(known) == account) {
+            return Err(RelayerError::OperatorTwice(ss58(&account)));
+        }
+        keys.push(key);
+    }
+    if keys.is_empty() {
+        return Err(RelayerError::NoOperators);
+    }
+    Ok(keys)
+}
+
+async fn look_up(oracle: &Oracle, keys: Vec<Keypair>) -> Result<Vec<Operator>, RelayerError> {
+    let mut operators = Vec::with_capacity(keys.len());
+    for key in keys {
+        let account = account_of(&key);
+        let view = oracle.operator(&account, None).await?;
+        let view =
+            view.ok_or_else(|| RelayerError::NotRegistered { operator: ss58(&account) })?;
+        let id: &[u8; 32] = account.as_ref();
+        operators.push(Operator { id: *id, key, account, slot: view.slot, stopped: false });
+    }
+    Ok(operators)
+}

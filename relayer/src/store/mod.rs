@@ -1,0 +1,179 @@
+//! What must survive a crash: answers before they are committed to, transactions before they are
+//! sent, and why something was left undone.
+//!
+//! One directory holds one relayer's store: the database, its lock, and the secrets that salts are
+//! derived from. Every write is on disk, synced, when its function returns.
+//!
+//! **Architecture invariant:** this module knows neither the chain nor the models. The chain is the
+//! truth about what happened; the store only remembers what must never be made twice.
+
+mod attempts;
+pub mod fault;
+mod jobs;
+mod lock;
+mod schema;
+mod secret;
+
+pub use attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose};
+pub use jobs::{Answered, Job, JobState, Recorded, Skip};
+pub use secret::{SaltSecret, SaltSecrets};
+
+use llm_oracle_primitives::Hash;
+use rusqlite::Connection;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Why the store cannot be used, or refused a write.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // The messages spell the fields out.
+pub enum StoreError {
+    /// Another process works with this store.
+    #[error("the store {} is in use by another process; stop that one first, or give this one a store of its own", path.display())]
+    Locked { path: PathBuf },
+    /// The store was made for something else.
+    #[error("the store belongs to the {what} {found}, and this relayer is for {wanted}; give it another store, or connect to the right {what}")]
+    Foreign { what: &'static str, found: String, wanted: String },
+    /// The store was written by a newer version.
+    #[error("the store {} was written by a newer version of this program; use that one", path.display())]
+    TooNew { path: PathBuf },
+    /// The database does not promise what we need of it.
+    #[error("the database does not sync every write ({pragma} is {found}, not {wanted}); use a local file system")]
+    NotDurable { pragma: &'static str, found: String, wanted: &'static str },
+    /// A secret that others could read.
+    #[error("{} has mode {mode:03o} and holds a secret; run chmod 600 on it", path.display())]
+    Exposed { path: PathBuf, mode: u32 },
+    /// A secret that is not 32 bytes.
+    #[error("{} has {bytes} bytes, not 32; restore it from a backup", path.display())]
+    BadSecret { path: PathBuf, bytes: usize },
+    /// The file that a stored answer needs is gone.
+    #[error("the salt secret number {number} is missing from the store; restore salt-secret-{number} from a backup, or seats made with it stay unrevealed")]
+    MissingSecret { number: u32 },
+    /// A row that does not read back.
+    #[error("the store's {what} is damaged: {reason}; restore a backup")]
+    Damaged { what: &'static str, reason: String },
+    #[error("the database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    #[error("cannot use {}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+impl StoreError {
+    fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+
+    fn damaged(what: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Damaged { what, reason: reason.to_string() }
+    }
+}
+
+/// What a store is made for. None of it ever changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Genesis hash of the chain.
+    pub genesis: Hash,
+    /// The oracle's address.
+    pub contract: [u8; 32],
+    /// The oracle's domain: another one means a restarted chain.
+    pub domain: Hash,
+}
+
+/// An open store. Dropping it gives the lock back.
+pub struct Store {
+    database: Mutex<Connection>,
+    secrets: SaltSecrets,
+    directory: PathBuf,
+    _lock: lock::Lock,
+}
+
+impl Store {
+    /// Opens or makes the store in `directory` and binds it to `identity`.
+    ///
+    /// # Errors
+    /// `Locked` when another process has it, `Foreign` when it was made for another chain or
+    /// contract, `TooNew`, `NotDurable`, `Exposed`, or what the file system says.
+    pub fn open(directory: &Path, identity: &Identity) -> Result<Self, StoreError> {
+        make_private_directory(directory)?;
+        let lock = lock::Lock::take(directory)?;
+        let mut database = schema::open(&directory.join("relayer.sqlite"))?;
+        schema::bind(&mut database, identity)?;
+        let secrets = SaltSecrets::load_or_create(directory)?;
+        Ok(Self {
+            database: Mutex::new(database),
+            secrets,
+            directory: directory.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The secrets that salts are derived from.
+    pub fn secrets(&self) -> &SaltSecrets {
+        &self.secrets
+    }
+
+    /// The store's directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Lowest request that may still need work; everything below is over.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn cursor(&self) -> Result<u64, StoreError> {
+        let database = self.database();
+        let value = schema::read_meta(&database, "cursor")?;
+        let Some(value) = value else { return Ok(0) };
+        let bytes = value.try_into().map_err(|_| StoreError::damaged("cursor", "wrong length"))?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// Moves the cursor. It only saves reads: moving it back is harmless.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn set_cursor(&self, request_id: u64) -> Result<(), StoreError> {
+        schema::write_meta(&self.database(), "cursor", &request_id.to_le_bytes())
+    }
+
+    fn database(&self) -> MutexGuard<'_, Connection> {
+        // A panic while the lock was held rolled its transaction back: the database is whole.
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Milliseconds since 1970, for rows that people read.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn make_private_directory(directory: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::DirBuilderExt;
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(StoreError::io(directory))
+}
+
+/// SQLite's integers are signed; request numbers count up from 0 and stay far below.
+fn to_sql(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|error| StoreError::damaged("number", error))
+}
+
+fn from_sql(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|error| StoreError::damaged("number", error))
+}
+
+fn bytes32(what: &'static str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| StoreError::damaged(what, format!("{length} bytes, not 32")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use llm_oracle_primitives::Answer;
+
+const IDENTITY: Identity = Identity { genesis: [1; 32], contract: [2; 32], domain: [3; 32] };
+
+fn answered(answer: bool) -> Answered {
+    Answered {
+        request_id: 7,
+        operator: [9; 32],
+        terms_digest: [4; 32],
+        answer: Answer::Bool(answer),
+        document: b"{}".to_vec(),
+        evidence: [5; 32],
+        salt_secret: 1,
+        commitment: [u8::from(answer); 32],
+        model: "scripted".into(),
+        model_ms: 12,
+        seen_at_ms: 1,
+    }
+}
+
+fn attempt(nonce: u64) -> NewAttempt {
+    NewAttempt {
+        hash: [u8::try_from(nonce).unwrap(); 32],
+        bytes: vec![1, 2, 3],
+        carrier: [9; 32],
+        nonce,
+        valid_until: 100,
+        purpose: Purpose::Commit,
+        entries: vec![Entry { request_id: 7, operator: [9; 32] }],
+    }
+}
+
+#[test]
+fn a_second_different_answer_is_refused_and_the_first_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &IDENTITY).unwrap();
+    assert_eq!(store.record_answer(&answered(true)).unwrap(), Recorded::New);
+    assert_eq!(store.record_answer(&answered(true)).unwrap(), Recorded::Same);
+    let Recorded::Conflict(stands) = store.record_answer(&answered(false)).unwrap() else {
+        panic!("a second answer was taken");
+    };
+    assert_eq!(stands.answer, Answer::Bool(true));
+    drop(store);
+    let store = Store::open(folder.path(), &IDENTITY).unwrap();
+    assert_eq!(store.job(7, &[9; 32]).unwrap().unwrap().answered, answered(true));
+}
+
+#[test]
+fn no_statement_can_change_or_remove_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &IDENTITY).unwrap();
+    store.record_answer(&answered(true)).unwrap();
+    for sql in [
+        "UPDATE jobs SET answer = x'0000'",
+        "UPDATE jobs SET commitment = zeroblob(32)",
+        "UPDATE jobs SET request_id = 8",
+        "DELETE FROM jobs",
+        "INSERT OR REPLACE INTO jobs SELECT * FROM jobs",
+    ] {
+        assert!(store.database().execute(sql, []).is_err(), "{sql}");
+    }
+    assert_eq!(store.job(7, &[9; 32]).unwrap().unwrap().answered, answered(true));
+    store.set_job_state(7, &[9; 32], JobState::Dead, Some("why")).unwrap();
+    assert_eq!(store.job(7, &[9; 32]).unwrap().unwrap().state, JobState::Dead);
+}
+
+#[test]
+fn a_second_process_is_refused_at_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Store::open(folder.path(), &IDENTITY).unwrap();
+    assert!(matches!(
+        Store::open(folder.path(), &IDENTITY),
+        Err(StoreError::Locked { path }) if path == folder.path()
+    ));
+    drop(first);
+    assert!(Store::open(folder.path(), &IDENTITY).is_ok());
+}
+
+#[test]
+fn another_chain_contract_or_deployment_is_refused_with_both_values() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path(), &IDENTITY).unwrap());
+    for (other, name) in [
+        (Identity { genesis: [8; 32], ..IDENTITY }, "chain"),
+        (Identity { contract: [8; 32], ..IDENTITY }, "contract"),
+        (Identity { domain: [8; 32], ..IDENTITY }, "deployment"),
+    ] {
+        let error = Store::open(folder.path(), &other).err().unwrap();
+        let StoreError::Foreign { what, found, wanted } = error else { panic!("{error}") };
+        assert_eq!(what, name);
+        assert_eq!(wanted, format!("0x{}", "08".repeat(32)));
+        assert_ne!(found, wanted);
+    }
+    assert!(Store::open(folder.path(), &IDENTITY).is_ok());
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &IDENTITY).unwrap();
+    store.database().pragma_update(None, "user_version", 99).unwrap();
+    drop(store);
+    assert!(matches!(Store::open(folder.path(), &IDENTITY), Err(StoreError::TooNew { .. })));
+}
+
+#[test]
+fn writes_are_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &IDENTITY).unwrap();
+    let read = |pragma: &str| -> String {
+        let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+        store.database().query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(read("synchronous"), "2");
+    assert_eq!(read("journal_mode"), "wal");
+}
+
+#[test]
+fn the_salt_secret_is_made_once_and_kept_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &IDENTITY).unwrap();
+    assert_eq!(store.secrets().current(), 1);
+    let secret = *store.secrets().get(1).unwrap();
+    assert_ne!(secret, [0; 32]);
+    assert!(matches!(store.secrets().get(2), Err(StoreError::MissingSecret { number: 2 })));
+    assert!(!format!("{:?}", store.secrets()).contains(&hex::encode(secret)));
+    drop(store);
+    let path = folder.path().join("salt-secret-1");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let store = Store::open(folder.path(), &IDENTITY).unwrap();
+    assert_eq!(*store.secrets().get(1).unwrap(), secret);
+    drop(store);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(
+        Store::open(folder.path(), &IDENTITY),
+        Err(StoreError::Exposed { mode: 0o644, .. })
+    ));
+}
+
+#[test]
+fn attempts_go_through_their_states_and_ended_ones_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &IDENTITY).unwrap();
+    let first = store.add_attempt(&attempt(0)).unwrap();
+    assert!(store.add_attempt(&NewAttempt { hash: [77; 32], ..attempt(0) }).is_err());
+    let second = store.add_attempt(&attempt(1)).unwrap();
+    store.mark_sent(first).unwrap();
+    let live = store.live_attempts().unwrap();
+    assert_eq!(live.len(), 2);
+    assert_eq!(live[0].state, AttemptState::Broadcast);
+    assert_eq!(live[1].state, AttemptState::Signed);
+    assert_eq!(live[1].tx, attempt(1));
+    store.set_attempt_state(first, AttemptState::Dead, Some("expired")).unwrap();
+    store.set_attempt_state(first, AttemptState::Final, None).unwrap();
+    store.set_attempt_state(second, AttemptState::Final, None).unwrap();
+    assert_eq!(store.count_attempts(Purpose::Commit, AttemptState::Dead).unwrap(), 1);
+    assert_eq!(store.count_attempts(Purpose::Commit, AttemptState::Final).unwrap(), 1);
+    assert!(store.live_attempts().unwrap().is_empty());
+    // The nonce is free again.
+    assert!(store.add_attempt(&NewAttempt { hash: [78; 32], ..attempt(0) }).is_ok());
+}
+
+#[test]
+fn failures_are_counted_and_skips_keep_their_first_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &IDENTITY).unwrap();
+    let entry = Entry { request_id: 7, operator: [9; 32] };
+    assert_eq!(store.add_failure(&entry, Purpose::Ask, "a").unwrap(), 1);
+    assert_eq!(store.add_failure(&entry, Purpose::Ask, "b").unwrap(), 2);
+    assert_eq!(store.failures(&entry, Purpose::Ask).unwrap().0, 2);
+    assert_eq!(store.failures(&entry, Purpose::Commit).unwrap().0, 0);
+    for reason in ["first", "second"] {
+        let skip = Skip { request_id: 7, operator: [9; 32], reason: reason.into() };
+        store.skip(&skip).unwrap();
+    }
+    assert_eq!(store.skipped(7, &[9; 32]).unwrap().as_deref(), Some("first"));
+    store.set_cursor(5).unwrap();
+    assert_eq!(store.cursor().unwrap(), 5);
+}

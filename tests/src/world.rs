@@ -1,0 +1,280 @@
+//! A contract of one's own on a node, with accounts of one's own.
+
+use crate::{eventually, market, node::Node, process::Cli, setting, History, UNIT};
+use llm_oracle_primitives::{
+    digest, AccountId, Balance, Config, Hash, RequestId, RequestView, Terms,
+};
+use llm_oracle_relayer::{
+    chain::{
+        account_of, messages, ss58, Chain, CheckedOracle, Event, Expect, Keypair, Oracle, TxOptions,
+    },
+    pipeline::{load_key, KeySource},
+};
+use std::sync::{
+    atomic::{AtomicU32, Ordering},
+    Arc,
+};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+/// What each account of a test gets, planck.
+const POCKET_MONEY: Balance = 10_000 * UNIT;
+
+/// Alice pays for all tests: one transaction after the other.
+static ALICE: Mutex<()> = Mutex::const_new(());
+/// Keeps the accounts of tests apart that share a chain.
+static WORLDS: AtomicU32 = AtomicU32::new(0);
+
+/// A development key.
+pub struct Key {
+    /// Its secret URI.
+    pub suri: String,
+    /// The key.
+    pub pair: Keypair,
+    /// Its account.
+    pub account: AccountId,
+}
+
+impl Key {
+    /// The development key of a path such as `//Alice`.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn new(suri: impl Into<String>) -> Self {
+        let suri = suri.into();
+        let source = KeySource {
+            suri: Some(suri.clone()),
+            ..KeySource::default()
+        };
+        let pair = load_key(&source).unwrap();
+        Self {
+            account: account_of(&pair),
+            pair,
+            suri,
+        }
+    }
+}
+
+/// A fresh contract with registered operators.
+pub struct World {
+    /// Keeps the node alive.
+    _node: Option<Arc<Node>>,
+    number: u32,
+    /// Address of the node.
+    pub url: String,
+    /// The contract.
+    pub oracle: Oracle,
+    /// What it says about itself.
+    pub config: Config,
+    /// Hash of its code.
+    pub code_hash: Hash,
+    /// Who deployed it.
+    pub owner: Key,
+    /// Who asks.
+    pub requester: Key,
+    /// Registered operators.
+    pub operators: Vec<Key>,
+    /// Settings, stores and logs.
+    pub folder: TempDir,
+}
+
+impl World {
+    /// A contract on the shared node.
+    ///
+    /// # Panics
+    /// When anything refuses.
+    pub async fn new(operators: u8) -> Self {
+        let node = tokio::task::spawn_blocking(Node::shared).await.unwrap();
+        let url = node.url();
+        Self::on(url, Some(node), operators).await
+    }
+
+    /// A contract on any node.
+    ///
+    /// # Panics
+    /// When anything refuses.
+    pub async fn on(url: String, node: Option<Arc<Node>>, operators: u8) -> Self {
+        let number = WORLDS.fetch_add(1, Ordering::Relaxed);
+        let chain = Chain::connect(&url).await.unwrap();
+        let owner = Key::new(format!("//world{number}//owner"));
+        let requester = Key::new(format!("//world{number}//requester"));
+        let operators: Vec<Key> = (0..operators)
+            .map(|n| Key::new(format!("//world{number}//operator{n}")))
+            .collect();
+        fund(&chain, [&owner, &requester].into_iter().chain(&operators)).await;
+        let wasm = setting::wasm("llm_oracle");
+        let constructor = messages::dev(chain.genesis());
+        let made = chain
+            .deploy(&owner.pair, &wasm, &constructor, 0, &[], None)
+            .await
+            .unwrap();
+        let expect = Expect {
+            code_hash: Some(made.code_hash),
+        };
+        let checked = CheckedOracle::check(&chain, made.address, expect)
+            .await
+            .unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("oracle-test-")
+            .tempdir()
+            .unwrap();
+        let CheckedOracle {
+            oracle,
+            config,
+            code_hash,
+        } = checked;
+        let world = Self {
+            _node: node,
+            number,
+            url,
+            oracle,
+            config,
+            code_hash,
+            owner,
+            requester,
+            operators,
+            folder,
+        };
+        futures::future::join_all(world.operators.iter().map(|key| world.register(key))).await;
+        world
+    }
+
+    /// The same world over a new connection.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    pub async fn reconnected(mut self) -> Self {
+        let chain = Chain::connect(&self.url).await.unwrap();
+        self.oracle = Oracle::new(chain, self.oracle.address);
+        self
+    }
+
+    async fn register(&self, key: &Key) {
+        let (domain, contract) = (&self.config.domain, &self.oracle.address);
+        let message = digest::register_message(domain, contract, &key.account);
+        let call = messages::register(key.account, key.pair.sign(&message).0);
+        let bond = self.config.params.min_bond;
+        let sent = self
+            .chain()
+            .call(&key.pair, contract, bond, &call, TxOptions::default())
+            .await;
+        sent.unwrap();
+    }
+
+    /// The chain.
+    pub fn chain(&self) -> &Chain {
+        &self.oracle.chain
+    }
+
+    /// Salt for further contracts of this world.
+    pub fn salt(&self) -> [u8; 4] {
+        self.number.to_le_bytes()
+    }
+
+    /// Accounts of the operators.
+    pub fn accounts(&self) -> Vec<AccountId> {
+        self.operators.iter().map(|key| key.account).collect()
+    }
+
+    /// All operators' keys.
+    pub fn keys(&self) -> Vec<&Key> {
+        self.operators.iter().collect()
+    }
+
+    /// Asks with the least reward, as the requester.
+    ///
+    /// # Panics
+    /// When the contract refuses.
+    pub async fn ask(&self, terms: &Terms) -> RequestId {
+        let reward = self.config.params.min_reward;
+        let quote = self.oracle.quote(terms, reward, None).await.unwrap();
+        let call = messages::ask(terms, reward);
+        let key = &self.requester.pair;
+        let sent = self
+            .chain()
+            .call(
+                key,
+                &self.oracle.address,
+                quote.total,
+                &call,
+                TxOptions::default(),
+            )
+            .await;
+        let asked = sent
+            .unwrap()
+            .events
+            .into_iter()
+            .find_map(|event| match event {
+                Event::Asked(asked) => Some(asked.request_id),
+                _ => None,
+            });
+        asked.expect("an event says which request it is")
+    }
+
+    /// A request at the best block.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn view(&self, id: RequestId) -> RequestView {
+        self.oracle
+            .request(id, None)
+            .await
+            .unwrap()
+            .expect("the request exists")
+    }
+
+    /// Waits until the request has ended, at the best block.
+    pub async fn ended(&self, id: RequestId) -> RequestView {
+        eventually("end of the request", || async {
+            let view = self.view(id).await;
+            view.summary.settled.then_some(view)
+        })
+        .await
+    }
+
+    /// Waits until so many seats are taken.
+    pub async fn committed(&self, id: RequestId, seats: u8) {
+        eventually("commitment", || async {
+            (self.view(id).await.summary.committed >= seats).then_some(())
+        })
+        .await;
+    }
+
+    /// What happened to a request.
+    pub async fn history(&self, id: RequestId) -> History {
+        History::of(self, id).await
+    }
+
+    /// Makes empty blocks until the best one is above `block`.
+    ///
+    /// # Panics
+    /// When the node makes none.
+    pub async fn mine_past(&self, block: u32) {
+        while self.chain().best().await.unwrap().number <= block {
+            self.chain().create_block(false).await.unwrap();
+        }
+    }
+
+    /// Runs a command against this node and contract.
+    pub async fn cli(&self, arguments: &[&str]) -> Cli {
+        let contract = ss58(&self.oracle.address);
+        let here = ["--url", &self.url, "--contract", &contract];
+        Cli::run(self.folder.path(), &[arguments, &here].concat()).await
+    }
+
+    /// Deploys a prediction market that asks this oracle.
+    pub async fn market(&self) -> market::Market {
+        market::Market::deploy(self).await
+    }
+}
+
+async fn fund(chain: &Chain, keys: impl Iterator<Item = &Key>) {
+    let alice = Key::new("//Alice");
+    let _turn = ALICE.lock().await;
+    for key in keys {
+        chain
+            .transfer(&alice.pair, &key.account, POCKET_MONEY)
+            .await
+            .unwrap();
+    }
+}

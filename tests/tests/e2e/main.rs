@@ -1,0 +1,12 @@
+//! End to end: a real node, real relayer processes, the real command line.
+// A test says what went wrong by panicking.
+#![allow(clippy::unwrap_used)]
+
+mod ask;
+mod bad_input;
+mod crashes;
+mod delivery;
+mod ends;
+mod forged;
+mod rivals;
+mod settle;

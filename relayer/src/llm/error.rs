@@ -14,13 +14,13 @@ pub enum Retry {
 /// Why there is no answer, not even an abstention.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
-    /// The request names another model.
-    #[error("model '{name}' is not served here (this operator serves '{served}'): ask for that one, for any model, or name other operators")]
+    /// Nobody here has the model that was asked for.
+    #[error("model '{name}' is not served here: {remedy}")]
     NotServed {
         /// The model asked for.
         name: String,
-        /// The model that is served.
-        served: String,
+        /// What is served, or what to change.
+        remedy: String,
     },
     /// The server could not be reached or did not answer in time.
     #[error("model server of '{model}' not reached ({reason}): check `base_url`, the network and `timeout_ms`")]
@@ -66,6 +66,9 @@ pub enum ModelError {
         /// The kind.
         kind: &'static str,
     },
+    /// The question's own bytes cannot be put to a model.
+    #[error("question cannot be asked: {0}")]
+    BadQuestion(String),
     /// The provider is not set up.
     #[error("provider is not configured: {0}")]
     NotConfigured(String),
@@ -82,6 +85,7 @@ impl ModelError {
             | Self::Load { .. }
             | Self::PromptTooLong { .. }
             | Self::Unsupported { .. }
+            | Self::BadQuestion(_)
             | Self::NotConfigured(_) => Retry::Never,
             Self::Unreachable { .. } | Self::BadResponse { .. } | Self::Engine(_) => {
                 Retry::Later(None)

@@ -10,12 +10,19 @@
 
 mod config;
 mod error;
+mod form;
+#[cfg(feature = "local")]
+mod local;
+mod openai;
+pub mod scripted;
+mod secret;
 
 pub use config::{build, ProviderConfig};
 pub use error::{ModelError, Retry};
 
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Sampling};
+use serde_json::{json, Value};
 
 /// What an operator is asked, with its bytes already checked as UTF-8.
 #[derive(Clone, Debug)]
@@ -76,5 +83,24 @@ fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), Mode
         ModelRef::Entry(entry) => format!("registry entry {entry}"),
         ModelRef::Any => "any".to_owned(),
     };
-    Err(ModelError::NotServed { name, served: provider.name().to_owned() })
+    let remedy = format!("ask for '{}', which is, for any model, or name other operators", provider.name());
+    Err(ModelError::NotServed { name, remedy })
+}
+
+/// What was asked, as the record has it.
+fn record_of(question: &Question) -> Value {
+    let kind = match &question.answer {
+        AnswerKind::Bool => json!({ "kind": "bool" }),
+        AnswerKind::Choice { options } => {
+            let texts: Vec<_> = options.iter().map(|o| String::from_utf8_lossy(o)).collect();
+            json!({ "kind": "choice", "options": texts })
+        }
+        // As text: JSON numbers lose digits beyond 2^53.
+        AnswerKind::Number { scale, tolerance } => {
+            json!({ "kind": "number", "scale": scale, "tolerance": tolerance.to_string() })
+        }
+        AnswerKind::Text { max_bytes } => json!({ "kind": "text", "max_bytes": max_bytes }),
+        AnswerKind::Json { .. } => json!({ "kind": "json" }),
+    };
+    json!({ "prompt": question.prompt, "system": question.system, "answer": kind })
 }

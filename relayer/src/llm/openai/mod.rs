@@ -1,0 +1,107 @@
+//! Any server with the chat-completions API.
+//!
+//! The reply is read strictly: the whole of it states one of the forms asked for, or the model is
+//! asked once more and told what was wrong, or the answer is an abstention.
+
+mod chat;
+mod http;
+
+use super::{form, record_of, refuse_unserved, secret, ModelError, Provider, Question, Reply};
+use async_trait::async_trait;
+use chat::{Completion, Message};
+use llm_oracle_primitives::{Answer, Reason};
+use serde_json::{json, Value};
+use std::{path::Path, time::Duration};
+
+/// Name of the prompt template; its version counts up with every change of a word.
+const TEMPLATE: &str = "chat-closed-form/1";
+
+/// A server and the model that is asked there.
+#[derive(Debug)]
+pub(super) struct OpenAi {
+    endpoint: http::Endpoint,
+    model: String,
+}
+
+/// What one model run came to.
+struct Attempt {
+    answer: Option<Answer>,
+    completion: Completion,
+    exchange: Value,
+}
+
+impl OpenAi {
+    /// Checks the address and reads the key; nothing is sent.
+    ///
+    /// # Errors
+    /// `NotConfigured` with what is wrong.
+    pub(super) fn new(
+        base_url: &str,
+        model: &str,
+        key_file: Option<&Path>,
+        key_variable: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Self, ModelError> {
+        let key = secret::api_key(key_file, key_variable)?;
+        let endpoint = http::Endpoint::new(base_url, key, timeout)?;
+        Ok(Self { endpoint, model: model.to_owned() })
+    }
+
+    async fn attempt(
+        &self,
+        question: &Question,
+        messages: &[Message],
+    ) -> Result<Attempt, ModelError> {
+        let body = chat::request(&self.model, messages, &question.sampling);
+        let raw = self.endpoint.post(&self.model, &body).await?;
+        let completion = chat::completion(&raw.text)?;
+        let answer = if completion.refused {
+            Some(Answer::Abstain(Reason::Refused))
+        } else {
+            form::read(&question.answer, &completion.text)?
+        };
+        let exchange = json!({
+            "request": body,
+            "response": { "body": raw.text, "bytes": raw.bytes, "blake2_256": raw.digest },
+        });
+        Ok(Attempt { answer, completion, exchange })
+    }
+}
+
+#[async_trait]
+impl Provider for OpenAi {
+    fn name(&self) -> &str {
+        &self.model
+    }
+
+    async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
+        refuse_unserved(self, &question.model)?;
+        let mut messages = chat::messages(question)?;
+        let first = self.attempt(question, &messages).await?;
+        let mut exchanges = vec![first.exchange];
+        let (answer, last) = match first.answer {
+            Some(answer) => (answer, first.completion),
+            None => {
+                messages.extend(chat::ask_again(question, &first.completion.text)?);
+                let second = self.attempt(question, &messages).await?;
+                exchanges.push(second.exchange);
+                let fallback = || Answer::Abstain(chat::why_no_answer(&second.completion.text));
+                (second.answer.unwrap_or_else(fallback), second.completion)
+            }
+        };
+        let model = last.model.unwrap_or_else(|| self.model.clone());
+        let record = json!({
+            "provider": "openai",
+            "model": { "asked": self.model, "reported": model },
+            "template": TEMPLATE,
+            "question": record_of(question),
+            "exchanges": exchanges,
+            "usage": last.usage,
+            "system_fingerprint": last.fingerprint,
+        });
+        Ok(Reply { answer, model, record })
+    }
+}
+
+#[cfg(test)]
+mod tests;

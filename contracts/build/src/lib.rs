@@ -127,6 +127,8 @@ fn build_one(
         package.fingerprint().as_bytes(),
         toolchain.release.as_bytes(),
         optimiser.version.as_bytes(),
+        optimise::FLAGS.join(" ").as_bytes(),
+        metadata::PROGRAM.as_bytes(),
     ]);
     let stamp = stamp::Stamp::at(&work, key);
     let outputs = [&built.wasm, &built.metadata, &built.bundle];

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::{compile::HostLibrary, Error, Toolchain};
 
-const PROGRAM: &str = r#"
+/// Calls the generated function and prints what it returns.
+pub(crate) const PROGRAM: &str = r#"
 extern crate contract;
 
 unsafe extern "Rust" {

@@ -12,13 +12,15 @@ const PROGRAM: &str = "wasm-opt";
 const REMEDY: &str = "install binaryen (Debian: `apt-get install binaryen`; version 108 or later)";
 
 /// Flags that 108, Debian 12's version, knows as well as the current one.
-const FLAGS: [&str; 4] = [
-    "-Oz",
+pub(crate) const FLAGS: [&str; 5] = [
     "--mvp-features",
     // The pallet gives a contract fresh memory, so ink!'s static buffer of 16 KiB of zeros need not
     // be part of the code.
     "--zero-filled-memory",
+    // Passes run in this order, and names would keep equal functions apart.
     "--strip-debug",
+    "-Oz",
+    "--converge",
 ];
 
 /// The installed `wasm-opt`.

@@ -7,10 +7,9 @@ use std::{
 
 use crate::{code_hash, hex, read, Error};
 
-/// Digest of everything that the results depend on, this program among it.
+/// Digest of everything that the results depend on.
 pub(crate) fn key(parts: &[&[u8]]) -> String {
-    let own = concat!(env!("CARGO_PKG_VERSION"), " format 1");
-    let mut joined = own.as_bytes().to_vec();
+    let mut joined = env!("CARGO_PKG_VERSION").as_bytes().to_vec();
     for part in parts {
         // Digests have one length, so parts can't run into each other.
         joined.extend(code_hash(part));

@@ -49,7 +49,7 @@ fn metadata_is_what_ink_reads() {
         let bundle = ContractMetadata::load(&path).expect("contract-metadata reads it");
         let project: InkProject =
             serde_json::from_value(bundle.abi.into()).expect("ink! reads its own metadata");
-        assert_eq!(project.version(), 5, "{}", path.display());
+        assert_eq!(*project.version(), 5, "{}", path.display());
         assert!(!project.spec().messages().is_empty(), "{}", path.display());
         let without_code = ContractMetadata::load(path.with_extension("json")).expect("readable");
         assert!(without_code.source.wasm.is_none(), "{}", path.display());

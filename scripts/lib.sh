@@ -124,9 +124,10 @@ rust_is_complete() {
 }
 
 # rustup retries for long where its server can't be reached.
-rustup_quickly() { RUSTUP_MAX_RETRIES=1 timeout 120 rustup "$@" >&2; }
+rustup_quickly() { RUST_BACKTRACE=0 RUSTUP_MAX_RETRIES=1 timeout 120 rustup "$@" >&2; }
 
 use_rustup() {
+    have rustup || return 1
     export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
     export RUSTUP_TOOLCHAIN="${RUSTUP_TOOLCHAIN:-stable}"
     if ! rust_is_new_enough; then
@@ -147,21 +148,26 @@ use_debian() {
     rust_is_complete
 }
 
-# Chooses a Rust and puts it first on PATH: LLM_ORACLE_TOOLCHAIN=rustup or =debian decides,
-# otherwise rustup's where it is complete or can be completed, and then Debian's packages.
+# Chooses a Rust and puts it first on PATH: rustup's where it is complete or can be completed, else
+# Debian's packages. LLM_ORACLE_TOOLCHAIN=rustup or =debian decides. A choice is kept as long as it
+# works, because another compiler compiles everything again.
 setup_toolchain() {
     setup_packages
-    local chosen="${LLM_ORACLE_TOOLCHAIN:-}"
-    if [ "$chosen" != debian ] && have rustup; then
-        if use_rustup; then
-            say "Rust of rustup: $(rustc -V)"
+    local kept="$LLM_ORACLE_CACHE/toolchain" chosen="${LLM_ORACLE_TOOLCHAIN:-}" candidate
+    [ -n "$chosen" ] || [ ! -f "$kept" ] || chosen="$(cat "$kept") rustup debian"
+    for candidate in ${chosen:-rustup debian}; do
+        case "$candidate" in
+        rustup | debian) ;;
+        *) fail "there is no toolchain '$candidate'; there are 'rustup' and 'debian'" ;;
+        esac
+        if "use_$candidate"; then
+            echo "$candidate" >"$kept"
+            say "Rust of $candidate: $(rustc -V)"
             return 0
         fi
-        [ "$chosen" != rustup ] || fail "rustup can't provide rust-src, clippy, rustfmt and wasm32v1-none"
-        say "rustup can't complete its toolchain; taking Debian's"
-    fi
-    use_debian || fail "Rust 1.$OLDEST_RUST or later with rust-src, clippy and rustfmt is needed"
-    say "Rust of the system: $(rustc -V)"
+        say "the toolchain of $candidate is not complete and can't be completed"
+    done
+    fail "Rust 1.$OLDEST_RUST or later with rust-src, clippy and rustfmt is needed"
 }
 
 # Whether the target can be compiled for and linked, by this very compiler.

@@ -74,7 +74,7 @@ build_contracts() {
     export LLM_ORACLE_ARTIFACTS="$LLM_ORACLE_CACHE/artifacts"
     local manifest arguments=()
     for manifest in "$ROOT"/contracts/oracle/Cargo.toml "$ROOT"/contracts/examples/*/Cargo.toml \
-        "$ROOT"/tests/contracts/*/Cargo.toml; do
+        "$ROOT"/contracts/test/*/Cargo.toml; do
         [ ! -f "$manifest" ] || arguments+=(--manifest-path "$manifest")
     done
     "$TARGET/debug/contract-build" "${arguments[@]}" \

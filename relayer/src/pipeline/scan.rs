@@ -9,7 +9,7 @@ use super::{
     relayer::{Now, Relayer},
 };
 use crate::{
-    chain::{ss58, Oracle},
+    chain::{ss58, ChainError, Oracle},
     store::{fault, Attempt, Job, JobState, Purpose},
 };
 use llm_oracle_primitives::{
@@ -53,8 +53,12 @@ impl Relayer {
     ) -> Result<Plan, RelayerError> {
         let live = self.store.live_attempts()?;
         let cursor = self.store.cursor()?;
-        let next_id = oracle.next_id(Some(now.finalized.hash)).await?;
         let mut plan = Plan::default();
+        let next_id = match oracle.next_id(Some(now.finalized.hash)).await {
+            // It was there at the best block when we connected: its deployment is not final yet.
+            Err(ChainError::NoContract { .. }) => return Ok(plan),
+            next_id => next_id?,
+        };
         if cursor >= next_id {
             return Ok(plan);
         }

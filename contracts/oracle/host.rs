@@ -20,13 +20,13 @@ type Env = DefaultEnvironment;
 /// changed in between. One mapping of bytes instead of one for each type, because ink!'s storage
 /// code is generic over both: nine types of it would be a tenth of the contract's code.
 #[ink::storage_item]
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Cells {
     cells: Mapping<Key, Raw>,
 }
 
 /// Key of a storage cell.
-#[derive(scale::Encode, scale::Decode)]
+#[derive(Debug, scale::Encode, scale::Decode)]
 #[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub enum Key {
     /// [`Identity`].
@@ -48,6 +48,7 @@ pub enum Key {
 }
 
 /// Bytes of a storage cell, without a length.
+#[derive(Debug)]
 #[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
 pub struct Raw(Vec<u8>);
 

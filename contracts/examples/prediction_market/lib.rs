@@ -15,7 +15,7 @@ pub mod prediction_market {
         storage::{Lazy, Mapping},
     };
     use llm_oracle_consumer::{
-        Answer, AnswerKind, CallbackLimits, Oracle, OracleConsumer, OracleError, Outcome, Question,
+        Answer, AnswerKind, AnswerState, CallbackLimits, Oracle, OracleConsumer, OracleError, Outcome, Question,
         RequestId,
     };
 
@@ -204,6 +204,26 @@ pub mod prediction_market {
             Ok(id)
         }
 
+        /// Takes the outcome without the callback: reads it from the oracle, or opens the market again
+        /// when the request has been pruned. Anyone may call.
+        #[ink(message)]
+        pub fn refresh(&mut self, market: MarketId) -> Result<State, Error> {
+            let mut it = self.markets.get(market).ok_or(Error::NoSuchMarket)?;
+            if it.state != State::Asked {
+                return Ok(it.state);
+            }
+            let oracle = self.oracle.get().map(Oracle::at).ok_or(Error::NotTheOracle)?;
+            it.state = match oracle.answer_of(it.request_id) {
+                Ok(AnswerState::Final(outcome)) => after(&outcome),
+                Ok(AnswerState::Pending) => return Err(Error::NotResolved),
+                Err(OracleError::Refused(llm_oracle_consumer::Error::NoSuchRequest { .. })) => State::Open,
+                Err(error) => return Err(Error::Oracle(error)),
+            };
+            self.asked.remove(it.request_id);
+            self.markets.insert(market, &it);
+            Ok(it.state)
+        }
+
         /// Pays an account what it won (nothing, if it lost), or its stakes when nobody won. Anyone
         /// may call, once.
         #[ink(message)]
@@ -242,16 +262,21 @@ pub mod prediction_market {
             // A panic makes the delivery fail, which the oracle counts and anyone can repeat.
             assert!(market.is_some(), "not the oracle, or not our request");
             let Some(mut it) = market.and_then(|id| self.markets.get(id)) else { return };
-            it.state = match outcome {
-                Outcome::Answered { answer: Answer::Bool(yes), .. } => State::Resolved(u8::from(yes)),
-                Outcome::Answered { answer: Answer::Choice(option), .. } => State::Resolved(option),
-                Outcome::Answered { .. } | Outcome::Undetermined { .. } => State::Void,
-                Outcome::NoConsensus { .. } | Outcome::Expired => State::Open,
-            };
+            it.state = after(&outcome);
             self.asked.remove(request_id);
             if let Some(id) = market {
                 self.markets.insert(id, &it);
             }
+        }
+    }
+
+    /// State of a market after its request ended.
+    fn after(outcome: &Outcome) -> State {
+        match outcome {
+            Outcome::Answered { answer: Answer::Bool(yes), .. } => State::Resolved(u8::from(*yes)),
+            Outcome::Answered { answer: Answer::Choice(option), .. } => State::Resolved(*option),
+            Outcome::Answered { .. } | Outcome::Undetermined { .. } => State::Void,
+            Outcome::NoConsensus { .. } | Outcome::Expired => State::Open,
         }
     }
 

@@ -57,8 +57,6 @@ pub enum Error {
     NoSuchOperator { slot: Slot },
     /// The account is registered already.
     AlreadyRegistered { slot: Slot },
-    /// The account is no registered operator.
-    NotRegistered,
     /// The caller is not the operator and brings no signature of it.
     NotTheOperator { slot: Slot },
     /// A signature does not verify.
@@ -117,6 +115,8 @@ pub enum Error {
     BatchSize { entries: u32, most: u32 },
     /// Gas ran low before this entry; nothing about it was tried.
     NotTried,
+    /// Refunds would go to the oracle itself, where nobody could take them out.
+    RefundToOracle,
     /// There is nothing to pay out.
     NoCredit,
     /// The chain refused the payout, most likely because the payee would stay below the existential deposit.
@@ -155,7 +155,6 @@ impl Error {
             NoSuchRequest { request_id } => format!("there is no request {request_id}: it was never asked, or it has been pruned"),
             NoSuchOperator { slot } => format!("no operator has slot {slot}"),
             AlreadyRegistered { slot } => format!("the account is registered already, in slot {slot}"),
-            NotRegistered => "the account is not a registered operator; register it first".into(),
             NotTheOperator { slot } => format!("the caller is not the operator of slot {slot}; bring its signature"),
             BadSignature { slot } => format!("the signature for slot {slot} does not verify"),
             SignatureExpired { valid_until, now } => format!("the permission for the carrier ended at block {valid_until}, and this is block {now}; sign again"),
@@ -185,6 +184,7 @@ impl Error {
             NotPrunableYet { from, now } => format!("the request can be pruned by this caller from block {from}, and this is block {now}"),
             BatchSize { entries, most } => format!("a batch of {entries} entries; give 1 to {most}"),
             NotTried => "gas ran low before this entry; send it again".into(),
+            RefundToOracle => "refund_to is the oracle itself; name another account".into(),
             NoCredit => "there is nothing to pay out".into(),
             TransferFailed { amount } => format!("the chain refused to pay out {amount} planck; the payee's balance would stay below the existential deposit"),
         }

@@ -122,7 +122,11 @@ impl Operator {
         self.earn(paid)
     }
 
-    fn earn(&mut self, amount: Balance) -> Result<(), Refusal> {
+    /// Credits what the operator earned.
+    ///
+    /// # Errors
+    /// `Overflow`.
+    pub fn earn(&mut self, amount: Balance) -> Result<(), Refusal> {
         self.credit = add(self.credit, amount)?;
         self.earned = self.earned.saturating_add(amount);
         Ok(())
@@ -270,10 +274,10 @@ mod tests {
         operator.lock(400, 0).unwrap();
         assert_eq!(
             operator.unbond(601, 100, 50),
-            Err(Error::BondNotFree { free: 600, needed: 601 })
+            refuse(Error::BondNotFree { free: 600, needed: 601 })
         );
         operator.unbond(600, 500, 50).unwrap();
-        assert_eq!(operator.release(49), Err(Error::StillUnbonding { until: 50, now: 49 }));
+        assert_eq!(operator.release(49), refuse(Error::StillUnbonding { until: 50, now: 49 }));
         assert_eq!(operator.release(50), Ok(600));
         assert_eq!((operator.bond, operator.locked, operator.credit), (400, 400, 600));
     }
@@ -281,7 +285,7 @@ mod tests {
     #[test]
     fn part_of_a_bond_leaves_only_above_the_least() {
         let mut operator = operator(1);
-        assert_eq!(operator.unbond(600, 500, 9), Err(Error::BondTooLow { bond: 400, least: 500 }));
+        assert_eq!(operator.unbond(600, 500, 9), refuse(Error::BondTooLow { bond: 400, least: 500 }));
         assert_eq!(operator.unbond(500, 500, 9), Ok(()));
     }
 }

@@ -363,6 +363,9 @@ fn bad_terms_are_refused_with_their_value() {
         let answer = world.chain.call(ASKER, u128::MAX / 4, |oracle| oracle.ask(bad, REWARD));
         assert_eq!(answer, Err(error));
     }
+    let own = with(&|t| t.refund_to = Some(llm_oracle_rules::MemoryHost::address()));
+    let own = world.chain.call(ASKER, u128::MAX / 4, |oracle| oracle.ask(own, REWARD));
+    assert_eq!(own, Err(Error::RefundToOracle));
     let low = world.chain.call(ASKER, u128::MAX / 4, |oracle| oracle.ask(good.clone(), 1));
     assert_eq!(low, Err(Error::RewardTooLow { given: 1, least: Params::dev().min_reward }));
     let needed = world.chain.view(|oracle| oracle.quote(&good, REWARD)).unwrap().total;
@@ -370,5 +373,22 @@ fn bad_terms_are_refused_with_their_value() {
     assert_eq!(short, Err(Error::ValueTooLow { sent: needed - 1, needed }));
     let id = world.chain.call(ASKER, needed + 5, |oracle| oracle.ask(good.clone(), REWARD)).unwrap();
     assert_eq!((id, world.chain.view(|oracle| oracle.credit_of(&ASKER))), (0, 5));
+    world.check_books();
+}
+
+#[test]
+fn an_operator_that_delivers_is_credited_in_its_own_account() {
+    let mut world = world();
+    let mut terms = terms(AnswerKind::Bool, 1, 1);
+    terms.callback = callback();
+    let id = world.ask(terms).unwrap();
+    world.chain.block += 2;
+    world.commit(id, 0, &YES).unwrap();
+    world.reveal(id, 0, &YES).unwrap();
+    let (carrier, cells) = (world.operators[1].id, world.chain.cells());
+    world.chain.call(carrier, 0, |oracle| oracle.deliver(id)).unwrap();
+    assert_eq!(world.chain.cells(), cells, "no cell is opened for it");
+    let earned = Params::dev().delivery_reward + 1_000 + 1_000;
+    assert_eq!(world.chain.view(|oracle| oracle.credit_of(&carrier)), earned);
     world.check_books();
 }

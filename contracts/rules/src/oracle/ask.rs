@@ -82,10 +82,13 @@ impl<H: Host> Oracle<H> {
                 add(add(params.delivery_reward, price)?, limits.storage_deposit)?
             }
         };
+        let requester = self.host.caller();
+        if terms.beneficiary(requester) == self.host.contract() {
+            return refuse(Error::RefundToOracle);
+        }
         // Seat bonds are summed with everything else in one ledger: the whole must fit.
         times(add(reward, add(params.commit_fee, params.seat_bond)?)?, terms.seats)?;
         let named = self.named_slots(&terms.assignment)?;
-        let requester = self.host.caller();
         let encoded = codec::encode(terms);
         let (bytes, most) = (encoded.len() as u32, MAX_TERMS_BYTES);
         if bytes > most {

@@ -4,7 +4,7 @@ use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
     event::{Delivered, DeliveryFailed, Ended, Event, Payout, Pruned},
     limits::DELIVERY_RESERVE_REF_TIME,
-    DeliveryStatus, Error, Outcome, RequestId, SeatState,
+    AccountId, Balance, DeliveryStatus, Error, Outcome, RequestId, SeatState,
 };
 
 use super::Oracle;
@@ -94,7 +94,7 @@ impl<H: Host> Oracle<H> {
             let carrier = self.host.caller();
             let earned = core::mem::take(&mut request.escrow);
             request.delivery = Delivery::Done;
-            self.credit(&carrier, earned)?;
+            self.credit_carrier(&carrier, earned)?;
             self.host.emit(Event::Delivered(Delivered { request_id: id, carrier, earned }));
         } else {
             request.delivery = Delivery::Waiting;
@@ -104,6 +104,18 @@ impl<H: Host> Oracle<H> {
         }
         self.host.set_request(id, &request);
         Ok(request.delivery_status())
+    }
+
+    /// Credits a carrier: an operator in its own account, which is there already. A cell opened for
+    /// it would cost its transaction a deposit that whoever calls `withdraw` collects.
+    fn credit_carrier(&mut self, carrier: &AccountId, earned: Balance) -> Result<(), Refusal> {
+        let Some(slot) = self.host.slot_of(carrier) else {
+            return self.credit(carrier, earned);
+        };
+        let mut operator = self.operator(slot)?;
+        operator.earn(earned)?;
+        self.set_operator(slot, &operator);
+        Ok(())
     }
 
     /// Removes everything stored about an ended request; the storage deposit goes to the caller's

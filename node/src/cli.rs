@@ -61,6 +61,7 @@ impl Cli {
                 "runtime::contracts=debug",
                 "sc_cli=info",
                 "sc_rpc_server=info",
+                "litep2p=error",
                 "warn",
             ]
             .map(String::from)

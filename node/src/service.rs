@@ -9,14 +9,14 @@ use llm_oracle_runtime::{Hash, RuntimeApi, opaque::Block};
 use sc_basic_authorship::ProposerFactory;
 use sc_consensus::LongestChain;
 use sc_consensus_manual_seal::{EngineCommand, ManualSealParams, run_manual_seal};
-use sc_executor::WasmExecutor;
+use sc_executor::{DEFAULT_HEAP_ALLOC_STRATEGY, HeapAllocStrategy, WasmExecutor};
 use sc_network::{Litep2pNetworkBackend, NetworkBackend, config::FullNetworkConfiguration};
 use sc_service::{
     BuildNetworkParams, Configuration, KeystoreContainer, SpawnTasksParams, TaskManager,
-    error::Error as ServiceError,
+    config::ExecutorConfiguration, error::Error as ServiceError,
 };
 use sc_transaction_pool::TransactionPoolHandle;
-use std::{sync::Arc, time::Duration};
+use std::{env, path::PathBuf, sync::Arc, time::Duration};
 
 /// Host functions that the runtime's Wasm may call.
 type HostFunctions = sp_io::SubstrateHostFunctions;
@@ -41,7 +41,7 @@ pub struct Options {
 pub fn start(mut config: Configuration, options: Options) -> Result<TaskManager, ServiceError> {
     stay_alone(&mut config);
 
-    let executor = sc_service::new_wasm_executor::<HostFunctions>(&config.executor);
+    let executor = executor(&config.executor);
     let (client, backend, keystore, mut task_manager) =
         sc_service::new_full_parts::<Block, RuntimeApi, _>(&config, None, executor, Vec::new())?;
     let client = Arc::new(client);
@@ -76,6 +76,39 @@ pub fn start(mut config: Configuration, options: Options) -> Result<TaskManager,
         engine,
     )?;
     Ok(task_manager)
+}
+
+/// Runs the runtime, with its compiled code kept for the next start: compiling takes most of a
+/// start, and tests start many nodes.
+fn executor(config: &ExecutorConfiguration) -> WasmExecutor<HostFunctions> {
+    let heap = config
+        .default_heap_pages
+        .map_or(DEFAULT_HEAP_ALLOC_STRATEGY, |pages| {
+            HeapAllocStrategy::Static {
+                extra_pages: pages.try_into().unwrap_or(u32::MAX),
+            }
+        });
+    let builder = WasmExecutor::builder()
+        .with_execution_method(config.wasm_method)
+        .with_onchain_heap_alloc_strategy(heap)
+        .with_offchain_heap_alloc_strategy(heap)
+        .with_max_runtime_instances(config.max_runtime_instances)
+        .with_runtime_cache_size(config.runtime_cache_size);
+    match cache_folder() {
+        Some(folder) => builder.with_cache_path(folder).build(),
+        None => builder.build(),
+    }
+}
+
+/// `$LLM_ORACLE_CACHE/node`, by default `~/.cache/llm-oracle/node`.
+fn cache_folder() -> Option<PathBuf> {
+    let root = env::var_os("LLM_ORACLE_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| {
+            let home = env::var_os("HOME").map(PathBuf::from)?;
+            Some(home.join(".cache/llm-oracle"))
+        })?;
+    root.is_absolute().then(|| root.join("node"))
 }
 
 /// The service can't do without a network stack, but this one neither listens nor looks for

@@ -2,7 +2,7 @@
 
 use crate::{BlockNumber, Hash, RuntimeOrigin, Sandbox};
 use frame_support::traits::{OnFinalize, OnIdle, OnInitialize};
-use llm_oracle_runtime::{AllPalletsWithSystem, Runtime, System, Timestamp};
+use llm_oracle_runtime::{AllPalletsWithSystem, System, Timestamp, config::RuntimeBlockWeights};
 use sp_io::hashing::blake2_256;
 
 /// Time of block 1, in milliseconds since 1970: some day, the same in every run.
@@ -54,7 +54,7 @@ fn start(number: BlockNumber) {
 }
 
 fn end(number: BlockNumber) {
-    let weights = <Runtime as frame_system::Config>::BlockWeights::get();
+    let weights = RuntimeBlockWeights::get();
     AllPalletsWithSystem::on_idle(number, weights.max_block);
     AllPalletsWithSystem::on_finalize(number);
 }

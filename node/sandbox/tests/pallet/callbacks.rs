@@ -1,0 +1,322 @@
+//! Callbacks of consumers that misbehave: the result never changes, and the status tells the truth.
+
+use llm_oracle_primitives::{
+    AnswerState, DeliveryStatus, Error, Outcome, Phase, RequestId, SeatState,
+    limits::DELIVERY_RESERVE_REF_TIME,
+};
+use llm_oracle_sandbox::Limits;
+
+use crate::{
+    world::{ASKER, CARRIER, REWARD, STRANGER, YES, input, on_chain, returned},
+    zoo::{LIMITS, Zoo, mode},
+};
+
+fn answered(zoo: &mut Zoo, id: RequestId) -> Outcome {
+    match zoo.world.answer_of(id) {
+        Ok(AnswerState::Final(outcome @ Outcome::Answered { .. })) => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn status(zoo: &mut Zoo, id: RequestId) -> DeliveryStatus {
+    zoo.world.request(id).summary.delivery
+}
+
+#[test]
+fn result_final_without_callback() {
+    let mut zoo = Zoo::new(1);
+    for failing in [
+        mode::TRAP,
+        mode::LOOP,
+        mode::REVERT,
+        mode::BIG_REVERT,
+        mode::HOARD,
+        mode::REENTER_AND_TRAP,
+    ] {
+        let id = zoo.answered(failing);
+        let result = answered(&mut zoo, id);
+        assert_eq!(status(&mut zoo, id), DeliveryStatus::Waiting);
+        let (earned, before) = (zoo.earned(), zoo.seen());
+        for failures in 1..=2 {
+            let delivered = zoo.world.deliver(id);
+            assert_eq!(
+                delivered,
+                Ok(DeliveryStatus::Failed(failures)),
+                "mode {failing}"
+            );
+            assert_eq!(answered(&mut zoo, id), result, "mode {failing}");
+        }
+        assert_eq!(zoo.earned(), earned, "a failed delivery earns nothing");
+        assert_eq!(zoo.seen(), before, "a failed callback leaves nothing");
+        let seat = zoo.world.request(id).seats.remove(0);
+        assert_eq!(
+            seat.state,
+            SeatState::Agreed,
+            "the operator is paid all the same"
+        );
+        assert_eq!(
+            zoo.world.request(id).summary.delivery,
+            DeliveryStatus::Failed(2)
+        );
+
+        zoo.behave(mode::FINE);
+        let escrow = zoo.world.request(id).delivery_escrow;
+        assert_eq!(
+            zoo.world.deliver(id),
+            Ok(DeliveryStatus::Delivered),
+            "mode {failing}"
+        );
+        assert_eq!(zoo.earned() - earned, escrow);
+        assert_eq!(zoo.seen().outcome(), Some(result.clone()));
+        assert_eq!(answered(&mut zoo, id), result);
+        assert_eq!(zoo.world.deliver(id), Err(Error::AlreadyDelivered));
+    }
+}
+
+#[test]
+fn callback_zoo() {
+    let mut zoo = Zoo::new(1);
+    for (behaviour, expected) in [
+        (mode::FINE, DeliveryStatus::Delivered),
+        // The oracle takes no output, so its size is nobody's problem.
+        (mode::BIG_RETURN, DeliveryStatus::Delivered),
+        (mode::NEST, DeliveryStatus::Delivered),
+        (mode::GIFT, DeliveryStatus::Delivered),
+        (mode::SHOUT, DeliveryStatus::Delivered),
+        (mode::REENTER, DeliveryStatus::Delivered),
+        (mode::TRAP, DeliveryStatus::Failed(1)),
+        (mode::LOOP, DeliveryStatus::Failed(1)),
+        (mode::REVERT, DeliveryStatus::Failed(1)),
+        (mode::BIG_REVERT, DeliveryStatus::Failed(1)),
+        (mode::HOARD, DeliveryStatus::Failed(1)),
+        (mode::REENTER_AND_TRAP, DeliveryStatus::Failed(1)),
+        // Last: the zoo is gone afterwards.
+        (mode::TERMINATE, DeliveryStatus::Delivered),
+    ] {
+        let id = zoo.answered(behaviour);
+        let result = answered(&mut zoo, id);
+        assert_eq!(zoo.world.deliver(id), Ok(expected), "mode {behaviour}");
+        assert_eq!(status(&mut zoo, id), expected, "mode {behaviour}");
+        assert_eq!(answered(&mut zoo, id), result, "mode {behaviour}");
+        let ledger = zoo.world.ledger();
+        assert!(
+            ledger.balance >= ledger.total,
+            "mode {behaviour}: {ledger:?}"
+        );
+    }
+}
+
+#[test]
+fn a_callback_may_call_every_message_again_and_break_nothing() {
+    let mut zoo = Zoo::new(2);
+    let id = zoo.answered(mode::REENTER);
+    let earlier = zoo.ask(mode::REENTER);
+    let commit = zoo.world.commit_entry(earlier, 0, &YES);
+    let reveal = zoo.world.reveal_entry(id, 0, &YES);
+    let bond = zoo.world.config.params.min_bond;
+    let (at, slot) = (zoo.at, 0u32);
+    let register = (STRANGER, [0u8; 64]);
+    // Each is tried inside a callback of its own; the callback then traps, so that the delivery can
+    // be repeated with the next one.
+    let messages: Vec<(&str, Vec<u8>, u128)> = vec![
+        ("deliver", input("deliver", &id), 0),
+        ("advance", input("advance", &id), 0),
+        ("prune", input("prune", &id), 0),
+        ("withdraw", input("withdraw", &at), 0),
+        ("withdraw other", input("withdraw", &CARRIER), 0),
+        ("commit", input("commit", &commit), 0),
+        ("commit_batch", input("commit_batch", &vec![commit; 3]), 0),
+        ("reveal", input("reveal", &reveal), 0),
+        ("reveal_batch", input("reveal_batch", &vec![reveal; 3]), 0),
+        ("register", input("register", &register), bond),
+        ("bond", input("bond", &slot), 5),
+        ("unbond", input("unbond", &(slot, 5u128)), 0),
+        ("release", input("release", &slot), 0),
+        ("ask", input("ask", &(Zoo::terms(), REWARD)), zoo.price()),
+        ("request", input("request", &id), 0),
+        ("garbage", vec![1, 2, 3, 4], 0),
+        ("nothing", vec![], 0),
+    ];
+    let result = answered(&mut zoo, id);
+    for (name, bytes, value) in &messages {
+        let before = (
+            zoo.world.ledger(),
+            zoo.world.request(earlier),
+            zoo.world.operator(0),
+        );
+        zoo.behave_with(mode::REENTER_AND_TRAP, bytes, *value);
+        let delivered = zoo.world.deliver(id);
+        assert!(
+            matches!(delivered, Ok(DeliveryStatus::Failed(_))),
+            "{name}: {delivered:?}"
+        );
+        let after = (
+            zoo.world.ledger(),
+            zoo.world.request(earlier),
+            zoo.world.operator(0),
+        );
+        assert_eq!(before, after, "{name}: a trap undoes what the callback did");
+    }
+    for (name, bytes, value) in &messages {
+        let id = zoo.answered(mode::FINE);
+        zoo.behave_with(mode::REENTER, bytes, *value);
+        assert_eq!(
+            zoo.world.deliver(id),
+            Ok(DeliveryStatus::Delivered),
+            "{name}"
+        );
+        assert!(matches!(zoo.seen().returned, Some((_, _))), "{name}");
+        let ledger = zoo.world.ledger();
+        assert!(ledger.balance >= ledger.total, "{name}: {ledger:?}");
+    }
+    assert_eq!(answered(&mut zoo, id), result);
+}
+
+#[test]
+fn a_delivery_under_way_can_be_neither_repeated_nor_pruned() {
+    let mut zoo = Zoo::new(1);
+    let tries: [(&str, Error); 2] = [
+        ("deliver", Error::CallerNotOrigin),
+        ("prune", Error::Delivering),
+    ];
+    for (message, refused) in tries {
+        let id = zoo.answered(mode::FINE);
+        zoo.behave_with(mode::REENTER, &input(message, &id), 0);
+        assert_eq!(zoo.world.deliver(id), Ok(DeliveryStatus::Delivered));
+        assert_eq!(zoo.seen().reentry::<()>(), Err(refused), "{message}");
+    }
+    let id = zoo.answered(mode::FINE);
+    zoo.behave_with(mode::REENTER, &input("advance", &id), 0);
+    assert_eq!(zoo.world.deliver(id), Ok(DeliveryStatus::Delivered));
+    assert_eq!(zoo.seen().reentry::<Phase>(), Ok(Phase::Ended));
+}
+
+#[test]
+fn reentrant_ask_keeps_both_requests() {
+    let mut zoo = Zoo::new(2);
+    let first = zoo.answered(mode::FINE);
+    let result = answered(&mut zoo, first);
+    let price = zoo.price();
+    zoo.behave_with(mode::REENTER, &input("ask", &(Zoo::terms(), REWARD)), price);
+    let before = zoo.world.ledger().total;
+    assert_eq!(zoo.world.deliver(first), Ok(DeliveryStatus::Delivered));
+    let second: RequestId = zoo.seen().reentry().unwrap();
+    assert_eq!(second, first + 1);
+    assert_eq!(zoo.world.view::<RequestId>("next_id", ()), first + 2);
+    assert_eq!(
+        zoo.world.ledger().total,
+        before + price,
+        "the price came into the books"
+    );
+
+    assert_eq!(answered(&mut zoo, first), result);
+    assert_eq!(status(&mut zoo, first), DeliveryStatus::Delivered);
+    let view = zoo.world.request(second);
+    assert_eq!(
+        (view.requester, view.summary.phase),
+        (zoo.at, Phase::Committing)
+    );
+    zoo.behave(mode::FINE);
+    zoo.world.finish(second, &[YES]);
+    assert_eq!(zoo.world.deliver(second), Ok(DeliveryStatus::Delivered));
+    assert_eq!(zoo.seen().times, 2);
+    zoo.world
+        .call::<()>(STRANGER, 0, "prune", second)
+        .unwrap_err();
+    let ledger = zoo.world.ledger();
+    assert_eq!(ledger.balance, ledger.total);
+}
+
+#[test]
+fn only_a_transaction_may_deliver() {
+    let mut zoo = Zoo::new(1);
+    let id = zoo.answered(mode::FINE);
+    let refused = zoo.forward::<DeliveryStatus>("deliver", &id);
+    assert_eq!(refused, Err(Error::CallerNotOrigin));
+    assert_eq!(status(&mut zoo, id), DeliveryStatus::Waiting);
+    assert_eq!(zoo.world.deliver(id), Ok(DeliveryStatus::Delivered));
+}
+
+#[test]
+fn a_starved_delivery_earns_nothing() {
+    let mut zoo = Zoo::new(1);
+    let id = zoo.answered(mode::FINE);
+    let result = answered(&mut zoo, id);
+    let needed = LIMITS.ref_time + DELIVERY_RESERVE_REF_TIME;
+    // Too little time is refused before the consumer is called, so it does not even count.
+    for ref_time in [needed / 2, needed] {
+        let mut limits = Limits::default();
+        limits.gas = limits.gas.set_ref_time(ref_time);
+        let outcome = zoo.world.send_with(CARRIER, 0, "deliver", &id, limits);
+        let refused = returned::<Result<DeliveryStatus, Error>>(&outcome);
+        assert!(
+            matches!(refused, Some(Err(Error::GasTooLow { .. }))),
+            "{outcome:?}"
+        );
+        assert_eq!(status(&mut zoo, id), DeliveryStatus::Waiting);
+    }
+    // A limit of the storage proof starves the consumer as well. Nothing is earned by it.
+    let needed = zoo.world.sandbox.dry_run(
+        on_chain(CARRIER),
+        on_chain(zoo.world.oracle),
+        input("deliver", &id),
+        0,
+    );
+    for percent in [60, 70, 80, 90, 95] {
+        let mut limits = Limits::default();
+        limits.gas = limits
+            .gas
+            .set_proof_size(needed.gas_consumed.proof_size() * percent / 100);
+        let outcome = zoo.world.send_with(CARRIER, 0, "deliver", &id, limits);
+        let status = status(&mut zoo, id);
+        assert_ne!(
+            status,
+            DeliveryStatus::Delivered,
+            "{percent} %: {outcome:?}"
+        );
+    }
+    assert_eq!((zoo.earned(), zoo.seen().times), (0, 0));
+    assert_eq!(answered(&mut zoo, id), result);
+    assert_eq!(zoo.world.deliver(id), Ok(DeliveryStatus::Delivered));
+    assert!(zoo.earned() > 0);
+}
+
+#[test]
+fn a_bloating_callback_cannot_take_more_than_its_carrier_allows() {
+    let mut zoo = Zoo::new(1);
+    let id = zoo.answered(mode::BLOAT);
+    let result = answered(&mut zoo, id);
+    let purse = zoo.world.sandbox.free_balance(&on_chain(CARRIER));
+    let limits = Limits {
+        storage_deposit: Some(LIMITS.storage_deposit),
+        ..Limits::default()
+    };
+    let outcome = zoo.world.send_with(CARRIER, 0, "deliver", &id, limits);
+    assert!(!outcome.succeeded(), "{outcome:?}");
+    assert_eq!(zoo.world.sandbox.free_balance(&on_chain(CARRIER)), purse);
+    assert_eq!(answered(&mut zoo, id), result);
+    assert_eq!(status(&mut zoo, id), DeliveryStatus::Waiting);
+    // The requester has its escrow back once it gives up.
+    zoo.world.pass(11);
+    let escrow = zoo.world.request(id).delivery_escrow;
+    let credit = zoo.world.credit_of(zoo.at);
+    assert_eq!(zoo.forward::<()>("prune", &id), Ok(()));
+    assert_eq!(zoo.world.credit_of(zoo.at) - credit, escrow);
+}
+
+#[test]
+fn a_request_of_a_plain_account_fails_to_deliver_and_is_final() {
+    let mut zoo = Zoo::new(1);
+    let id = zoo.world.ask(&Zoo::terms()).unwrap();
+    assert_eq!(zoo.world.deliver(id), Err(Error::NotEnded));
+    zoo.world.finish(id, &[YES]);
+    let result = answered(&mut zoo, id);
+    for failures in 1..=3 {
+        assert_eq!(zoo.world.deliver(id), Ok(DeliveryStatus::Failed(failures)));
+    }
+    assert_eq!(answered(&mut zoo, id), result);
+    assert!(matches!(
+        zoo.world.call::<()>(ASKER, 0, "prune", id),
+        Err(Error::NotPrunableYet { .. })
+    ));
+}

@@ -1,0 +1,96 @@
+//! Operators' keys, and what they sign.
+
+use llm_oracle_primitives::{
+    AccountId, Answer, AnswerEntry, BlockNumber, CommitEntry, Hash, RevealEntry, Signature, Slot,
+    digest,
+};
+use sp_core::{Pair, sr25519};
+
+/// An operator with its key.
+#[derive(Clone)]
+pub struct Operator {
+    pub key: sr25519::Pair,
+    pub id: AccountId,
+    pub slot: Slot,
+}
+
+impl Operator {
+    pub fn new(seed: u8) -> Self {
+        let key = sr25519::Pair::from_seed(&[seed; 32]);
+        let id = AccountId(key.public().0);
+        Self {
+            key,
+            id,
+            slot: Slot::MAX,
+        }
+    }
+
+    pub fn sign(&self, message: &[u8]) -> Signature {
+        self.key.sign(message).0
+    }
+}
+
+/// Salt of an operator's seat, and its evidence.
+pub fn secrets(context: &digest::Context) -> (Hash, Hash) {
+    let salt = digest::salt(&[7; 32], context);
+    (salt, digest::evidence(&salt, b"{}"))
+}
+
+pub fn commit_entry(
+    operator: &Operator,
+    context: &digest::Context,
+    answer: &Answer,
+    valid_until: BlockNumber,
+) -> CommitEntry {
+    let (salt, evidence) = secrets(context);
+    let commitment = digest::commitment(context, answer, &evidence, &salt);
+    let message = digest::seat_message(context, &commitment, &evidence, valid_until);
+    CommitEntry {
+        request_id: context.request_id,
+        slot: operator.slot,
+        model: context.model,
+        commitment,
+        evidence,
+        signature: Some((valid_until, operator.sign(&message))),
+    }
+}
+
+pub fn reveal_entry(
+    operator: &Operator,
+    context: &digest::Context,
+    answer: &Answer,
+) -> RevealEntry {
+    let (salt, evidence) = secrets(context);
+    let message = digest::answer_message(context, answer, &evidence);
+    RevealEntry {
+        request_id: context.request_id,
+        slot: operator.slot,
+        answer: answer.clone(),
+        salt,
+        signature: operator.sign(&message),
+    }
+}
+
+pub fn answer_entry(
+    operator: &Operator,
+    context: &digest::Context,
+    answer: &Answer,
+) -> AnswerEntry {
+    let (salt, evidence) = secrets(context);
+    let RevealEntry {
+        request_id,
+        slot,
+        answer,
+        signature,
+        ..
+    } = reveal_entry(operator, context, answer);
+    AnswerEntry {
+        request_id,
+        slot,
+        model: context.model,
+        answer,
+        evidence,
+        salt,
+        signature,
+    }
+}

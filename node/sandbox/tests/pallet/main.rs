@@ -1,0 +1,18 @@
+//! The contracts' Wasm on the real pallet, in process.
+//!
+//! The tests need the contracts' code: `scripts/setup.sh --contracts` builds it. Random tests print
+//! their seed; `LLM_ORACLE_SEED` runs one again, `LLM_ORACLE_STEPS` sets how long.
+
+#![allow(clippy::unwrap_used)] // A test that panics has failed, which is what it is for.
+
+mod callbacks;
+mod encoding;
+mod keys;
+mod life;
+mod market;
+mod model;
+mod money;
+mod moves;
+mod replay;
+mod world;
+mod zoo;

@@ -1,0 +1,220 @@
+//! The example market on the chain: from a question to the winners' money.
+
+use codec::{Decode, Encode};
+use llm_oracle_primitives::{
+    AccountId, Answer, AnswerKind, Balance, DeliveryStatus, Error, Phase, RequestId,
+};
+use llm_oracle_sandbox::CallOutcome;
+
+use crate::world::{
+    ASKER, CANNOT_TELL, CARRIER, REWARD, STRANGER, UNIT, World, YES, input, on_chain, returned,
+};
+
+const WINNER: AccountId = AccountId([0xb1; 32]);
+const OTHER_WINNER: AccountId = AccountId([0xb2; 32]);
+const LOSER: AccountId = AccountId([0xb3; 32]);
+/// More than the fee of three seats and a callback; the rest comes back as credit.
+const PRICE: Balance = UNIT;
+
+/// Where a market stands, as the contract encodes it.
+#[derive(Clone, Copy, Debug, PartialEq, Decode)]
+enum State {
+    Open,
+    Asked,
+    Resolved(u8),
+    Void,
+}
+
+#[derive(Clone, Debug, PartialEq, Decode)]
+struct MarketView {
+    question: Vec<u8>,
+    kind: AnswerKind,
+    closes_at: u32,
+    state: State,
+    request_id: RequestId,
+    pools: Vec<Balance>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Decode)]
+enum OracleError {
+    Refused(Error),
+    CallFailed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Decode)]
+enum MarketError {
+    NotAMarketQuestion,
+    QuestionLength,
+    NoSuchMarket,
+    NoSuchOption,
+    Closed,
+    StillOpen,
+    AlreadyAsked,
+    NotResolved,
+    NothingToClaim,
+    NoStake,
+    Oracle(OracleError),
+    NotTheOracle,
+    Overflow,
+    TransferFailed,
+}
+
+struct Market {
+    world: World,
+    at: AccountId,
+    id: u32,
+}
+
+impl Market {
+    /// A market with stakes on both sides: 2 and 1 on yes, 3 on no.
+    fn staked() -> Self {
+        let mut world = World::new(3);
+        let oracle = world.oracle;
+        let at = world.deploy_other("prediction_market", &(oracle, REWARD), 0);
+        let mut market = Self { world, at, id: 0 };
+        let question = b"Is the tone of this announcement positive? We doubled sales.".to_vec();
+        market.id = market
+            .call(STRANGER, 0, "open", (question, AnswerKind::Bool, 5u32))
+            .unwrap();
+        for (who, option, amount) in [(WINNER, 1, 2), (OTHER_WINNER, 1, 1), (LOSER, 0, 3)] {
+            market.world.fund(who, 100 * UNIT);
+            let staked = market.call::<()>(who, amount * UNIT, "stake", (market.id, option as u8));
+            assert_eq!(staked, Ok(()));
+        }
+        market
+    }
+
+    fn send(
+        &mut self,
+        caller: AccountId,
+        value: Balance,
+        message: &str,
+        arguments: impl Encode,
+    ) -> CallOutcome {
+        let input = input(message, &arguments);
+        self.world
+            .sandbox
+            .call(on_chain(caller), on_chain(self.at), input, value)
+    }
+
+    fn call<T: Decode>(
+        &mut self,
+        caller: AccountId,
+        value: Balance,
+        message: &str,
+        arguments: impl Encode,
+    ) -> Result<T, MarketError> {
+        let outcome = self.send(caller, value, message, arguments);
+        returned(&outcome).unwrap_or_else(|| panic!("{message}: {outcome:?}"))
+    }
+
+    fn view(&mut self) -> MarketView {
+        self.world
+            .view_of::<Option<MarketView>>(self.at, "market", self.id)
+            .unwrap()
+    }
+
+    fn resolve(&mut self) -> RequestId {
+        let id = self.call(ASKER, PRICE, "resolve", self.id).unwrap();
+        assert_eq!(self.view().state, State::Asked);
+        id
+    }
+
+    fn claim(&mut self, who: AccountId) -> Result<Balance, MarketError> {
+        let before = self.world.sandbox.free_balance(&on_chain(who));
+        let claimed = self.call(STRANGER, 0, "claim", (self.id, who));
+        let after = self.world.sandbox.free_balance(&on_chain(who));
+        assert_eq!(after - before, claimed.unwrap_or(0));
+        claimed
+    }
+}
+
+#[test]
+fn a_market_is_resolved_and_pays_its_winners() {
+    let mut market = Market::staked();
+    let early = market.call::<RequestId>(ASKER, PRICE, "resolve", market.id);
+    assert_eq!(early, Err(MarketError::StillOpen));
+    market.world.pass(5);
+    let late = market.call::<()>(LOSER, UNIT, "stake", (market.id, 1u8));
+    assert_eq!(late, Err(MarketError::Closed));
+    let poor = market.call::<RequestId>(ASKER, 1, "resolve", market.id);
+    assert!(
+        matches!(
+            poor,
+            Err(MarketError::Oracle(OracleError::Refused(
+                Error::ValueTooLow { .. }
+            )))
+        ),
+        "{poor:?}"
+    );
+    let id = market.resolve();
+    let twice = market.call::<RequestId>(ASKER, PRICE, "resolve", market.id);
+    assert_eq!(twice, Err(MarketError::AlreadyAsked));
+    market.world.finish(id, &[YES, YES, Answer::Bool(false)]);
+    assert_eq!(market.claim(WINNER), Err(MarketError::NotResolved));
+    assert_eq!(market.world.deliver(id), Ok(DeliveryStatus::Delivered));
+    assert_eq!(market.view().state, State::Resolved(1));
+    // The whole pool of 6, in proportion to the stakes of 2 and 1.
+    assert_eq!(market.claim(WINNER), Ok(4 * UNIT));
+    assert_eq!(market.claim(OTHER_WINNER), Ok(2 * UNIT));
+    assert_eq!(market.claim(LOSER), Ok(0));
+    assert_eq!(market.claim(WINNER), Err(MarketError::NothingToClaim));
+    // What was sent above the quote, and the dissenter's reward, belong to who asked.
+    let left = market.world.credit_of(ASKER);
+    assert_eq!(market.world.call(STRANGER, 0, "withdraw", ASKER), Ok(left));
+    assert!(left >= REWARD);
+}
+
+#[test]
+fn an_undetermined_market_returns_the_stakes() {
+    let mut market = Market::staked();
+    market.world.pass(5);
+    let id = market.resolve();
+    market.world.finish(id, &[CANNOT_TELL, CANNOT_TELL, YES]);
+    assert_eq!(market.world.deliver(id), Ok(DeliveryStatus::Delivered));
+    assert_eq!(market.view().state, State::Void);
+    for (who, stake) in [(WINNER, 2), (OTHER_WINNER, 1), (LOSER, 3)] {
+        assert_eq!(market.claim(who), Ok(stake * UNIT));
+    }
+}
+
+#[test]
+fn a_market_without_consensus_can_be_asked_again() {
+    let mut market = Market::staked();
+    market.world.pass(5);
+    let first = market.resolve();
+    // Nobody comes.
+    let far = market.world.block() + 257 + 257;
+    market.world.jump_to(far);
+    assert_eq!(
+        market.world.call(STRANGER, 0, "advance", first),
+        Ok(Phase::Ended)
+    );
+    assert_eq!(market.world.deliver(first), Ok(DeliveryStatus::Delivered));
+    assert_eq!(market.view().state, State::Open);
+    let second = market.resolve();
+    assert_eq!(second, first + 1);
+    market
+        .world
+        .finish(second, &[YES, Answer::Bool(false), CANNOT_TELL]);
+    assert_eq!(market.world.deliver(second), Ok(DeliveryStatus::Delivered));
+    assert_eq!(market.view().state, State::Open);
+    let third = market.resolve();
+    market.world.finish(third, &[YES; 3]);
+    assert_eq!(market.world.deliver(third), Ok(DeliveryStatus::Delivered));
+    assert_eq!(market.view().state, State::Resolved(1));
+}
+
+#[test]
+fn a_market_takes_answers_from_its_oracle_only() {
+    let mut market = Market::staked();
+    market.world.pass(5);
+    let id = market.resolve();
+    let outcome = llm_oracle_primitives::Outcome::Expired;
+    let mut forged = llm_oracle_primitives::ON_ANSWER_SELECTOR.to_vec();
+    (id, outcome).encode_to(&mut forged);
+    let (caller, at) = (on_chain(CARRIER), on_chain(market.at));
+    let refused = market.world.sandbox.call(caller, at, forged, 0);
+    assert!(!refused.succeeded(), "{refused:?}");
+    assert_eq!(market.view().state, State::Asked);
+}

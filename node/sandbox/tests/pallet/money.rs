@@ -1,0 +1,309 @@
+//! Money: storage deposits stay still, and the books always balance.
+
+use codec::Encode;
+use llm_oracle_primitives::{
+    AccountId, Answer, AnswerKind, Assignment, Balance, Error, OperatorView, Phase, RequestId,
+    RequestView,
+};
+use llm_oracle_sandbox::runtime::{EXISTENTIAL_DEPOSIT, contracts::deposit};
+
+use crate::{
+    model::{funded, on_pallet},
+    moves::{Player, actors, seed_and_steps},
+    world::{
+        ASKER, Batch, CANNOT_TELL, CARRIER, DEPLOYER, NO, REWARD, SINK, STRANGER, UNIT, World, YES,
+        input, on_chain, terms,
+    },
+    zoo::{Zoo, mode},
+};
+
+/// Calls a message and fails if it moves a storage deposit.
+fn for_no_deposit(world: &mut World, message: &str, arguments: &impl Encode) {
+    let outcome = world.send(CARRIER, 0, message, arguments);
+    assert!(outcome.succeeded(), "{message}: {outcome:?}");
+    assert_eq!(outcome.deposit_signed(), 0, "{message}");
+}
+
+/// How a committee of so many seats may go on.
+fn courses(seats: u8) -> Vec<(&'static str, Vec<Option<Answer>>)> {
+    let all = |answer: Answer| vec![Some(answer); usize::from(seats)];
+    let mut half = all(YES);
+    half.iter_mut()
+        .step_by(2)
+        .for_each(|answer| *answer = Some(NO));
+    let mut silent = all(YES);
+    silent.iter_mut().skip(1).for_each(|answer| *answer = None);
+    vec![
+        ("answered", all(YES)),
+        ("undetermined", all(CANNOT_TELL)),
+        ("split", half),
+        ("silent", silent),
+    ]
+}
+
+#[test]
+fn commit_reveal_settle_move_no_deposit() {
+    let mut world = World::new(32);
+    // Silent seats forfeit: without more than the least bond they could not take the next one.
+    for slot in 0..32u32 {
+        world.call::<()>(CARRIER, 50 * UNIT, "bond", slot).unwrap();
+    }
+    for seats in [1, 3, 7, 32] {
+        for (course, answers) in courses(seats) {
+            for named in [false, true] {
+                let mut asked = terms(AnswerKind::Bool, seats, seats / 2 + 1);
+                if named {
+                    let operators = world.operators.iter().take(usize::from(seats));
+                    asked.assignment = Assignment::Named {
+                        operators: operators.map(|one| one.id).collect(),
+                    };
+                }
+                let id = world.ask(&asked).unwrap();
+                carry(&mut world, id, &answers);
+                let view = world.request(id);
+                assert!(view.summary.settled, "{course} with {seats}: {view:?}");
+            }
+        }
+        expire(&mut world, seats);
+    }
+}
+
+/// The first seat alone, the others in a batch, and `advance` when seats stay silent.
+fn carry(world: &mut World, id: RequestId, answers: &[Option<Answer>]) {
+    let commits: Vec<_> = answers
+        .iter()
+        .enumerate()
+        .map(|(index, answer)| world.commit_entry(id, index, answer.as_ref().unwrap_or(&NO)))
+        .collect();
+    let reveals: Vec<_> = answers
+        .iter()
+        .enumerate()
+        .filter_map(|(index, answer)| Some(world.reveal_entry(id, index, answer.as_ref()?)))
+        .collect();
+    for_no_deposit(world, "commit", &commits[0]);
+    if commits.len() > 1 {
+        for_no_deposit(world, "commit_batch", &commits[1..].to_vec());
+    }
+    for_no_deposit(world, "reveal", &reveals[0]);
+    if reveals.len() > 1 {
+        for_no_deposit(world, "reveal_batch", &reveals[1..].to_vec());
+    }
+    if reveals.len() < commits.len() {
+        world.pass(11);
+        for_no_deposit(world, "advance", &id);
+    }
+}
+
+fn expire(world: &mut World, seats: u8) {
+    let id = world
+        .ask(&terms(AnswerKind::Bool, seats, seats / 2 + 1))
+        .unwrap();
+    if seats > 2 {
+        let entry = world.commit_entry(id, 0, &YES);
+        for_no_deposit(world, "commit", &entry);
+    }
+    world.pass(11);
+    for_no_deposit(world, "advance", &id);
+    assert!(world.request(id).summary.settled);
+}
+
+/// The pallet refunds a share of what the contract holds for storage and rounds down: so many planck
+/// may stay behind.
+const ROUNDING: i128 = 10;
+
+fn assert_refund(refunded: i128, charged: i128) {
+    let kept = charged - refunded;
+    assert!(
+        (0..ROUNDING).contains(&kept),
+        "{refunded} refunded of {charged}"
+    );
+}
+
+/// What `ask` charges for a request's two cells and its asker's account comes back when it is
+/// pruned and paid out, to whoever does it, and not a planck more.
+#[test]
+fn prune_refund_is_documented() {
+    let mut world = World::new(3);
+    let price = (REWARD + world.config.params.commit_fee) * 3;
+    let asked = terms(AnswerKind::Bool, 3, 2);
+    let arguments = (&asked, REWARD);
+    let charged = world.send(ASKER, price, "ask", &arguments).deposit_signed();
+    assert!(charged > 0);
+    world.finish(0, &[YES, YES, YES]);
+    // Nothing is owed to the asker now: its account's cell goes with the request.
+    assert_eq!(world.credit_of(ASKER), 0);
+    let refunded = -world.send(ASKER, 0, "prune", &0u64).deposit_signed();
+    assert_refund(refunded, charged);
+
+    // With credit left the cell stays until it is paid out.
+    let charged = world.send(ASKER, price, "ask", &arguments).deposit_signed();
+    world.finish(1, &[YES, YES, NO]);
+    assert_eq!(world.credit_of(ASKER), REWARD);
+    world.pass(20);
+    let pruned = -world.send(STRANGER, 0, "prune", &1u64).deposit_signed();
+    assert!(pruned < charged, "{pruned} of {charged}");
+    let paid = -world.send(STRANGER, 0, "withdraw", &ASKER).deposit_signed();
+    assert_refund(pruned + paid, charged);
+    // One cell for the account: a hashed key that the pallet pays for, and 20 bytes.
+    assert_refund(paid, deposit(1, 20) as i128);
+}
+
+#[test]
+fn a_payee_below_the_existential_deposit_blocks_no_one() {
+    let mut world = World::new(1);
+    let poor = AccountId([0x77; 32]);
+    let mut asked = terms(AnswerKind::Bool, 1, 1);
+    asked.refund_to = Some(poor);
+    let needed = REWARD + world.config.params.commit_fee;
+    let id: RequestId = world
+        .call(
+            ASKER,
+            needed + EXISTENTIAL_DEPOSIT - 1,
+            "ask",
+            (&asked, REWARD),
+        )
+        .unwrap();
+    world.finish(id, &[YES]);
+    let amount = EXISTENTIAL_DEPOSIT - 1;
+    let refused = Err(Error::TransferFailed { amount });
+    assert_eq!(
+        world.call::<Balance>(STRANGER, 0, "withdraw", poor),
+        refused
+    );
+    assert_eq!(world.credit_of(poor), amount);
+    let operator = world.operators[0].id;
+    assert!(
+        world
+            .call::<Balance>(STRANGER, 0, "withdraw", operator)
+            .is_ok()
+    );
+    world.fund(poor, UNIT);
+    assert_eq!(world.call(STRANGER, 0, "withdraw", poor), Ok(amount));
+}
+
+/// What the oracle owes, summed up from what its messages show.
+fn liabilities(world: &mut World, others: &[AccountId]) -> Balance {
+    let operators: Vec<OperatorView> = world.view("operators", (0u32, 50u32));
+    let bonds: Balance = operators.iter().map(|operator| operator.bond).sum();
+    let mut owed: Vec<AccountId> = actors().into_iter().chain([DEPLOYER, SINK]).collect();
+    owed.extend(others);
+    let credits: Balance = owed.into_iter().map(|id| world.credit_of(id)).sum();
+    let next = world.view::<RequestId>("next_id", ());
+    let held: Balance = (0..next)
+        .filter_map(|id| world.view::<Option<RequestView>>("request", id))
+        .map(|view| held(&view))
+        .sum();
+    bonds + credits + held
+}
+
+fn held(view: &RequestView) -> Balance {
+    let summary = &view.summary;
+    let vacant = Balance::from(summary.seats - summary.committed);
+    let seats = Balance::from(summary.seats) * summary.reward + vacant * view.commit_fee;
+    view.delivery_escrow + if summary.settled { 0 } else { seats }
+}
+
+/// Random calls of everybody, with an asker that misbehaves in between.
+#[test]
+fn solvency() {
+    let (seed, steps) = seed_and_steps("solvency", 3_000);
+    let mut player = Player::new(seed);
+    let mut zoo = funded_zoo();
+    for number in 0..steps {
+        let (caller, step) = player.next();
+        let reply = on_pallet(&mut zoo.world, &player, caller, &step);
+        player.note(caller, &step, &reply);
+        if number % 40 == 0 {
+            misbehave(&mut zoo, &mut player, number);
+        }
+        let ledger = zoo.world.ledger();
+        let context = format!("seed {seed}, move {number}: {step:?} gave {reply:?}");
+        assert!(ledger.balance >= ledger.total, "{ledger:?} after {context}");
+        if number % 100 == 99 || number + 1 == steps {
+            let owed = liabilities(&mut zoo.world, &[zoo.at]);
+            assert_eq!(ledger.total, owed, "books after {context}");
+        }
+    }
+    everything_can_be_got_out(&mut zoo, &player);
+}
+
+fn funded_zoo() -> Zoo {
+    let mut world = funded();
+    let oracle = world.oracle;
+    let at = world.deploy_other("zoo", &oracle, 10_000 * UNIT);
+    Zoo { world, at }
+}
+
+/// The zoo asks, or gets an answer delivered while it calls back into the oracle.
+fn misbehave(zoo: &mut Zoo, player: &mut Player, number: u32) {
+    let id = zoo.ask(mode::REENTER);
+    player.asked.push((zoo.at, Zoo::terms()));
+    let earlier = id.saturating_sub(u64::from(number % 5));
+    let calls = [
+        input("withdraw", &zoo.at),
+        input("prune", &earlier),
+        input("advance", &earlier),
+        input("bond", &0u32),
+        input("deliver", &earlier),
+    ];
+    zoo.behave_with(mode::REENTER, &calls[number as usize / 40 % calls.len()], 0);
+    for id in earlier..=id {
+        let _ = zoo.world.call::<Phase>(CARRIER, 0, "advance", id);
+        let _ = zoo.world.deliver(id);
+    }
+}
+
+/// Strangers alone free all escrow and credit.
+fn everything_can_be_got_out(zoo: &mut Zoo, player: &Player) {
+    let block = zoo.world.block() + 200;
+    zoo.world.jump_to(block);
+    for id in 0..zoo.world.view::<RequestId>("next_id", ()) {
+        if let Err(error) = zoo.world.call::<()>(STRANGER, 0, "prune", id) {
+            assert_eq!(error, Error::NoSuchRequest { request_id: id });
+        }
+    }
+    for slot in 0..player.operators.len() as u32 {
+        let _ = zoo.world.call::<Balance>(STRANGER, 0, "release", slot);
+    }
+    let everybody: Vec<_> = actors()
+        .into_iter()
+        .chain([DEPLOYER, SINK, zoo.at])
+        .collect();
+    for id in everybody {
+        let before = zoo.world.sandbox.free_balance(&on_chain(id));
+        if let Ok(amount) = zoo.world.call::<Balance>(STRANGER, 0, "withdraw", id) {
+            assert!(zoo.world.sandbox.free_balance(&on_chain(id)) >= before + amount - UNIT);
+        }
+        assert_eq!(zoo.world.credit_of(id), 0);
+    }
+    let operators: Vec<OperatorView> = zoo.world.view("operators", (0u32, 50u32));
+    assert!(
+        operators.iter().all(|operator| operator.locked == 0),
+        "{operators:?}"
+    );
+    let bonds: Balance = operators.iter().map(|operator| operator.bond).sum();
+    assert_eq!(zoo.world.ledger().total, bonds);
+}
+
+/// Batches pay as single calls do.
+#[test]
+fn a_batch_earns_what_its_entries_would() {
+    let mut world = World::new(3);
+    let ids = [(); 2].map(|()| world.ask(&terms(AnswerKind::Bool, 3, 2)).unwrap());
+    world.finish(ids[0], &[YES, YES, NO]);
+    for index in 0..3 {
+        let answer = if index < 2 { YES } else { NO };
+        world.commit(ids[1], index, &answer).unwrap();
+    }
+    let reveals: Vec<_> = [(0, YES), (1, YES), (2, NO)]
+        .map(|(index, answer)| world.reveal_entry(ids[1], index, &answer))
+        .to_vec();
+    let batch: Batch = world.call(CARRIER, 0, "reveal_batch", reveals).unwrap();
+    assert!(batch.iter().all(Result::is_ok));
+    let [one, other] = ids.map(|id| world.request(id));
+    let paid = |view: &RequestView| view.seats.iter().map(|seat| seat.paid).collect::<Vec<_>>();
+    assert_eq!(
+        (paid(&one), one.refund, one.fee),
+        (paid(&other), other.refund, other.fee)
+    );
+}

@@ -1,0 +1,335 @@
+//! Random moves of actors over every message, that a world on the chain and a world of plain rules
+//! can both make.
+
+use llm_oracle_primitives::{
+    AccountId, Answer, AnswerEntry, AnswerKind, Assignment, Balance, BlockNumber, CallbackLimits,
+    CommitEntry, Error, Hash, Phase, RequestId, RevealEntry, Slot, Terms, digest::Context,
+};
+use rand::{Rng, SeedableRng, rngs::SmallRng, seq::SliceRandom};
+
+use crate::{
+    keys::{Operator, answer_entry, commit_entry, reveal_entry},
+    world::{ASKER, CANNOT_TELL, CARRIER, REWARD, STRANGER, UNIT, terms},
+};
+
+/// Operators that may register and take seats.
+pub const OPERATORS: u8 = 5;
+
+/// Everybody that can be owed money, but the house.
+pub fn actors() -> Vec<AccountId> {
+    let operators = (1..=OPERATORS).map(|seed| Operator::new(seed).id);
+    [ASKER, CARRIER, STRANGER]
+        .into_iter()
+        .chain(operators)
+        .collect()
+}
+
+/// What is wrong with an entry.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Flaw {
+    None,
+    Signature,
+    Context,
+    Answer,
+    Unsigned,
+    Expired,
+}
+
+/// One seat's part of a move.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub id: RequestId,
+    pub operator: usize,
+    pub answer: Answer,
+    pub flaw: Flaw,
+}
+
+/// One message.
+#[derive(Clone, Debug)]
+pub enum Move {
+    Register(usize, Balance),
+    Bond(Slot, Balance),
+    Unbond(usize, Balance),
+    Release(Slot),
+    Ask(Terms, Balance, Balance),
+    Commit(Vec<Part>),
+    Reveal(Vec<Part>),
+    Answer(Vec<Part>),
+    Advance(RequestId),
+    Deliver(RequestId),
+    Prune(RequestId),
+    Withdraw(AccountId),
+    Pass(BlockNumber),
+}
+
+/// What a move came to, whoever made it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    Done,
+    Slot(Slot),
+    Id(RequestId),
+    Amount(Balance),
+    Phase(Phase),
+    Delivery(llm_oracle_primitives::DeliveryStatus),
+    Batch(Vec<Result<(), Error>>),
+}
+
+/// What entries are made of besides the move: where they are sent.
+pub struct Place {
+    pub domain: Hash,
+    pub contract: AccountId,
+    pub block: BlockNumber,
+}
+
+/// Chooses moves. Knows what was asked, for digests, and the operators' keys and slots.
+pub struct Player {
+    random: SmallRng,
+    pub operators: Vec<Operator>,
+    pub asked: Vec<(AccountId, Terms)>,
+}
+
+impl Player {
+    pub fn new(seed: u64) -> Self {
+        let operators = (1..=OPERATORS).map(Operator::new).collect();
+        Self {
+            random: SmallRng::seed_from_u64(seed),
+            operators,
+            asked: Vec::new(),
+        }
+    }
+
+    /// The next move and who makes it.
+    pub fn next(&mut self) -> (AccountId, Move) {
+        let caller = *actors().choose(&mut self.random).unwrap();
+        let operator = self.operator();
+        let slot = self.random.gen_range(0..Slot::from(OPERATORS) + 1);
+        let id = self.request();
+        let step = match self.random.gen_range(0..100) {
+            0..=5 => Move::Register(operator, UNIT * self.random.gen_range(99..=101)),
+            6..=8 => Move::Bond(slot, self.random.gen_range(0..2 * UNIT)),
+            9..=10 => Move::Unbond(operator, UNIT * self.random.gen_range(0..=101)),
+            11..=13 => Move::Release(slot),
+            14..=24 => self.ask(),
+            25..=46 => Move::Commit(self.parts()),
+            47..=68 => Move::Reveal(self.parts()),
+            69..=73 => Move::Answer(self.parts()),
+            74..=79 => Move::Advance(id),
+            80..=83 => Move::Deliver(id),
+            84..=88 => Move::Prune(id),
+            89..=92 => Move::Withdraw(*actors().choose(&mut self.random).unwrap()),
+            _ => Move::Pass(
+                *[1, 1, 1, 2, 2, 5, 12, 40, 600]
+                    .choose(&mut self.random)
+                    .unwrap(),
+            ),
+        };
+        let own = matches!(step, Move::Unbond(..)) && self.random.gen_bool(0.8);
+        (
+            if own {
+                self.operators[operator].id
+            } else {
+                caller
+            },
+            step,
+        )
+    }
+
+    fn operator(&mut self) -> usize {
+        self.random.gen_range(0..usize::from(OPERATORS))
+    }
+
+    /// Mostly a recent request, at times one that was pruned or never asked.
+    fn request(&mut self) -> RequestId {
+        let next = self.asked.len() as RequestId;
+        let back = if self.random.gen_bool(0.8) { 4 } else { 12 };
+        self.random.gen_range(next.saturating_sub(back)..=next)
+    }
+
+    fn ask(&mut self) -> Move {
+        let (seats, threshold) = *[
+            (1, 1),
+            (2, 2),
+            (3, 2),
+            (3, 3),
+            (4, 3),
+            (5, 3),
+            (3, 1),
+            (0, 0),
+        ]
+        .choose(&mut self.random)
+        .unwrap();
+        let kind = match self.random.gen_range(0..3) {
+            0 => AnswerKind::Bool,
+            1 => AnswerKind::Choice {
+                options: vec![b"a".to_vec(), b"b".to_vec()],
+            },
+            _ => AnswerKind::Number {
+                scale: 2,
+                tolerance: self.random.gen_range(0..3),
+            },
+        };
+        let mut asked = terms(kind, seats, threshold);
+        asked.one_step = seats == 1 && self.random.gen_bool(0.5);
+        asked.commit_blocks = self.random.gen_range(3..12);
+        asked.reveal_blocks = self.random.gen_range(4..12);
+        if self.random.gen_bool(0.3) {
+            let limits = CallbackLimits {
+                ref_time: 1_000_000_000,
+                proof_size: 65_536,
+                storage_deposit: 7,
+            };
+            asked.callback = Some(limits);
+        }
+        asked.refund_to = self.random.gen_bool(0.2).then_some(STRANGER);
+        if self.random.gen_bool(0.2) {
+            let most = self.random.gen_range(1..=self.operators.len());
+            let operators = self.operators.choose_multiple(&mut self.random, most);
+            asked.assignment = Assignment::Named {
+                operators: operators.map(|operator| operator.id).collect(),
+            };
+        }
+        let value = *[0, UNIT / 10, UNIT, UNIT].choose(&mut self.random).unwrap();
+        let reward = *[REWARD, REWARD, REWARD / 3]
+            .choose(&mut self.random)
+            .unwrap();
+        Move::Ask(asked, reward, value)
+    }
+
+    /// Entries for one request, or now and then for anything.
+    fn parts(&mut self) -> Vec<Part> {
+        let id = self.request();
+        let count = *[1, 1, 1, 2, 3, 5].choose(&mut self.random).unwrap();
+        let agreed = self.random.gen_range(0..3);
+        (0..count)
+            .map(|index| {
+                let mixed = self.random.gen_bool(0.1);
+                let id = if mixed { self.request() } else { id };
+                let operator = if self.random.gen_bool(0.9) {
+                    (index + id as usize) % 5
+                } else {
+                    self.operator()
+                };
+                let answer = self.answer(id, agreed);
+                let flaws = [
+                    Flaw::Signature,
+                    Flaw::Context,
+                    Flaw::Answer,
+                    Flaw::Unsigned,
+                    Flaw::Expired,
+                ];
+                let flawed = self.random.gen_bool(0.12);
+                let flaw = if flawed {
+                    *flaws.choose(&mut self.random).unwrap()
+                } else {
+                    Flaw::None
+                };
+                Part {
+                    id,
+                    operator,
+                    answer,
+                    flaw,
+                }
+            })
+            .collect()
+    }
+
+    /// The answer that an operator commits to is the one it reveals: it depends on the ids alone,
+    /// but for a few that change their mind.
+    fn answer(&mut self, id: RequestId, agreed: u8) -> Answer {
+        let value = if self.random.gen_bool(0.9) {
+            (id % 2) as u8
+        } else {
+            agreed
+        };
+        if self.random.gen_bool(0.08) || id % 7 == 5 {
+            return CANNOT_TELL;
+        }
+        match self.asked.get(id as usize).map(|(_, terms)| &terms.answer) {
+            Some(AnswerKind::Choice { .. }) => Answer::Choice(value),
+            Some(AnswerKind::Number { .. }) => Answer::Number(i128::from(value)),
+            _ => Answer::Bool(value > 0),
+        }
+    }
+
+    /// Remembers what was asked.
+    pub fn note(&mut self, caller: AccountId, step: &Move, reply: &Result<Reply, Error>) {
+        match (step, reply) {
+            (Move::Ask(terms, ..), Ok(Reply::Id(_))) => self.asked.push((caller, terms.clone())),
+            (Move::Register(operator, _), Ok(Reply::Slot(slot))) => {
+                self.operators[*operator].slot = *slot;
+            }
+            _ => {}
+        }
+    }
+
+    fn context(&self, part: &Part, place: &Place) -> Context {
+        let asked = self.asked.get(part.id as usize);
+        let terms_digest = asked.map_or([0; 32], |(requester, terms)| {
+            llm_oracle_primitives::digest::terms_digest(requester, terms)
+        });
+        Context {
+            domain: place.domain,
+            contract: place.contract,
+            request_id: part.id,
+            terms_digest,
+            round: u8::from(part.flaw == Flaw::Context),
+            phase: 0,
+            operator: self.operators[part.operator].id,
+            model: 0,
+        }
+    }
+
+    pub fn commit(&self, part: &Part, place: &Place) -> CommitEntry {
+        let until = if part.flaw == Flaw::Expired {
+            place.block - 1
+        } else {
+            place.block + 50
+        };
+        let operator = &self.operators[part.operator];
+        let mut entry = commit_entry(operator, &self.context(part, place), &part.answer, until);
+        match (part.flaw, &mut entry.signature) {
+            (Flaw::Signature, Some((_, signature))) => signature[40] ^= 1,
+            (Flaw::Answer, _) => entry.commitment = [5; 32],
+            (Flaw::Unsigned, _) => entry.signature = None,
+            _ => {}
+        }
+        entry
+    }
+
+    pub fn reveal(&self, part: &Part, place: &Place) -> RevealEntry {
+        let operator = &self.operators[part.operator];
+        let mut entry = reveal_entry(operator, &self.context(part, place), &part.answer);
+        match part.flaw {
+            Flaw::Signature => entry.signature[40] ^= 1,
+            Flaw::Answer => entry.answer = Answer::Choice(31),
+            _ => {}
+        }
+        entry
+    }
+
+    pub fn answer_entry(&self, part: &Part, place: &Place) -> AnswerEntry {
+        let operator = &self.operators[part.operator];
+        let mut entry = answer_entry(operator, &self.context(part, place), &part.answer);
+        match part.flaw {
+            Flaw::Signature => entry.signature[40] ^= 1,
+            Flaw::Answer => entry.answer = Answer::Choice(31),
+            _ => {}
+        }
+        entry
+    }
+}
+
+/// Seed and number of steps of a random test; prints them.
+pub fn seed_and_steps(test: &str, steps: u32) -> (u64, u32) {
+    let set = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse::<u64>().ok())
+    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed =
+        set("LLM_ORACLE_SEED").unwrap_or_else(|| now.map_or(1, |now| now.as_micros() as u64));
+    let steps = set("LLM_ORACLE_STEPS").map_or(steps, |steps| steps as u32);
+    println!("{test}: LLM_ORACLE_SEED={seed} LLM_ORACLE_STEPS={steps}");
+    (seed, steps)
+}

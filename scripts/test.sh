@@ -25,22 +25,15 @@ check_format() {
     in_node cargo fmt --all --check
 }
 
-# As a wrapper around the compiler of our own crates, clippy uses the dependencies as they are
-# built; `cargo clippy` would check every one of them first.
-lint() {
+# As a wrapper around the compiler of our own crates, clippy lints while it builds and uses the
+# dependencies as they are; `cargo clippy` would check every one of them first.
+in_main_linted() {
     local arguments=""
     case " $LINTED_RUSTS " in
     *" $(rust_minor) "*) arguments="-Dwarnings__CLIPPY_HACKERY__" ;;
     *) say "warnings are allowed: the lints of $(rustc -V) are not those that the code was written under" ;;
     esac
-    export RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="$arguments"
-    in_main cargo build --locked --workspace --all-targets
-    # The runtime's Wasm is the same code compiled again.
-    SKIP_WASM_BUILD=1 in_node cargo build --locked --workspace --all-targets
-    unset RUSTC_WORKSPACE_WRAPPER CLIPPY_ARGS
-    # Puts the real programs back into their places: the linted node has no Wasm inside.
-    build_workspace
-    build_node
+    RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS="$arguments" in_main "$@"
 }
 
 check_dependencies() {
@@ -58,9 +51,9 @@ step "format" "seconds" check_format
 step "model" "1 minute the first time, because it is 93 MB" setup_model
 step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node
 setup_node
-step "workspace" "14 minutes the first time, because llama.cpp is compiled" build_workspace
+step "workspace and lint" "14 minutes the first time, because llama.cpp is compiled" \
+    in_main_linted cargo build --locked --workspace --all-targets
 step "contracts" "4 minutes the first time, because Rust's core is compiled for Wasm" build_contracts
-step "lint" "2 minutes" lint
 step "dependencies" "seconds" check_dependencies
 step "tests on the pallet" "3 minutes" in_node cargo test --locked --workspace
-step "tests" "8 minutes, because chains, relayers and models run" in_main cargo test --locked --workspace
+step "tests" "8 minutes, because chains, relayers and models run" in_main_linted cargo test --locked --workspace

@@ -74,7 +74,7 @@ impl AttemptState {
 pub struct Entry {
     /// The request.
     pub request_id: RequestId,
-    /// The operator's account; the carrier's for what belongs to no operator.
+    /// The operator's account; for what belongs to no operator, that of the one whose turn it is.
     pub operator: [u8; 32],
 }
 
@@ -237,6 +237,21 @@ impl Store {
             .query_row(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         Ok(row.unwrap_or_default())
+    }
+
+    /// Why something failed last, if it did.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn failure_reason(
+        &self,
+        entry: &Entry,
+        purpose: Purpose,
+    ) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT reason FROM failures
+                   WHERE request_id = ?1 AND operator = ?2 AND purpose = ?3";
+        let parameters = (to_sql(entry.request_id)?, entry.operator, purpose.name());
+        Ok(self.database().query_row(sql, parameters, |row| row.get(0)).optional()?)
     }
 
     /// How many transactions there are in each state, for status output and tests.

@@ -204,6 +204,20 @@ impl Store {
         Ok(())
     }
 
+    /// Records that an operator stops working on a request, and why, beside what is recorded
+    /// already. The same reason twice is one.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn skip_also(&self, skip: &Skip) -> Result<(), StoreError> {
+        let sql = "INSERT INTO skips (request_id, operator, reason, at_ms) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT DO UPDATE SET reason = reason || '; ' || excluded.reason
+                   WHERE instr(reason, excluded.reason) = 0";
+        let parameters = (to_sql(skip.request_id)?, skip.operator, &skip.reason, now_ms());
+        self.database().execute(sql, parameters)?;
+        Ok(())
+    }
+
     /// Why an operator leaves a request out, if it does.
     ///
     /// # Errors

@@ -46,6 +46,9 @@ pub enum StoreError {
     /// A secret that others could read.
     #[error("{} has mode {mode:03o} and holds a secret; run chmod 600 on it", path.display())]
     Exposed { path: PathBuf, mode: u32 },
+    /// A folder that others can enter: they could replace files, or hold the lock.
+    #[error("the store {} has mode {mode:03o} and holds secrets; run chmod 700 on it", path.display())]
+    OpenFolder { path: PathBuf, mode: u32 },
     /// A secret that is not 32 bytes.
     #[error("{} has {bytes} bytes, not 32; restore it from a backup", path.display())]
     BadSecret { path: PathBuf, bytes: usize },
@@ -95,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// `Locked` when another process has it, `Foreign` when it was made for another chain or
-    /// contract, `TooNew`, `NotDurable`, `Exposed`, or what the file system says.
+    /// contract, `TooNew`, `NotDurable`, `OpenFolder`, `Exposed`, or what the file system says.
     pub fn open(directory: &Path, identity: &Identity) -> Result<Self, StoreError> {
         make_private_directory(directory)?;
         let lock = lock::Lock::take(directory)?;
@@ -152,13 +155,17 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Makes the folder, or checks the one that is there.
 fn make_private_directory(directory: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::DirBuilderExt;
-    if directory.is_dir() {
-        return Ok(());
-    }
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.map_err(StoreError::io(directory))
+    made.map_err(StoreError::io(directory))?;
+    let found = fs::metadata(directory).map_err(StoreError::io(directory))?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(StoreError::OpenFolder { path: directory.to_owned(), mode });
+    }
+    Ok(())
 }
 
 /// SQLite's integers are signed; request numbers count up from 0 and stay far below.

@@ -142,6 +142,24 @@ fn the_salt_secret_is_made_once_and_kept_private() {
 }
 
 #[test]
+fn a_folder_that_others_can_enter_is_refused_with_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("made/by us");
+    drop(Store::open(&path, &IDENTITY).unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    for mode in [0o750, 0o705, 0o720, 0o777] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let error = Store::open(&path, &IDENTITY).err().unwrap();
+        assert!(matches!(error, StoreError::OpenFolder { mode: found, .. } if found == mode));
+        let text = error.to_string();
+        assert!(text.contains(&format!("{mode:03o}")) && text.contains("chmod 700"), "{text}");
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    assert!(Store::open(&path, &IDENTITY).is_ok());
+}
+
+#[test]
 fn attempts_go_through_their_states_and_ended_ones_stay() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
@@ -178,6 +196,13 @@ fn failures_are_counted_and_skips_keep_their_first_reason() {
         store.skip(&skip).unwrap();
     }
     assert_eq!(store.skipped(7, &[9; 32]).unwrap().as_deref(), Some("first"));
+    assert_eq!(store.failure_reason(&entry, Purpose::Ask).unwrap().as_deref(), Some("b"));
+    assert_eq!(store.failure_reason(&entry, Purpose::Commit).unwrap(), None);
+    for _ in 0..2 {
+        let skip = Skip { request_id: 7, operator: [9; 32], reason: "third".into() };
+        store.skip_also(&skip).unwrap();
+    }
+    assert_eq!(store.skipped(7, &[9; 32]).unwrap().as_deref(), Some("first; third"));
     store.set_cursor(5).unwrap();
     assert_eq!(store.cursor().unwrap(), 5);
 }

@@ -45,9 +45,10 @@ pub const PPM: u32 = 1_000_000;
 /// `ppm` above [`PPM`] counts as the whole.
 #[inline(never)]
 pub fn share(amount: u128, ppm: u32) -> u128 {
-    let (whole, ppm) = (u128::from(PPM), u128::from(ppm.min(PPM)));
+    const WHOLE: u128 = PPM as u128;
+    let ppm = u128::from(ppm.min(PPM));
     // Split so that no product can wrap: (x / 10^6) * p <= x and (x mod 10^6) * p < 10^12.
-    (amount / whole)
-        .wrapping_mul(ppm)
-        .wrapping_add((amount % whole).wrapping_mul(ppm) / whole)
+    let millions = (amount / WHOLE).wrapping_mul(ppm);
+    let rest = (amount % WHOLE).wrapping_mul(ppm) / WHOLE;
+    millions.wrapping_add(rest)
 }

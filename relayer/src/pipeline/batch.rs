@@ -4,7 +4,7 @@ use super::{
     error::RelayerError,
     evidence,
     outbox::{free_nonce, send},
-    relayer::{Now, Operator, Relayer},
+    relayer::{in_turn, Now, Operator, Relayer},
 };
 use crate::{
     chain::{messages, BatchResults, Call, ChainError, DryRun, Oracle, Weight},
@@ -77,7 +77,7 @@ impl Relayer {
         purpose: Purpose,
         mut seats: Vec<Seat>,
     ) -> Result<bool, RelayerError> {
-        let Some(carrier) = self.carrier(&seats) else { return Ok(false) };
+        let Some(carrier) = self.carrier(purpose, &seats)? else { return Ok(false) };
         // Each pass leaves refused entries out; the last one has none.
         let (call, dry) = loop {
             if seats.is_empty() {
@@ -103,13 +103,19 @@ impl Relayer {
         self.sign_and_send(oracle, now, purpose, carrier, &call, gas, &seats).await
     }
 
-    /// The carriers take turns, so that one operator does not pay for all.
-    fn carrier(&self, seats: &[Seat]) -> Option<usize> {
-        let first = seats.first()?;
-        let able: Vec<usize> =
-            (0..self.operators.len()).filter(|index| !self.operators[*index].stopped).collect();
-        let turn = first.answered.request_id.checked_rem(able.len() as u64)?;
-        able.get(usize::try_from(turn).ok()?).copied()
+    /// The carriers take turns, so that one operator does not pay for all. After each failure the
+    /// next one carries: one account that can't pay must not silence the others.
+    fn carrier(&self, purpose: Purpose, seats: &[Seat]) -> Result<Option<usize>, RelayerError> {
+        let mut most: Option<(u32, RequestId)> = None;
+        for seat in seats {
+            let (failures, _) = self.store.failures(&seat.entry(), purpose)?;
+            // Of several requests, the one that failed most often sets the turn: no newcomer may
+            // turn it back to a carrier that has just failed.
+            if most.is_none_or(|(known, _)| failures > known) {
+                most = Some((failures, seat.answered.request_id));
+            }
+        }
+        Ok(most.and_then(|(failures, request)| in_turn(&self.able(), request, failures)))
     }
 
     #[allow(clippy::too_many_arguments)] // The parts of one transaction.

@@ -34,7 +34,8 @@ pub struct Limits {
     /// Least reward of a seat, planck; requests below it are left out. A number, or a string of one.
     #[serde(deserialize_with = "planck")]
     pub min_reward: u128,
-    /// Attempts at each thing (asking the model, committing, revealing, …) before it is given up.
+    /// Attempts at asking the model, committing, delivering, and settling for others before each is
+    /// given up. Reveals, and settling where one of our operators has a seat, go on.
     pub max_attempts: u32,
     /// Questions put to the model at the same time.
     pub model_calls: u16,

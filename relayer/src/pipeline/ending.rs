@@ -6,12 +6,12 @@
 
 use super::{
     error::RelayerError,
-    relayer::{Now, Operator, Relayer},
+    relayer::{gave_up, in_turn, Now, Operator, Relayer},
     scan::EndingPlan,
 };
 use crate::{
     chain::{messages, Oracle, Weight},
-    store::{Attempt, Entry, Purpose},
+    store::{Attempt, Entry, Purpose, Skip},
 };
 use llm_oracle_primitives::{
     CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView,
@@ -22,7 +22,10 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ending {
     request_id: RequestId,
+    /// Who sends it.
     carrier: usize,
+    /// Under whose name its failures are counted, whoever sends it.
+    entry: Entry,
     act: Act,
 }
 
@@ -47,29 +50,46 @@ impl Relayer {
         let (purpose, act) = match (view.summary.settled, view.callback) {
             (false, _) => (Purpose::Advance, Act::Advance),
             (true, Some(limits)) => (Purpose::Deliver, Act::Deliver(limits)),
-            (true, None) => return Ok(EndingPlan::GivenUp),
+            (true, None) => return Ok(EndingPlan::Over),
         };
         let sent = live.iter().any(|attempt| {
             let ours = attempt.tx.entries.iter().any(|entry| entry.request_id == id);
             attempt.tx.purpose == purpose && ours
         });
-        let Some((carrier, position)) = turn(id, &view.seats, &self.operators) else {
-            return Ok(EndingPlan::GivenUp);
+        let Some((first, position)) = turn(id, &view.seats, &self.operators) else {
+            return Ok(EndingPlan::Over);
         };
-        let entry = self.operators[carrier].entry(id);
+        let entry = self.operators[first].entry(id);
         let (failures, _) = self.store.failures(&entry, purpose)?;
-        if failures >= self.config.limits.max_attempts {
-            return Ok(EndingPlan::GivenUp);
+        let own_seats = view.seats.iter().any(|seat| {
+            self.operators.iter().any(|operator| operator.account == seat.operator)
+        });
+        if is_given_up(purpose, failures, self.config.limits.max_attempts, own_seats) {
+            self.give_up(entry, purpose, failures)?;
+            return Ok(EndingPlan::Over);
         }
+        // As with batches: after a failure the next of our operators sends it.
+        let able = self.able();
+        let place = able.iter().position(|index| *index == first).unwrap_or(0) as u64;
+        let carrier = in_turn(&able, place, failures).unwrap_or(first);
         let since = *self.memory.waiting_since.entry(id).or_insert_with(Instant::now);
         let patience = self.config.limits.turn_ms.saturating_mul(position);
         if sent
             || since.elapsed() < Duration::from_millis(patience)
-            || self.must_wait(&entry, purpose)?
+            || self.is_resting(&entry, purpose)?
         {
             return Ok(EndingPlan::Later);
         }
-        Ok(EndingPlan::Now(Ending { request_id: id, carrier, act }))
+        Ok(EndingPlan::Now(Ending { request_id: id, carrier, entry, act }))
+    }
+
+    /// Puts on record that nothing more is tried, and why: the request is not looked at again.
+    fn give_up(&self, entry: Entry, purpose: Purpose, failures: u32) -> Result<(), RelayerError> {
+        let Entry { request_id, operator } = entry;
+        let last = self.store.failure_reason(&entry, purpose)?.unwrap_or_default();
+        let reason = gave_up(purpose, failures, &last);
+        tracing::error!(request = request_id, purpose = purpose.name(), reason, "given up");
+        Ok(self.store.skip_also(&Skip { request_id, operator, reason })?)
     }
 
     pub(super) async fn finish(
@@ -78,7 +98,7 @@ impl Relayer {
         now: &Now,
         ending: Ending,
     ) -> Result<bool, RelayerError> {
-        let entry = self.operators[ending.carrier].entry(ending.request_id);
+        let entry = ending.entry;
         let (purpose, result) = match ending.act {
             Act::Advance => (Purpose::Advance, self.advance(oracle, now, ending, entry).await),
             Act::Deliver(limits) => {
@@ -148,7 +168,13 @@ impl Relayer {
     }
 }
 
-/// Which of our operators acts, and how many others come before it.
+/// Whether no more is tried. Settling a request in which we hold seats gives their bonds free and
+/// pays them, so that is tried for as long as it takes.
+fn is_given_up(purpose: Purpose, failures: u32, most: u32, own_seats: bool) -> bool {
+    failures >= most && !(purpose == Purpose::Advance && own_seats)
+}
+
+/// Whose turn among our operators it is, and how many others come before it.
 fn turn(id: RequestId, seats: &[SeatView], operators: &[Operator]) -> Option<(usize, u64)> {
     let able = operators.iter().enumerate().filter(|(_, operator)| !operator.stopped);
     let position = |operator: &Operator| place(id, seats, operator);
@@ -163,4 +189,24 @@ fn place(id: RequestId, seats: &[SeatView], operator: &Operator) -> u64 {
     let Some(seat) = seat.map(|seat| seat as u64) else { return count };
     let first = id.checked_rem(count).unwrap_or(0);
     seat.saturating_add(count).saturating_sub(first).checked_rem(count).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settling_is_never_given_up_where_we_hold_seats() {
+        for (purpose, failures, own_seats, given_up) in [
+            (Purpose::Advance, 4, false, false),
+            (Purpose::Advance, 5, false, true),
+            (Purpose::Advance, 5, true, false),
+            (Purpose::Advance, u32::MAX, true, false),
+            (Purpose::Deliver, 4, true, false),
+            (Purpose::Deliver, 5, true, true),
+        ] {
+            let found = is_given_up(purpose, failures, 5, own_seats);
+            assert_eq!(found, given_up, "{purpose:?} {failures} {own_seats}");
+        }
+    }
 }

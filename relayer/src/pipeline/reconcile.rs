@@ -1,15 +1,17 @@
-//! Finding out what became of transactions, from nonces and from the contract's state alone.
+//! Finding out what became of transactions and of jobs, from nonces and from the contract's state
+//! alone.
 
 use super::{
+    decide::OnChain,
     error::RelayerError,
     outbox::{fate, hand_over, Fate, Nonces},
     relayer::{Now, Relayer},
 };
 use crate::{
     chain::Oracle,
-    store::{fault, now_ms, Attempt, AttemptState, Purpose},
+    store::{fault, now_ms, Attempt, AttemptState, Job, JobState, Purpose},
 };
-use llm_oracle_primitives::{DeliveryStatus, Phase, RequestView, SeatState};
+use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, RequestView, SeatState, SeatView};
 
 impl Relayer {
     /// Finds out what became of the transactions that may still count.
@@ -109,20 +111,124 @@ impl Relayer {
         }
         Ok(true)
     }
+
+    /// Keeps the job's state in step with what the finalized block shows, also when it was given up
+    /// before and its transaction came through after all.
+    pub(super) fn note(
+        &self,
+        id: RequestId,
+        index: usize,
+        job: Option<&Job>,
+        chain: &OnChain,
+    ) -> Result<(), RelayerError> {
+        let operator = &self.operators[index];
+        let (Some(job), Some(seat)) = (job, chain.seat) else { return Ok(()) };
+        if job.answered.commitment != seat.commitment {
+            return Ok(());
+        }
+        let (state, point) = match seat.state {
+            SeatState::Committed => (JobState::Committed, fault::COMMIT_FINAL),
+            SeatState::Revealed => (JobState::Revealed, fault::REVEAL_FINAL),
+            _ => return Ok(()),
+        };
+        if job.state != state {
+            self.store.set_job_state(id, &operator.id, state, None)?;
+            fault::reach(point);
+        }
+        Ok(())
+    }
+
+    /// Whether the end of a request may still change what is recorded about it.
+    pub(super) fn has_unended_job(&self, id: RequestId) -> Result<bool, RelayerError> {
+        for operator in &self.operators {
+            let job = self.store.job(id, &operator.id)?;
+            let ended = [JobState::Ended, JobState::ForeignCommitment];
+            if job.is_some_and(|job| !ended.contains(&job.state)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Notes how the jobs of a settled request ended.
+    pub(super) fn note_end(&self, view: &RequestView) -> Result<bool, RelayerError> {
+        let id = view.summary.request_id;
+        let mut noted = false;
+        for operator in &self.operators {
+            let Some(job) = self.store.job(id, &operator.id)? else { continue };
+            let seat = seat_of(view, &operator.id)
+                .filter(|seat| seat.commitment == job.answered.commitment);
+            let Some(state) = at_end(job.state, seat.map(|seat| seat.state)) else { continue };
+            let reason = (state == JobState::Dead).then(|| {
+                let known = job.reason.unwrap_or_else(|| "no attempt failed".to_owned());
+                format!("not revealed by block {}; {known}", view.summary.reveal_deadline)
+            });
+            self.store.set_job_state(id, &operator.id, state, reason.as_deref())?;
+            if job.state != JobState::Revealed {
+                fault::reach(fault::REVEAL_FINAL);
+            }
+            noted = true;
+        }
+        Ok(noted)
+    }
+}
+
+/// What the end of a request makes of a job, by its own seat there; `None`: it stays as it is.
+fn at_end(job: JobState, seat: Option<SeatState>) -> Option<JobState> {
+    let end = match (job, seat) {
+        (JobState::ForeignCommitment, _) => return None,
+        // It cost the bond, which somebody should see.
+        (_, Some(SeatState::Silent)) => JobState::Dead,
+        // Given up, and nothing came of it.
+        (JobState::Dead, None) => JobState::Dead,
+        _ => JobState::Ended,
+    };
+    (end != job).then_some(end)
+}
+
+fn seat_of<'a>(view: &'a RequestView, operator: &[u8; 32]) -> Option<&'a SeatView> {
+    view.seats.iter().find(|seat| {
+        let holder: &[u8; 32] = seat.operator.as_ref();
+        holder == operator
+    })
 }
 
 fn took_effect(purpose: Purpose, view: &RequestView, operator: &[u8; 32]) -> bool {
-    let seat = view.seats.iter().find(|seat| {
-        let holder: &[u8; 32] = seat.operator.as_ref();
-        holder == operator
-    });
+    let seat = seat_of(view, operator);
     match purpose {
         Purpose::Ask => true,
         Purpose::Commit => seat.is_some(),
         Purpose::Answer | Purpose::Reveal => {
-            seat.is_some_and(|seat| !matches!(seat.state, SeatState::Vacant | SeatState::Committed))
+            let closed = [SeatState::Vacant, SeatState::Committed, SeatState::Silent];
+            seat.is_some_and(|seat| !closed.contains(&seat.state))
         }
         Purpose::Advance => view.summary.settled || view.summary.phase != Phase::Ended,
-        Purpose::Deliver => !matches!(view.summary.delivery, DeliveryStatus::Waiting),
+        // A callback that ran and failed is none: it counts as a failure, so that nobody pays for
+        // an endless row of them.
+        Purpose::Deliver => {
+            matches!(view.summary.delivery, DeliveryStatus::Delivered | DeliveryStatus::None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_corrects_what_was_given_up_and_shows_what_was_missed() {
+        use JobState::{Answered, Committed, Dead, Ended, ForeignCommitment, Revealed};
+        for (job, seat, end) in [
+            (Answered, None, Some(Ended)),
+            (Revealed, Some(SeatState::Agreed), Some(Ended)),
+            (Dead, Some(SeatState::Agreed), Some(Ended)),
+            (Dead, None, None),
+            (Committed, Some(SeatState::Silent), Some(Dead)),
+            (Committed, Some(SeatState::Released), Some(Ended)),
+            (Ended, Some(SeatState::Agreed), None),
+            (ForeignCommitment, Some(SeatState::Silent), None),
+        ] {
+            assert_eq!(at_end(job, seat), end, "{job:?} {seat:?}");
+        }
     }
 }

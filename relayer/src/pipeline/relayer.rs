@@ -14,7 +14,7 @@ use crate::{
         Keypair, Oracle, WakeUps,
     },
     llm::Provider,
-    store::{Entry, Identity, JobState, Purpose, Store},
+    store::{now_ms, Entry, Identity, JobState, Purpose, Store},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
@@ -68,6 +68,7 @@ pub struct Relayer {
     pub(super) asks: Asks,
     pub(super) memory: Memory,
     address: AccountId,
+    expect: Expect,
     link: Option<Link>,
 }
 
@@ -83,8 +84,9 @@ impl Relayer {
         let keys = load_keys(&config)?;
         let address = parse_account(&config.contract)?;
         let code_hash = config.code_hash.as_deref().map(parse_hash).transpose()?;
+        let expect = Expect { code_hash };
         let chain = Chain::connect(&config.url).await?;
-        let checked = CheckedOracle::check(&chain, address, Expect { code_hash }).await?;
+        let checked = CheckedOracle::check(&chain, address, expect).await?;
         let operators = look_up(&checked.oracle, keys).await?;
         let contract: &[u8; 32] = address.as_ref();
         let base = Base { domain: checked.config.domain, contract: *contract };
@@ -101,6 +103,7 @@ impl Relayer {
             store,
             base,
             address,
+            expect,
         })
     }
 
@@ -186,6 +189,8 @@ impl Relayer {
         }
     }
 
+    /// The oracle over a live connection. A new connection is checked like the first one, code hash
+    /// included: it may lead to another node, and the contract may have been changed meanwhile.
     async fn connected(&mut self) -> Result<Oracle, RelayerError> {
         if let Some(link) = &self.link {
             if !link.oracle.chain.is_lost() {
@@ -193,7 +198,7 @@ impl Relayer {
             }
         }
         let chain = Chain::connect(&self.config.url).await?;
-        let checked = CheckedOracle::check(&chain, self.address, Expect::default()).await?;
+        let checked = CheckedOracle::check(&chain, self.address, self.expect).await?;
         if checked.config.domain != self.base.domain {
             // The same address on a chain that was started anew.
             let (expected, found) = (self.base.domain, checked.config.domain);
@@ -205,7 +210,13 @@ impl Relayer {
         Ok(checked.oracle)
     }
 
-    /// Counts a failure; at the last allowed one the thing is given up, visibly.
+    /// Operators that still act, by position.
+    pub(super) fn able(&self) -> Vec<usize> {
+        (0..self.operators.len()).filter(|index| !self.operators[*index].stopped).collect()
+    }
+
+    /// Counts a failure. At the last allowed one asking and committing are given up, visibly; a
+    /// reveal goes on, since a bond is at stake, and shows why it has not succeeded yet.
     pub(super) fn fail(
         &self,
         entry: &Entry,
@@ -219,35 +230,74 @@ impl Relayer {
             tracing::warn!(request, operator, purpose = purpose_name, count, reason, "failed");
             return Ok(());
         }
-        tracing::error!(request, operator, purpose = purpose_name, count, reason, "given up");
-        let reason = format!("gave up to {purpose_name} after {count} attempts: {reason}");
+        tracing::error!(request, operator, purpose = purpose_name, count, reason, "failed often");
+        let given_up = gave_up(purpose, count, reason);
         match purpose {
-            Purpose::Ask => self.leave_out(entry, &reason)?,
-            Purpose::Commit | Purpose::Answer | Purpose::Reveal => self.store.set_job_state(
-                entry.request_id,
-                &entry.operator,
-                JobState::Dead,
-                Some(&reason),
-            )?,
+            Purpose::Ask => self.leave_out(entry, &given_up)?,
+            Purpose::Commit | Purpose::Answer => {
+                self.note_job(entry, JobState::Dead, &given_up)?;
+            }
+            Purpose::Reveal => {
+                let job = self.store.job(entry.request_id, &entry.operator)?;
+                // Not over what the chain has shown since.
+                if job.is_some_and(|job| job.state == JobState::Committed) {
+                    let reason = format!("{count} reveals failed, the last one: {reason}");
+                    self.note_job(entry, JobState::Committed, &reason)?;
+                }
+            }
+            // Depends on whose seats they are about: `plan_ending` decides.
             Purpose::Advance | Purpose::Deliver => {}
         }
         Ok(())
     }
 
+    fn note_job(
+        &self,
+        entry: &Entry,
+        state: JobState,
+        reason: &str,
+    ) -> Result<(), RelayerError> {
+        let Entry { request_id, operator } = entry;
+        Ok(self.store.set_job_state(*request_id, operator, state, Some(reason))?)
+    }
+
     /// Whether something failed too often, or so recently that it must wait.
     pub(super) fn must_wait(&self, entry: &Entry, purpose: Purpose) -> Result<bool, RelayerError> {
+        let (count, _) = self.store.failures(entry, purpose)?;
+        Ok(count >= self.config.limits.max_attempts || self.is_resting(entry, purpose)?)
+    }
+
+    /// Whether something failed so recently that it must wait; however often it failed, it comes
+    /// back.
+    pub(super) fn is_resting(&self, entry: &Entry, purpose: Purpose) -> Result<bool, RelayerError> {
         let (count, at_ms) = self.store.failures(entry, purpose)?;
-        if count == 0 {
-            return Ok(false);
-        }
-        // Milliseconds: 1 s after the first failure, doubling up to 32 s.
-        let pause = 500_i64.saturating_mul(2_i64.saturating_pow(count.min(6)));
-        let ready_ms = at_ms.saturating_add(pause);
-        Ok(count >= self.config.limits.max_attempts || crate::store::now_ms() < ready_ms)
+        Ok(rests(count, now_ms().saturating_sub(at_ms)))
     }
 }
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Longest pause before something that failed is tried again, milliseconds.
+const LONGEST_REST_MS: i64 = 30_000;
+
+/// Whether the pause after the last of `count` failures, `since_ms` ago, still lasts: 1 s after the
+/// first, doubling up to [`LONGEST_REST_MS`].
+fn rests(count: u32, since_ms: i64) -> bool {
+    let pause = 500_i64.saturating_mul(2_i64.saturating_pow(count.min(6))).min(LONGEST_REST_MS);
+    // A failure in the future is a clock that was set back: nobody can say how long to wait.
+    count > 0 && (0..pause).contains(&since_ms)
+}
+
+/// Why something was given up, for the record.
+pub(super) fn gave_up(purpose: Purpose, count: u32, reason: &str) -> String {
+    format!("gave up to {} after {count} attempts: {reason}", purpose.name())
+}
+
+/// Which of the able operators acts: `first` counts them round, and each failure moves on by one.
+pub(super) fn in_turn(able: &[usize], first: u64, failures: u32) -> Option<usize> {
+    let turn = first.wrapping_add(failures.into()).checked_rem(able.len() as u64)?;
+    able.get(usize::try_from(turn).ok()?).copied()
+}
 
 fn pauses() -> backon::ExponentialBackoff {
     ExponentialBuilder::default()
@@ -294,4 +344,30 @@ async fn look_up(oracle: &Oracle, keys: Vec<Keypair>) -> Result<Vec<Operator>, R
         operators.push(Operator { id: *id, key, account, slot: view.slot, stopped: false });
     }
     Ok(operators)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_hands_the_batch_to_the_next_operator() {
+        // The second of four operators is stopped.
+        let able = [0, 2, 3];
+        let carriers: Vec<_> = (0..4).map(|failures| in_turn(&able, 7, failures)).collect();
+        assert_eq!(carriers, [Some(2), Some(3), Some(0), Some(2)]);
+        assert_eq!(in_turn(&able, u64::MAX, 1), Some(0));
+        assert_eq!(in_turn(&[], 7, 0), None);
+    }
+
+    #[test]
+    fn what_failed_rests_longer_each_time_and_always_comes_back() {
+        assert!(!rests(0, 0));
+        for (count, pause) in [(1, 1_000_i64), (2, 2_000), (5, 16_000), (6, 30_000), (99, 30_000)] {
+            assert!(rests(count, pause.saturating_sub(1)), "{count}");
+            assert!(!rests(count, pause), "{count}");
+        }
+        // The clock was set back.
+        assert!(!rests(99, -1));
+    }
 }

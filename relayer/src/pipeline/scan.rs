@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     chain::{ss58, ChainError, Oracle},
-    store::{fault, Attempt, Job, JobState, Purpose},
+    store::{Attempt, Job, JobState, Purpose},
 };
 use llm_oracle_primitives::{
-    digest, Assignment, DeliveryStatus, Phase, RequestId, RequestView, SeatState, Summary, Terms,
+    digest, Assignment, DeliveryStatus, Phase, RequestId, RequestView, Summary, Terms,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -105,26 +105,30 @@ impl Relayer {
         plan: &mut Plan,
     ) -> Result<(), RelayerError> {
         let id = summary.request_id;
-        if summary.settled {
-            plan.settled_something |= self.note_end(id)?;
-            let waits = matches!(
-                summary.delivery,
-                DeliveryStatus::Waiting | DeliveryStatus::Failed(_) | DeliveryStatus::Delivering
-            );
-            if !waits {
-                self.over(id);
-                return Ok(());
-            }
+        let undelivered = matches!(
+            summary.delivery,
+            DeliveryStatus::Waiting | DeliveryStatus::Failed(_) | DeliveryStatus::Delivering
+        );
+        if summary.settled && !undelivered && !self.has_unended_job(id)? {
+            self.over(id);
+            return Ok(());
         }
         let Some(view) = oracle.request(id, Some(now.finalized.hash)).await? else {
             self.over(id);
             return Ok(());
         };
+        if summary.settled {
+            plan.settled_something |= self.note_end(&view)?;
+            if !undelivered {
+                self.over(id);
+                return Ok(());
+            }
+        }
         if summary.settled || summary.phase == Phase::Ended {
             match self.plan_ending(&view, live)? {
                 EndingPlan::Now(ending) => plan.endings.push(ending),
                 EndingPlan::Later => {}
-                EndingPlan::GivenUp => self.over(id),
+                EndingPlan::Over => self.over(id),
             }
             return Ok(());
         }
@@ -263,7 +267,8 @@ impl Relayer {
                 ask: self.asks.must_wait(&entry) || self.must_wait(&entry, Purpose::Ask)?,
                 commit: self.must_wait(&entry, Purpose::Commit)?
                     || self.must_wait(&entry, Purpose::Answer)?,
-                reveal: self.must_wait(&entry, Purpose::Reveal)?,
+                // Never for good: until the deadline a bond is at stake.
+                reveal: self.is_resting(&entry, Purpose::Reveal)?,
             },
         })
     }
@@ -296,50 +301,6 @@ impl Relayer {
         }))
     }
 
-    /// Keeps the job's state in step with what the finalized block shows.
-    fn note(
-        &self,
-        id: RequestId,
-        index: usize,
-        job: Option<&Job>,
-        chain: &OnChain,
-    ) -> Result<(), RelayerError> {
-        let operator = &self.operators[index];
-        let (Some(job), Some(seat)) = (job, chain.seat) else { return Ok(()) };
-        if job.answered.commitment != seat.commitment {
-            return Ok(());
-        }
-        let (state, point) = match seat.state {
-            SeatState::Committed => (JobState::Committed, fault::COMMIT_FINAL),
-            SeatState::Revealed => (JobState::Revealed, fault::REVEAL_FINAL),
-            _ => return Ok(()),
-        };
-        if job.state != state && job.state != JobState::Dead {
-            self.store.set_job_state(id, &operator.id, state, None)?;
-            fault::reach(point);
-        }
-        Ok(())
-    }
-
-    fn note_end(&self, id: RequestId) -> Result<bool, RelayerError> {
-        let mut noted = false;
-        for operator in &self.operators {
-            let Some(job) = self.store.job(id, &operator.id)? else { continue };
-            if matches!(
-                job.state,
-                JobState::Answered | JobState::Committed | JobState::Revealed
-            ) {
-                let revealed_before = job.state == JobState::Revealed;
-                self.store.set_job_state(id, &operator.id, JobState::Ended, None)?;
-                if !revealed_before {
-                    fault::reach(fault::REVEAL_FINAL);
-                }
-                noted = true;
-            }
-        }
-        Ok(noted)
-    }
-
     /// Another process works with the key, or our store was lost: this operator goes no further.
     fn stop_operator(
         &mut self,
@@ -368,7 +329,8 @@ impl Relayer {
 pub(super) enum EndingPlan {
     Now(Ending),
     Later,
-    GivenUp,
+    /// Nothing to do, or nothing more.
+    Over,
 }
 
 fn on_chain(view: &RequestView, operator: &[u8; 32], seat_free: bool) -> OnChain {

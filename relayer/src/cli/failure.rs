@@ -14,6 +14,9 @@ impl From<ConfigError> for Failure {
             ConfigError::Unreadable { .. } => "give another file with --config",
             ConfigError::Unwritable { .. } => "give another file with --config-out",
             ConfigError::Wrong(_) => "`llm-oracle config show` lists what can be set",
+            ConfigError::ModelFlag(_) => {
+                "leave --model out, or give --config with settings for the local model"
+            }
             ConfigError::NoKey => "give --suri or --key-file, or start `llm-oracle dev`",
             ConfigError::NoContract => {
                 "give --contract with the address that `deploy` printed, or start `llm-oracle dev`"

@@ -8,9 +8,11 @@
 mod file;
 pub mod key;
 mod layer;
+mod model;
 pub mod paths;
 
 pub use file::ConfigFile;
+pub use model::describe_model;
 
 use crate::{
     llm::ProviderConfig,
@@ -63,6 +65,9 @@ pub enum ConfigError {
     /// A value of a wrong type, or a key that does not exist.
     #[error("{0}")]
     Wrong(String),
+    /// A flag for the local model, and another provider in the settings.
+    #[error("--model names a file for the local model, and [model] in the settings has provider = \"{0}\"")]
+    ModelFlag(&'static str),
     /// No key was set where one is needed.
     #[error("no key is set")]
     NoKey,
@@ -114,6 +119,8 @@ pub struct Settings {
     pub operators: Vec<KeySource>,
     /// What the relayer takes on.
     pub limits: Limits,
+    /// Which key decided about the model.
+    model_key: &'static str,
     figment: Figment,
 }
 
@@ -224,31 +231,16 @@ impl Settings {
             (Some(uri), _) => Some(SignerSource::Uri(uri)),
             (None, file) => file.map(|file| SignerSource::File(file.relative())),
         };
-        let model = match (raw.model_file, raw.model) {
-            (Some(_), Some(model)) if rank("model_file") == 0 => model,
-            (None, Some(model)) => model,
-            (Some(file), _) => local_model(file.relative()),
-            (None, None) => local_model(paths::model()),
-        };
         let beside = |path: PathBuf, key: &str| relative_to_file(path, &figment, key);
+        let model = raw.model.map(|model| model::beside_file(model, &|path| beside(path, "model")));
+        let model_file = raw.model_file.map(|file| file.relative());
+        let (model, model_key) = model::choose(model, model_file, rank("model_file"))?;
         let operators = raw.operators.into_iter().map(|operator| KeySource {
             suri_file: operator.suri_file.map(|path| beside(path, "operators")),
             keystore: operator.keystore.map(|path| beside(path, "operators")),
             password_file: operator.password_file.map(|path| beside(path, "operators")),
             ..operator
         });
-        let model = match model {
-            ProviderConfig::Local {
-                path,
-                threads,
-                name,
-            } => ProviderConfig::Local {
-                path: beside(path, "model"),
-                threads,
-                name,
-            },
-            model => model,
-        };
         let store = raw.store.map(|path| path.relative());
         Ok(Self {
             url: raw.url.unwrap_or_else(|| DEFAULT_URL.to_owned()),
@@ -262,6 +254,7 @@ impl Settings {
             store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
             operators: operators.collect(),
             limits: raw.limits,
+            model_key,
             figment,
         })
     }
@@ -310,11 +303,6 @@ impl Settings {
         } else {
             "suri"
         };
-        let model_name = if self.figment.contains("model_file") {
-            "model_file"
-        } else {
-            "model"
-        };
         [
             ("url", "url", self.url.clone()),
             ("contract", "contract", set(&self.contract)),
@@ -325,31 +313,13 @@ impl Settings {
                 "artifacts",
                 self.artifacts.display().to_string(),
             ),
-            ("model", model_name, describe_model(&self.model)),
+            ("model", self.model_key, describe_model(&self.model)),
             ("store", "store", self.store.display().to_string()),
             ("operators", "operators", self.operators.len().to_string()),
         ]
         .into_iter()
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))
         .collect()
-    }
-}
-
-/// One line about a model's configuration, without secrets and without addresses.
-pub fn describe_model(model: &ProviderConfig) -> String {
-    match model {
-        ProviderConfig::Local { path, .. } => format!("local {}", path.display()),
-        ProviderConfig::Openai { model, .. } => format!("openai {model}"),
-        ProviderConfig::Scripted { .. } => "scripted".to_owned(),
-    }
-}
-
-/// The configuration of a model file with everything else at its default.
-fn local_model(path: PathBuf) -> ProviderConfig {
-    ProviderConfig::Local {
-        path,
-        threads: 2,
-        name: None,
     }
 }
 

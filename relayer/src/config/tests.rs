@@ -60,18 +60,57 @@ fn a_key_from_a_stronger_place_wins_whatever_its_form() {
     );
 }
 
-#[test]
-fn a_model_file_from_a_stronger_place_replaces_the_files_model() {
-    let (_folder, path) = file("[model]\nprovider = 'scripted'\nanswer = 'yes'");
-    let none = Overrides::default();
-    let settings = load_with(Some(path.clone()), &none, &|_| None).unwrap();
-    assert!(matches!(settings.model, ProviderConfig::Scripted { .. }));
+/// The model and the place that decided about it.
+fn model_and_origin(
+    text: &str,
+    flag: Option<&str>,
+    variable: Option<&str>,
+) -> Result<(String, String), ConfigError> {
+    let (_folder, path) = file(text);
     let flags = Overrides {
-        model_file: Some("/m.gguf".into()),
-        ..none
+        model_file: flag.map(PathBuf::from),
+        ..Overrides::default()
     };
-    let settings = load_with(Some(path), &flags, &|_| None).unwrap();
-    assert_eq!(describe_model(&settings.model), "local /m.gguf");
+    let variable = |name: &str| match name {
+        "LLM_ORACLE_MODEL" => variable.map(str::to_owned),
+        _ => None,
+    };
+    let settings = load_with(Some(path), &flags, &variable)?;
+    let origins = settings.origins();
+    let (_, model, origin) = origins.iter().find(|(name, ..)| *name == "model").unwrap();
+    Ok((model.clone(), origin.clone()))
+}
+
+#[test]
+fn a_model_file_from_a_stronger_place_is_the_local_models_file() {
+    let local = "[model]\nprovider = 'local'\npath = '/f.gguf'\nthreads = 7";
+    let variable = "environment variable LLM_ORACLE_MODEL";
+    for (text, flag, environment, model, origin) in [
+        ("", None, Some("/v.gguf"), "local /v.gguf", variable),
+        (local, None, Some("/v.gguf"), "local /v.gguf", variable),
+        (local, Some("/m.gguf"), Some("/v.gguf"), "local /m.gguf", "flag --model"),
+    ] {
+        let found = model_and_origin(text, flag, environment).unwrap();
+        assert_eq!((found.0.as_str(), found.1.as_str()), (model, origin), "{text}");
+    }
+    // Relative to where the command runs, not to the settings; the rest of [model] stays.
+    let (_folder, path) = file(local);
+    let variable = |name: &str| (name == "LLM_ORACLE_MODEL").then(|| "v.gguf".to_owned());
+    let settings = load_with(Some(path), &Overrides::default(), &variable).unwrap();
+    let ProviderConfig::Local { path, threads, .. } = settings.model else {
+        panic!("{:?}", settings.model);
+    };
+    assert_eq!((path, threads), (PathBuf::from("v.gguf"), 7));
+}
+
+#[test]
+fn a_model_file_never_takes_the_place_of_another_provider() {
+    let text = "[model]\nprovider = 'openai'\nbase_url = 'https://host/v1'\nmodel = 'm'";
+    let (model, origin) = model_and_origin(text, None, Some("/v.gguf")).unwrap();
+    assert_eq!(model, "openai m");
+    assert!(origin.ends_with("oracle.toml"), "{origin}");
+    let refused = model_and_origin(text, Some("/m.gguf"), None).unwrap_err();
+    assert!(matches!(refused, ConfigError::ModelFlag("openai")), "{refused}");
 }
 
 #[test]
@@ -120,6 +159,29 @@ fn paths_in_a_file_are_beside_it() {
         settings.key.unwrap().describe(),
         folder.path().join("me.key").display().to_string()
     );
+}
+
+#[test]
+fn files_of_the_other_providers_are_beside_it_too() {
+    for (text, name) in [
+        (
+            "[model]\nprovider = 'openai'\nbase_url = 'https://h/v1'\nmodel = 'm'\napi_key_file = 'api.key'",
+            "api.key",
+        ),
+        (
+            "[model]\nprovider = 'scripted'\nanswer = 'yes'\ncalls_file = 'calls'",
+            "calls",
+        ),
+    ] {
+        let (folder, path) = file(text);
+        let settings = load_with(Some(path), &Overrides::default(), &|_| None).unwrap();
+        let found = match settings.model {
+            ProviderConfig::Openai { api_key_file, .. } => api_key_file,
+            ProviderConfig::Scripted { calls_file, .. } => calls_file,
+            ProviderConfig::Local { .. } => None,
+        };
+        assert_eq!(found, Some(folder.path().join(name)));
+    }
 }
 
 #[test]

@@ -60,6 +60,17 @@ pub enum ProviderConfig {
     },
 }
 
+impl ProviderConfig {
+    /// Its name in the configuration file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Local { .. } => "local",
+            Self::Openai { .. } => "openai",
+            Self::Scripted { .. } => "scripted",
+        }
+    }
+}
+
 fn default_threads() -> u16 {
     2
 }

@@ -79,6 +79,7 @@ fn mistakes_in_the_arguments_are_usage() {
         (&["ask", "Is it?", "--choice", "a"], "1 options"),
         (&["ask", "", "--bool"], "prompt is empty"),
         (&["ask", "Is it?", "--bool", "--seats", "40"], "40 seats"),
+        (&["ask", "Is it?", "--bool", "--one-step", "--seats", "5"], "asks for 5"),
         (&["ask", "Is it?", "--bool"], "no key is set"),
         (&["show", "seven"], "seven"),
         (&["withdraw", "Alice", "--suri", "//Alice"], "Alice"),

@@ -89,7 +89,7 @@ pub enum Verb {
     Doctor(DoctorArgs),
     /// Play everything through once: three operators answer, a market pays its winners
     Demo(DemoArgs),
-    /// Make empty blocks on a development chain
+    /// Make blocks without effect on a development chain
     Mine(MineArgs),
     /// Pay out what an account has earned or got back; anyone may send it
     Withdraw(WithdrawArgs),
@@ -188,9 +188,9 @@ pub struct AskArgs {
     /// Instruction that stands before the question
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
-    /// Operators that answer, 1 to 32
-    #[arg(long, default_value_t = 3, value_name = "N")]
-    pub seats: u8,
+    /// Operators that answer, 1 to 32 [default: 3, and 1 with --one-step]
+    #[arg(long, value_name = "N")]
+    pub seats: Option<u8>,
     /// How many must agree [default: more than half of the seats]
     #[arg(long, value_name = "K")]
     pub threshold: Option<u8>,

@@ -8,13 +8,16 @@ use llm_oracle_primitives::{
     canonical::parse_decimal, AnswerKind, Assignment, ModelRef, Prompt, Sampling, Terms,
 };
 
+/// Seats of a question that says nothing about them.
+const SEATS: u8 = 3;
+
 /// The terms that `ask` was given, checked by the contract's own rules.
 ///
 /// # Errors
 /// The first broken rule. Nothing has been sent by then.
 pub fn terms(args: &AskArgs) -> Result<Terms, Failure> {
     let named: Vec<_> = args.named.iter().map(|account| account.0).collect();
-    let seats = if args.one_step { 1 } else { args.seats };
+    let seats = seats(args)?;
     let terms = Terms {
         model: args
             .model
@@ -41,6 +44,17 @@ pub fn terms(args: &AskArgs) -> Result<Terms, Failure> {
         .check()
         .map_err(|error| Failure::usage(error).help("nothing was sent"))?;
     Ok(terms)
+}
+
+fn seats(args: &AskArgs) -> Result<u8, Failure> {
+    match args.seats {
+        Some(seats) if args.one_step && seats != 1 => {
+            Err(Failure::usage(format!("--one-step has 1 seat, and --seats asks for {seats}"))
+                .help("leave one of the two out; nothing was sent"))
+        }
+        Some(seats) => Ok(seats),
+        None => Ok(if args.one_step { 1 } else { SEATS }),
+    }
 }
 
 /// The least threshold of a committee: more than half.
@@ -140,6 +154,8 @@ mod tests {
         );
         let terms = ask(&["--bool", "--one-step"]).unwrap();
         assert_eq!((terms.seats, terms.threshold, terms.one_step), (1, 1, true));
+        assert!(ask(&["--bool", "--one-step", "--seats", "1"]).is_ok());
+        assert_eq!(ask(&["--bool"]).unwrap().seats, 3);
     }
 
     #[test]
@@ -148,6 +164,8 @@ mod tests {
             (&["--choice", "one"][..], "1 options"),
             (&["--choice", "a,a"], "twice"),
             (&["--bool", "--seats", "33"], "33 seats"),
+            (&["--bool", "--one-step", "--seats", "5"], "asks for 5"),
+            (&["--bool", "--one-step", "--seats", "0"], "asks for 0"),
             (
                 &["--bool", "--seats", "4", "--threshold", "2"],
                 "threshold of 2 for 4",

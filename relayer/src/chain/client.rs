@@ -208,16 +208,21 @@ impl Chain {
         Ok(Some(info.decode().map_err(|error| self.lift("a contract", &error))?.code_hash.0))
     }
 
-    /// Makes an empty block on a development node that seals on demand.
+    /// Makes an empty block on a development node that seals on demand; `false` when the node has
+    /// no such method (then send a remark instead).
     ///
     /// # Errors
-    /// `Node` when the node has no such method (then send a remark instead).
-    pub async fn create_block(&self, finalize: bool) -> Result<(), ChainError> {
+    /// `Node` when the node has the method and refuses, connection errors.
+    pub async fn create_block(&self, finalize: bool) -> Result<bool, ChainError> {
         let parent: Option<H256> = None;
         let params = rpc_params![true, finalize, parent];
         let made: Result<serde_json::Value, _> =
             self.raw.request("engine_createBlock", params).await;
-        made.map(drop).map_err(|error| self.lift("an empty block", &error))
+        match made {
+            Ok(_) => Ok(true),
+            Err(error) if is_no_method(&error) => Ok(false),
+            Err(error) => Err(self.lift("an empty block", &error)),
+        }
     }
 
     /// Whether the node still answers.
@@ -301,6 +306,12 @@ struct AccountInfo {
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 struct AccountData {
     free: u128,
+}
+
+/// Whether the node says that it has no such method, or none for us.
+fn is_no_method(error: &subxt::rpcs::Error) -> bool {
+    // JSON-RPC 2.0: -32601 is 'method not found'.
+    matches!(error, subxt::rpcs::Error::User(user) if user.code == -32601)
 }
 
 fn height(number: u64) -> Result<BlockNumber, ChainError> {

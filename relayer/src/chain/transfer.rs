@@ -1,4 +1,4 @@
-//! Plain transfers, for funding accounts on development chains.
+//! Plain transfers and remarks, for funding accounts and moving time on development chains.
 
 use super::{
     address::{account32, account_of},
@@ -20,7 +20,26 @@ struct Transfer {
     value: u128,
 }
 
+#[derive(EncodeAsType)]
+#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
+struct Remark {
+    remark: Vec<u8>,
+}
+
 impl Chain {
+    /// Sends a transaction that does nothing and waits for its block: where blocks can't be made on
+    /// demand, this brings the next one.
+    ///
+    /// # Errors
+    /// `Node` or `Dropped` when the chain refuses, `NotIncluded`, connection errors.
+    pub async fn remark(&self, signer: &Keypair) -> Result<InBlock, ChainError> {
+        let call = Remark { remark: Vec::new() };
+        let payload = subxt::dynamic::transaction("System", "remark", call);
+        let nonce = self.next_nonce(&account_of(signer)).await?;
+        let tx = self.sign(signer, nonce, &payload).await?;
+        self.send_and_wait(&tx, false).await
+    }
+
     /// Sends planck from the signer to an account and waits for the block.
     ///
     /// # Errors

@@ -335,8 +335,8 @@ impl Watch {
         while let Some(status) = self.stream.next().await {
             let status = status.map_err(|error| self.chain.lift("the transaction", &error))?;
             match status {
-                Status::InBlock(block) if !finalized => return self.block(block).await,
-                Status::Finalized(block) => return self.block(block).await,
+                Status::InBlock(block) if !finalized => return at_block(&self.chain, block).await,
+                Status::Finalized(block) => return at_block(&self.chain, block).await,
                 Status::Usurped(_) => {
                     return Err(dropped("another transaction took its nonce"));
                 }
@@ -354,13 +354,14 @@ impl Watch {
         }
         Err(self.chain.lift("to follow the transaction", &"the node ended the subscription"))
     }
+}
 
-    async fn block(&self, block: H256) -> Result<InBlock, ChainError> {
-        let at = self.chain.at(block.0).await?;
-        let number = BlockNumber::try_from(at.block_number());
-        let number = number.map_err(|error| ChainError::decode("a block's height", error))?;
-        Ok(InBlock { block: block.0, number })
-    }
+/// Takes no `Watch`: its stream cannot be shared between threads, and who waits may be a task.
+async fn at_block(chain: &Chain, block: H256) -> Result<InBlock, ChainError> {
+    let at = chain.at(block.0).await?;
+    let number = BlockNumber::try_from(at.block_number());
+    let number = number.map_err(|error| ChainError::decode("a block's height", error))?;
+    Ok(InBlock { block: block.0, number })
 }
 
 /// The era's period: a power of two, no longer than the chain remembers block hashes.

@@ -3,14 +3,15 @@
 use super::{
     context::Context,
     exit::{self, Failure, Outcome},
+    stack::{dev_signer, OWNER},
 };
-use crate::chain::{Chain, ChainError};
+use crate::chain::Chain;
 use serde_json::json;
 
 /// Makes empty blocks.
 ///
 /// # Errors
-/// When the node makes none on demand.
+/// When the node makes none, see [`create_block`].
 pub async fn run(context: &Context, blocks: u32) -> Outcome {
     let chain = context.chain().await?;
     for made in 0..blocks {
@@ -25,17 +26,24 @@ pub async fn run(context: &Context, blocks: u32) -> Outcome {
     Ok(exit::OK)
 }
 
-/// Makes one empty block.
+/// Makes one block without effect: an empty one where the node makes those on demand, otherwise one
+/// with a remark of the development account.
 ///
 /// # Errors
-/// When the node makes none on demand.
+/// When the chain takes neither.
 pub async fn create_block(chain: &Chain) -> Result<(), Failure> {
-    chain
-        .create_block(false)
-        .await
-        .map_err(|error| match error {
-            ChainError::Node { .. } => Failure::from(error)
-                .help("only a development node with engine_createBlock makes empty blocks"),
-            other => other.into(),
-        })
+    if chain.create_block(false).await? {
+        return Ok(());
+    }
+    let sent = chain.remark(&dev_signer(OWNER)?.pair).await;
+    sent.map(drop).map_err(|error| {
+        let unreachable = error.is_connection();
+        let failure = Failure::from(error);
+        if unreachable {
+            return failure;
+        }
+        failure.help(format!(
+            "the node has no engine_createBlock, and {OWNER} can send no remark in its place: blocks are made on development chains only"
+        ))
+    })
 }

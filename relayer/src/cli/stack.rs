@@ -31,6 +31,8 @@ pub const OWNER: &str = "//Alice";
 const POCKET_MONEY: Balance = 100_000_000_000_000;
 /// Time between two looks of the miner.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Pause of the miner after a block could not be made.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
 
 /// What to start.
 pub struct StackOptions {
@@ -344,8 +346,10 @@ async fn mine_when_quiet(checked: CheckedOracle, operators: usize) {
         );
         for _ in best..block {
             if let Err(failure) = create_block(&oracle.chain).await {
-                tracing::warn!("no more empty blocks: {}", failure.message);
-                return;
+                // A remark can lose its place to another transaction of the same account.
+                tracing::warn!("no empty block: {}", failure.message);
+                tokio::time::sleep(AFTER_FAILURE).await;
+                break;
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The only place that prints. Stdout is the result and nothing else; stages, tables and errors go
-//! to stderr.
+//! The only place that prints. Stdout is the result and nothing else, and a table is a result;
+//! stages, questions and errors go to stderr.
 #![allow(clippy::print_stdout)]
 
 use super::exit::Failure;

@@ -101,7 +101,8 @@ impl<'a> Market<'a> {
         oracle: AccountId,
         reward: Balance,
     ) -> Result<Self, Failure> {
-        let constructor = Call::plain("new", &(oracle, reward));
+        // ink! returns `Ok(Ok(()))` from constructors that cannot fail, too.
+        let constructor = Call::fallible("new", &(oracle, reward));
         let made = chain
             .deploy(&signer.pair, wasm, &constructor, 0, &[], None)
             .await?;

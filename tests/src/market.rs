@@ -49,7 +49,8 @@ impl Market {
     pub async fn deploy(world: &World) -> Self {
         let chain = world.oracle.chain.clone();
         let reward = world.config.params.min_reward;
-        let constructor = Call::plain("new", &(world.oracle.address, reward));
+        // ink! returns `Ok(Ok(()))` from constructors that cannot fail, too.
+        let constructor = Call::fallible("new", &(world.oracle.address, reward));
         let wasm = setting::wasm("prediction_market");
         let made = chain
             .deploy(

@@ -8,7 +8,7 @@ use llm_oracle_relayer::{
 use llm_oracle_tests::{
     process::{Model, Setup},
     questions::yes_or_no,
-    setting, Cli, Key, World,
+    setting, Cli, Key, World, UNIT,
 };
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
@@ -83,7 +83,7 @@ async fn the_contract_refuses_an_overlong_prompt_whatever_the_client_lets_throug
     let to = &world.oracle.address;
     let sent = world
         .chain()
-        .call(key, to, 1 << 60, &call, TxOptions::default())
+        .call(key, to, UNIT, &call, TxOptions::default())
         .await;
     assert!(
         matches!(

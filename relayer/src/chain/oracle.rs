@@ -27,13 +27,13 @@ impl Oracle {
         Self { chain, address }
     }
 
-    /// Any read of this contract. The contract is its own origin: reads need no account.
-    pub async fn read<T: Decode>(
-        &self,
-        call: &Call<T>,
-        at: Option<Hash>,
-    ) -> Result<T, ChainError> {
-        let ran = self.chain.dry_run(&self.address, &self.address, 0, call, at).await?;
+    /// Any read of this contract. Nobody in particular is its origin: reads need no account, and the
+    /// contract itself would be refused a quote, because it can't ask itself.
+    pub async fn read<T: Decode>(&self, call: &Call<T>, at: Option<Hash>) -> Result<T, ChainError> {
+        let ran = self
+            .chain
+            .dry_run(&self.address, &self.address, 0, call, at)
+            .await?;
         Ok(ran.value)
     }
 

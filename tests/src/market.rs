@@ -121,6 +121,19 @@ impl Market {
         .await;
     }
 
+    /// Waits until the oracle has called back in a final block.
+    ///
+    /// # Panics
+    /// When the chain cannot be read.
+    pub async fn delivered_for_good(&self, world: &World, id: RequestId) {
+        crate::eventually("final delivery", || async {
+            let head = self.chain.finalized().await.unwrap();
+            let view = world.oracle.request(id, Some(head.hash)).await.unwrap()?;
+            (view.summary.delivery == DeliveryStatus::Delivered).then_some(())
+        })
+        .await;
+    }
+
     /// No test expects the market to refuse, so its error is not decoded.
     async fn send<T: Decode + std::fmt::Debug>(
         &self,

@@ -27,7 +27,10 @@ pub struct Cells {
 
 /// Key of a storage cell.
 #[derive(Debug, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub enum Key {
     /// [`Identity`].
     Identity,
@@ -49,7 +52,10 @@ pub enum Key {
 
 /// Bytes of a storage cell, without a length.
 #[derive(Debug)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct Raw(Vec<u8>);
 
 impl Encode for Raw {

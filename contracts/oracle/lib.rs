@@ -44,7 +44,9 @@ pub mod llm_oracle {
     fn read_result<T>(
         view: impl FnOnce(&mut Oracle<Cells>) -> Result<T, Refusal>,
     ) -> Result<Small<T>, Error> {
-        view(&mut Oracle::new(Cells::default())).map(Small).map_err(|refusal| *refusal)
+        view(&mut Oracle::new(Cells::default()))
+            .map(Small)
+            .map_err(|refusal| *refusal)
     }
 
     impl LlmOracle {
@@ -150,7 +152,11 @@ pub mod llm_oracle {
         /// # Events
         /// `Asked`.
         #[ink(message, payable)]
-        pub fn ask(&mut self, terms: Small<Terms>, reward: words::Balance) -> Result<RequestId, Error> {
+        pub fn ask(
+            &mut self,
+            terms: Small<Terms>,
+            reward: words::Balance,
+        ) -> Result<RequestId, Error> {
             run(|oracle| oracle.ask(terms.0, reward))
         }
 
@@ -293,7 +299,11 @@ pub mod llm_oracle {
         /// # Errors
         /// Whatever is wrong with the terms or the reward.
         #[ink(message)]
-        pub fn quote(&self, terms: Small<Terms>, reward: words::Balance) -> Result<Small<Quote>, Error> {
+        pub fn quote(
+            &self,
+            terms: Small<Terms>,
+            reward: words::Balance,
+        ) -> Result<Small<Quote>, Error> {
             read_result(|oracle| oracle.quote(&terms.0, reward))
         }
 

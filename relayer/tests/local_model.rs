@@ -2,8 +2,8 @@
 #![cfg(feature = "local")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use llm_oracle::llm::{build, ModelError, Provider, ProviderConfig, Question, Reply};
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Sampling};
+use llm_oracle_relayer::llm::{build, ModelError, Provider, ProviderConfig, Question, Reply};
 use std::{
     path::PathBuf,
     sync::{Arc, OnceLock},
@@ -28,7 +28,11 @@ fn path() -> PathBuf {
     let path = std::env::var_os("LLM_ORACLE_MODEL")
         .unwrap_or_else(|| panic!("the model is missing, LLM_ORACLE_MODEL is not set: {how}"));
     let path = PathBuf::from(path);
-    assert!(path.is_file(), "the model is missing, {} is no file: {how}", path.display());
+    assert!(
+        path.is_file(),
+        "the model is missing, {} is no file: {how}",
+        path.display()
+    );
     path
 }
 
@@ -37,7 +41,11 @@ fn model() -> Arc<dyn Provider> {
     static MODEL: OnceLock<Arc<dyn Provider>> = OnceLock::new();
     let load = || {
         let started = Instant::now();
-        let config = ProviderConfig::Local { path: path(), threads: 2, name: None };
+        let config = ProviderConfig::Local {
+            path: path(),
+            threads: 2,
+            name: None,
+        };
         let provider = build(&config).unwrap();
         eprintln!("loaded in {} ms", started.elapsed().as_millis());
         provider
@@ -46,11 +54,19 @@ fn model() -> Arc<dyn Provider> {
 }
 
 fn question(prompt: String, answer: AnswerKind) -> Question {
-    Question { prompt, system: None, answer, sampling: Sampling::default(), model: ModelRef::Any }
+    Question {
+        prompt,
+        system: None,
+        answer,
+        sampling: Sampling::default(),
+        model: ModelRef::Any,
+    }
 }
 
 fn choice(options: &[&str]) -> AnswerKind {
-    AnswerKind::Choice { options: options.iter().map(|o| o.as_bytes().to_vec()).collect() }
+    AnswerKind::Choice {
+        options: options.iter().map(|o| o.as_bytes().to_vec()).collect(),
+    }
 }
 
 fn ask(question: &Question) -> Result<Reply, ModelError> {
@@ -60,7 +76,12 @@ fn ask(question: &Question) -> Result<Reply, ModelError> {
 }
 
 /// Asks about every text and returns the share of right answers.
-fn accuracy(name: &str, kind: &AnswerKind, ask_about: impl Fn(&str) -> String, right: impl Fn(&str) -> Answer) -> f64 {
+fn accuracy(
+    name: &str,
+    kind: &AnswerKind,
+    ask_about: impl Fn(&str) -> String,
+    right: impl Fn(&str) -> Answer,
+) -> f64 {
     let texts = texts();
     assert!(texts.len() >= 20);
     model();
@@ -70,7 +91,10 @@ fn accuracy(name: &str, kind: &AnswerKind, ask_about: impl Fn(&str) -> String, r
         let reply = ask(&question(ask_about(&item.text), kind.clone())).unwrap();
         let hit = reply.answer == right(&item.tone);
         if !hit {
-            eprintln!("{name}: {} answered {:?} {}", item.text, reply.answer, reply.record["scores"]);
+            eprintln!(
+                "{name}: {} answered {:?} {}",
+                item.text, reply.answer, reply.record["scores"]
+            );
         }
         hits += usize::from(hit);
     }

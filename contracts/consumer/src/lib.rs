@@ -79,7 +79,12 @@ impl Oracle {
     ///
     /// # Errors
     /// `Refused` with the reason; nothing has been paid then.
-    pub fn ask(&self, terms: &Terms, reward: Balance, value: Balance) -> Result<RequestId, OracleError> {
+    pub fn ask(
+        &self,
+        terms: &Terms,
+        reward: Balance,
+        value: Balance,
+    ) -> Result<RequestId, OracleError> {
         let input = ExecutionInput::new(Selector::new(ink::selector_bytes!("ask")))
             .push_arg(terms)
             .push_arg(reward);

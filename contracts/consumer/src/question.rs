@@ -41,7 +41,10 @@ impl Question {
 
     /// A question answered with one of the options.
     pub fn choice<O: AsRef<[u8]>>(prompt: impl AsRef<[u8]>, options: &[O]) -> Self {
-        let options = options.iter().map(|option| option.as_ref().to_vec()).collect();
+        let options = options
+            .iter()
+            .map(|option| option.as_ref().to_vec())
+            .collect();
         Self::new(prompt, AnswerKind::Choice { options })
     }
 
@@ -71,7 +74,9 @@ impl Question {
 
     /// Lets only these operators take seats.
     pub fn named(mut self, operators: impl Into<Vec<AccountId>>) -> Self {
-        self.terms.assignment = Assignment::Named { operators: operators.into() };
+        self.terms.assignment = Assignment::Named {
+            operators: operators.into(),
+        };
         self
     }
 

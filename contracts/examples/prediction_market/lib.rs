@@ -15,8 +15,8 @@ pub mod prediction_market {
         storage::{Lazy, Mapping},
     };
     use llm_oracle_consumer::{
-        Answer, AnswerKind, AnswerState, CallbackLimits, Oracle, OracleConsumer, OracleError, Outcome, Question,
-        RequestId,
+        Answer, AnswerKind, AnswerState, CallbackLimits, Oracle, OracleConsumer, OracleError,
+        Outcome, Question, RequestId,
     };
 
     /// What the callback may use: it reads and writes two cells of a few hundred bytes.
@@ -34,7 +34,10 @@ pub mod prediction_market {
 
     /// Where a market stands.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-    #[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+    #[cfg_attr(
+        feature = "std",
+        derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+    )]
     pub enum State {
         /// Takes stakes until it closes, then can be resolved.
         Open,
@@ -48,7 +51,10 @@ pub mod prediction_market {
 
     /// One market.
     #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-    #[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+    #[cfg_attr(
+        feature = "std",
+        derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+    )]
     pub struct Market {
         /// The question, UTF-8.
         pub question: Vec<u8>,
@@ -146,12 +152,24 @@ pub mod prediction_market {
                 _ => return Err(Error::NotAMarketQuestion),
             };
             let id = self.next_id.get_or_default();
-            let closes_at =
-                self.env().block_number().checked_add(closes_in).ok_or(Error::Overflow)?;
+            let closes_at = self
+                .env()
+                .block_number()
+                .checked_add(closes_in)
+                .ok_or(Error::Overflow)?;
             let pools = vec![0; options];
             let state = State::Open;
-            self.markets
-                .insert(id, &Market { question, kind, closes_at, state, request_id: 0, pools });
+            self.markets.insert(
+                id,
+                &Market {
+                    question,
+                    kind,
+                    closes_at,
+                    state,
+                    request_id: 0,
+                    pools,
+                },
+            );
             self.next_id.set(&id.checked_add(1).ok_or(Error::Overflow)?);
             Ok(id)
         }
@@ -168,9 +186,14 @@ pub mod prediction_market {
                 return Err(Error::NoStake);
             }
             let key = (market, self.env().caller());
-            let mut own = self.stakes.get(key).unwrap_or_else(|| vec![0; it.pools.len()]);
+            let mut own = self
+                .stakes
+                .get(key)
+                .unwrap_or_else(|| vec![0; it.pools.len()]);
             for sums in [&mut it.pools, &mut own] {
-                let sum = sums.get_mut(usize::from(option)).ok_or(Error::NoSuchOption)?;
+                let sum = sums
+                    .get_mut(usize::from(option))
+                    .ok_or(Error::NoSuchOption)?;
                 *sum = sum.checked_add(value).ok_or(Error::Overflow)?;
             }
             self.markets.insert(market, &it);
@@ -193,9 +216,17 @@ pub mod prediction_market {
                 .callback(CALLBACK)
                 .refund_to(self.env().caller())
                 .terms();
-            let oracle = self.oracle.get().map(Oracle::at).ok_or(Error::NotTheOracle)?;
+            let oracle = self
+                .oracle
+                .get()
+                .map(Oracle::at)
+                .ok_or(Error::NotTheOracle)?;
             let id = oracle
-                .ask(&terms, self.reward.get_or_default(), self.env().transferred_value())
+                .ask(
+                    &terms,
+                    self.reward.get_or_default(),
+                    self.env().transferred_value(),
+                )
                 .map_err(Error::Oracle)?;
             it.state = State::Asked;
             it.request_id = id;
@@ -212,11 +243,17 @@ pub mod prediction_market {
             if it.state != State::Asked {
                 return Ok(it.state);
             }
-            let oracle = self.oracle.get().map(Oracle::at).ok_or(Error::NotTheOracle)?;
+            let oracle = self
+                .oracle
+                .get()
+                .map(Oracle::at)
+                .ok_or(Error::NotTheOracle)?;
             it.state = match oracle.answer_of(it.request_id) {
                 Ok(AnswerState::Final(outcome)) => after(&outcome),
                 Ok(AnswerState::Pending) => return Err(Error::NotResolved),
-                Err(OracleError::Refused(llm_oracle_consumer::Error::NoSuchRequest { .. })) => State::Open,
+                Err(OracleError::Refused(llm_oracle_consumer::Error::NoSuchRequest { .. })) => {
+                    State::Open
+                }
                 Err(error) => return Err(Error::Oracle(error)),
             };
             self.asked.remove(it.request_id);
@@ -235,7 +272,9 @@ pub mod prediction_market {
             // A loser's entry goes too, and its storage deposit with it.
             self.stakes.remove(key);
             if amount > 0 {
-                self.env().transfer(account, amount).map_err(|_| Error::TransferFailed)?;
+                self.env()
+                    .transfer(account, amount)
+                    .map_err(|_| Error::TransferFailed)?;
             }
             Ok(amount)
         }
@@ -261,7 +300,9 @@ pub mod prediction_market {
             let market = asked.filter(|_| Some(self.env().caller()) == self.oracle.get());
             // A panic makes the delivery fail, which the oracle counts and anyone can repeat.
             assert!(market.is_some(), "not the oracle, or not our request");
-            let Some(mut it) = market.and_then(|id| self.markets.get(id)) else { return };
+            let Some(mut it) = market.and_then(|id| self.markets.get(id)) else {
+                return;
+            };
             it.state = after(&outcome);
             self.asked.remove(request_id);
             if let Some(id) = market {
@@ -273,8 +314,14 @@ pub mod prediction_market {
     /// State of a market after its request ended.
     fn after(outcome: &Outcome) -> State {
         match outcome {
-            Outcome::Answered { answer: Answer::Bool(yes), .. } => State::Resolved(u8::from(*yes)),
-            Outcome::Answered { answer: Answer::Choice(option), .. } => State::Resolved(*option),
+            Outcome::Answered {
+                answer: Answer::Bool(yes),
+                ..
+            } => State::Resolved(u8::from(*yes)),
+            Outcome::Answered {
+                answer: Answer::Choice(option),
+                ..
+            } => State::Resolved(*option),
             Outcome::Answered { .. } | Outcome::Undetermined { .. } => State::Void,
             Outcome::NoConsensus { .. } | Outcome::Expired => State::Open,
         }
@@ -283,12 +330,22 @@ pub mod prediction_market {
     /// What somebody with these stakes gets, planck, rounded down.
     fn payout(market: &Market, own: &[Balance]) -> Result<Balance, Error> {
         let sum = |sums: &[Balance]| {
-            sums.iter().try_fold(0u128, |sum, one| sum.checked_add(*one)).ok_or(Error::Overflow)
+            sums.iter()
+                .try_fold(0u128, |sum, one| sum.checked_add(*one))
+                .ok_or(Error::Overflow)
         };
         let State::Resolved(option) = market.state else {
-            return if market.state == State::Void { sum(own) } else { Err(Error::NotResolved) };
+            return if market.state == State::Void {
+                sum(own)
+            } else {
+                Err(Error::NotResolved)
+            };
         };
-        let winners = market.pools.get(usize::from(option)).copied().unwrap_or_default();
+        let winners = market
+            .pools
+            .get(usize::from(option))
+            .copied()
+            .unwrap_or_default();
         // Nobody staked on what came true: there is nobody to pay the losers' stakes to.
         if winners == 0 {
             return sum(own);

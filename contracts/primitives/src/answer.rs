@@ -32,7 +32,10 @@ pub enum Reason {
 
 /// How clear a result is, so that a consumer can gate on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct Margin {
     /// Seats asked for.
     pub seats: u8,

@@ -42,23 +42,42 @@ pub fn parse_decimal(input: &str, scale: u8) -> Result<i128, NotANumber> {
         mantissa = mantissa.checked_mul(10)?.checked_sub(i128::from(digit))?;
         Some(())
     };
-    let kept = fraction.bytes().chain(core::iter::repeat(b'0')).take(usize::from(scale));
+    let kept = fraction
+        .bytes()
+        .chain(core::iter::repeat(b'0'))
+        .take(usize::from(scale));
     for byte in whole.bytes().chain(kept) {
         push(byte.saturating_sub(b'0')).ok_or_else(error)?;
     }
-    if fraction.as_bytes().get(usize::from(scale)).is_some_and(|next| *next >= b'5') {
+    if fraction
+        .as_bytes()
+        .get(usize::from(scale))
+        .is_some_and(|next| *next >= b'5')
+    {
         mantissa = mantissa.checked_sub(1).ok_or_else(error)?;
     }
-    if negative { Ok(mantissa) } else { mantissa.checked_neg().ok_or_else(error) }
+    if negative {
+        Ok(mantissa)
+    } else {
+        mantissa.checked_neg().ok_or_else(error)
+    }
 }
 
 /// Decimal text of a mantissa at `scale` decimal places.
 pub fn format_decimal(mantissa: i128, scale: u8) -> String {
     let scale = usize::from(scale);
-    let digits = format!("{:0>width$}", mantissa.unsigned_abs(), width = scale.saturating_add(1));
+    let digits = format!(
+        "{:0>width$}",
+        mantissa.unsigned_abs(),
+        width = scale.saturating_add(1)
+    );
     let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
     let sign = if mantissa < 0 { "-" } else { "" };
-    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+    if fraction.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{fraction}")
+    }
 }
 
 #[cfg(test)]
@@ -77,9 +96,22 @@ mod tests {
             ("+1.", 0, 1),
             ("-170141183460469231731687303715884105728", 0, i128::MIN),
         ] {
-            assert_eq!(parse_decimal(input, scale), Ok(mantissa), "{input} at {scale}");
+            assert_eq!(
+                parse_decimal(input, scale),
+                Ok(mantissa),
+                "{input} at {scale}"
+            );
         }
-        for input in ["", "-", ".", "1e5", "1,5", "0x1", "--1", "170141183460469231731687303715884105728"] {
+        for input in [
+            "",
+            "-",
+            ".",
+            "1e5",
+            "1,5",
+            "0x1",
+            "--1",
+            "170141183460469231731687303715884105728",
+        ] {
             assert!(parse_decimal(input, 0).is_err(), "{input}");
         }
     }

@@ -64,7 +64,10 @@ impl<T: Encode> AppendTo for T {
 /// on a restarted chain neither: genesis hash, deployer, and the constructor's block and its
 /// timestamp in milliseconds.
 pub fn domain(genesis: &Hash, deployer: &AccountId, block: BlockNumber, timestamp_ms: u64) -> Hash {
-    blake2(&tagged(b"llm-oracle/domain/1", &[genesis, deployer, &block, &timestamp_ms]))
+    blake2(&tagged(
+        b"llm-oracle/domain/1",
+        &[genesis, deployer, &block, &timestamp_ms],
+    ))
 }
 
 /// Digest of what was asked, and by whom.
@@ -91,7 +94,10 @@ pub fn evidence(salt: &Hash, document: &[u8]) -> Hash {
 
 /// Digest that an operator commits to.
 pub fn commitment(context: &Context, answer: &Answer, evidence: &Hash, salt: &Hash) -> Hash {
-    blake2(&tagged(b"llm-oracle/commit/1", &[context, answer, evidence, salt]))
+    blake2(&tagged(
+        b"llm-oracle/commit/1",
+        &[context, answer, evidence, salt],
+    ))
 }
 
 /// Digest of an encoded answer.
@@ -106,12 +112,18 @@ pub fn seat_message(
     evidence: &Hash,
     valid_until: BlockNumber,
 ) -> Vec<u8> {
-    tagged(b"llm-oracle/seat/1", &[context, commitment, evidence, &valid_until])
+    tagged(
+        b"llm-oracle/seat/1",
+        &[context, commitment, evidence, &valid_until],
+    )
 }
 
 /// Message that an operator signs for its answer: proves for ever who answered what to which question.
 pub fn answer_message(context: &Context, answer: &Answer, evidence: &Hash) -> Vec<u8> {
-    tagged(b"llm-oracle/answer/1", &[context, &answer_digest(answer), evidence])
+    tagged(
+        b"llm-oracle/answer/1",
+        &[context, &answer_digest(answer), evidence],
+    )
 }
 
 /// Message by which an account proves that its id is its sr25519 key.

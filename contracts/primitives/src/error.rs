@@ -62,19 +62,31 @@ pub enum Error {
     /// A signature does not verify.
     BadSignature { slot: Slot },
     /// The signed permission for the carrier has run out.
-    SignatureExpired { valid_until: BlockNumber, now: BlockNumber },
+    SignatureExpired {
+        valid_until: BlockNumber,
+        now: BlockNumber,
+    },
     /// The bond would be, or is, below the least.
     BondTooLow { bond: Balance, least: Balance },
     /// Not enough of the bond is free.
     BondNotFree { free: Balance, needed: Balance },
     /// The bond is still waiting, or none is.
-    StillUnbonding { until: BlockNumber, now: BlockNumber },
+    StillUnbonding {
+        until: BlockNumber,
+        now: BlockNumber,
+    },
     /// Nothing waits to be released.
     NothingUnbonding,
     /// Commits do not count yet.
-    NotOpenYet { opens_at: BlockNumber, now: BlockNumber },
+    NotOpenYet {
+        opens_at: BlockNumber,
+        now: BlockNumber,
+    },
     /// The commit phase is over.
-    CommitClosed { deadline: BlockNumber, now: BlockNumber },
+    CommitClosed {
+        deadline: BlockNumber,
+        now: BlockNumber,
+    },
     /// All seats are taken.
     SeatsTaken { seats: u8 },
     /// The operator has a seat already.
@@ -84,9 +96,15 @@ pub enum Error {
     /// The operator has no seat in the request.
     NoSeat { slot: Slot },
     /// Reveals are not open yet.
-    RevealNotOpen { opens_at: BlockNumber, now: BlockNumber },
+    RevealNotOpen {
+        opens_at: BlockNumber,
+        now: BlockNumber,
+    },
     /// The reveal phase is over.
-    RevealClosed { deadline: BlockNumber, now: BlockNumber },
+    RevealClosed {
+        deadline: BlockNumber,
+        now: BlockNumber,
+    },
     /// The seat has revealed already.
     AlreadyRevealed { slot: Slot },
     /// Answer, salt and evidence do not give the commitment.

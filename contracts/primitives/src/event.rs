@@ -1,7 +1,9 @@
 //! Events of the oracle. They carry their signature topic only (a topic costs as much as a storage
 //! write) and ids in the data. Names and fields are part of the interface: they make the topic.
 
-use crate::{AccountId, Answer, Balance, BlockNumber, Hash, Outcome, RequestId, Signature, Slot, Terms};
+use crate::{
+    AccountId, Answer, Balance, BlockNumber, Hash, Outcome, RequestId, Signature, Slot, Terms,
+};
 use ink::prelude::vec::Vec;
 
 /// A request was opened.

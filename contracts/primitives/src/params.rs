@@ -69,7 +69,10 @@ impl Params {
 
     /// Greatest number of blocks from an ask to the end of the request.
     pub fn longest_life(&self) -> u32 {
-        self.max_window.saturating_mul(2).saturating_add(self.open_delay).saturating_add(2)
+        self.max_window
+            .saturating_mul(2)
+            .saturating_add(self.open_delay)
+            .saturating_add(2)
     }
 
     /// Checks the hard bounds.

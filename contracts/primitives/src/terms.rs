@@ -5,7 +5,10 @@ use ink::prelude::vec::Vec;
 
 /// Everything the requester fixed when asking. A request freezes its terms for life.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct Terms {
     /// Which model may answer.
     pub model: ModelRef,
@@ -38,7 +41,10 @@ pub struct Terms {
 
 /// Which model may answer a request.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub enum ModelRef {
     /// Each operator's own choice.
     Any,
@@ -50,7 +56,10 @@ pub enum ModelRef {
 
 /// The question of a request.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub enum Prompt {
     /// The text itself, UTF-8, at most [`limits::MAX_PROMPT_BYTES`].
     Inline(Vec<u8>),
@@ -65,7 +74,10 @@ pub enum Prompt {
 
 /// Form of an answer together with the rule by which answers agree.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub enum AnswerKind {
     /// Yes or no; most votes.
     Bool,
@@ -95,7 +107,10 @@ pub enum AnswerKind {
 
 /// How a model is to be sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct Sampling {
     /// Most tokens the model may generate.
     pub max_tokens: u32,
@@ -107,13 +122,20 @@ pub struct Sampling {
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { max_tokens: 64, temperature_milli: 0, seed: 0 }
+        Self {
+            max_tokens: 64,
+            temperature_milli: 0,
+            seed: 0,
+        }
     }
 }
 
 /// Who may take the seats of a request.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub enum Assignment {
     /// The first operators to commit: whoever runs `threshold` operators decides. For tests and trusted sets.
     Open,
@@ -128,7 +150,10 @@ pub enum Assignment {
 
 /// Limits of a callback. None may be zero: the pallet reads zero as 'all that is left'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct CallbackLimits {
     /// Execution time in picoseconds of reference hardware.
     pub ref_time: u64,
@@ -158,7 +183,10 @@ impl Terms {
             ModelRef::Name(name) => {
                 let most = limits::MAX_MODEL_BYTES;
                 if name.is_empty() || name.len() > most as usize {
-                    return Err(Error::ModelNameLength { bytes: name.len() as u32, most });
+                    return Err(Error::ModelNameLength {
+                        bytes: name.len() as u32,
+                        most,
+                    });
                 }
             }
             ModelRef::Entry(_) => return Err(Error::NotSupportedYet),
@@ -179,7 +207,10 @@ impl Terms {
     fn check_committee(&self) -> Result<(), Error> {
         let (seats, threshold) = (self.seats, self.threshold);
         if seats == 0 || seats > limits::MAX_SEATS {
-            return Err(Error::SeatsOutOfRange { seats, most: limits::MAX_SEATS });
+            return Err(Error::SeatsOutOfRange {
+                seats,
+                most: limits::MAX_SEATS,
+            });
         }
         // More than half, so that two options can never both win.
         if threshold > seats || u16::from(threshold) * 2 <= u16::from(seats) {
@@ -193,7 +224,10 @@ impl Terms {
             Assignment::Named { operators } => {
                 let count = operators.len();
                 if count < usize::from(seats) || count > usize::from(limits::MAX_SEATS) {
-                    return Err(Error::NamedOutOfRange { named: count as u32, seats });
+                    return Err(Error::NamedOutOfRange {
+                        named: count as u32,
+                        seats,
+                    });
                 }
                 all_distinct(operators)
                     .then_some(())
@@ -220,7 +254,10 @@ impl AnswerKind {
             Self::Choice { options } => {
                 let most = limits::MAX_OPTIONS;
                 if options.len() < 2 || options.len() > usize::from(most) {
-                    return Err(Error::OptionsOutOfRange { options: options.len() as u32, most });
+                    return Err(Error::OptionsOutOfRange {
+                        options: options.len() as u32,
+                        most,
+                    });
                 }
                 for option in options {
                     if option.is_empty() || option.len() > limits::MAX_OPTION_BYTES as usize {
@@ -230,11 +267,14 @@ impl AnswerKind {
                         });
                     }
                 }
-                all_distinct(options).then_some(()).ok_or(Error::OptionTwice)
+                all_distinct(options)
+                    .then_some(())
+                    .ok_or(Error::OptionTwice)
             }
-            Self::Number { scale, .. } if *scale > limits::MAX_SCALE => {
-                Err(Error::ScaleTooLarge { scale: *scale, most: limits::MAX_SCALE })
-            }
+            Self::Number { scale, .. } if *scale > limits::MAX_SCALE => Err(Error::ScaleTooLarge {
+                scale: *scale,
+                most: limits::MAX_SCALE,
+            }),
             Self::Number { .. } => Ok(()),
             Self::Text { .. } | Self::Json { .. } => Err(Error::NotSupportedYet),
         }

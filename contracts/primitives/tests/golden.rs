@@ -24,15 +24,28 @@ fn terms() -> Terms {
         model: ModelRef::Name(b"m".to_vec()),
         prompt: Prompt::Inline(b"why?".to_vec()),
         system: Some(b"s".to_vec()),
-        answer: AnswerKind::Number { scale: 2, tolerance: 5 },
-        sampling: Sampling { max_tokens: 64, temperature_milli: 0, seed: 9 },
+        answer: AnswerKind::Number {
+            scale: 2,
+            tolerance: 5,
+        },
+        sampling: Sampling {
+            max_tokens: 64,
+            temperature_milli: 0,
+            seed: 9,
+        },
         seats: 3,
         threshold: 2,
-        assignment: Assignment::Named { operators: vec![OPERATOR] },
+        assignment: Assignment::Named {
+            operators: vec![OPERATOR],
+        },
         one_step: false,
         commit_blocks: 10,
         reveal_blocks: 20,
-        callback: Some(CallbackLimits { ref_time: 11, proof_size: 12, storage_deposit: 13 }),
+        callback: Some(CallbackLimits {
+            ref_time: 11,
+            proof_size: 12,
+            storage_deposit: 13,
+        }),
         refund_to: Some(DEPLOYER),
     }
 }
@@ -58,16 +71,37 @@ fn is(value: impl AsRef<[u8]>, expected: &str) {
 #[test]
 fn digests_are_what_they_always_were() {
     let context = context();
-    is(context.domain, "d864a5362abdafd46fd2a6ba48caa8688ebca71db92022815f6bd4a849d4c922");
-    is(digest::blake2(&terms().encode()), "d6640077426eccb93cdbe4e804d57e1f9b6cb412575d6f771b10ab815293d3d3");
-    is(context.terms_digest, "d7862ccef1393fbb38582648fce79dcd3846f3f9d3939d9db9a6d7b41d59ce87");
+    is(
+        context.domain,
+        "d864a5362abdafd46fd2a6ba48caa8688ebca71db92022815f6bd4a849d4c922",
+    );
+    is(
+        digest::blake2(&terms().encode()),
+        "d6640077426eccb93cdbe4e804d57e1f9b6cb412575d6f771b10ab815293d3d3",
+    );
+    is(
+        context.terms_digest,
+        "d7862ccef1393fbb38582648fce79dcd3846f3f9d3939d9db9a6d7b41d59ce87",
+    );
     let salt = digest::salt(&SECRET, &context);
-    is(salt, "7abae7f1b07dc1a5da9f815a174ce739d28ec80e13b96cef64b2cc3e84e3ae8e");
+    is(
+        salt,
+        "7abae7f1b07dc1a5da9f815a174ce739d28ec80e13b96cef64b2cc3e84e3ae8e",
+    );
     let evidence = digest::evidence(&salt, br#"{"a":1}"#);
-    is(evidence, "0b103df2c471565b23eed268b5a9f1cbcd7a98037f9d0e414e9376919cdf201a");
+    is(
+        evidence,
+        "0b103df2c471565b23eed268b5a9f1cbcd7a98037f9d0e414e9376919cdf201a",
+    );
     let commitment = digest::commitment(&context, &ANSWER, &evidence, &salt);
-    is(commitment, "60f7cf0ba95c15fb35666a1fda8582cda3e31f80e9ea98c9b9577427cd0f3ab7");
-    is(digest::answer_digest(&ANSWER), "dd6d0b52f32b44ff79cfdb72fb8c6c8c4c3c74467cdedb502ece7bcebd83dbdf");
+    is(
+        commitment,
+        "60f7cf0ba95c15fb35666a1fda8582cda3e31f80e9ea98c9b9577427cd0f3ab7",
+    );
+    is(
+        digest::answer_digest(&ANSWER),
+        "dd6d0b52f32b44ff79cfdb72fb8c6c8c4c3c74467cdedb502ece7bcebd83dbdf",
+    );
 }
 
 #[test]
@@ -78,13 +112,22 @@ fn signed_messages_are_what_they_always_were() {
     let commitment = digest::commitment(&context, &ANSWER, &evidence, &salt);
     let seat = digest::seat_message(&context, &commitment, &evidence, 99);
     assert!(seat.starts_with(b"llm-oracle/seat/1"));
-    is(digest::blake2(&seat), "abfddb76e7df6a560ca8d58a67639f036c15507e1b8e86b4d075d21e8ea4d573");
+    is(
+        digest::blake2(&seat),
+        "abfddb76e7df6a560ca8d58a67639f036c15507e1b8e86b4d075d21e8ea4d573",
+    );
     let answer = digest::answer_message(&context, &ANSWER, &evidence);
     assert!(answer.starts_with(b"llm-oracle/answer/1"));
-    is(digest::blake2(&answer), "f2b50ae0c5b89a18a266259de6b729d987a3b1f1fc8a2afa23666f202120f06f");
+    is(
+        digest::blake2(&answer),
+        "f2b50ae0c5b89a18a266259de6b729d987a3b1f1fc8a2afa23666f202120f06f",
+    );
     let register = digest::register_message(&context.domain, &CONTRACT, &OPERATOR);
     assert!(register.starts_with(b"llm-oracle/register/1"));
-    is(digest::blake2(&register), "8640e70b59b9cb3e9aafb96de8c5ea37e3d814913fce28758a99a5a3482c7cb3");
+    is(
+        digest::blake2(&register),
+        "8640e70b59b9cb3e9aafb96de8c5ea37e3d814913fce28758a99a5a3482c7cb3",
+    );
 }
 
 #[test]
@@ -92,7 +135,10 @@ fn answers_encode_as_they_always_did() {
     is(Answer::Abstain(Reason::Refused).encode(), "0002");
     is(Answer::Bool(true).encode(), "0101");
     is(Answer::Choice(7).encode(), "0207");
-    is(Answer::Number(-1).encode(), "03ffffffffffffffffffffffffffffffff");
+    is(
+        Answer::Number(-1).encode(),
+        "03ffffffffffffffffffffffffffffffff",
+    );
     is(Answer::Text(b"hi".to_vec()).encode(), "04086869");
     is(Answer::Json(b"{}".to_vec()).encode(), "05087b7d");
 }

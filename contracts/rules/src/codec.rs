@@ -22,7 +22,10 @@ pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
 }
 
 fn decode_from<T: Decode, I: Input>(input: &mut I) -> Result<T, Error> {
-    let mut lenient = Lenient { input, overran: false };
+    let mut lenient = Lenient {
+        input,
+        overran: false,
+    };
     let value = T::decode(&mut lenient)?;
     if lenient.overran {
         return Err("too few bytes".into());
@@ -50,7 +53,11 @@ impl<I: Input> Lenient<'_, I> {
 impl<I: Input> Input for Lenient<'_, I> {
     fn remaining_len(&mut self) -> Result<Option<usize>, Error> {
         // Bounds what a list may reserve: past the end there is nothing left.
-        if self.overran { Ok(Some(0)) } else { self.input.remaining_len() }
+        if self.overran {
+            Ok(Some(0))
+        } else {
+            self.input.remaining_len()
+        }
     }
 
     fn read(&mut self, into: &mut [u8]) -> Result<(), Error> {

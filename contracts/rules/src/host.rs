@@ -10,7 +10,10 @@ use crate::Request;
 
 /// What the constructor fixed, plus the owner.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct Identity {
     /// See [`llm_oracle_primitives::digest::domain`].
     pub domain: Hash,
@@ -30,7 +33,10 @@ pub struct Identity {
 
 /// The few numbers that many messages change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct Counters {
     /// Number of the next request.
     pub next_id: RequestId,
@@ -42,7 +48,10 @@ pub struct Counters {
 
 /// Credit of an account that is not kept as an operator's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct Account {
     /// Owed to the account, planck.
     pub credit: Balance,

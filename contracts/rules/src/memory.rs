@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
     Params, RequestId, Signature, Slot, Terms,
 };
 
-use crate::{Refusal, Account, Counters, Host, Identity, Oracle, Request};
+use crate::{Account, Counters, Host, Identity, Oracle, Refusal, Request};
 
 /// The contract's storage, its money and its surroundings.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,7 +118,9 @@ impl MemoryHost {
 
     /// Number of storage cells of every kind but operators', to see that inserts are removed.
     pub fn cells(&self) -> usize {
-        [self.requests.len(), self.terms.len(), self.accounts.len()].iter().sum()
+        [self.requests.len(), self.terms.len(), self.accounts.len()]
+            .iter()
+            .sum()
     }
 }
 
@@ -203,7 +205,9 @@ impl Host for &mut MemoryHost {
         self.events.push(event);
     }
     fn pay(&mut self, to: &AccountId, amount: Balance) -> bool {
-        let Some(rest) = self.balance.checked_sub(amount) else { return false };
+        let Some(rest) = self.balance.checked_sub(amount) else {
+            return false;
+        };
         self.balance = rest;
         let paid = self.paid.entry(*to).or_default();
         *paid = paid.saturating_add(amount);

@@ -6,7 +6,7 @@ use llm_oracle_primitives::{
 };
 use scale::{Decode, Encode};
 
-use crate::{add, codec, sub, Refusal, refuse};
+use crate::{add, codec, refuse, sub, Refusal};
 
 /// Accounts in one storage cell: 64 of 176 bytes stay under the 12 KiB that a cell may have.
 pub const OPERATORS_PER_CELL: u32 = 64;
@@ -69,7 +69,9 @@ impl Operator {
 
     /// The part of the bond that is neither locked nor waiting, planck.
     pub fn free(&self) -> Balance {
-        self.bond.saturating_sub(self.locked).saturating_sub(self.unbonding)
+        self.bond
+            .saturating_sub(self.locked)
+            .saturating_sub(self.unbonding)
     }
 
     /// Whether a seat that locks `seat_bond` could be taken.
@@ -80,11 +82,17 @@ impl Operator {
     pub fn can_lock(&self, min_bond: Balance, seat_bond: Balance) -> Result<(), Refusal> {
         let bond = sub(self.bond, self.unbonding)?;
         if bond < min_bond {
-            return refuse(Error::BondTooLow { bond, least: min_bond });
+            return refuse(Error::BondTooLow {
+                bond,
+                least: min_bond,
+            });
         }
         let free = self.free();
         if free < seat_bond {
-            return refuse(Error::BondNotFree { free, needed: seat_bond });
+            return refuse(Error::BondNotFree {
+                free,
+                needed: seat_bond,
+            });
         }
         Ok(())
     }
@@ -144,12 +152,18 @@ impl Operator {
     ) -> Result<(), Refusal> {
         let free = self.free();
         if amount == 0 || amount > free {
-            return refuse(Error::BondNotFree { free, needed: amount });
+            return refuse(Error::BondNotFree {
+                free,
+                needed: amount,
+            });
         }
         let unbonding = add(self.unbonding, amount)?;
         let bond = sub(self.bond, unbonding)?;
         if bond < min_bond && amount != free {
-            return refuse(Error::BondTooLow { bond, least: min_bond });
+            return refuse(Error::BondTooLow {
+                bond,
+                least: min_bond,
+            });
         }
         self.unbonding = unbonding;
         self.unbonding_until = until;
@@ -166,7 +180,10 @@ impl Operator {
             return refuse(Error::NothingUnbonding);
         }
         if now < self.unbonding_until {
-            return refuse(Error::StillUnbonding { until: self.unbonding_until, now });
+            return refuse(Error::StillUnbonding {
+                until: self.unbonding_until,
+                now,
+            });
         }
         self.bond = sub(self.bond, amount)?;
         self.credit = add(self.credit, amount)?;
@@ -274,18 +291,33 @@ mod tests {
         operator.lock(400, 0).unwrap();
         assert_eq!(
             operator.unbond(601, 100, 50),
-            refuse(Error::BondNotFree { free: 600, needed: 601 })
+            refuse(Error::BondNotFree {
+                free: 600,
+                needed: 601
+            })
         );
         operator.unbond(600, 500, 50).unwrap();
-        assert_eq!(operator.release(49), refuse(Error::StillUnbonding { until: 50, now: 49 }));
+        assert_eq!(
+            operator.release(49),
+            refuse(Error::StillUnbonding { until: 50, now: 49 })
+        );
         assert_eq!(operator.release(50), Ok(600));
-        assert_eq!((operator.bond, operator.locked, operator.credit), (400, 400, 600));
+        assert_eq!(
+            (operator.bond, operator.locked, operator.credit),
+            (400, 400, 600)
+        );
     }
 
     #[test]
     fn part_of_a_bond_leaves_only_above_the_least() {
         let mut operator = operator(1);
-        assert_eq!(operator.unbond(600, 500, 9), refuse(Error::BondTooLow { bond: 400, least: 500 }));
+        assert_eq!(
+            operator.unbond(600, 500, 9),
+            refuse(Error::BondTooLow {
+                bond: 400,
+                least: 500
+            })
+        );
         assert_eq!(operator.unbond(500, 500, 9), Ok(()));
     }
 }

@@ -8,12 +8,15 @@ use llm_oracle_primitives::{
 };
 use scale::{Decode, Encode};
 
-use crate::{codec, tally, Settlement, Refusal, refuse, overflow};
+use crate::{codec, overflow, refuse, tally, Refusal, Settlement};
 
 /// State of a request. Its encoded size is fixed when it opens, so that nothing after the ask moves
 /// a storage deposit: no field may change its length later.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct Request {
     /// Domain of the deployment, copied here to spare each call a read.
     pub domain: Hash,
@@ -91,7 +94,10 @@ pub struct Request {
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub enum End {
     /// Not settled.
     Open,
@@ -107,7 +113,10 @@ pub enum End {
 
 /// Where the callback of a request stands; failures are counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub enum Delivery {
     /// None wanted.
     None,
@@ -121,7 +130,10 @@ pub enum Delivery {
 
 /// What the contract must know of an [`AnswerKind`] to check and compare answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub enum Form {
     /// Yes or no.
     Bool,
@@ -146,8 +158,12 @@ impl Form {
         match kind {
             AnswerKind::Bool => Ok(Self::Bool),
             // At most 32 by `AnswerKind::check`.
-            AnswerKind::Choice { options } => Ok(Self::Choice { options: options.len() as u8 }),
-            AnswerKind::Number { tolerance, .. } => Ok(Self::Number { tolerance: *tolerance }),
+            AnswerKind::Choice { options } => Ok(Self::Choice {
+                options: options.len() as u8,
+            }),
+            AnswerKind::Number { tolerance, .. } => Ok(Self::Number {
+                tolerance: *tolerance,
+            }),
             AnswerKind::Text { .. } | AnswerKind::Json { .. } => refuse(Error::NotSupportedYet),
         }
     }
@@ -162,9 +178,10 @@ impl Form {
             | (Self::Bool, Answer::Bool(_))
             | (Self::Number { .. }, Answer::Number(_)) => Ok(()),
             (Self::Choice { options }, Answer::Choice(choice)) if choice < options => Ok(()),
-            (Self::Choice { options }, Answer::Choice(choice)) => {
-                refuse(Error::OptionOutOfRange { choice: *choice, options: *options })
-            }
+            (Self::Choice { options }, Answer::Choice(choice)) => refuse(Error::OptionOutOfRange {
+                choice: *choice,
+                options: *options,
+            }),
             _ => refuse(Error::WrongForm { slot }),
         }
     }
@@ -172,7 +189,10 @@ impl Form {
 
 /// One place in the committee. Encodes to the same size whatever its state.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "std", derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout))]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
 pub struct Seat {
     /// Slot of the holder.
     pub slot: Slot,
@@ -228,7 +248,10 @@ impl Seat {
 fn pad(answer: &Answer) -> Result<[u8; 32], Refusal> {
     let encoded = codec::encode(answer);
     let mut bytes = [0; 32];
-    bytes.get_mut(..encoded.len()).ok_or(Error::NotSupportedYet)?.copy_from_slice(&encoded);
+    bytes
+        .get_mut(..encoded.len())
+        .ok_or(Error::NotSupportedYet)?
+        .copy_from_slice(&encoded);
     Ok(bytes)
 }
 
@@ -252,11 +275,17 @@ impl Request {
         for blocks in [terms.commit_blocks, terms.reveal_blocks] {
             if !(params.min_window..=params.max_window).contains(&blocks) {
                 let (least, most) = (params.min_window, params.max_window);
-                return refuse(Error::WindowOutOfRange { blocks, least, most });
+                return refuse(Error::WindowOutOfRange {
+                    blocks,
+                    least,
+                    most,
+                });
             }
         }
         let opens_at = now.checked_add(params.open_delay).ok_or_else(overflow)?;
-        let commit_deadline = opens_at.checked_add(terms.commit_blocks).ok_or_else(overflow)?;
+        let commit_deadline = opens_at
+            .checked_add(terms.commit_blocks)
+            .ok_or_else(overflow)?;
         // The last block that this request can ever compute with.
         [1, terms.reveal_blocks, params.retention_blocks, 1]
             .iter()
@@ -292,11 +321,18 @@ impl Request {
             revealed: 0,
             end: End::Open,
             ended_at: 0,
-            margin: Margin { seats: terms.seats, ..Margin::default() },
+            margin: Margin {
+                seats: terms.seats,
+                ..Margin::default()
+            },
             result: [0; 32],
             refund: 0,
             fee: 0,
-            delivery: if terms.callback.is_some() { Delivery::Waiting } else { Delivery::None },
+            delivery: if terms.callback.is_some() {
+                Delivery::Waiting
+            } else {
+                Delivery::None
+            },
             failures: 0,
             seats: vec![Seat::default(); usize::from(terms.seats)],
         })
@@ -328,7 +364,11 @@ impl Request {
 
     /// Last block for reveals; until the reveals open, the latest it can be.
     pub fn reveal_deadline(&self) -> BlockNumber {
-        let opened = if self.is_full() { self.full_at } else { self.commit_deadline.saturating_add(1) };
+        let opened = if self.is_full() {
+            self.full_at
+        } else {
+            self.commit_deadline.saturating_add(1)
+        };
         opened.saturating_add(self.reveal_blocks)
     }
 
@@ -355,7 +395,13 @@ impl Request {
     }
 
     /// What a seat of this request binds its commitment and signatures to.
-    pub fn context(&self, contract: AccountId, id: RequestId, operator: AccountId, model: u32) -> Context {
+    pub fn context(
+        &self,
+        contract: AccountId,
+        id: RequestId,
+        operator: AccountId,
+        model: u32,
+    ) -> Context {
         Context {
             domain: self.domain,
             contract,
@@ -384,13 +430,21 @@ impl Request {
             return refuse(Error::OneStepMismatch);
         }
         if now < self.opens_at {
-            return refuse(Error::NotOpenYet { opens_at: self.opens_at, now });
+            return refuse(Error::NotOpenYet {
+                opens_at: self.opens_at,
+                now,
+            });
         }
         if self.is_full() {
-            return refuse(Error::SeatsTaken { seats: self.committed });
+            return refuse(Error::SeatsTaken {
+                seats: self.committed,
+            });
         }
         if now > self.commit_deadline {
-            return refuse(Error::CommitClosed { deadline: self.commit_deadline, now });
+            return refuse(Error::CommitClosed {
+                deadline: self.commit_deadline,
+                now,
+            });
         }
         if !self.named.is_empty() && !self.named.contains(&slot) {
             return refuse(Error::NotNamed { slot });
@@ -415,7 +469,14 @@ impl Request {
             .seats
             .get_mut(usize::from(seats))
             .ok_or(Error::SeatsTaken { seats })?;
-        *seat = Seat { slot, state: SeatState::Committed, model, commitment, evidence, ..Seat::default() };
+        *seat = Seat {
+            slot,
+            state: SeatState::Committed,
+            model,
+            commitment,
+            evidence,
+            ..Seat::default()
+        };
         self.committed = seats.saturating_add(1);
         if self.is_full() {
             self.full_at = now;
@@ -427,8 +488,15 @@ impl Request {
     ///
     /// # Errors
     /// The reason why not.
-    pub fn can_reveal(&self, slot: Slot, answer: &Answer, now: BlockNumber) -> Result<&Seat, Refusal> {
-        let seat = self.seat_index(slot).and_then(|index| self.seats.get(index));
+    pub fn can_reveal(
+        &self,
+        slot: Slot,
+        answer: &Answer,
+        now: BlockNumber,
+    ) -> Result<&Seat, Refusal> {
+        let seat = self
+            .seat_index(slot)
+            .and_then(|index| self.seats.get(index));
         let seat = seat.ok_or(Error::NoSeat { slot })?;
         if seat.is_revealed() {
             return refuse(Error::AlreadyRevealed { slot });
@@ -440,7 +508,10 @@ impl Request {
                 return refuse(Error::RevealNotOpen { opens_at, now });
             }
             Phase::Ended => {
-                return refuse(Error::RevealClosed { deadline: self.reveal_deadline(), now })
+                return refuse(Error::RevealClosed {
+                    deadline: self.reveal_deadline(),
+                    now,
+                })
             }
         }
         self.form.check(answer, slot)?;

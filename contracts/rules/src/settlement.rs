@@ -3,7 +3,7 @@
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{limits::share, Answer, Balance, SeatState};
 
-use crate::{add, sub, tally, times, End, Request, Seat, Refusal};
+use crate::{add, sub, tally, times, End, Refusal, Request, Seat};
 
 /// What one taken seat gets or loses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,10 @@ impl Settlement {
     pub fn new(request: &Request, end: End, result: Option<&Answer>) -> Result<Self, Refusal> {
         let total = request.seats.len() as u8; // At most 32.
         let vacant = total.saturating_sub(request.committed);
-        let mut refund = add(times(request.reward, total)?, times(request.commit_fee, vacant)?)?;
+        let mut refund = add(
+            times(request.reward, total)?,
+            times(request.commit_fee, vacant)?,
+        )?;
         let (mut fee, mut sunk) = (0, 0);
         let mut seats = Vec::with_capacity(usize::from(request.committed));
         for seat in request.taken() {
@@ -53,7 +56,12 @@ impl Settlement {
             sunk = add(sunk, sub(one.forfeited, one.compensation)?)?;
             seats.push(one);
         }
-        Ok(Self { seats, refund, fee, sunk })
+        Ok(Self {
+            seats,
+            refund,
+            fee,
+            sunk,
+        })
     }
 }
 
@@ -73,7 +81,11 @@ fn settle_seat(
         _ => 0,
     };
     let fee = share(gross, request.fee_ppm);
-    let forfeited = if state == SeatState::Silent { request.seat_bond } else { 0 };
+    let forfeited = if state == SeatState::Silent {
+        request.seat_bond
+    } else {
+        0
+    };
     Ok(SeatSettlement {
         state,
         paid: sub(gross, fee)?,

@@ -31,13 +31,31 @@ pub fn tally(form: &Form, seats: u8, threshold: u8, answers: &[Answer]) -> Verdi
         .map_or(0, |best| count(&|answer| agrees(form, best, answer)));
     let spread = best.as_ref().map_or(0, |best| spread(form, best, answers));
     let revealed = answers.len() as u8;
-    let margin = Margin { seats, revealed, agreeing, abstaining, spread };
+    let margin = Margin {
+        seats,
+        revealed,
+        agreeing,
+        abstaining,
+        spread,
+    };
     if agreeing >= threshold {
-        Verdict { end: End::Answered, margin, answer: best }
+        Verdict {
+            end: End::Answered,
+            margin,
+            answer: best,
+        }
     } else if abstaining >= threshold {
-        Verdict { end: End::Undetermined, margin, answer: None }
+        Verdict {
+            end: End::Undetermined,
+            margin,
+            answer: None,
+        }
     } else {
-        Verdict { end: End::NoConsensus, margin, answer: None }
+        Verdict {
+            end: End::NoConsensus,
+            margin,
+            answer: None,
+        }
     }
 }
 
@@ -62,7 +80,9 @@ fn most_voted(answers: &[Answer]) -> Option<Answer> {
             Answer::Choice(option) => usize::from(*option),
             _ => continue,
         };
-        let Some(place) = votes.get_mut(index) else { continue };
+        let Some(place) = votes.get_mut(index) else {
+            continue;
+        };
         *place = place.saturating_add(1);
         let lead = (*place, usize::MAX.saturating_sub(index));
         if best.is_none_or(|(votes, rank, _)| lead > (votes, rank)) {
@@ -85,7 +105,12 @@ fn lower_median(answers: &[Answer]) -> Option<i128> {
 }
 
 fn spread(form: &Form, result: &Answer, answers: &[Answer]) -> u128 {
-    let agreeing = || answers.iter().filter(|answer| agrees(form, result, answer)).filter_map(number);
+    let agreeing = || {
+        answers
+            .iter()
+            .filter(|answer| agrees(form, result, answer))
+            .filter_map(number)
+    };
     match (agreeing().min(), agreeing().max()) {
         (Some(least), Some(most)) => most.abs_diff(least),
         _ => 0,

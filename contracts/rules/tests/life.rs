@@ -1,5 +1,9 @@
 //! The life of a request, phase by phase.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation
+)]
 
 mod common;
 
@@ -14,11 +18,21 @@ const NO: Answer = Answer::Bool(false);
 const CANNOT_TELL: Answer = Answer::Abstain(Reason::Unclear);
 
 fn world() -> World {
-    World::new(5, Params { open_delay: 2, ..Params::dev() })
+    World::new(
+        5,
+        Params {
+            open_delay: 2,
+            ..Params::dev()
+        },
+    )
 }
 
 fn callback() -> Option<CallbackLimits> {
-    Some(CallbackLimits { ref_time: 1_000, proof_size: 1_000, storage_deposit: 1_000 })
+    Some(CallbackLimits {
+        ref_time: 1_000,
+        proof_size: 1_000,
+        storage_deposit: 1_000,
+    })
 }
 
 #[test]
@@ -35,10 +49,15 @@ fn three_seats_agree_and_are_paid() {
         world.check_books();
     }
     let view = world.chain.view(|oracle| oracle.request_view(id)).unwrap();
-    let Some(Outcome::Answered { answer, margin }) = view.outcome else { panic!("{view:?}") };
+    let Some(Outcome::Answered { answer, margin }) = view.outcome else {
+        panic!("{view:?}")
+    };
     assert_eq!((answer, margin.agreeing, margin.revealed), (YES, 2, 3));
     let fee = REWARD * 20_000 / 1_000_000;
-    assert_eq!(view.seats.iter().map(|seat| seat.paid).collect::<Vec<_>>(), [REWARD - fee, REWARD - fee, 0]);
+    assert_eq!(
+        view.seats.iter().map(|seat| seat.paid).collect::<Vec<_>>(),
+        [REWARD - fee, REWARD - fee, 0]
+    );
     assert_eq!((view.refund, view.fee), (REWARD, 2 * fee));
     assert_eq!(view.seats[2].state, SeatState::Dissented);
 }
@@ -50,20 +69,41 @@ fn each_phase_takes_its_calls_and_refuses_the_others() {
     let asked = world.chain.block;
     let (opens_at, deadline) = (asked + 2, asked + 12);
     world.chain.block = opens_at - 1;
-    assert_eq!(world.commit(id, 0, &YES), Err(Error::NotOpenYet { opens_at, now: opens_at - 1 }));
+    assert_eq!(
+        world.commit(id, 0, &YES),
+        Err(Error::NotOpenYet {
+            opens_at,
+            now: opens_at - 1
+        })
+    );
     world.chain.block = opens_at;
     world.commit(id, 0, &YES).unwrap();
-    assert_eq!(world.commit(id, 0, &NO), Err(Error::SeatTakenBySame { slot: 0 }));
+    assert_eq!(
+        world.commit(id, 0, &NO),
+        Err(Error::SeatTakenBySame { slot: 0 })
+    );
     assert_eq!(
         world.reveal(id, 0, &YES),
-        Err(Error::RevealNotOpen { opens_at: deadline + 1, now: opens_at })
+        Err(Error::RevealNotOpen {
+            opens_at: deadline + 1,
+            now: opens_at
+        })
     );
     world.chain.block = deadline;
     world.commit(id, 1, &YES).unwrap();
     world.chain.block = deadline + 1;
-    assert_eq!(world.commit(id, 2, &YES), Err(Error::CommitClosed { deadline, now: deadline + 1 }));
+    assert_eq!(
+        world.commit(id, 2, &YES),
+        Err(Error::CommitClosed {
+            deadline,
+            now: deadline + 1
+        })
+    );
     world.reveal(id, 0, &YES).unwrap();
-    assert_eq!(world.reveal(id, 0, &YES), Err(Error::AlreadyRevealed { slot: 0 }));
+    assert_eq!(
+        world.reveal(id, 0, &YES),
+        Err(Error::AlreadyRevealed { slot: 0 })
+    );
     assert_eq!(world.reveal(id, 2, &YES), Err(Error::NoSeat { slot: 2 }));
     let reveal_deadline = deadline + 1 + 10;
     world.chain.block = reveal_deadline;
@@ -72,7 +112,10 @@ fn each_phase_takes_its_calls_and_refuses_the_others() {
     world.chain.block = reveal_deadline + 1;
     assert_eq!(
         world.reveal(id, 1, &YES),
-        Err(Error::RevealClosed { deadline: reveal_deadline, now: reveal_deadline + 1 })
+        Err(Error::RevealClosed {
+            deadline: reveal_deadline,
+            now: reveal_deadline + 1
+        })
     );
     assert_eq!(phase(&mut world), Ok(Phase::Ended));
     world.check_books();
@@ -88,10 +131,16 @@ fn a_full_committee_opens_the_reveals_in_the_same_block() {
     let id = world.ask(terms(AnswerKind::Bool, 1, 1)).unwrap();
     world.chain.block += 2;
     world.commit(id, 0, &YES).unwrap();
-    assert_eq!(world.commit(id, 1, &YES), Err(Error::SeatsTaken { seats: 1 }));
+    assert_eq!(
+        world.commit(id, 1, &YES),
+        Err(Error::SeatsTaken { seats: 1 })
+    );
     world.reveal(id, 0, &YES).unwrap();
     let state = world.chain.view(|oracle| oracle.answer_of(id));
-    assert!(matches!(state, Ok(AnswerState::Final(Outcome::Answered { .. }))), "{state:?}");
+    assert!(
+        matches!(state, Ok(AnswerState::Final(Outcome::Answered { .. }))),
+        "{state:?}"
+    );
 }
 
 #[test]
@@ -104,10 +153,19 @@ fn an_unfilled_request_expires_and_touches_no_bond() {
     // The end is a function of the block: the view knows it before anyone has called.
     let state = world.chain.view(|oracle| oracle.answer_of(id));
     assert_eq!(state, Ok(AnswerState::Final(Outcome::Expired)));
-    world.chain.call(CARRIER, 0, |oracle| oracle.advance(id)).unwrap();
+    world
+        .chain
+        .call(CARRIER, 0, |oracle| oracle.advance(id))
+        .unwrap();
     world.check_books();
-    let operator = world.chain.view(|oracle| oracle.operators_view(0, 1)).remove(0);
-    assert_eq!((operator.locked, operator.bond), (0, Params::dev().min_bond));
+    let operator = world
+        .chain
+        .view(|oracle| oracle.operators_view(0, 1))
+        .remove(0);
+    assert_eq!(
+        (operator.locked, operator.bond),
+        (0, Params::dev().min_bond)
+    );
     assert_eq!(operator.credit, Params::dev().commit_fee);
     let refund = 3 * REWARD + 2 * Params::dev().commit_fee;
     assert_eq!(world.chain.view(|oracle| oracle.credit_of(&ASKER)), refund);
@@ -152,8 +210,13 @@ fn only_named_operators_take_seats() {
     world.chain.block += 2;
     assert_eq!(world.commit(id, 0, &YES), Err(Error::NotNamed { slot: 0 }));
     world.commit(id, 3, &YES).unwrap();
-    terms.assignment = Assignment::Named { operators: vec![world.operators[1].id, account(9)] };
-    assert_eq!(world.ask(terms), Err(Error::NamedNotRegistered { position: 1 }));
+    terms.assignment = Assignment::Named {
+        operators: vec![world.operators[1].id, account(9)],
+    };
+    assert_eq!(
+        world.ask(terms),
+        Err(Error::NamedNotRegistered { position: 1 })
+    );
 }
 
 #[test]
@@ -163,22 +226,36 @@ fn a_commit_needs_its_operator_or_the_signature() {
     world.chain.block += 2;
     let signed = world.commit_entry(id, 0, &YES);
     let (valid_until, signature) = signed.signature.unwrap();
-    let call = |world: &mut World, caller, entry| world.chain.call(caller, 0, |oracle| oracle.commit(entry));
+    let call = |world: &mut World, caller, entry| {
+        world.chain.call(caller, 0, |oracle| oracle.commit(entry))
+    };
     let own = world.operators[0].id;
 
     let mut unsigned = signed.clone();
     unsigned.signature = None;
-    assert_eq!(call(&mut world, CARRIER, unsigned.clone()), Err(Error::NotTheOperator { slot: 0 }));
+    assert_eq!(
+        call(&mut world, CARRIER, unsigned.clone()),
+        Err(Error::NotTheOperator { slot: 0 })
+    );
     let mut forged = signed.clone();
     forged.commitment[0] ^= 1;
-    assert_eq!(call(&mut world, CARRIER, forged), Err(Error::BadSignature { slot: 0 }));
+    assert_eq!(
+        call(&mut world, CARRIER, forged),
+        Err(Error::BadSignature { slot: 0 })
+    );
     let mut longer = signed;
     longer.signature = Some((valid_until + 1, signature));
-    assert_eq!(call(&mut world, CARRIER, longer), Err(Error::BadSignature { slot: 0 }));
+    assert_eq!(
+        call(&mut world, CARRIER, longer),
+        Err(Error::BadSignature { slot: 0 })
+    );
     let mut late = world.commit_entry(id, 0, &YES);
     late.signature = Some((world.chain.block - 1, signature));
     let now = world.chain.block;
-    let expired = Error::SignatureExpired { valid_until: now - 1, now };
+    let expired = Error::SignatureExpired {
+        valid_until: now - 1,
+        now,
+    };
     assert_eq!(call(&mut world, CARRIER, late), Err(expired));
     call(&mut world, own, unsigned).unwrap();
 }
@@ -186,13 +263,27 @@ fn a_commit_needs_its_operator_or_the_signature() {
 #[test]
 fn a_reveal_must_open_its_own_commitment() {
     let mut world = world();
-    let id = world.ask(terms(AnswerKind::Choice { options: vec![b"a".to_vec(), b"b".to_vec()] }, 1, 1)).unwrap();
+    let id = world
+        .ask(terms(
+            AnswerKind::Choice {
+                options: vec![b"a".to_vec(), b"b".to_vec()],
+            },
+            1,
+            1,
+        ))
+        .unwrap();
     world.chain.block += 2;
     world.commit(id, 0, &Answer::Choice(1)).unwrap();
     let before = world.chain.clone();
     for (answer, error) in [
         (Answer::Choice(0), Error::CommitmentMismatch { slot: 0 }),
-        (Answer::Choice(2), Error::OptionOutOfRange { choice: 2, options: 2 }),
+        (
+            Answer::Choice(2),
+            Error::OptionOutOfRange {
+                choice: 2,
+                options: 2,
+            },
+        ),
         (YES, Error::WrongForm { slot: 0 }),
     ] {
         assert_eq!(world.reveal(id, 0, &answer), Err(error));
@@ -214,10 +305,16 @@ fn one_step_answers_settle_at_once() {
     world.chain.block += 2;
     assert_eq!(world.commit(id, 0, &YES), Err(Error::OneStepMismatch));
     let entry = world.answer_entry(id, 0, &YES);
-    world.chain.call(CARRIER, 0, |oracle| oracle.answer(entry)).unwrap();
+    world
+        .chain
+        .call(CARRIER, 0, |oracle| oracle.answer(entry))
+        .unwrap();
     world.check_books();
     let state = world.chain.view(|oracle| oracle.answer_of(id));
-    assert!(matches!(state, Ok(AnswerState::Final(Outcome::Answered { answer: YES, .. }))));
+    assert!(matches!(
+        state,
+        Ok(AnswerState::Final(Outcome::Answered { answer: YES, .. }))
+    ));
 }
 
 #[test]
@@ -235,7 +332,10 @@ fn a_batch_undoes_nothing_for_an_entry_that_fails() {
         missing,
         world.commit_entry(second, 0, &NO),
     ];
-    let results = world.chain.call(CARRIER, 0, |oracle| oracle.commit_batch(entries)).unwrap();
+    let results = world
+        .chain
+        .call(CARRIER, 0, |oracle| oracle.commit_batch(entries))
+        .unwrap();
     assert_eq!(
         results,
         [
@@ -248,7 +348,13 @@ fn a_batch_undoes_nothing_for_an_entry_that_fails() {
     );
     world.check_books();
     let summaries = world.chain.view(|oracle| oracle.summaries(0, 10));
-    assert_eq!(summaries.iter().map(|one| one.committed).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(
+        summaries
+            .iter()
+            .map(|one| one.committed)
+            .collect::<Vec<_>>(),
+        [2, 1]
+    );
 }
 
 #[test]
@@ -272,7 +378,10 @@ fn a_failed_delivery_changes_no_result_and_can_be_repeated() {
     assert_eq!(deliver(&mut world), Ok(DeliveryStatus::Delivered));
     assert_eq!(deliver(&mut world), Err(Error::AlreadyDelivered));
     let earned = Params::dev().delivery_reward + 1_000 + 1_000;
-    assert_eq!(world.chain.view(|oracle| oracle.credit_of(&CARRIER)), earned);
+    assert_eq!(
+        world.chain.view(|oracle| oracle.credit_of(&CARRIER)),
+        earned
+    );
     world.check_books();
 }
 
@@ -288,18 +397,38 @@ fn pruning_leaves_nothing_and_returns_the_unearned_escrow() {
     world.chain.block += 2 + 11;
     let ended = world.chain.block;
     let from = ended + Params::dev().delivery_blocks;
-    assert_eq!(prune(&mut world, ASKER), Err(Error::NotPrunableYet { from, now: ended }));
+    assert_eq!(
+        prune(&mut world, ASKER),
+        Err(Error::NotPrunableYet { from, now: ended })
+    );
     let from_anyone = ended + Params::dev().retention_blocks;
-    assert_eq!(prune(&mut world, CARRIER), Err(Error::NotPrunableYet { from: from_anyone, now: ended }));
+    assert_eq!(
+        prune(&mut world, CARRIER),
+        Err(Error::NotPrunableYet {
+            from: from_anyone,
+            now: ended
+        })
+    );
     world.chain.block = from;
     prune(&mut world, ASKER).unwrap();
     world.check_books();
-    assert_eq!(prune(&mut world, ASKER), Err(Error::NoSuchRequest { request_id: id }));
+    assert_eq!(
+        prune(&mut world, ASKER),
+        Err(Error::NoSuchRequest { request_id: id })
+    );
     let owed = world.chain.view(|oracle| oracle.credit_of(&ASKER));
-    world.chain.call(CARRIER, 0, |oracle| oracle.withdraw(&ASKER)).unwrap();
+    world
+        .chain
+        .call(CARRIER, 0, |oracle| oracle.withdraw(&ASKER))
+        .unwrap();
     assert_eq!(world.chain.paid[&ASKER], owed);
     assert_eq!(world.chain.cells(), cells, "every insert has its removal");
-    assert_eq!(world.chain.call(CARRIER, 0, |oracle| oracle.withdraw(&ASKER)), Err(Error::NoCredit));
+    assert_eq!(
+        world
+            .chain
+            .call(CARRIER, 0, |oracle| oracle.withdraw(&ASKER)),
+        Err(Error::NoCredit)
+    );
     world.check_books();
 }
 
@@ -307,20 +436,34 @@ fn pruning_leaves_nothing_and_returns_the_unearned_escrow() {
 fn the_cell_of_a_request_never_changes_its_size() {
     use scale::Encode;
     let mut world = world();
-    let mut terms = terms(AnswerKind::Number { scale: 2, tolerance: 5 }, 3, 2);
+    let mut terms = terms(
+        AnswerKind::Number {
+            scale: 2,
+            tolerance: 5,
+        },
+        3,
+        2,
+    );
     terms.callback = callback();
     let id = world.ask(terms).unwrap();
     let size = world.chain.stored(id).unwrap().encoded_size();
     world.chain.block += 2;
     for index in 0..3 {
-        world.commit(id, index, &Answer::Number(i128::MAX - index as i128)).unwrap();
+        world
+            .commit(id, index, &Answer::Number(i128::MAX - index as i128))
+            .unwrap();
         assert_eq!(world.chain.stored(id).unwrap().encoded_size(), size);
     }
     for index in 0..3 {
-        world.reveal(id, index, &Answer::Number(i128::MAX - index as i128)).unwrap();
+        world
+            .reveal(id, index, &Answer::Number(i128::MAX - index as i128))
+            .unwrap();
         assert_eq!(world.chain.stored(id).unwrap().encoded_size(), size);
     }
-    world.chain.call(CARRIER, 0, |oracle| oracle.deliver(id)).unwrap();
+    world
+        .chain
+        .call(CARRIER, 0, |oracle| oracle.deliver(id))
+        .unwrap();
     assert_eq!(world.chain.stored(id).unwrap().encoded_size(), size);
 }
 
@@ -335,44 +478,164 @@ fn bad_terms_are_refused_with_their_value() {
     };
     use llm_oracle_primitives::{limits, ModelRef, Prompt};
     let cases = [
-        (with(&|t| t.seats = 0), Error::SeatsOutOfRange { seats: 0, most: 32 }),
-        (with(&|t| t.seats = 33), Error::SeatsOutOfRange { seats: 33, most: 32 }),
-        (with(&|t| t.threshold = 1), Error::ThresholdOutOfRange { threshold: 1, seats: 3 }),
-        (with(&|t| t.threshold = 4), Error::ThresholdOutOfRange { threshold: 4, seats: 3 }),
-        (with(&|t| t.one_step = true), Error::OneStepNeedsOneSeat { seats: 3 }),
-        (with(&|t| t.prompt = Prompt::Inline(vec![])), Error::PromptEmpty),
+        (
+            with(&|t| t.seats = 0),
+            Error::SeatsOutOfRange { seats: 0, most: 32 },
+        ),
+        (
+            with(&|t| t.seats = 33),
+            Error::SeatsOutOfRange {
+                seats: 33,
+                most: 32,
+            },
+        ),
+        (
+            with(&|t| t.threshold = 1),
+            Error::ThresholdOutOfRange {
+                threshold: 1,
+                seats: 3,
+            },
+        ),
+        (
+            with(&|t| t.threshold = 4),
+            Error::ThresholdOutOfRange {
+                threshold: 4,
+                seats: 3,
+            },
+        ),
+        (
+            with(&|t| t.one_step = true),
+            Error::OneStepNeedsOneSeat { seats: 3 },
+        ),
+        (
+            with(&|t| t.prompt = Prompt::Inline(vec![])),
+            Error::PromptEmpty,
+        ),
         (
             with(&|t| t.prompt = Prompt::Inline(vec![b'x'; 8_193])),
-            Error::PromptTooLong { bytes: 8_193, most: limits::MAX_PROMPT_BYTES },
+            Error::PromptTooLong {
+                bytes: 8_193,
+                most: limits::MAX_PROMPT_BYTES,
+            },
         ),
-        (with(&|t| t.prompt = Prompt::Linked { digest: [0; 32], uri: vec![] }), Error::NotSupportedYet),
-        (with(&|t| t.model = ModelRef::Name(vec![b'm'; 65])), Error::ModelNameLength { bytes: 65, most: 64 }),
-        (with(&|t| t.model = ModelRef::Entry(1)), Error::NotSupportedYet),
-        (with(&|t| t.assignment = Assignment::Drawn), Error::NotSupportedYet),
-        (with(&|t| t.commit_blocks = 3), Error::WindowOutOfRange { blocks: 3, least: 4, most: 14_400 }),
-        (with(&|t| t.reveal_blocks = 14_401), Error::WindowOutOfRange { blocks: 14_401, least: 4, most: 14_400 }),
         (
-            with(&|t| t.callback = Some(CallbackLimits { ref_time: 0, proof_size: 1, storage_deposit: 1 })),
+            with(&|t| {
+                t.prompt = Prompt::Linked {
+                    digest: [0; 32],
+                    uri: vec![],
+                }
+            }),
+            Error::NotSupportedYet,
+        ),
+        (
+            with(&|t| t.model = ModelRef::Name(vec![b'm'; 65])),
+            Error::ModelNameLength {
+                bytes: 65,
+                most: 64,
+            },
+        ),
+        (
+            with(&|t| t.model = ModelRef::Entry(1)),
+            Error::NotSupportedYet,
+        ),
+        (
+            with(&|t| t.assignment = Assignment::Drawn),
+            Error::NotSupportedYet,
+        ),
+        (
+            with(&|t| t.commit_blocks = 3),
+            Error::WindowOutOfRange {
+                blocks: 3,
+                least: 4,
+                most: 14_400,
+            },
+        ),
+        (
+            with(&|t| t.reveal_blocks = 14_401),
+            Error::WindowOutOfRange {
+                blocks: 14_401,
+                least: 4,
+                most: 14_400,
+            },
+        ),
+        (
+            with(&|t| {
+                t.callback = Some(CallbackLimits {
+                    ref_time: 0,
+                    proof_size: 1,
+                    storage_deposit: 1,
+                })
+            }),
             Error::CallbackLimit,
         ),
-        (with(&|t| t.answer = AnswerKind::Choice { options: vec![b"a".to_vec()] }), Error::OptionsOutOfRange { options: 1, most: 32 }),
-        (with(&|t| t.answer = AnswerKind::Choice { options: vec![b"a".to_vec(), b"a".to_vec()] }), Error::OptionTwice),
-        (with(&|t| t.answer = AnswerKind::Text { max_bytes: 9 }), Error::NotSupportedYet),
+        (
+            with(&|t| {
+                t.answer = AnswerKind::Choice {
+                    options: vec![b"a".to_vec()],
+                }
+            }),
+            Error::OptionsOutOfRange {
+                options: 1,
+                most: 32,
+            },
+        ),
+        (
+            with(&|t| {
+                t.answer = AnswerKind::Choice {
+                    options: vec![b"a".to_vec(), b"a".to_vec()],
+                }
+            }),
+            Error::OptionTwice,
+        ),
+        (
+            with(&|t| t.answer = AnswerKind::Text { max_bytes: 9 }),
+            Error::NotSupportedYet,
+        ),
     ];
     for (bad, error) in cases {
-        let answer = world.chain.call(ASKER, u128::MAX / 4, |oracle| oracle.ask(bad, REWARD));
+        let answer = world
+            .chain
+            .call(ASKER, u128::MAX / 4, |oracle| oracle.ask(bad, REWARD));
         assert_eq!(answer, Err(error));
     }
     let own = with(&|t| t.refund_to = Some(llm_oracle_rules::MemoryHost::address()));
-    let own = world.chain.call(ASKER, u128::MAX / 4, |oracle| oracle.ask(own, REWARD));
+    let own = world
+        .chain
+        .call(ASKER, u128::MAX / 4, |oracle| oracle.ask(own, REWARD));
     assert_eq!(own, Err(Error::RefundToOracle));
-    let low = world.chain.call(ASKER, u128::MAX / 4, |oracle| oracle.ask(good.clone(), 1));
-    assert_eq!(low, Err(Error::RewardTooLow { given: 1, least: Params::dev().min_reward }));
-    let needed = world.chain.view(|oracle| oracle.quote(&good, REWARD)).unwrap().total;
-    let short = world.chain.call(ASKER, needed - 1, |oracle| oracle.ask(good.clone(), REWARD));
-    assert_eq!(short, Err(Error::ValueTooLow { sent: needed - 1, needed }));
-    let id = world.chain.call(ASKER, needed + 5, |oracle| oracle.ask(good.clone(), REWARD)).unwrap();
-    assert_eq!((id, world.chain.view(|oracle| oracle.credit_of(&ASKER))), (0, 5));
+    let low = world
+        .chain
+        .call(ASKER, u128::MAX / 4, |oracle| oracle.ask(good.clone(), 1));
+    assert_eq!(
+        low,
+        Err(Error::RewardTooLow {
+            given: 1,
+            least: Params::dev().min_reward
+        })
+    );
+    let needed = world
+        .chain
+        .view(|oracle| oracle.quote(&good, REWARD))
+        .unwrap()
+        .total;
+    let short = world
+        .chain
+        .call(ASKER, needed - 1, |oracle| oracle.ask(good.clone(), REWARD));
+    assert_eq!(
+        short,
+        Err(Error::ValueTooLow {
+            sent: needed - 1,
+            needed
+        })
+    );
+    let id = world
+        .chain
+        .call(ASKER, needed + 5, |oracle| oracle.ask(good.clone(), REWARD))
+        .unwrap();
+    assert_eq!(
+        (id, world.chain.view(|oracle| oracle.credit_of(&ASKER))),
+        (0, 5)
+    );
     world.check_books();
 }
 
@@ -386,9 +649,15 @@ fn an_operator_that_delivers_is_credited_in_its_own_account() {
     world.commit(id, 0, &YES).unwrap();
     world.reveal(id, 0, &YES).unwrap();
     let (carrier, cells) = (world.operators[1].id, world.chain.cells());
-    world.chain.call(carrier, 0, |oracle| oracle.deliver(id)).unwrap();
+    world
+        .chain
+        .call(carrier, 0, |oracle| oracle.deliver(id))
+        .unwrap();
     assert_eq!(world.chain.cells(), cells, "no cell is opened for it");
     let earned = Params::dev().delivery_reward + 1_000 + 1_000;
-    assert_eq!(world.chain.view(|oracle| oracle.credit_of(&carrier)), earned);
+    assert_eq!(
+        world.chain.view(|oracle| oracle.credit_of(&carrier)),
+        earned
+    );
     world.check_books();
 }

@@ -1,10 +1,16 @@
 //! Money rules, over random lives of requests.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation
+)]
 
 mod common;
 
 use common::{account, terms, Operator, World, ASKER, CARRIER};
-use llm_oracle_primitives::{limits::share, Answer, AnswerKind, CallbackLimits, Error, Params, Reason};
+use llm_oracle_primitives::{
+    limits::share, Answer, AnswerKind, CallbackLimits, Error, Params, Reason,
+};
 use proptest::prelude::*;
 
 const OPERATORS: u8 = 4;
@@ -12,17 +18,50 @@ const OPERATORS: u8 = 4;
 /// One call of a random sequence; whether it succeeds does not matter, only what it leaves behind.
 #[derive(Clone, Debug)]
 enum Call {
-    Ask { seats: u8, number: bool, callback: bool, refund_to: bool, extra: u128 },
-    Commit { id: u64, operator: usize, answer: u8 },
-    Reveal { id: u64, operator: usize },
-    Advance { id: u64 },
-    Deliver { id: u64, succeeds: bool },
-    Prune { id: u64, by: u8 },
-    Unbond { operator: usize, amount: u128 },
-    Release { operator: usize },
-    Bond { operator: usize, amount: u128 },
-    Withdraw { who: u8 },
-    Wait { blocks: u32 },
+    Ask {
+        seats: u8,
+        number: bool,
+        callback: bool,
+        refund_to: bool,
+        extra: u128,
+    },
+    Commit {
+        id: u64,
+        operator: usize,
+        answer: u8,
+    },
+    Reveal {
+        id: u64,
+        operator: usize,
+    },
+    Advance {
+        id: u64,
+    },
+    Deliver {
+        id: u64,
+        succeeds: bool,
+    },
+    Prune {
+        id: u64,
+        by: u8,
+    },
+    Unbond {
+        operator: usize,
+        amount: u128,
+    },
+    Release {
+        operator: usize,
+    },
+    Bond {
+        operator: usize,
+        amount: u128,
+    },
+    Withdraw {
+        who: u8,
+    },
+    Wait {
+        blocks: u32,
+    },
 }
 
 fn call() -> impl Strategy<Value = Call> {
@@ -82,17 +121,45 @@ impl Run {
         let known = |world: &World, id: u64| world.chain.stored(id).is_some();
         // Errors are part of the game: the books must balance either way.
         let _: Result<(), Error> = match *call {
-            Call::Ask { seats, number, callback, refund_to, extra } => {
-                let kind = if number { AnswerKind::Number { scale: 0, tolerance: 3 } } else { AnswerKind::Bool };
+            Call::Ask {
+                seats,
+                number,
+                callback,
+                refund_to,
+                extra,
+            } => {
+                let kind = if number {
+                    AnswerKind::Number {
+                        scale: 0,
+                        tolerance: 3,
+                    }
+                } else {
+                    AnswerKind::Bool
+                };
                 let mut terms = terms(kind, seats, seats / 2 + 1);
                 if callback {
-                    terms.callback = Some(CallbackLimits { ref_time: 11, proof_size: 1, storage_deposit: 13 });
+                    terms.callback = Some(CallbackLimits {
+                        ref_time: 11,
+                        proof_size: 1,
+                        storage_deposit: 13,
+                    });
                 }
                 terms.refund_to = refund_to.then_some(account(2));
-                let quote = self.world.chain.view(|oracle| oracle.quote(&terms, 17)).unwrap();
-                self.world.chain.call(ASKER, quote.total + extra, |oracle| oracle.ask(terms, 17)).map(drop)
+                let quote = self
+                    .world
+                    .chain
+                    .view(|oracle| oracle.quote(&terms, 17))
+                    .unwrap();
+                self.world
+                    .chain
+                    .call(ASKER, quote.total + extra, |oracle| oracle.ask(terms, 17))
+                    .map(drop)
             }
-            Call::Commit { id, operator, answer } if known(&self.world, id) => {
+            Call::Commit {
+                id,
+                operator,
+                answer,
+            } if known(&self.world, id) => {
                 let number = matches!(
                     self.world.chain.stored(id).unwrap().form,
                     llm_oracle_rules::Form::Number { .. }
@@ -110,10 +177,17 @@ impl Run {
                     None => Ok(()),
                 }
             }
-            Call::Advance { id } => self.world.chain.call(CARRIER, 0, |oracle| oracle.advance(id)).map(drop),
+            Call::Advance { id } => self
+                .world
+                .chain
+                .call(CARRIER, 0, |oracle| oracle.advance(id))
+                .map(drop),
             Call::Deliver { id, succeeds } => {
                 self.world.chain.callbacks_succeed = succeeds;
-                self.world.chain.call(CARRIER, 0, |oracle| oracle.deliver(id)).map(drop)
+                self.world
+                    .chain
+                    .call(CARRIER, 0, |oracle| oracle.deliver(id))
+                    .map(drop)
             }
             Call::Prune { id, by } => {
                 let who = [ASKER, account(2), CARRIER][usize::from(by)];
@@ -121,15 +195,22 @@ impl Run {
             }
             Call::Unbond { operator, amount } => {
                 let Operator { id, slot, .. } = self.world.operators[operator];
-                self.world.chain.call(id, 0, |oracle| oracle.unbond(slot, amount))
+                self.world
+                    .chain
+                    .call(id, 0, |oracle| oracle.unbond(slot, amount))
             }
             Call::Release { operator } => {
                 let slot = self.world.operators[operator].slot;
-                self.world.chain.call(CARRIER, 0, |oracle| oracle.release(slot)).map(drop)
+                self.world
+                    .chain
+                    .call(CARRIER, 0, |oracle| oracle.release(slot))
+                    .map(drop)
             }
             Call::Bond { operator, amount } => {
                 let slot = self.world.operators[operator].slot;
-                self.world.chain.call(CARRIER, amount, |oracle| oracle.bond(slot))
+                self.world
+                    .chain
+                    .call(CARRIER, amount, |oracle| oracle.bond(slot))
             }
             Call::Withdraw { who } => {
                 let who = match who {
@@ -139,7 +220,10 @@ impl Run {
                     3 => CARRIER,
                     other => self.world.operators[usize::from(other % OPERATORS)].id,
                 };
-                self.world.chain.call(CARRIER, 0, |oracle| oracle.withdraw(&who)).map(drop)
+                self.world
+                    .chain
+                    .call(CARRIER, 0, |oracle| oracle.withdraw(&who))
+                    .map(drop)
             }
             Call::Wait { blocks } => {
                 self.world.chain.block += blocks;
@@ -156,16 +240,25 @@ impl Run {
         let next = self.world.chain.view(|oracle| oracle.config()).next_id;
         for id in 0..next {
             let _ = self.world.chain.call(CARRIER, 0, |oracle| oracle.prune(id));
-            assert!(self.world.chain.stored(id).is_none(), "request {id} cannot be pruned");
+            assert!(
+                self.world.chain.stored(id).is_none(),
+                "request {id} cannot be pruned"
+            );
         }
         let mut payees = vec![ASKER, account(2), CARRIER, account(0xee), account(0xdd)];
         payees.extend(self.world.operators.iter().map(|operator| operator.id));
         for payee in payees {
-            let _ = self.world.chain.call(CARRIER, 0, |oracle| oracle.withdraw(&payee));
+            let _ = self
+                .world
+                .chain
+                .call(CARRIER, 0, |oracle| oracle.withdraw(&payee));
         }
         self.world.check_books();
         let operators = self.world.chain.view(|oracle| oracle.operators_view(0, 50));
-        assert!(operators.iter().all(|operator| operator.locked == 0), "no bond stays locked");
+        assert!(
+            operators.iter().all(|operator| operator.locked == 0),
+            "no bond stays locked"
+        );
         let bonds: u128 = operators.iter().map(|operator| operator.bond).sum();
         assert_eq!(self.world.chain.balance, bonds, "only bonds are left");
     }

@@ -1,5 +1,9 @@
 //! How answers agree: tables and properties.
-#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation
+)]
 
 use llm_oracle_primitives::{Answer, Reason};
 use llm_oracle_rules::{
@@ -16,33 +20,55 @@ fn numbers(values: &[i128]) -> Vec<Answer> {
 fn one_absurd_number_moves_nothing() {
     let form = Form::Number { tolerance: 10 };
     let verdict = tally(&form, 3, 2, &numbers(&[100, 105, i128::MAX]));
-    assert_eq!((verdict.end, verdict.answer), (End::Answered, Some(Answer::Number(105))));
+    assert_eq!(
+        (verdict.end, verdict.answer),
+        (End::Answered, Some(Answer::Number(105)))
+    );
     assert_eq!((verdict.margin.agreeing, verdict.margin.spread), (2, 5));
     let verdict = tally(&form, 3, 2, &numbers(&[i128::MIN, 0, i128::MAX]));
-    assert_eq!((verdict.end, verdict.margin.agreeing), (End::NoConsensus, 1));
+    assert_eq!(
+        (verdict.end, verdict.margin.agreeing),
+        (End::NoConsensus, 1)
+    );
 }
 
 #[test]
 fn the_lower_median_is_always_one_of_the_answers() {
     let form = Form::Number { tolerance: 0 };
     let verdict = tally(&form, 4, 3, &numbers(&[4, 1, 3, 2]));
-    assert_eq!((verdict.end, verdict.margin.agreeing), (End::NoConsensus, 1));
-    let wide = Form::Number { tolerance: u128::MAX };
+    assert_eq!(
+        (verdict.end, verdict.margin.agreeing),
+        (End::NoConsensus, 1)
+    );
+    let wide = Form::Number {
+        tolerance: u128::MAX,
+    };
     let verdict = tally(&wide, 4, 3, &numbers(&[4, 1, 3, 2]));
     assert_eq!(verdict.answer, Some(Answer::Number(2)));
 }
 
 #[test]
 fn a_tie_has_no_winner() {
-    let answers = [Answer::Choice(0), Answer::Choice(1), Answer::Choice(1), Answer::Choice(0)];
+    let answers = [
+        Answer::Choice(0),
+        Answer::Choice(1),
+        Answer::Choice(1),
+        Answer::Choice(0),
+    ];
     let verdict = tally(&Form::Choice { options: 2 }, 4, 3, &answers);
-    assert_eq!((verdict.end, verdict.margin.agreeing), (End::NoConsensus, 2));
+    assert_eq!(
+        (verdict.end, verdict.margin.agreeing),
+        (End::NoConsensus, 2)
+    );
 }
 
 #[test]
 fn nothing_revealed_is_no_consensus() {
     let verdict = tally(&Form::Bool, 3, 2, &[]);
-    assert_eq!((verdict.end, verdict.margin.revealed), (End::NoConsensus, 0));
+    assert_eq!(
+        (verdict.end, verdict.margin.revealed),
+        (End::NoConsensus, 0)
+    );
 }
 
 fn answers(form: Form) -> impl Strategy<Value = Vec<Answer>> {

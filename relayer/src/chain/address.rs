@@ -25,7 +25,9 @@ pub fn parse_account(text: &str) -> Result<AccountId, AddressError> {
     if text.starts_with("0x") {
         return parse_hash(text).map(AccountId::from).map_err(|_| error());
     }
-    AccountId32::from_str(text).map(|account| AccountId::from(account.0)).map_err(|_| error())
+    AccountId32::from_str(text)
+        .map(|account| AccountId::from(account.0))
+        .map_err(|_| error())
 }
 
 /// Reads 32 bytes of hex, with or without 0x.
@@ -71,6 +73,9 @@ mod tests {
         assert_eq!(ss58(&account), alice);
         let bytes: &[u8; 32] = account.as_ref();
         assert_eq!(parse_account(&hex0x(bytes)), Ok(account));
-        assert_eq!(parse_account("5Grw"), Err(AddressError::Account("5Grw".into())));
+        assert_eq!(
+            parse_account("5Grw"),
+            Err(AddressError::Account("5Grw".into()))
+        );
     }
 }

@@ -62,11 +62,19 @@ impl<T: Decode> Call<T> {
     pub fn with_selector(name: &'static str, selector: [u8; 4], args: &impl Encode) -> Self {
         let mut input = selector.to_vec();
         args.encode_to(&mut input);
-        Self { name, input, returns: Returns::Plain, value: PhantomData }
+        Self {
+            name,
+            input,
+            returns: Returns::Plain,
+            value: PhantomData,
+        }
     }
 
     fn new(name: &'static str, args: &impl Encode, returns: Returns) -> Self {
-        Self { returns, ..Self::with_selector(name, selector(name), args) }
+        Self {
+            returns,
+            ..Self::with_selector(name, selector(name), args)
+        }
     }
 
     /// The message's name.
@@ -87,7 +95,10 @@ impl<T: Decode> Call<T> {
     pub(super) fn decode(&self, bytes: &[u8], reverted: bool) -> Result<T, ChainError> {
         let unreadable = |reason: String| {
             if reverted {
-                ChainError::ForeignContract { message: self.name.into(), bytes: bytes.to_vec() }
+                ChainError::ForeignContract {
+                    message: self.name.into(),
+                    bytes: bytes.to_vec(),
+                }
             } else {
                 ChainError::decode(format!("what {} returned", self.name), reason)
             }
@@ -230,11 +241,21 @@ mod tests {
     #[test]
     fn refusals_are_told_apart_from_rubbish() {
         let call = oracle::next_id();
-        assert_eq!(call.decode(&Ok::<u64, LangError>(7).encode(), false).unwrap(), 7);
+        assert_eq!(
+            call.decode(&Ok::<u64, LangError>(7).encode(), false)
+                .unwrap(),
+            7
+        );
         let lang = Err::<u64, _>(LangError::CouldNotReadInput).encode();
         assert_eq!(lang, [1, 1]);
-        assert!(matches!(call.decode(&lang, true), Err(ChainError::ForeignContract { .. })));
-        assert!(matches!(call.decode(&[0, 1], false), Err(ChainError::Decode { .. })));
+        assert!(matches!(
+            call.decode(&lang, true),
+            Err(ChainError::ForeignContract { .. })
+        ));
+        assert!(matches!(
+            call.decode(&[0, 1], false),
+            Err(ChainError::Decode { .. })
+        ));
 
         let refused = Ok::<Result<Phase, Error>, LangError>(Err(Error::NotEnded)).encode();
         let error = oracle::advance(0).decode(&refused, true).unwrap_err();

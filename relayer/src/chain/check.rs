@@ -35,13 +35,21 @@ impl CheckedOracle {
         let found = chain.code_hash(&address, None).await?;
         let found = found.ok_or(ChainError::NoContract { address })?;
         if let Some(expected) = expect.code_hash.filter(|expected| *expected != found) {
-            return Err(ChainError::OtherCode { address, expected, found });
+            return Err(ChainError::OtherCode {
+                address,
+                expected,
+                found,
+            });
         }
         let oracle = Oracle::new(chain.clone(), address);
         check_interface(&oracle).await?;
         let config = oracle.config(None).await?;
         check_domain(&config, &chain.genesis())?;
-        Ok(Self { oracle, config, code_hash: found })
+        Ok(Self {
+            oracle,
+            config,
+            code_hash: found,
+        })
     }
 }
 
@@ -64,12 +72,23 @@ async fn check_interface(oracle: &Oracle) -> Result<(), ChainError> {
 
 fn check_domain(config: &Config, genesis: &Hash) -> Result<(), ChainError> {
     if config.genesis != *genesis {
-        return Err(ChainError::OtherChain { expected: config.genesis, found: *genesis });
+        return Err(ChainError::OtherChain {
+            expected: config.genesis,
+            found: *genesis,
+        });
     }
-    let Config { deployer, deployed_at, deployed_at_ms, .. } = config;
+    let Config {
+        deployer,
+        deployed_at,
+        deployed_at_ms,
+        ..
+    } = config;
     let expected = digest::domain(genesis, deployer, *deployed_at, *deployed_at_ms);
     if config.domain != expected {
-        return Err(ChainError::OtherDomain { expected, found: config.domain });
+        return Err(ChainError::OtherDomain {
+            expected,
+            found: config.domain,
+        });
     }
     Ok(())
 }
@@ -103,7 +122,13 @@ mod tests {
             check_domain(&config(), &[8; 32]),
             Err(ChainError::OtherChain { expected, found }) if expected == [7; 32] && found == [8; 32]
         ));
-        let moved = Config { deployed_at: 5, ..config() };
-        assert!(matches!(check_domain(&moved, &[7; 32]), Err(ChainError::OtherDomain { .. })));
+        let moved = Config {
+            deployed_at: 5,
+            ..config()
+        };
+        assert!(matches!(
+            check_domain(&moved, &[7; 32]),
+            Err(ChainError::OtherDomain { .. })
+        ));
     }
 }

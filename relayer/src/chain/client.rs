@@ -57,7 +57,9 @@ pub struct Chain {
 
 impl std::fmt::Debug for Chain {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Chain").field("url", &self.url).finish_non_exhaustive()
+        out.debug_struct("Chain")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,7 +71,10 @@ impl Chain {
     /// has no pallet-contracts.
     pub async fn connect(url: &str) -> Result<Self, ChainError> {
         let shown: Arc<str> = redact(url).into();
-        let unreachable = |reason: String| ChainError::Unreachable { url: shown.to_string(), reason };
+        let unreachable = |reason: String| ChainError::Unreachable {
+            url: shown.to_string(),
+            reason,
+        };
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT, jsonrpsee_client(url));
         let inner = connecting
             .await
@@ -79,8 +84,14 @@ impl Chain {
         let chain = Self::over(inner, shown.clone()).await?;
         let head = chain.finalized().await?;
         let at = chain.at(head.hash).await?;
-        if at.metadata().runtime_api_trait_by_name("ContractsApi").is_none() {
-            return Err(ChainError::Unsupported("the runtime API ContractsApi".into()));
+        if at
+            .metadata()
+            .runtime_api_trait_by_name("ContractsApi")
+            .is_none()
+        {
+            return Err(ChainError::Unsupported(
+                "the runtime API ContractsApi".into(),
+            ));
         }
         Ok(chain)
     }
@@ -88,7 +99,11 @@ impl Chain {
     /// Speaks over any line.
     pub(super) async fn over<C: RpcClientT>(inner: C, url: Arc<str>) -> Result<Self, ChainError> {
         let line = Line::default();
-        let raw = RpcClient::new(Watched { inner, line: line.clone(), timeout: REQUEST_TIMEOUT });
+        let raw = RpcClient::new(Watched {
+            inner,
+            line: line.clone(),
+            timeout: REQUEST_TIMEOUT,
+        });
         let backend = Arc::new(LegacyBackend::builder().build(raw.clone()));
         let client = Client::from_backend_with_config(SubstrateConfig::new(), backend)
             .await
@@ -97,7 +112,14 @@ impl Chain {
                 reason: error.to_string(),
             })?;
         let rpc = Rpc::new(raw.clone());
-        Ok(Self { client, rpc, raw, line, url, kept: Arc::default() })
+        Ok(Self {
+            client,
+            rpc,
+            raw,
+            line,
+            url,
+            kept: Arc::default(),
+        })
     }
 
     /// The URL without credentials, for people.
@@ -115,7 +137,11 @@ impl Chain {
     /// # Errors
     /// Connection errors.
     pub async fn best(&self) -> Result<Head, ChainError> {
-        let hash = self.rpc.chain_get_block_hash(None).await.map_err(|e| self.lift("a hash", &e))?;
+        let hash = self
+            .rpc
+            .chain_get_block_hash(None)
+            .await
+            .map_err(|e| self.lift("a hash", &e))?;
         let hash = hash.ok_or_else(|| ChainError::decode("the best block", "the node has none"))?;
         self.head(hash).await
     }
@@ -125,8 +151,11 @@ impl Chain {
     /// # Errors
     /// Connection errors.
     pub async fn finalized(&self) -> Result<Head, ChainError> {
-        let hash =
-            self.rpc.chain_get_finalized_head().await.map_err(|e| self.lift("a head", &e))?;
+        let hash = self
+            .rpc
+            .chain_get_finalized_head()
+            .await
+            .map_err(|e| self.lift("a head", &e))?;
         self.head(hash).await
     }
 
@@ -135,7 +164,10 @@ impl Chain {
         let header = header
             .map_err(|error| self.lift("a header", &error))?
             .ok_or_else(|| ChainError::decode("a header", format!("no block {hash:?}")))?;
-        Ok(Head { hash: hash.0, number: height(header.number())? })
+        Ok(Head {
+            hash: hash.0,
+            number: height(header.number())?,
+        })
     }
 
     /// Hash of the block at a height, on the chain that the node calls best.
@@ -144,7 +176,9 @@ impl Chain {
     /// Connection errors.
     pub async fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, ChainError> {
         let hash = self.rpc.chain_get_block_hash(Some(number.into())).await;
-        Ok(hash.map_err(|error| self.lift("a hash", &error))?.map(|hash| hash.0))
+        Ok(hash
+            .map_err(|error| self.lift("a hash", &error))?
+            .map(|hash| hash.0))
     }
 
     /// Wake-ups at finalized heads: they say that something may have happened, never what.
@@ -154,7 +188,9 @@ impl Chain {
     pub async fn wake_ups(&self) -> Result<WakeUps, ChainError> {
         let stream = self.rpc.chain_subscribe_finalized_heads().await;
         let stream = stream.map_err(|error| self.lift("finalized heads", &error))?;
-        Ok(WakeUps { stream: Mutex::new(stream) })
+        Ok(WakeUps {
+            stream: Mutex::new(stream),
+        })
     }
 
     /// Nonce of an account after a block, without what waits in the pool.
@@ -172,7 +208,10 @@ impl Chain {
     /// # Errors
     /// Connection errors.
     pub async fn next_nonce(&self, account: &AccountId) -> Result<u64, ChainError> {
-        let nonce = self.rpc.system_account_next_index(&account32(account)).await;
+        let nonce = self
+            .rpc
+            .system_account_next_index(&account32(account))
+            .await;
         nonce.map_err(|error| self.lift("the account's nonce", &error))
     }
 
@@ -187,7 +226,11 @@ impl Chain {
         let Some(info) = info.map_err(|error| self.lift("an account", &error))? else {
             return Ok(0);
         };
-        Ok(info.decode().map_err(|error| self.lift("an account", &error))?.data.free)
+        Ok(info
+            .decode()
+            .map_err(|error| self.lift("an account", &error))?
+            .data
+            .free)
     }
 
     /// Hash of the code behind a contract's address; `None` when there is no contract.
@@ -201,11 +244,19 @@ impl Chain {
     ) -> Result<Option<Hash>, ChainError> {
         let at = self.at_or_best(at).await?;
         let address = subxt::dynamic::storage::<_, ContractInfo>("Contracts", "ContractInfoOf");
-        let info = at.storage().try_fetch(address, (account32(contract),)).await;
+        let info = at
+            .storage()
+            .try_fetch(address, (account32(contract),))
+            .await;
         let Some(info) = info.map_err(|error| self.lift("a contract", &error))? else {
             return Ok(None);
         };
-        Ok(Some(info.decode().map_err(|error| self.lift("a contract", &error))?.code_hash.0))
+        Ok(Some(
+            info.decode()
+                .map_err(|error| self.lift("a contract", &error))?
+                .code_hash
+                .0,
+        ))
     }
 
     /// Makes an empty block on a development node that seals on demand; `false` when the node has
@@ -230,7 +281,11 @@ impl Chain {
     /// # Errors
     /// `Lost`.
     pub async fn alive(&self) -> Result<(), ChainError> {
-        self.rpc.system_health().await.map(drop).map_err(|error| self.lift("its health", &error))
+        self.rpc
+            .system_health()
+            .await
+            .map(drop)
+            .map_err(|error| self.lift("its health", &error))
     }
 
     /// Whether this connection is gone for good.
@@ -267,10 +322,14 @@ impl Chain {
     /// Names an error of subxt: lost when the line is dead, the node's own word otherwise.
     pub(super) fn lift(&self, what: &str, error: &dyn std::fmt::Display) -> ChainError {
         match self.line.dead() {
-            Some(reason) => {
-                ChainError::Lost { url: self.url.to_string(), reason: reason.to_owned() }
-            }
-            None => ChainError::Node { what: what.to_owned(), reason: error.to_string() },
+            Some(reason) => ChainError::Lost {
+                url: self.url.to_string(),
+                reason: reason.to_owned(),
+            },
+            None => ChainError::Node {
+                what: what.to_owned(),
+                reason: error.to_string(),
+            },
         }
     }
 }
@@ -284,7 +343,10 @@ pub struct WakeUps {
 impl WakeUps {
     /// Waits for the next finalized head; `None` when the connection is gone.
     pub async fn next(&mut self) -> Option<BlockNumber> {
-        let stream = self.stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let stream = self
+            .stream
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         let header = stream.next().await?.ok()?;
         height(header.number()).ok()
     }
@@ -334,7 +396,10 @@ mod tests {
     fn urls_are_shown_without_anything_secret() {
         for (url, shown) in [
             ("ws://127.0.0.1:9944", "ws://127.0.0.1:9944"),
-            ("wss://user:pass@node.example:443/key?token=1", "wss://node.example:443"),
+            (
+                "wss://user:pass@node.example:443/key?token=1",
+                "wss://node.example:443",
+            ),
             ("wss://node.example/v1/0123abcd", "wss://node.example"),
         ] {
             assert_eq!(redact(url), shown);

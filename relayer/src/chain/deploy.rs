@@ -68,7 +68,15 @@ struct Instantiated {
     account_id: AccountId32,
 }
 
-type Args = (AccountId32, u128, Option<Weight>, Option<u128>, Code, Vec<u8>, Vec<u8>);
+type Args = (
+    AccountId32,
+    u128,
+    Option<Weight>,
+    Option<u128>,
+    Code,
+    Vec<u8>,
+    Vec<u8>,
+);
 
 impl Chain {
     /// Runs a deployment without sending it.
@@ -120,7 +128,9 @@ impl Chain {
         storage_deposit_limit: Option<Balance>,
     ) -> Result<Deployed, ChainError> {
         let origin = account_of(signer);
-        let dry = self.deploy_dry_run(&origin, wasm, constructor, value, salt).await?;
+        let dry = self
+            .deploy_dry_run(&origin, wasm, constructor, value, salt)
+            .await?;
         let call = InstantiateWithCode {
             value,
             gas_limit: dry.gas_required.with_margin(GAS_MARGIN_PERCENT),
@@ -136,7 +146,15 @@ impl Chain {
         let name = constructor.name();
         let (fee, _) = self.outcome(&dry.address, name, &tx, included).await?;
         let code_hash = self.code_hash(&dry.address, Some(included.block)).await?;
-        let code_hash = code_hash.ok_or(ChainError::NoContract { address: dry.address })?;
-        Ok(Deployed { address: dry.address, code_hash, included, fee, deposit: dry.deposit })
+        let code_hash = code_hash.ok_or(ChainError::NoContract {
+            address: dry.address,
+        })?;
+        Ok(Deployed {
+            address: dry.address,
+            code_hash,
+            included,
+            fee,
+            deposit: dry.deposit,
+        })
     }
 }

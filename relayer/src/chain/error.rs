@@ -37,7 +37,11 @@ pub enum ChainError {
     ForeignContract { message: String, bytes: Vec<u8> },
     /// The call failed outside of the contract's own rules: trap, out of gas, no balance.
     #[error("{message} fails on chain with {name}{}", with_debug(debug))]
-    Dispatch { message: String, name: String, debug: String },
+    Dispatch {
+        message: String,
+        name: String,
+        debug: String,
+    },
     /// The pool took the transaction and then gave it up.
     #[error("the node gave the transaction {hash} up: {reason}", hash = hex0x(hash))]
     Dropped { hash: Hash, reason: String },
@@ -45,14 +49,21 @@ pub enum ChainError {
     #[error("the transaction {hash} is in no block after {seconds} s; see whether it arrives later before sending it again", hash = hex0x(hash))]
     NotIncluded { hash: Hash, seconds: u64 },
     /// There is no contract at the address.
-    #[error("there is no contract at {} on this chain; give the address that `deploy` printed", ss58(address))]
+    #[error(
+        "there is no contract at {} on this chain; give the address that `deploy` printed",
+        ss58(address)
+    )]
     NoContract { address: AccountId },
     /// A contract, but not ours.
     #[error("the contract at {} is no oracle of this version: {reason}; give the address that `deploy` printed", ss58(address))]
     NotAnOracle { address: AccountId, reason: String },
     /// The oracle has other code than expected.
     #[error("the contract at {} has the code {found}, and {expected} was recorded; check who upgraded it", ss58(address), found = hex0x(found), expected = hex0x(expected))]
-    OtherCode { address: AccountId, expected: Hash, found: Hash },
+    OtherCode {
+        address: AccountId,
+        expected: Hash,
+        found: Hash,
+    },
     /// The oracle was made for another chain.
     #[error("the oracle was deployed for the chain with genesis {expected}, and this node's is {found}; connect to the right node", expected = hex0x(expected), found = hex0x(found))]
     OtherChain { expected: Hash, found: Hash },
@@ -106,6 +117,9 @@ impl ChainError {
     }
 
     pub(super) fn decode(what: impl Into<String>, reason: impl std::fmt::Display) -> Self {
-        Self::Decode { what: what.into(), reason: reason.to_string() }
+        Self::Decode {
+            what: what.into(),
+            reason: reason.to_string(),
+        }
     }
 }

@@ -95,9 +95,14 @@ impl Chain {
         let mut found = Vec::new();
         for event in events.iter() {
             let event = event.map_err(|error| ChainError::decode("an event", error))?;
-            let Phase::ApplyExtrinsic(extrinsic) = event.phase() else { continue };
+            let Phase::ApplyExtrinsic(extrinsic) = event.phase() else {
+                continue;
+            };
             if let Some(read) = read_emitted(contract, &event) {
-                found.push(Located { extrinsic, event: read? });
+                found.push(Located {
+                    extrinsic,
+                    event: read?,
+                });
             }
         }
         Ok(found)
@@ -151,7 +156,8 @@ impl Charged {
         at: &AtBlock,
         event: &subxt::events::Event<'_, subxt::SubstrateConfig>,
     ) -> Result<(), ChainError> {
-        let unreadable = |error| ChainError::decode(format!("the event {}", event.event_name()), error);
+        let unreadable =
+            |error| ChainError::decode(format!("the event {}", event.event_name()), error);
         match (event.pallet_name(), event.event_name()) {
             ("TransactionPayment", "TransactionFeePaid") => {
                 let paid: FeePaid = event.decode_fields_unchecked_as().map_err(unreadable)?;

@@ -33,7 +33,10 @@ impl Weight {
     /// The weight with `percent` on top.
     pub fn with_margin(self, percent: u64) -> Self {
         let more = |part: u64| part.saturating_add((part / 100).saturating_mul(percent));
-        Self { ref_time: more(self.ref_time), proof_size: more(self.proof_size) }
+        Self {
+            ref_time: more(self.ref_time),
+            proof_size: more(self.proof_size),
+        }
     }
 
     /// The sum of both.
@@ -117,7 +120,14 @@ impl ReturnValue {
     }
 }
 
-type CallArgs = (AccountId32, AccountId32, u128, Option<Weight>, Option<u128>, Vec<u8>);
+type CallArgs = (
+    AccountId32,
+    AccountId32,
+    u128,
+    Option<Weight>,
+    Option<u128>,
+    Vec<u8>,
+);
 
 impl Chain {
     /// Runs a call at a block (the best one without `at`) without sending it.
@@ -133,7 +143,8 @@ impl Chain {
         call: &Call<T>,
         at: Option<Hash>,
     ) -> Result<DryRun<T>, ChainError> {
-        self.dry_run_within(origin, contract, value, call, None, at).await
+        self.dry_run_within(origin, contract, value, call, None, at)
+            .await
     }
 
     /// The same under a gas limit, for calls that look at what gas is left.
@@ -194,7 +205,11 @@ impl Chain {
                 return ChainError::NoContract { address: *contract };
             }
             let debug = String::from_utf8_lossy(&ran.debug_message).into_owned();
-            ChainError::Dispatch { message: message.to_owned(), name, debug }
+            ChainError::Dispatch {
+                message: message.to_owned(),
+                name,
+                debug,
+            }
         })
     }
 }
@@ -214,12 +229,19 @@ pub(super) fn dispatch_error_name(at: &AtBlock, error: &Value<()>) -> String {
 }
 
 fn composite_text(values: &Composite<()>) -> String {
-    values.values().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    values
+        .values()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn module_error_name(at: &AtBlock, error: &Value<()>) -> Option<String> {
     // `Module(ModuleError { index, error: [u8; 4] })`; older chains have one byte for the error.
-    let module = error.at(0).filter(|inner| inner.at("index").is_some()).unwrap_or(error);
+    let module = error
+        .at(0)
+        .filter(|inner| inner.at("index").is_some())
+        .unwrap_or(error);
     let index = u8::try_from(module.at("index")?.as_u128()?).ok()?;
     let number = module.at("error")?;
     let number = number.at(0).unwrap_or(number).as_u128()?;

@@ -49,8 +49,7 @@ enum RuntimeEvent {
 #[derive(TypeInfo)]
 struct UncheckedExtrinsic<Address, Call, Signature, Extra>(Address, Call, Signature, Extra);
 
-type Extrinsic =
-    UncheckedExtrinsic<MultiAddress<AccountId32, ()>, RuntimeCall, MultiSignature, ()>;
+type Extrinsic = UncheckedExtrinsic<MultiAddress<AccountId32, ()>, RuntimeCall, MultiSignature, ()>;
 
 /// The era as runtimes describe it: one variant for each first byte.
 struct EraInfo;
@@ -76,7 +75,9 @@ fn metadata(remembered_blocks: u32, extensions: &[(&'static str, ExtensionTypes)
         name: "System",
         storage: None,
         calls: None,
-        event: Some(v14::PalletEventMetadata { ty: scale_info::meta_type::<RuntimeEvent>() }),
+        event: Some(v14::PalletEventMetadata {
+            ty: scale_info::meta_type::<RuntimeEvent>(),
+        }),
         constants: vec![v14::PalletConstantMetadata {
             name: "BlockHashCount",
             ty: scale_info::meta_type::<u32>(),
@@ -88,7 +89,9 @@ fn metadata(remembered_blocks: u32, extensions: &[(&'static str, ExtensionTypes)
     };
     let contracts = v14::PalletMetadata {
         name: "Contracts",
-        calls: Some(v14::PalletCallMetadata { ty: scale_info::meta_type::<ContractsCall>() }),
+        calls: Some(v14::PalletCallMetadata {
+            ty: scale_info::meta_type::<ContractsCall>(),
+        }),
         event: None,
         constants: vec![],
         index: 0,
@@ -200,7 +203,9 @@ impl RpcClientT for Still {
 }
 
 async fn still(metadata: Vec<u8>) -> Chain {
-    Chain::over(Still { metadata }, Arc::from("ws://still")).await.unwrap()
+    Chain::over(Still { metadata }, Arc::from("ws://still"))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -208,17 +213,29 @@ async fn every_transaction_is_mortal() {
     for (remembered, period) in [(4096, 4096), (2400, 2048), (256, 256), (1_000_000, 4096)] {
         let chain = still(metadata(remembered, &usual_extensions())).await;
         let contract = [5; 32].into();
-        let gas = Weight { ref_time: 1, proof_size: 2 };
+        let gas = Weight {
+            ref_time: 1,
+            proof_size: 2,
+        };
         let signed = chain
             .sign_call(&dev::alice(), 42, &contract, 0, &[1, 2, 3, 4], gas, Some(0))
             .await
             .unwrap();
         let at = chain.at([7; 32]).await.unwrap();
         let era = era_of(&at, &signed.bytes).await.unwrap();
-        assert_eq!(era, Era::Mortal { period, phase: 5_000 % period });
+        assert_eq!(
+            era,
+            Era::Mortal {
+                period,
+                phase: 5_000 % period
+            }
+        );
         assert_eq!(u64::from(signed.valid_until), 5_000 + period - 1);
         assert_eq!(signed.nonce, 42);
-        assert_eq!(signed.hash, llm_oracle_primitives::digest::blake2(&signed.bytes));
+        assert_eq!(
+            signed.hash,
+            llm_oracle_primitives::digest::blake2(&signed.bytes)
+        );
     }
 }
 
@@ -228,7 +245,9 @@ async fn a_chain_without_eras_gets_nothing_signed() {
     extensions.retain(|(name, _)| *name != "CheckMortality");
     let chain = still(metadata(256, &extensions)).await;
     let gas = Weight::default();
-    let signed = chain.sign_call(&dev::alice(), 0, &[5; 32].into(), 0, &[], gas, None).await;
+    let signed = chain
+        .sign_call(&dev::alice(), 0, &[5; 32].into(), 0, &[], gas, None)
+        .await;
     assert!(matches!(signed, Err(ChainError::Immortal)));
 }
 
@@ -238,7 +257,9 @@ async fn an_unknown_fee_extension_is_refused_by_name() {
     extensions.push(("ChargeSomethingElse", extension::<u64, ()>()));
     let chain = still(metadata(256, &extensions)).await;
     let gas = Weight::default();
-    let error = chain.sign_call(&dev::alice(), 0, &[5; 32].into(), 0, &[], gas, None).await;
+    let error = chain
+        .sign_call(&dev::alice(), 0, &[5; 32].into(), 0, &[], gas, None)
+        .await;
     let text = error.unwrap_err().to_string();
     assert!(text.contains("ChargeSomethingElse"), "{text}");
 }

@@ -50,7 +50,10 @@ impl Chain {
         to: &AccountId,
         amount: Balance,
     ) -> Result<InBlock, ChainError> {
-        let call = Transfer { dest: MultiAddress::Id(account32(to)), value: amount };
+        let call = Transfer {
+            dest: MultiAddress::Id(account32(to)),
+            value: amount,
+        };
         let payload = subxt::dynamic::transaction("Balances", "transfer_keep_alive", call);
         let nonce = self.next_nonce(&account_of(signer)).await?;
         let tx = self.sign(signer, nonce, &payload).await?;

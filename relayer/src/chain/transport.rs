@@ -48,11 +48,7 @@ struct NoAnswer {
 }
 
 impl<C: RpcClientT> Watched<C> {
-    async fn bounded<T>(
-        &self,
-        method: &str,
-        answer: RawRpcFuture<'_, T>,
-    ) -> Result<T, RpcError> {
+    async fn bounded<T>(&self, method: &str, answer: RawRpcFuture<'_, T>) -> Result<T, RpcError> {
         let result = match tokio::time::timeout(self.timeout, answer).await {
             Ok(result) => result,
             Err(_) => Err(RpcError::Client(Box::new(NoAnswer {

@@ -137,8 +137,10 @@ impl Chain {
             .mortal_from_unchecked(period, anchor.number.into(), H256(anchor.hash))
             .build();
         let lift = |error| self.lift("to sign a transaction", &error);
-        let mut signable =
-            at.transactions().create_signable_offline(payload, params).map_err(lift)?;
+        let mut signable = at
+            .transactions()
+            .create_signable_offline(payload, params)
+            .map_err(lift)?;
         let signed = signable.sign(signer).map_err(lift)?;
         let tx = SignedTx {
             hash: signed.hash().0,
@@ -146,7 +148,10 @@ impl Chain {
             signer: account_of(signer),
             nonce,
             // An era of n blocks from block b covers b to b + n - 1.
-            valid_until: anchor.number.saturating_add(u32::try_from(period).unwrap_or(4096)).saturating_sub(1),
+            valid_until: anchor
+                .number
+                .saturating_add(u32::try_from(period).unwrap_or(4096))
+                .saturating_sub(1),
         };
         match era_of(&at, &tx.bytes).await? {
             Era::Mortal { .. } => Ok(tx),
@@ -174,7 +179,11 @@ impl Chain {
     pub async fn submit_and_watch(&self, tx: &SignedTx) -> Result<Watch, ChainError> {
         let stream = self.rpc.author_submit_and_watch_extrinsic(&tx.bytes).await;
         let stream = stream.map_err(|error| self.lift("the transaction", &error))?;
-        Ok(Watch { chain: self.clone(), hash: tx.hash, stream })
+        Ok(Watch {
+            chain: self.clone(),
+            hash: tx.hash,
+            stream,
+        })
     }
 
     /// Dry-runs a call, signs it, sends it, waits for its block and reads what it did.
@@ -191,17 +200,39 @@ impl Chain {
         options: TxOptions,
     ) -> Result<Receipt<T>, ChainError> {
         let origin = account_of(signer);
-        let DryRun { value: returned, gas_required, deposit, .. } = self
+        let DryRun {
+            value: returned,
+            gas_required,
+            deposit,
+            ..
+        } = self
             .dry_run_within(&origin, contract, value, call, options.gas_limit, None)
             .await?;
-        let gas = options.gas_limit.unwrap_or_else(|| gas_required.with_margin(GAS_MARGIN_PERCENT));
+        let gas = options
+            .gas_limit
+            .unwrap_or_else(|| gas_required.with_margin(GAS_MARGIN_PERCENT));
         let nonce = self.next_nonce(&origin).await?;
         let tx = self
-            .sign_call(signer, nonce, contract, value, call.input(), gas, options.storage_deposit_limit)
+            .sign_call(
+                signer,
+                nonce,
+                contract,
+                value,
+                call.input(),
+                gas,
+                options.storage_deposit_limit,
+            )
             .await?;
         let included = self.send_and_wait(&tx, options.finalized).await?;
         let (fee, events) = self.outcome(contract, call.name(), &tx, included).await?;
-        Ok(Receipt { value: returned, hash: tx.hash, included, fee, deposit, events })
+        Ok(Receipt {
+            value: returned,
+            hash: tx.hash,
+            included,
+            fee,
+            deposit,
+            events,
+        })
     }
 
     /// Fee of a call, planck, as the chain estimates it for the signed bytes. Nothing is sent.
@@ -220,9 +251,15 @@ impl Chain {
         let nonce = self.next_nonce(&origin).await?;
         // The fee follows the gas used, not the limit: what is not used is paid back.
         let gas = dry.gas_consumed;
-        let tx = self.sign_call(signer, nonce, contract, value, call.input(), gas, None).await?;
+        let tx = self
+            .sign_call(signer, nonce, contract, value, call.input(), gas, None)
+            .await?;
         let at = self.at_or_best(None).await?;
-        let fee = at.transactions().from_bytes(tx.bytes).partial_fee_estimate().await;
+        let fee = at
+            .transactions()
+            .from_bytes(tx.bytes)
+            .partial_fee_estimate()
+            .await;
         fee.map_err(|error| self.lift("the fee", &error))
     }
 
@@ -257,7 +294,10 @@ impl Chain {
         let index = self.position(included.block, &tx.bytes).await?;
         let all = at.events().fetch().await;
         let all = all.map_err(|error| self.lift("a block's events", &error))?;
-        let mut charged = Charged { fee: 0, failed: None };
+        let mut charged = Charged {
+            fee: 0,
+            failed: None,
+        };
         let mut events = Vec::new();
         for event in all.iter() {
             let event = event.map_err(|error| ChainError::decode("an event", error))?;
@@ -331,7 +371,10 @@ impl Watch {
     /// # Errors
     /// `Dropped` when the pool gives the transaction up; connection errors.
     pub async fn included(&mut self, finalized: bool) -> Result<InBlock, ChainError> {
-        let dropped = |reason: &str| ChainError::Dropped { hash: self.hash, reason: reason.into() };
+        let dropped = |reason: &str| ChainError::Dropped {
+            hash: self.hash,
+            reason: reason.into(),
+        };
         while let Some(status) = self.stream.next().await {
             let status = status.map_err(|error| self.chain.lift("the transaction", &error))?;
             match status {
@@ -352,7 +395,10 @@ impl Watch {
                 | Status::Retracted(_) => {}
             }
         }
-        Err(self.chain.lift("to follow the transaction", &"the node ended the subscription"))
+        Err(self.chain.lift(
+            "to follow the transaction",
+            &"the node ended the subscription",
+        ))
     }
 }
 
@@ -361,7 +407,10 @@ async fn at_block(chain: &Chain, block: H256) -> Result<InBlock, ChainError> {
     let at = chain.at(block.0).await?;
     let number = BlockNumber::try_from(at.block_number());
     let number = number.map_err(|error| ChainError::decode("a block's height", error))?;
-    Ok(InBlock { block: block.0, number })
+    Ok(InBlock {
+        block: block.0,
+        number,
+    })
 }
 
 /// The era's period: a power of two, no longer than the chain remembers block hashes.

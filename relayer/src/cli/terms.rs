@@ -48,10 +48,10 @@ pub fn terms(args: &AskArgs) -> Result<Terms, Failure> {
 
 fn seats(args: &AskArgs) -> Result<u8, Failure> {
     match args.seats {
-        Some(seats) if args.one_step && seats != 1 => {
-            Err(Failure::usage(format!("--one-step has 1 seat, and --seats asks for {seats}"))
-                .help("leave one of the two out; nothing was sent"))
-        }
+        Some(seats) if args.one_step && seats != 1 => Err(Failure::usage(format!(
+            "--one-step has 1 seat, and --seats asks for {seats}"
+        ))
+        .help("leave one of the two out; nothing was sent")),
         Some(seats) => Ok(seats),
         None => Ok(if args.one_step { 1 } else { SEATS }),
     }

@@ -232,7 +232,9 @@ impl Settings {
             (None, file) => file.map(|file| SignerSource::File(file.relative())),
         };
         let beside = |path: PathBuf, key: &str| relative_to_file(path, &figment, key);
-        let model = raw.model.map(|model| model::beside_file(model, &|path| beside(path, "model")));
+        let model = raw
+            .model
+            .map(|model| model::beside_file(model, &|path| beside(path, "model")));
         let model_file = raw.model_file.map(|file| file.relative());
         let (model, model_key) = model::choose(model, model_file, rank("model_file"))?;
         let operators = raw.operators.into_iter().map(|operator| KeySource {

@@ -88,10 +88,20 @@ fn a_model_file_from_a_stronger_place_is_the_local_models_file() {
     for (text, flag, environment, model, origin) in [
         ("", None, Some("/v.gguf"), "local /v.gguf", variable),
         (local, None, Some("/v.gguf"), "local /v.gguf", variable),
-        (local, Some("/m.gguf"), Some("/v.gguf"), "local /m.gguf", "flag --model"),
+        (
+            local,
+            Some("/m.gguf"),
+            Some("/v.gguf"),
+            "local /m.gguf",
+            "flag --model",
+        ),
     ] {
         let found = model_and_origin(text, flag, environment).unwrap();
-        assert_eq!((found.0.as_str(), found.1.as_str()), (model, origin), "{text}");
+        assert_eq!(
+            (found.0.as_str(), found.1.as_str()),
+            (model, origin),
+            "{text}"
+        );
     }
     // Relative to where the command runs, not to the settings; the rest of [model] stays.
     let (_folder, path) = file(local);
@@ -110,7 +120,10 @@ fn a_model_file_never_takes_the_place_of_another_provider() {
     assert_eq!(model, "openai m");
     assert!(origin.ends_with("oracle.toml"), "{origin}");
     let refused = model_and_origin(text, Some("/m.gguf"), None).unwrap_err();
-    assert!(matches!(refused, ConfigError::ModelFlag("openai")), "{refused}");
+    assert!(
+        matches!(refused, ConfigError::ModelFlag("openai")),
+        "{refused}"
+    );
 }
 
 #[test]

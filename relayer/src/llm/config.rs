@@ -87,24 +87,40 @@ fn default_timeout_ms() -> u64 {
 pub fn build(config: &ProviderConfig) -> Result<Arc<dyn Provider>, ModelError> {
     match config {
         #[cfg(feature = "local")]
-        ProviderConfig::Local { path, threads, name } => {
-            Ok(Arc::new(super::local::Local::load(path, *threads, name.as_deref())?))
-        }
+        ProviderConfig::Local {
+            path,
+            threads,
+            name,
+        } => Ok(Arc::new(super::local::Local::load(
+            path,
+            *threads,
+            name.as_deref(),
+        )?)),
         #[cfg(not(feature = "local"))]
         ProviderConfig::Local { .. } => Err(ModelError::NotConfigured(
             "this build has no model engine: build with the feature 'local', or choose 'openai'"
                 .to_owned(),
         )),
-        ProviderConfig::Openai { base_url, model, api_key_file, api_key_env, timeout_ms } => {
-            Ok(Arc::new(OpenAi::new(
-                base_url,
-                model,
-                api_key_file.as_deref(),
-                api_key_env.as_deref(),
-                Duration::from_millis(*timeout_ms),
-            )?))
-        }
-        ProviderConfig::Scripted { answer, answers, delay_ms, calls_file, name } => {
+        ProviderConfig::Openai {
+            base_url,
+            model,
+            api_key_file,
+            api_key_env,
+            timeout_ms,
+        } => Ok(Arc::new(OpenAi::new(
+            base_url,
+            model,
+            api_key_file.as_deref(),
+            api_key_env.as_deref(),
+            Duration::from_millis(*timeout_ms),
+        )?)),
+        ProviderConfig::Scripted {
+            answer,
+            answers,
+            delay_ms,
+            calls_file,
+            name,
+        } => {
             scripted::check_allowed(std::env::var(scripted::ALLOW).ok().as_deref())?;
             let name = name.clone().unwrap_or_else(|| "scripted".to_owned());
             let mut provider = Scripted::from_table(name, answer.clone(), answers.clone())
@@ -125,18 +141,26 @@ mod tests {
     #[test]
     fn each_provider_reads_from_toml_and_unknown_keys_are_refused() {
         let local: ProviderConfig = toml::from_str("provider = 'local'\npath = 'm.gguf'").unwrap();
-        let expected = ProviderConfig::Local { path: "m.gguf".into(), threads: 2, name: None };
+        let expected = ProviderConfig::Local {
+            path: "m.gguf".into(),
+            threads: 2,
+            name: None,
+        };
         assert_eq!(local, expected);
-        let openai = "provider = 'openai'\nbase_url = 'https://host/v1'\nmodel = 'm'\napi_key_env = 'K'";
+        let openai =
+            "provider = 'openai'\nbase_url = 'https://host/v1'\nmodel = 'm'\napi_key_env = 'K'";
         assert!(toml::from_str::<ProviderConfig>(openai).is_ok());
-        let scripted = "provider = 'scripted'\nanswer = 'yes'\ndelay_ms = 5\n[answers]\n'p q?' = 'no'";
+        let scripted =
+            "provider = 'scripted'\nanswer = 'yes'\ndelay_ms = 5\n[answers]\n'p q?' = 'no'";
         assert!(toml::from_str::<ProviderConfig>(scripted).is_ok());
         for (bad, word) in [
             ("provider = 'local'\npath = 'm'\nthread = 2", "thread"),
             ("provider = 'other'", "other"),
             ("provider = 'openai'\nmodel = 'm'", "base_url"),
         ] {
-            let error = toml::from_str::<ProviderConfig>(bad).unwrap_err().to_string();
+            let error = toml::from_str::<ProviderConfig>(bad)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(word), "{error}");
         }
     }

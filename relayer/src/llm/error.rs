@@ -117,7 +117,13 @@ mod tests {
     #[test]
     fn each_status_says_whether_asking_again_helps() {
         let after = Some(Duration::from_secs(7));
-        let retry = |code| ModelError::Status { code, retry_after: after }.retry();
+        let retry = |code| {
+            ModelError::Status {
+                code,
+                retry_after: after,
+            }
+            .retry()
+        };
         for code in [301, 400, 401, 403, 404, 413, 422] {
             assert_eq!(retry(code), Retry::Never, "{code}");
         }

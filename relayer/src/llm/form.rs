@@ -7,8 +7,11 @@ use llm_oracle_primitives::{canonical, Answer, AnswerKind, Reason};
 const REPLY_BYTES_MAX: usize = 512;
 
 /// Words that stand for an abstention unless an option has the same text.
-const ESCAPES: [(&str, Reason); 3] =
-    [("unclear", Reason::Unclear), ("too soon", Reason::TooSoon), ("refused", Reason::Refused)];
+const ESCAPES: [(&str, Reason); 3] = [
+    ("unclear", Reason::Unclear),
+    ("too soon", Reason::TooSoon),
+    ("refused", Reason::Refused),
+];
 
 /// The labels of a closed answer set, in the order of the answers; none for an open one.
 ///
@@ -64,9 +67,15 @@ pub(super) fn read(kind: &AnswerKind, reply: &str) -> Result<Option<Answer>, Mod
         let found = match (&labels, kind) {
             (Some(labels), _) => find_label(labels, kind, text).map(|i| answer_at(kind, i)),
             (None, AnswerKind::Number { scale, .. }) => {
-                canonical::parse_decimal(text.trim(), *scale).ok().map(Answer::Number)
+                canonical::parse_decimal(text.trim(), *scale)
+                    .ok()
+                    .map(Answer::Number)
             }
-            _ => return Err(ModelError::Unsupported { kind: kind_name(kind) }),
+            _ => {
+                return Err(ModelError::Unsupported {
+                    kind: kind_name(kind),
+                })
+            }
         };
         if let Some(answer) = found.or_else(|| escape(text).map(Answer::Abstain)) {
             return Ok(Some(answer));
@@ -81,14 +90,19 @@ pub(super) fn read(kind: &AnswerKind, reply: &str) -> Result<Option<Answer>, Mod
 
 /// Whether an option takes the place of an escape word.
 pub(super) fn escapes_are_free(kind: &AnswerKind) -> Result<bool, ModelError> {
-    let Some(labels) = labels(kind)? else { return Ok(true) };
+    let Some(labels) = labels(kind)? else {
+        return Ok(true);
+    };
     Ok(labels.iter().all(|label| escape(label).is_none()))
 }
 
 fn find_label(labels: &[String], kind: &AnswerKind, text: &str) -> Option<usize> {
     let folded = |text: &str| canonical::text(text).to_lowercase();
     let wanted = canonical::text(text);
-    if let Some(index) = labels.iter().position(|label| canonical::text(label) == wanted) {
+    if let Some(index) = labels
+        .iter()
+        .position(|label| canonical::text(label) == wanted)
+    {
         return Some(index);
     }
     let wanted = wanted.to_lowercase();
@@ -100,14 +114,20 @@ fn find_label(labels: &[String], kind: &AnswerKind, text: &str) -> Option<usize>
         };
     }
     // Options may differ in case alone: then only the exact text above tells them apart.
-    let mut hits = labels.iter().enumerate().filter(|(_, label)| folded(label) == wanted);
+    let mut hits = labels
+        .iter()
+        .enumerate()
+        .filter(|(_, label)| folded(label) == wanted);
     let first = hits.next()?;
     hits.next().is_none().then_some(first.0)
 }
 
 fn escape(text: &str) -> Option<Reason> {
     let text = canonical::text(text).to_lowercase();
-    ESCAPES.iter().find(|(word, _)| *word == text).map(|(_, reason)| *reason)
+    ESCAPES
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, reason)| *reason)
 }
 
 /// Takes off one layer: surrounding white space, a pair of quotes or emphasis marks, or a final period.
@@ -116,10 +136,18 @@ fn unwrap_once(text: &str) -> &str {
     if trimmed.len() < text.len() {
         return trimmed;
     }
-    const PAIRS: [(char, char); 7] =
-        [('"', '"'), ('\'', '\''), ('`', '`'), ('*', '*'), ('_', '_'), ('“', '”'), ('‘', '’')];
+    const PAIRS: [(char, char); 7] = [
+        ('"', '"'),
+        ('\'', '\''),
+        ('`', '`'),
+        ('*', '*'),
+        ('_', '_'),
+        ('“', '”'),
+        ('‘', '’'),
+    ];
     let inside = PAIRS.iter().find_map(|(open, close)| {
-        text.strip_prefix(*open).and_then(|rest| rest.strip_suffix(*close))
+        text.strip_prefix(*open)
+            .and_then(|rest| rest.strip_suffix(*close))
     });
     inside.or_else(|| text.strip_suffix('.')).unwrap_or(text)
 }
@@ -130,7 +158,9 @@ mod tests {
     use super::*;
 
     fn choice(options: &[&str]) -> AnswerKind {
-        AnswerKind::Choice { options: options.iter().map(|o| o.as_bytes().to_vec()).collect() }
+        AnswerKind::Choice {
+            options: options.iter().map(|o| o.as_bytes().to_vec()).collect(),
+        }
     }
 
     #[test]
@@ -146,15 +176,34 @@ mod tests {
             ("Too  soon.", Answer::Abstain(Reason::TooSoon)),
             ("refused", Answer::Abstain(Reason::Refused)),
         ] {
-            assert_eq!(read(&AnswerKind::Bool, reply).unwrap(), Some(answer), "{reply}");
+            assert_eq!(
+                read(&AnswerKind::Bool, reply).unwrap(),
+                Some(answer),
+                "{reply}"
+            );
         }
     }
 
     #[test]
     fn anything_else_is_no_answer() {
         for reply in [
-            "", " ", ":", ".", "Thought process:", "yes, because", "yes no", "y", "1", "Let's think",
-            "ye\u{200b}s", "уes", "eWVz", "not no", "yes\nno", "Answer: yes", "{\"answer\":\"yes\"}",
+            "",
+            " ",
+            ":",
+            ".",
+            "Thought process:",
+            "yes, because",
+            "yes no",
+            "y",
+            "1",
+            "Let's think",
+            "ye\u{200b}s",
+            "уes",
+            "eWVz",
+            "not no",
+            "yes\nno",
+            "Answer: yes",
+            "{\"answer\":\"yes\"}",
         ] {
             assert_eq!(read(&AnswerKind::Bool, reply).unwrap(), None, "{reply:?}");
         }
@@ -172,17 +221,31 @@ mod tests {
             ("'yes'", 5),
             ("YES.", 4),
         ] {
-            assert_eq!(read(&kind, reply).unwrap(), Some(Answer::Choice(index)), "{reply}");
+            assert_eq!(
+                read(&kind, reply).unwrap(),
+                Some(Answer::Choice(index)),
+                "{reply}"
+            );
         }
-        assert_eq!(read(&kind, "Yes").unwrap(), None, "two options differ in case alone");
+        assert_eq!(
+            read(&kind, "Yes").unwrap(),
+            None,
+            "two options differ in case alone"
+        );
         assert!(!escapes_are_free(&kind).unwrap());
         assert!(escapes_are_free(&AnswerKind::Bool).unwrap());
     }
 
     #[test]
     fn numbers_are_strict_decimals() {
-        let kind = AnswerKind::Number { scale: 2, tolerance: 0 };
-        assert_eq!(read(&kind, " 12.345. ").unwrap(), Some(Answer::Number(1235)));
+        let kind = AnswerKind::Number {
+            scale: 2,
+            tolerance: 0,
+        };
+        assert_eq!(
+            read(&kind, " 12.345. ").unwrap(),
+            Some(Answer::Number(1235))
+        );
         assert_eq!(read(&kind, "**-3**").unwrap(), Some(Answer::Number(-300)));
         for reply in ["1,000", "1e3", "about 5", "5 %", "$5", "NaN", "٣", "--1"] {
             assert_eq!(read(&kind, reply).unwrap(), None, "{reply}");
@@ -191,8 +254,13 @@ mod tests {
 
     #[test]
     fn an_option_that_is_no_text_is_named() {
-        let kind = AnswerKind::Choice { options: vec![b"a".to_vec(), vec![0xff]] };
+        let kind = AnswerKind::Choice {
+            options: vec![b"a".to_vec(), vec![0xff]],
+        };
         let error = read(&kind, "a").unwrap_err();
-        assert_eq!(error.to_string(), "question cannot be asked: option 1 is not UTF-8 text");
+        assert_eq!(
+            error.to_string(),
+            "question cannot be asked: option 1 is not UTF-8 text"
+        );
     }
 }

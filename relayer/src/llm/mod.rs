@@ -83,7 +83,10 @@ fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), Mode
         ModelRef::Entry(entry) => format!("registry entry {entry}"),
         ModelRef::Any => "any".to_owned(),
     };
-    let remedy = format!("ask for '{}', which is, for any model, or name other operators", provider.name());
+    let remedy = format!(
+        "ask for '{}', which is, for any model, or name other operators",
+        provider.name()
+    );
     Err(ModelError::NotServed { name, remedy })
 }
 

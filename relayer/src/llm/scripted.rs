@@ -92,12 +92,17 @@ fn parse(question: &Question, text: &str) -> Result<Answer, ModelError> {
     }
     form::read(&question.answer, text)?.ok_or_else(|| {
         let kind = form::kind_name(&question.answer);
-        ModelError::NotConfigured(format!("scripted answer '{text}' is no answer of kind {kind}"))
+        ModelError::NotConfigured(format!(
+            "scripted answer '{text}' is no answer of kind {kind}"
+        ))
     })
 }
 
 fn note_call(path: &Path, prompt: &str) -> Result<(), ModelError> {
-    let line = format!("{}\n", json!({ "prompt": prompt, "pid": std::process::id() }));
+    let line = format!(
+        "{}\n",
+        json!({ "prompt": prompt, "pid": std::process::id() })
+    );
     std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -106,7 +111,10 @@ fn note_call(path: &Path, prompt: &str) -> Result<(), ModelError> {
         .and_then(|mut file| file.write_all(line.as_bytes()))
         .map_err(|error| {
             let path = path.display();
-            ModelError::NotConfigured(format!("calls_file {path} cannot be written ({})", error.kind()))
+            ModelError::NotConfigured(format!(
+                "calls_file {path} cannot be written ({})",
+                error.kind()
+            ))
         })
 }
 
@@ -168,19 +176,33 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let calls = folder.path().join("calls");
         let table = BTreeMap::from([("other".to_owned(), "abstain:too_soon".to_owned())]);
-        let provider = Scripted::from_table("s", "no".to_owned(), table)
-            .with_calls_file(calls.clone());
+        let provider =
+            Scripted::from_table("s", "no".to_owned(), table).with_calls_file(calls.clone());
         let options = vec![b"yes".to_vec(), b"no".to_vec()];
         for (mut asked, prompt, expected) in [
             (question(AnswerKind::Bool), "p", Answer::Bool(false)),
-            (question(AnswerKind::Choice { options }), "p", Answer::Choice(1)),
-            (question(AnswerKind::Bool), "other", Answer::Abstain(Reason::TooSoon)),
+            (
+                question(AnswerKind::Choice { options }),
+                "p",
+                Answer::Choice(1),
+            ),
+            (
+                question(AnswerKind::Bool),
+                "other",
+                Answer::Abstain(Reason::TooSoon),
+            ),
         ] {
             asked.prompt = prompt.to_owned();
             assert_eq!(provider.answer(&asked).await.unwrap().answer, expected);
         }
-        let number = question(AnswerKind::Number { scale: 1, tolerance: 0 });
-        assert!(matches!(provider.answer(&number).await, Err(ModelError::NotConfigured(_))));
+        let number = question(AnswerKind::Number {
+            scale: 1,
+            tolerance: 0,
+        });
+        assert!(matches!(
+            provider.answer(&number).await,
+            Err(ModelError::NotConfigured(_))
+        ));
         assert_eq!(provider.calls(), 4);
         assert_eq!(std::fs::read_to_string(calls).unwrap().lines().count(), 4);
     }
@@ -195,8 +217,14 @@ mod tests {
             (ModelRef::Entry(0), false),
         ] {
             assert_eq!(provider.serves(&model), served);
-            let asked = Question { model, ..question(AnswerKind::Bool) };
-            let refused = matches!(provider.answer(&asked).await, Err(ModelError::NotServed { .. }));
+            let asked = Question {
+                model,
+                ..question(AnswerKind::Bool)
+            };
+            let refused = matches!(
+                provider.answer(&asked).await,
+                Err(ModelError::NotServed { .. })
+            );
             assert_eq!(refused, !served);
         }
     }

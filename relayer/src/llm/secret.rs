@@ -18,12 +18,16 @@ pub(super) fn api_key(
 ) -> Result<Option<SecretString>, ModelError> {
     let key = match (file, variable) {
         (Some(_), Some(_)) => {
-            return Err(refused("both `api_key_file` and `api_key_env` are set: keep one".into()))
+            return Err(refused(
+                "both `api_key_file` and `api_key_env` are set: keep one".into(),
+            ))
         }
         (None, None) => return Ok(None),
         (Some(path), None) => from_file(path)?,
         (None, Some(name)) => std::env::var(name).map_err(|_| {
-            refused(format!("environment variable {name} of `api_key_env` is not set to text"))
+            refused(format!(
+                "environment variable {name} of `api_key_env` is not set to text"
+            ))
         })?,
     };
     let key = key.trim();
@@ -42,13 +46,18 @@ pub(super) fn api_key(
 fn from_file(path: &Path) -> Result<String, ModelError> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| {
-        refused(format!("key file {shown} cannot be read ({}): check `api_key_file`", error.kind()))
+        refused(format!(
+            "key file {shown} cannot be read ({}): check `api_key_file`",
+            error.kind()
+        ))
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     // Of the opened file, so that nobody swaps it between the check and the read.
     private(&file.metadata().map_err(unreadable)?, path)?;
     let mut text = String::new();
-    file.take(KEY_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    file.take(KEY_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
     Ok(text)
 }
 
@@ -114,12 +123,17 @@ mod tests {
             let (_folder, path) = key_file(content, 0o600);
             let text = api_key(Some(&path), None).unwrap_err().to_string();
             assert!(text.contains("holds no API key"), "{text}");
-            assert!(content.trim().is_empty() || !text.contains(content.trim()), "{text}");
+            assert!(
+                content.trim().is_empty() || !text.contains(content.trim()),
+                "{text}"
+            );
         }
         assert!(api_key(Some(Path::new("/nonexistent/key")), None).is_err());
         assert!(api_key(Some(Path::new("/nonexistent/key")), Some("X")).is_err());
         let unset = api_key(None, Some("LLM_ORACLE_TEST_NO_SUCH_VARIABLE")).unwrap_err();
-        assert!(unset.to_string().contains("LLM_ORACLE_TEST_NO_SUCH_VARIABLE"));
+        assert!(unset
+            .to_string()
+            .contains("LLM_ORACLE_TEST_NO_SUCH_VARIABLE"));
         assert!(api_key(None, None).unwrap().is_none());
     }
 }

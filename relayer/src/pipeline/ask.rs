@@ -67,7 +67,9 @@ impl Asks {
     }
 
     pub(super) fn must_wait(&self, entry: &Entry) -> bool {
-        self.not_before.get(entry).is_some_and(|ready| Instant::now() < *ready)
+        self.not_before
+            .get(entry)
+            .is_some_and(|ready| Instant::now() < *ready)
     }
 
     /// Waits for any question to come back; for ever when there is none.
@@ -86,7 +88,11 @@ impl Asks {
             let _permit = permits.acquire_owned().await;
             let started = Instant::now();
             let result = provider.answer(&question).await;
-            Done { ask, result, took: started.elapsed() }
+            Done {
+                ask,
+                result,
+                took: started.elapsed(),
+            }
         });
     }
 }
@@ -108,7 +114,11 @@ impl Relayer {
                     model: self.asks.provider.name().to_owned(),
                     record: json!({ "not_asked": why }),
                 };
-                let done = Done { ask, result: Ok(reply), took: Duration::ZERO };
+                let done = Done {
+                    ask,
+                    result: Ok(reply),
+                    took: Duration::ZERO,
+                };
                 self.asks.finished.push(Ok(done));
                 started = true;
                 continue;
@@ -131,7 +141,10 @@ impl Relayer {
             }
             other => format!("{other:?}"),
         };
-        Err(format!("asks for the model {wanted}, and '{}' is served", self.asks.provider.name()))
+        Err(format!(
+            "asks for the model {wanted}, and '{}' is served",
+            self.asks.provider.name()
+        ))
     }
 
     /// Records every answer that has come back.
@@ -165,23 +178,42 @@ impl Relayer {
             Err(error) => return self.model_failed(&ask.entry, &error),
         };
         fault::reach(fault::ANSWER_MADE);
-        let Entry { request_id, operator } = ask.entry;
+        let Entry {
+            request_id,
+            operator,
+        } = ask.entry;
         let number = self.store.secrets().current();
-        let secret = Secret { number, bytes: self.store.secrets().get(number)? };
+        let secret = Secret {
+            number,
+            bytes: self.store.secrets().get(number)?,
+        };
         let context = evidence::context(&self.base, request_id, ask.terms_digest, operator);
         let model_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-        let times = Times { model_ms, seen_at_ms: ask.seen_at_ms };
+        let times = Times {
+            model_ms,
+            seen_at_ms: ask.seen_at_ms,
+        };
         let answered = evidence::bind(&context, &ask.terms, reply, &secret, &times)?;
         let recorded = self.store.record_answer(&answered)?;
         fault::reach(fault::ANSWER_RECORDED);
         let (request, operator) = (request_id, ss58(&operator.into()));
         match recorded {
             Recorded::New => {
-                tracing::info!(request, operator, model = answered.model, model_ms, "answered");
+                tracing::info!(
+                    request,
+                    operator,
+                    model = answered.model,
+                    model_ms,
+                    "answered"
+                );
             }
             Recorded::Same => {}
             Recorded::Conflict(_) => {
-                tracing::warn!(request, operator, "an answer was recorded before; that one stands");
+                tracing::warn!(
+                    request,
+                    operator,
+                    "an answer was recorded before; that one stands"
+                );
             }
         }
         Ok(())
@@ -203,15 +235,23 @@ impl Relayer {
     pub(super) fn leave_out(&self, entry: &Entry, reason: &str) -> Result<(), RelayerError> {
         let operator = ss58(&entry.operator.into());
         tracing::info!(request = entry.request_id, operator, reason, "left out");
-        let Entry { request_id, operator } = *entry;
-        Ok(self.store.skip(&Skip { request_id, operator, reason: reason.to_owned() })?)
+        let Entry {
+            request_id,
+            operator,
+        } = *entry;
+        Ok(self.store.skip(&Skip {
+            request_id,
+            operator,
+            reason: reason.to_owned(),
+        })?)
     }
 }
 
 fn deadline(pause: Duration) -> Instant {
     let now = Instant::now();
     // A server that names an absurd time is asked again after an hour.
-    now.checked_add(pause.min(Duration::from_secs(3600))).unwrap_or(now)
+    now.checked_add(pause.min(Duration::from_secs(3600)))
+        .unwrap_or(now)
 }
 
 /// When this process first saw something, milliseconds since 1970.

@@ -38,7 +38,10 @@ impl Seat {
     }
 
     fn entry(&self) -> Entry {
-        Entry { request_id: self.answered.request_id, operator: self.answered.operator }
+        Entry {
+            request_id: self.answered.request_id,
+            operator: self.answered.operator,
+        }
     }
 }
 
@@ -47,9 +50,15 @@ const ENTRY_BYTES: u32 = 220;
 /// Gas on top of a dry run's need, percent: the state may be another one when it runs.
 const GAS_MARGIN_PERCENT: u64 = 20;
 /// What settling may add to a reveal that did not settle in its dry run, for the request …
-const SETTLE: Weight = Weight { ref_time: 1_500_000_000, proof_size: 96 * 1024 };
+const SETTLE: Weight = Weight {
+    ref_time: 1_500_000_000,
+    proof_size: 96 * 1024,
+};
 /// … and for each of its seats.
-const SETTLE_SEAT: Weight = Weight { ref_time: 350_000_000, proof_size: 24 * 1024 };
+const SETTLE_SEAT: Weight = Weight {
+    ref_time: 350_000_000,
+    proof_size: 24 * 1024,
+};
 
 impl Relayer {
     /// Sends commits, one-step answers or reveals, as few transactions as fit.
@@ -65,7 +74,9 @@ impl Relayer {
         let most = limits::MAX_BATCH_ENTRIES.min(limits::MAX_BATCH_BYTES / ENTRY_BYTES);
         let mut worked = false;
         for batch in seats.chunks(most.max(1) as usize) {
-            worked |= self.send_batch(oracle, now, purpose, batch.to_vec()).await?;
+            worked |= self
+                .send_batch(oracle, now, purpose, batch.to_vec())
+                .await?;
         }
         Ok(worked)
     }
@@ -77,7 +88,9 @@ impl Relayer {
         purpose: Purpose,
         mut seats: Vec<Seat>,
     ) -> Result<bool, RelayerError> {
-        let Some(carrier) = self.carrier(purpose, &seats)? else { return Ok(false) };
+        let Some(carrier) = self.carrier(purpose, &seats)? else {
+            return Ok(false);
+        };
         // Each pass leaves refused entries out; the last one has none.
         let (call, dry) = loop {
             if seats.is_empty() {
@@ -85,7 +98,10 @@ impl Relayer {
             }
             let call = self.call(purpose, &seats, carrier)?;
             let account = &self.operators[carrier].account;
-            let ran = oracle.chain.dry_run(account, &oracle.address, 0, &call, None).await;
+            let ran = oracle
+                .chain
+                .dry_run(account, &oracle.address, 0, &call, None)
+                .await;
             let dry = match ran {
                 Ok(dry) => dry,
                 Err(error) => return self.batch_failed(purpose, &seats, error),
@@ -100,7 +116,8 @@ impl Relayer {
             seats = kept;
         };
         let gas = gas_limit(purpose, &seats, &dry);
-        self.sign_and_send(oracle, now, purpose, carrier, &call, gas, &seats).await
+        self.sign_and_send(oracle, now, purpose, carrier, &call, gas, &seats)
+            .await
     }
 
     /// The carriers take turns, so that one operator does not pay for all. After each failure the
@@ -132,7 +149,16 @@ impl Relayer {
         let entries: Vec<Entry> = seats.iter().map(Seat::entry).collect();
         // Neither message changes the size of anything stored, so neither may take a deposit.
         let sent = self
-            .transact(oracle, now, purpose, carrier, call.input(), gas, Some(0), entries.clone())
+            .transact(
+                oracle,
+                now,
+                purpose,
+                carrier,
+                call.input(),
+                gas,
+                Some(0),
+                entries.clone(),
+            )
             .await;
         match sent {
             Ok(()) => {
@@ -159,7 +185,9 @@ impl Relayer {
         deposit_limit: Option<u128>,
         entries: Vec<Entry>,
     ) -> Result<(), RelayerError> {
-        let Operator { key, account, id, .. } = &self.operators[carrier];
+        let Operator {
+            key, account, id, ..
+        } = &self.operators[carrier];
         let gas = match oracle.chain.max_extrinsic().await? {
             // The call's own weight comes on top of the limit.
             Some(most) => gas.at_most(Weight {
@@ -180,7 +208,12 @@ impl Relayer {
             .chain
             .sign_call(key, nonce, &oracle.address, 0, input, gas, deposit_limit)
             .await?;
-        tracing::debug!(purpose = purpose.name(), nonce, entries = entries.len(), "sending");
+        tracing::debug!(
+            purpose = purpose.name(),
+            nonce,
+            entries = entries.len(),
+            "sending"
+        );
         let attempt = NewAttempt {
             hash: tx.hash,
             bytes: tx.bytes,
@@ -211,8 +244,10 @@ impl Relayer {
                 messages::answer_batch(&entries?)
             }
             _ => {
-                let entries: Vec<_> =
-                    seats.iter().map(|seat| self.commit_entry(seat, carrier)).collect();
+                let entries: Vec<_> = seats
+                    .iter()
+                    .map(|seat| self.commit_entry(seat, carrier))
+                    .collect();
                 messages::commit_batch(&entries)
             }
         })
@@ -220,12 +255,22 @@ impl Relayer {
 
     fn context(&self, seat: &Seat) -> digest::Context {
         let answered = &seat.answered;
-        let Answered { request_id, terms_digest, operator, .. } = *answered;
+        let Answered {
+            request_id,
+            terms_digest,
+            operator,
+            ..
+        } = *answered;
         evidence::context(&self.base, request_id, terms_digest, operator)
     }
 
     fn commit_entry(&self, seat: &Seat, carrier: usize) -> CommitEntry {
-        let Answered { request_id, commitment, evidence, .. } = seat.answered;
+        let Answered {
+            request_id,
+            commitment,
+            evidence,
+            ..
+        } = seat.answered;
         let operator = &self.operators[seat.operator];
         // Whoever carries its own commit needs no permission from itself.
         let signature = (seat.operator != carrier).then(|| {
@@ -234,11 +279,23 @@ impl Relayer {
             let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
             (valid_until, operator.key.sign(&message).0)
         });
-        CommitEntry { request_id, slot: operator.slot, model: 0, commitment, evidence, signature }
+        CommitEntry {
+            request_id,
+            slot: operator.slot,
+            model: 0,
+            commitment,
+            evidence,
+            signature,
+        }
     }
 
     fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
-        let Answered { request_id, evidence, salt_secret, .. } = seat.answered;
+        let Answered {
+            request_id,
+            evidence,
+            salt_secret,
+            ..
+        } = seat.answered;
         let context = self.context(seat);
         let operator = &self.operators[seat.operator];
         let answer = seat.answered.answer.clone();
@@ -254,8 +311,22 @@ impl Relayer {
 
     fn answer_entry(&self, seat: &Seat) -> Result<AnswerEntry, RelayerError> {
         let evidence = seat.answered.evidence;
-        let RevealEntry { request_id, slot, answer, salt, signature } = self.reveal_entry(seat)?;
-        Ok(AnswerEntry { request_id, slot, model: 0, answer, evidence, salt, signature })
+        let RevealEntry {
+            request_id,
+            slot,
+            answer,
+            salt,
+            signature,
+        } = self.reveal_entry(seat)?;
+        Ok(AnswerEntry {
+            request_id,
+            slot,
+            model: 0,
+            answer,
+            evidence,
+            salt,
+            signature,
+        })
     }
 
     /// The whole batch failed: every entry has failed once more.
@@ -299,7 +370,12 @@ impl Relayer {
         let at_ms = now_ms();
         let mut request: Option<RequestId> = None;
         for seat in seats {
-            let Answered { request_id, operator, seen_at_ms, .. } = seat.answered;
+            let Answered {
+                request_id,
+                operator,
+                seen_at_ms,
+                ..
+            } = seat.answered;
             self.store.set_submitted(request_id, &operator, at_ms)?;
             if request == Some(request_id) {
                 continue;
@@ -307,7 +383,9 @@ impl Relayer {
             request = Some(request_id);
             // The model's calls of one request run one after another or side by side; their sum
             // would count time twice in the second case, so both figures are given.
-            let of_request = seats.iter().filter(|other| other.answered.request_id == request_id);
+            let of_request = seats
+                .iter()
+                .filter(|other| other.answered.request_id == request_id);
             let model_ms: i64 = of_request.map(|other| other.answered.model_ms).sum();
             let total_ms = at_ms.saturating_sub(seen_at_ms);
             let own_ms = total_ms.saturating_sub(model_ms).max(0);
@@ -320,10 +398,7 @@ impl Relayer {
     }
 }
 
-fn sort_results(
-    seats: &[Seat],
-    results: &[Result<(), Error>],
-) -> (Vec<Seat>, Vec<(Seat, Error)>) {
+fn sort_results(seats: &[Seat], results: &[Result<(), Error>]) -> (Vec<Seat>, Vec<(Seat, Error)>) {
     let mut kept = Vec::new();
     let mut refused = Vec::new();
     for (index, seat) in seats.iter().enumerate() {
@@ -342,8 +417,14 @@ fn sort_results(
 fn gas_limit(purpose: Purpose, seats: &[Seat], dry: &DryRun<BatchResults>) -> Weight {
     // The contract tries an entry only while this much is left; a dry run, which has all the gas there
     // is, does not show it.
-    let reserve = Weight { ref_time: limits::BATCH_RESERVE_REF_TIME, proof_size: 0 };
-    let mut gas = dry.gas_required.with_margin(GAS_MARGIN_PERCENT).plus(reserve);
+    let reserve = Weight {
+        ref_time: limits::BATCH_RESERVE_REF_TIME,
+        proof_size: 0,
+    };
+    let mut gas = dry
+        .gas_required
+        .with_margin(GAS_MARGIN_PERCENT)
+        .plus(reserve);
     if purpose == Purpose::Commit {
         return gas;
     }

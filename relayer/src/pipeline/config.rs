@@ -47,7 +47,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { min_reward: 0, max_attempts: 5, model_calls: 1, poll_ms: 2_000, turn_ms: 3_000 }
+        Self {
+            min_reward: 0,
+            max_attempts: 5,
+            model_calls: 1,
+            poll_ms: 2_000,
+            turn_ms: 3_000,
+        }
     }
 }
 
@@ -61,9 +67,9 @@ fn planck<'de, D: Deserializer<'de>>(input: D) -> Result<u128, D::Error> {
     }
     match Amount::deserialize(input)? {
         Amount::Number(number) => Ok(number.into()),
-        Amount::Text(text) => {
-            text.parse().map_err(|_| D::Error::custom(format!("'{text}' is no amount of planck")))
-        }
+        Amount::Text(text) => text
+            .parse()
+            .map_err(|_| D::Error::custom(format!("'{text}' is no amount of planck"))),
     }
 }
 
@@ -103,7 +109,9 @@ mod tests {
             } else {
                 format!("{line}{FILE}")
             };
-            let error = toml::from_str::<RelayerConfig>(&text).unwrap_err().to_string();
+            let error = toml::from_str::<RelayerConfig>(&text)
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(key), "{error}");
         }
     }

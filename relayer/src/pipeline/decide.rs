@@ -135,7 +135,10 @@ fn decide_seated(chain: &OnChain, seat: &SeatOnChain, local: &Local, heads: &Hea
         return Step::Nothing(Why::Done);
     }
     if local.commitment != Some(seat.commitment) {
-        return Step::Foreign { found: seat.commitment, ours: local.commitment };
+        return Step::Foreign {
+            found: seat.commitment,
+            ours: local.commitment,
+        };
     }
     if local.in_flight {
         return Step::Nothing(Why::InFlight);
@@ -164,7 +167,10 @@ fn decide_unseated(chain: &OnChain, local: &Local, heads: &Heads) -> Step {
     if local.commitment.is_none() {
         return match local {
             Local { asking: true, .. } => Step::Nothing(Why::Asking),
-            Local { given_up: GivenUp { ask: true, .. }, .. } => Step::Nothing(Why::GivenUp),
+            Local {
+                given_up: GivenUp { ask: true, .. },
+                ..
+            } => Step::Nothing(Why::GivenUp),
             _ => Step::Ask,
         };
     }
@@ -192,7 +198,10 @@ mod tests {
 
     const OURS: Hash = [1; 32];
     const OTHER: Hash = [2; 32];
-    const HEADS: Heads = Heads { finalized: 10, best: 11 };
+    const HEADS: Heads = Heads {
+        finalized: 10,
+        best: 11,
+    };
     const COMMITTING: OnChain = OnChain {
         phase: Phase::Committing,
         one_step: false,
@@ -205,7 +214,10 @@ mod tests {
     const REVEALING: OnChain = OnChain {
         phase: Phase::Revealing,
         seat_free: false,
-        seat: Some(SeatOnChain { state: SeatState::Committed, commitment: OURS }),
+        seat: Some(SeatOnChain {
+            state: SeatState::Committed,
+            commitment: OURS,
+        }),
         ..COMMITTING
     };
     const FRESH: Local = Local {
@@ -214,9 +226,16 @@ mod tests {
         company: false,
         commitment: None,
         in_flight: false,
-        given_up: GivenUp { ask: false, commit: false, reveal: false },
+        given_up: GivenUp {
+            ask: false,
+            commit: false,
+            reveal: false,
+        },
     };
-    const ANSWERED: Local = Local { commitment: Some(OURS), ..FRESH };
+    const ANSWERED: Local = Local {
+        commitment: Some(OURS),
+        ..FRESH
+    };
 
     fn seat(state: SeatState, commitment: Hash) -> Option<SeatOnChain> {
         Some(SeatOnChain { state, commitment })
@@ -225,38 +244,240 @@ mod tests {
     #[test]
     fn the_table() {
         use Step::{Answer, Ask, Commit, Nothing, Reveal};
-        let ended = OnChain { phase: Phase::Ended, ..COMMITTING };
-        let given_up = GivenUp { ask: true, commit: true, reveal: true };
-        let at = |best| Heads { finalized: best, best };
+        let ended = OnChain {
+            phase: Phase::Ended,
+            ..COMMITTING
+        };
+        let given_up = GivenUp {
+            ask: true,
+            commit: true,
+            reveal: true,
+        };
+        let at = |best| Heads {
+            finalized: best,
+            best,
+        };
         let rows: &[(&str, OnChain, Local, Heads, Step)] = &[
             ("new request", COMMITTING, FRESH, HEADS, Ask),
-            ("being asked", COMMITTING, Local { asking: true, ..FRESH }, HEADS, Nothing(Why::Asking)),
-            ("left out", COMMITTING, Local { skipped: true, ..FRESH }, HEADS, Nothing(Why::Skipped)),
-            ("model failed", COMMITTING, Local { given_up, ..FRESH }, HEADS, Nothing(Why::GivenUp)),
-            ("no seat", OnChain { seat_free: false, ..COMMITTING }, FRESH, HEADS, Nothing(Why::NoSeat)),
-            ("asked before it opens", OnChain { opens_at: 15, ..COMMITTING }, FRESH, HEADS, Ask),
-            ("answered before it opens", OnChain { opens_at: 15, ..COMMITTING }, ANSWERED, HEADS, Nothing(Why::NotOpen)),
-            ("the next block opens it", OnChain { opens_at: 12, ..COMMITTING }, ANSWERED, HEADS, Commit),
+            (
+                "being asked",
+                COMMITTING,
+                Local {
+                    asking: true,
+                    ..FRESH
+                },
+                HEADS,
+                Nothing(Why::Asking),
+            ),
+            (
+                "left out",
+                COMMITTING,
+                Local {
+                    skipped: true,
+                    ..FRESH
+                },
+                HEADS,
+                Nothing(Why::Skipped),
+            ),
+            (
+                "model failed",
+                COMMITTING,
+                Local { given_up, ..FRESH },
+                HEADS,
+                Nothing(Why::GivenUp),
+            ),
+            (
+                "no seat",
+                OnChain {
+                    seat_free: false,
+                    ..COMMITTING
+                },
+                FRESH,
+                HEADS,
+                Nothing(Why::NoSeat),
+            ),
+            (
+                "asked before it opens",
+                OnChain {
+                    opens_at: 15,
+                    ..COMMITTING
+                },
+                FRESH,
+                HEADS,
+                Ask,
+            ),
+            (
+                "answered before it opens",
+                OnChain {
+                    opens_at: 15,
+                    ..COMMITTING
+                },
+                ANSWERED,
+                HEADS,
+                Nothing(Why::NotOpen),
+            ),
+            (
+                "the next block opens it",
+                OnChain {
+                    opens_at: 12,
+                    ..COMMITTING
+                },
+                ANSWERED,
+                HEADS,
+                Commit,
+            ),
             ("answered", COMMITTING, ANSWERED, HEADS, Commit),
-            ("answered in one step", OnChain { one_step: true, ..COMMITTING }, ANSWERED, HEADS, Answer),
-            ("others still asked", COMMITTING, Local { company: true, ..ANSWERED }, HEADS, Nothing(Why::Asking)),
-            ("others still asked, late", COMMITTING, Local { company: true, ..ANSWERED }, at(16), Commit),
-            ("commit on its way", COMMITTING, Local { in_flight: true, ..ANSWERED }, HEADS, Nothing(Why::InFlight)),
-            ("commit failed", COMMITTING, Local { given_up, ..ANSWERED }, HEADS, Nothing(Why::GivenUp)),
+            (
+                "answered in one step",
+                OnChain {
+                    one_step: true,
+                    ..COMMITTING
+                },
+                ANSWERED,
+                HEADS,
+                Answer,
+            ),
+            (
+                "others still asked",
+                COMMITTING,
+                Local {
+                    company: true,
+                    ..ANSWERED
+                },
+                HEADS,
+                Nothing(Why::Asking),
+            ),
+            (
+                "others still asked, late",
+                COMMITTING,
+                Local {
+                    company: true,
+                    ..ANSWERED
+                },
+                at(16),
+                Commit,
+            ),
+            (
+                "commit on its way",
+                COMMITTING,
+                Local {
+                    in_flight: true,
+                    ..ANSWERED
+                },
+                HEADS,
+                Nothing(Why::InFlight),
+            ),
+            (
+                "commit failed",
+                COMMITTING,
+                Local {
+                    given_up,
+                    ..ANSWERED
+                },
+                HEADS,
+                Nothing(Why::GivenUp),
+            ),
             ("last block for it", COMMITTING, ANSWERED, at(19), Commit),
-            ("too late to commit", COMMITTING, ANSWERED, at(20), Nothing(Why::TooLate)),
-            ("too late to ask", COMMITTING, FRESH, at(20), Nothing(Why::TooLate)),
-            ("committed, others not", OnChain { seat: seat(SeatState::Committed, OURS), ..COMMITTING }, ANSWERED, HEADS, Nothing(Why::Others)),
+            (
+                "too late to commit",
+                COMMITTING,
+                ANSWERED,
+                at(20),
+                Nothing(Why::TooLate),
+            ),
+            (
+                "too late to ask",
+                COMMITTING,
+                FRESH,
+                at(20),
+                Nothing(Why::TooLate),
+            ),
+            (
+                "committed, others not",
+                OnChain {
+                    seat: seat(SeatState::Committed, OURS),
+                    ..COMMITTING
+                },
+                ANSWERED,
+                HEADS,
+                Nothing(Why::Others),
+            ),
             ("reveal", REVEALING, ANSWERED, HEADS, Reveal),
-            ("reveal on its way", REVEALING, Local { in_flight: true, ..ANSWERED }, HEADS, Nothing(Why::InFlight)),
-            ("reveal failed", REVEALING, Local { given_up, ..ANSWERED }, HEADS, Nothing(Why::GivenUp)),
-            ("last block for reveals", REVEALING, ANSWERED, at(39), Reveal),
-            ("too late to reveal", REVEALING, ANSWERED, at(40), Nothing(Why::TooLate)),
-            ("revealed", OnChain { seat: seat(SeatState::Revealed, OURS), ..REVEALING }, ANSWERED, HEADS, Nothing(Why::Done)),
-            ("missed the seats", OnChain { seat: None, ..REVEALING }, ANSWERED, HEADS, Nothing(Why::NoSeat)),
+            (
+                "reveal on its way",
+                REVEALING,
+                Local {
+                    in_flight: true,
+                    ..ANSWERED
+                },
+                HEADS,
+                Nothing(Why::InFlight),
+            ),
+            (
+                "reveal failed",
+                REVEALING,
+                Local {
+                    given_up,
+                    ..ANSWERED
+                },
+                HEADS,
+                Nothing(Why::GivenUp),
+            ),
+            (
+                "last block for reveals",
+                REVEALING,
+                ANSWERED,
+                at(39),
+                Reveal,
+            ),
+            (
+                "too late to reveal",
+                REVEALING,
+                ANSWERED,
+                at(40),
+                Nothing(Why::TooLate),
+            ),
+            (
+                "revealed",
+                OnChain {
+                    seat: seat(SeatState::Revealed, OURS),
+                    ..REVEALING
+                },
+                ANSWERED,
+                HEADS,
+                Nothing(Why::Done),
+            ),
+            (
+                "missed the seats",
+                OnChain {
+                    seat: None,
+                    ..REVEALING
+                },
+                ANSWERED,
+                HEADS,
+                Nothing(Why::NoSeat),
+            ),
             ("over", ended, ANSWERED, HEADS, Nothing(Why::NoSeat)),
-            ("over with a silent seat", OnChain { seat: seat(SeatState::Committed, OTHER), ..ended }, ANSWERED, HEADS, Nothing(Why::Done)),
-            ("settled", OnChain { seat: seat(SeatState::Agreed, OURS), ..ended }, FRESH, HEADS, Nothing(Why::Done)),
+            (
+                "over with a silent seat",
+                OnChain {
+                    seat: seat(SeatState::Committed, OTHER),
+                    ..ended
+                },
+                ANSWERED,
+                HEADS,
+                Nothing(Why::Done),
+            ),
+            (
+                "settled",
+                OnChain {
+                    seat: seat(SeatState::Agreed, OURS),
+                    ..ended
+                },
+                FRESH,
+                HEADS,
+                Nothing(Why::Done),
+            ),
         ];
         for (name, chain, local, heads, step) in rows {
             assert_eq!(decide(chain, local, heads), *step, "{name}");
@@ -266,11 +487,27 @@ mod tests {
     #[test]
     fn a_commitment_that_is_not_ours_stops_everything() {
         for chain in [
-            OnChain { seat: seat(SeatState::Committed, OTHER), ..COMMITTING },
-            OnChain { seat: seat(SeatState::Committed, OTHER), ..REVEALING },
+            OnChain {
+                seat: seat(SeatState::Committed, OTHER),
+                ..COMMITTING
+            },
+            OnChain {
+                seat: seat(SeatState::Committed, OTHER),
+                ..REVEALING
+            },
         ] {
-            for local in [FRESH, ANSWERED, Local { in_flight: true, ..ANSWERED }] {
-                let step = Step::Foreign { found: OTHER, ours: local.commitment };
+            for local in [
+                FRESH,
+                ANSWERED,
+                Local {
+                    in_flight: true,
+                    ..ANSWERED
+                },
+            ] {
+                let step = Step::Foreign {
+                    found: OTHER,
+                    ours: local.commitment,
+                };
                 assert_eq!(decide(&chain, &local, &HEADS), step);
             }
         }
@@ -281,8 +518,19 @@ mod tests {
         for phase in [Phase::Committing, Phase::Revealing, Phase::Ended] {
             for seat_free in [true, false] {
                 for best in 0..50 {
-                    let chain = OnChain { phase, seat_free, ..COMMITTING };
-                    let step = decide(&chain, &ANSWERED, &Heads { finalized: best, best });
+                    let chain = OnChain {
+                        phase,
+                        seat_free,
+                        ..COMMITTING
+                    };
+                    let step = decide(
+                        &chain,
+                        &ANSWERED,
+                        &Heads {
+                            finalized: best,
+                            best,
+                        },
+                    );
                     assert_ne!(step, Step::Ask);
                 }
             }

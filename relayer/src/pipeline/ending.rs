@@ -13,9 +13,7 @@ use crate::{
     chain::{messages, Oracle, Weight},
     store::{Attempt, Entry, Purpose, Skip},
 };
-use llm_oracle_primitives::{
-    CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView,
-};
+use llm_oracle_primitives::{CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView};
 use std::time::{Duration, Instant};
 
 /// Something one relayer must do for a request that has ended.
@@ -38,7 +36,10 @@ enum Act {
 /// Gas on top of a dry run's need, percent.
 const GAS_MARGIN_PERCENT: u64 = 20;
 /// What a delivery needs beside the callback's own limit.
-const DELIVERY: Weight = Weight { ref_time: 5_000_000_000, proof_size: 256 * 1024 };
+const DELIVERY: Weight = Weight {
+    ref_time: 5_000_000_000,
+    proof_size: 256 * 1024,
+};
 
 impl Relayer {
     pub(super) fn plan_ending(
@@ -53,7 +54,11 @@ impl Relayer {
             (true, None) => return Ok(EndingPlan::Over),
         };
         let sent = live.iter().any(|attempt| {
-            let ours = attempt.tx.entries.iter().any(|entry| entry.request_id == id);
+            let ours = attempt
+                .tx
+                .entries
+                .iter()
+                .any(|entry| entry.request_id == id);
             attempt.tx.purpose == purpose && ours
         });
         let Some((first, position)) = turn(id, &view.seats, &self.operators) else {
@@ -62,9 +67,16 @@ impl Relayer {
         let entry = self.operators[first].entry(id);
         let (failures, _) = self.store.failures(&entry, purpose)?;
         let own_seats = view.seats.iter().any(|seat| {
-            self.operators.iter().any(|operator| operator.account == seat.operator)
+            self.operators
+                .iter()
+                .any(|operator| operator.account == seat.operator)
         });
-        if is_given_up(purpose, failures, self.config.limits.max_attempts, own_seats) {
+        if is_given_up(
+            purpose,
+            failures,
+            self.config.limits.max_attempts,
+            own_seats,
+        ) {
             self.give_up(entry, purpose, failures)?;
             return Ok(EndingPlan::Over);
         }
@@ -72,7 +84,11 @@ impl Relayer {
         let able = self.able();
         let place = able.iter().position(|index| *index == first).unwrap_or(0) as u64;
         let carrier = in_turn(&able, place, failures).unwrap_or(first);
-        let since = *self.memory.waiting_since.entry(id).or_insert_with(Instant::now);
+        let since = *self
+            .memory
+            .waiting_since
+            .entry(id)
+            .or_insert_with(Instant::now);
         let patience = self.config.limits.turn_ms.saturating_mul(position);
         if sent
             || since.elapsed() < Duration::from_millis(patience)
@@ -80,16 +96,36 @@ impl Relayer {
         {
             return Ok(EndingPlan::Later);
         }
-        Ok(EndingPlan::Now(Ending { request_id: id, carrier, entry, act }))
+        Ok(EndingPlan::Now(Ending {
+            request_id: id,
+            carrier,
+            entry,
+            act,
+        }))
     }
 
     /// Puts on record that nothing more is tried, and why: the request is not looked at again.
     fn give_up(&self, entry: Entry, purpose: Purpose, failures: u32) -> Result<(), RelayerError> {
-        let Entry { request_id, operator } = entry;
-        let last = self.store.failure_reason(&entry, purpose)?.unwrap_or_default();
+        let Entry {
+            request_id,
+            operator,
+        } = entry;
+        let last = self
+            .store
+            .failure_reason(&entry, purpose)?
+            .unwrap_or_default();
         let reason = gave_up(purpose, failures, &last);
-        tracing::error!(request = request_id, purpose = purpose.name(), reason, "given up");
-        Ok(self.store.skip_also(&Skip { request_id, operator, reason })?)
+        tracing::error!(
+            request = request_id,
+            purpose = purpose.name(),
+            reason,
+            "given up"
+        );
+        Ok(self.store.skip_also(&Skip {
+            request_id,
+            operator,
+            reason,
+        })?)
     }
 
     pub(super) async fn finish(
@@ -100,10 +136,14 @@ impl Relayer {
     ) -> Result<bool, RelayerError> {
         let entry = ending.entry;
         let (purpose, result) = match ending.act {
-            Act::Advance => (Purpose::Advance, self.advance(oracle, now, ending, entry).await),
-            Act::Deliver(limits) => {
-                (Purpose::Deliver, self.deliver(oracle, now, ending, entry, limits).await)
-            }
+            Act::Advance => (
+                Purpose::Advance,
+                self.advance(oracle, now, ending, entry).await,
+            ),
+            Act::Deliver(limits) => (
+                Purpose::Deliver,
+                self.deliver(oracle, now, ending, entry, limits).await,
+            ),
         };
         match result {
             Err(error) if error.is_connection() => Err(error),
@@ -125,11 +165,23 @@ impl Relayer {
     ) -> Result<bool, RelayerError> {
         let carrier = &self.operators[ending.carrier];
         let call = messages::advance(ending.request_id);
-        let dry = oracle.chain.dry_run(&carrier.account, &oracle.address, 0, &call, None).await?;
+        let dry = oracle
+            .chain
+            .dry_run(&carrier.account, &oracle.address, 0, &call, None)
+            .await?;
         let gas = dry.gas_required.with_margin(GAS_MARGIN_PERCENT);
         let (purpose, entries) = (Purpose::Advance, vec![entry]);
-        self.transact(oracle, now, purpose, ending.carrier, call.input(), gas, Some(0), entries)
-            .await?;
+        self.transact(
+            oracle,
+            now,
+            purpose,
+            ending.carrier,
+            call.input(),
+            gas,
+            Some(0),
+            entries,
+        )
+        .await?;
         tracing::info!(request = ending.request_id, "settling after the deadline");
         Ok(true)
     }
@@ -144,11 +196,21 @@ impl Relayer {
     ) -> Result<bool, RelayerError> {
         let account = self.operators[ending.carrier].account;
         let call = messages::deliver(ending.request_id);
-        let first = oracle.chain.dry_run(&account, &oracle.address, 0, &call, None).await?;
+        let first = oracle
+            .chain
+            .dry_run(&account, &oracle.address, 0, &call, None)
+            .await?;
         // The contract looks at the gas that is left, so the limit must cover the callback's whole
         // limit even if the callback uses little of it.
-        let callback = Weight { ref_time: limits.ref_time, proof_size: limits.proof_size };
-        let gas = first.gas_required.with_margin(GAS_MARGIN_PERCENT).plus(callback).plus(DELIVERY);
+        let callback = Weight {
+            ref_time: limits.ref_time,
+            proof_size: limits.proof_size,
+        };
+        let gas = first
+            .gas_required
+            .with_margin(GAS_MARGIN_PERCENT)
+            .plus(callback)
+            .plus(DELIVERY);
         let dry = oracle
             .chain
             .dry_run_within(&account, &oracle.address, 0, &call, Some(gas), None)
@@ -161,8 +223,17 @@ impl Relayer {
         }
         let deposit = Some(limits.storage_deposit.max(dry.deposit.charge()));
         let (purpose, entries) = (Purpose::Deliver, vec![entry]);
-        self.transact(oracle, now, purpose, ending.carrier, call.input(), gas, deposit, entries)
-            .await?;
+        self.transact(
+            oracle,
+            now,
+            purpose,
+            ending.carrier,
+            call.input(),
+            gas,
+            deposit,
+            entries,
+        )
+        .await?;
         tracing::info!(request = ending.request_id, "delivering");
         Ok(true)
     }
@@ -176,19 +247,30 @@ fn is_given_up(purpose: Purpose, failures: u32, most: u32, own_seats: bool) -> b
 
 /// Whose turn among our operators it is, and how many others come before it.
 fn turn(id: RequestId, seats: &[SeatView], operators: &[Operator]) -> Option<(usize, u64)> {
-    let able = operators.iter().enumerate().filter(|(_, operator)| !operator.stopped);
+    let able = operators
+        .iter()
+        .enumerate()
+        .filter(|(_, operator)| !operator.stopped);
     let position = |operator: &Operator| place(id, seats, operator);
-    able.map(|(index, operator)| (index, position(operator))).min_by_key(|(_, place)| *place)
+    able.map(|(index, operator)| (index, position(operator)))
+        .min_by_key(|(_, place)| *place)
 }
 
 /// Seat holders come in the order of their seats, beginning with the one the number names; those
 /// without a seat come after them.
 fn place(id: RequestId, seats: &[SeatView], operator: &Operator) -> u64 {
     let count = seats.len() as u64;
-    let seat = seats.iter().position(|seat| seat.operator == operator.account);
-    let Some(seat) = seat.map(|seat| seat as u64) else { return count };
+    let seat = seats
+        .iter()
+        .position(|seat| seat.operator == operator.account);
+    let Some(seat) = seat.map(|seat| seat as u64) else {
+        return count;
+    };
     let first = id.checked_rem(count).unwrap_or(0);
-    seat.saturating_add(count).saturating_sub(first).checked_rem(count).unwrap_or(0)
+    seat.saturating_add(count)
+        .saturating_sub(first)
+        .checked_rem(count)
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -23,7 +23,9 @@ pub enum RelayerError {
     NoOperators,
     #[error("the operator {0} is named twice in the configuration")]
     OperatorTwice(String),
-    #[error("{operator} is not registered with the oracle; run `operator register` with its key first")]
+    #[error(
+        "{operator} is not registered with the oracle; run `operator register` with its key first"
+    )]
     NotRegistered { operator: String },
     /// The key is used by somebody else, or our own memory of using it is lost.
     #[error("request {request_id} holds a commitment of {operator} that is not in this store ({}{}); stop the other process that uses this key, or restore the store it was made with; nothing was revealed", hex0x(found), known(ours))]
@@ -34,13 +36,20 @@ pub enum RelayerError {
         ours: Option<Hash>,
     },
     #[error("cannot write the evidence of request {request_id}: {reason}")]
-    Evidence { request_id: RequestId, reason: String },
+    Evidence {
+        request_id: RequestId,
+        reason: String,
+    },
     #[error("the contract's view of request {request_id} contradicts itself: {reason}; do not sign for it")]
-    Inconsistent { request_id: RequestId, reason: String },
+    Inconsistent {
+        request_id: RequestId,
+        reason: String,
+    },
 }
 
 fn known(ours: &Option<Hash>) -> String {
-    ours.as_ref().map_or_else(String::new, |ours| format!(", ours is {}", hex0x(ours)))
+    ours.as_ref()
+        .map_or_else(String::new, |ours| format!(", ours is {}", hex0x(ours)))
 }
 
 impl RelayerError {

@@ -100,9 +100,8 @@ pub(super) fn question(terms: &Terms) -> Result<crate::llm::Question, &'static s
     let Prompt::Inline(prompt) = &terms.prompt else {
         return Err("linked prompts are not fetched by this version");
     };
-    let text = |bytes: &[u8]| {
-        String::from_utf8(bytes.to_vec()).map_err(|_| "the prompt is not UTF-8")
-    };
+    let text =
+        |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "the prompt is not UTF-8");
     Ok(crate::llm::Question {
         prompt: text(prompt)?,
         system: terms.system.as_deref().map(text).transpose()?,
@@ -163,15 +162,24 @@ mod tests {
     }
 
     fn bound() -> Answered {
-        let base = Base { domain: [1; 32], contract: [2; 32] };
+        let base = Base {
+            domain: [1; 32],
+            contract: [2; 32],
+        };
         let context = context(&base, 3, [4; 32], [5; 32]);
         let reply = Reply {
             answer: Answer::Bool(true),
             model: "m".into(),
             record: json!({ "z": 1, "a": [true] }),
         };
-        let secret = Secret { number: 1, bytes: &[6; 32] };
-        let times = Times { model_ms: 1, seen_at_ms: 2 };
+        let secret = Secret {
+            number: 1,
+            bytes: &[6; 32],
+        };
+        let times = Times {
+            model_ms: 1,
+            seen_at_ms: 2,
+        };
         bind(&context, &terms(b"?"), reply, &secret, &times).unwrap()
     }
 
@@ -180,8 +188,14 @@ mod tests {
         let (one, two) = (bound(), bound());
         assert_ne!(one.document, two.document);
         let parsed: Value = serde_json::from_slice(&one.document).unwrap();
-        assert_eq!(serde_json_canonicalizer::to_vec(&parsed).unwrap(), one.document);
-        let base = Base { domain: [1; 32], contract: [2; 32] };
+        assert_eq!(
+            serde_json_canonicalizer::to_vec(&parsed).unwrap(),
+            one.document
+        );
+        let base = Base {
+            domain: [1; 32],
+            contract: [2; 32],
+        };
         let context = context(&base, 3, [4; 32], [5; 32]);
         let salt = digest::salt(&[6; 32], &context);
         assert_eq!(one.evidence, digest::evidence(&salt, &one.document));
@@ -194,6 +208,9 @@ mod tests {
     #[test]
     fn a_prompt_that_is_no_text_is_not_put_to_a_model() {
         assert!(question(&terms(b"why?")).is_ok());
-        assert_eq!(question(&terms(b"\xff")).err(), Some("the prompt is not UTF-8"));
+        assert_eq!(
+            question(&terms(b"\xff")).err(),
+            Some("the prompt is not UTF-8")
+        );
     }
 }

@@ -40,7 +40,10 @@ pub enum KeyError {
     #[error("{} has mode {mode:03o} and holds a key; run chmod 600 on it", path.display())]
     Exposed { path: PathBuf, mode: u32 },
     #[error("cannot read {}: {source}", path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the environment variable {0} is not set")]
     NoVariable(String),
     #[error("the secret from {0} is no secret URI (a phrase or 0x-seed, with //derivations)")]
@@ -56,7 +59,12 @@ pub enum KeyError {
 /// # Errors
 /// See [`KeyError`].
 pub fn load_key(source: &KeySource) -> Result<Keypair, KeyError> {
-    match (&source.suri, &source.suri_file, &source.suri_env, &source.keystore) {
+    match (
+        &source.suri,
+        &source.suri_file,
+        &source.suri_env,
+        &source.keystore,
+    ) {
         (Some(suri), None, None, None) => {
             if !suri.starts_with("//") {
                 return Err(KeyError::NotADevelopmentKey);
@@ -83,10 +91,17 @@ fn from_keystore(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
     let password = match (&source.password_file, &source.password_env) {
         (Some(file), None) => read_secret(file)?,
         (None, Some(name)) => read_variable(name)?,
-        _ => return Err(KeyError::NoPassword { path: path.to_owned() }),
+        _ => {
+            return Err(KeyError::NoPassword {
+                path: path.to_owned(),
+            })
+        }
     };
     decrypt_json(json.expose_secret(), password.expose_secret()).map_err(|error| {
-        KeyError::Keystore { path: path.to_owned(), reason: error.to_string() }
+        KeyError::Keystore {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }
     })
 }
 
@@ -98,12 +113,18 @@ fn read_variable(name: &str) -> Result<SecretString, KeyError> {
 /// Reads a file that nobody else may read.
 fn read_secret(path: &Path) -> Result<SecretString, KeyError> {
     use std::os::unix::fs::PermissionsExt;
-    let io = |source| KeyError::Io { path: path.to_owned(), source };
+    let io = |source| KeyError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = File::open(path).map_err(io)?;
     // Of the opened file, not of the name: the name may point elsewhere a moment later.
     let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(KeyError::Exposed { path: path.to_owned(), mode });
+        return Err(KeyError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(io)?;
@@ -119,7 +140,10 @@ mod tests {
 
     #[test]
     fn development_keys_are_the_well_known_ones() {
-        let source = KeySource { suri: Some("//Alice".into()), ..KeySource::default() };
+        let source = KeySource {
+            suri: Some("//Alice".into()),
+            ..KeySource::default()
+        };
         let alice = load_key(&source).unwrap();
         assert_eq!(
             crate::chain::ss58(&crate::chain::account_of(&alice)),
@@ -132,13 +156,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         fs::write(&path, "//Bob\n").unwrap();
-        let source = KeySource { suri_file: Some(path.clone()), ..KeySource::default() };
+        let source = KeySource {
+            suri_file: Some(path.clone()),
+            ..KeySource::default()
+        };
         for mode in [0o644, 0o640, 0o604] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let error = load_key(&source).err().unwrap();
             assert!(matches!(error, KeyError::Exposed { mode: found, .. } if found == mode));
             let text = error.to_string();
-            assert!(text.contains(&format!("{mode:03o}")) && text.contains("chmod 600"), "{text}");
+            assert!(
+                text.contains(&format!("{mode:03o}")) && text.contains("chmod 600"),
+                "{text}"
+            );
             assert!(!text.contains("Bob"), "{text}");
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -148,10 +178,16 @@ mod tests {
     #[test]
     fn secrets_in_the_configuration_file_are_refused() {
         let phrase = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
-        let source = KeySource { suri: Some(phrase.into()), ..KeySource::default() };
+        let source = KeySource {
+            suri: Some(phrase.into()),
+            ..KeySource::default()
+        };
         let error = load_key(&source).err().unwrap();
         assert!(matches!(error, KeyError::NotADevelopmentKey));
         assert!(!error.to_string().contains("bottom"));
-        assert!(matches!(load_key(&KeySource::default()), Err(KeyError::NotOneSource)));
+        assert!(matches!(
+            load_key(&KeySource::default()),
+            Err(KeyError::NotOneSource)
+        ));
     }
 }

@@ -90,12 +90,7 @@ pub(super) struct Nonces {
 }
 
 /// Pure: whether a transaction is through, dead, or to be sent again.
-pub(super) fn fate(
-    attempt: &Attempt,
-    nonces: Nonces,
-    finalized: BlockNumber,
-    now_ms: i64,
-) -> Fate {
+pub(super) fn fate(attempt: &Attempt, nonces: Nonces, finalized: BlockNumber, now_ms: i64) -> Fate {
     if attempt.tx.nonce < nonces.finalized {
         return Fate::Over;
     }
@@ -105,7 +100,9 @@ pub(super) fn fate(
     if finalized > attempt.tx.valid_until {
         return Fate::Expired;
     }
-    let quiet = attempt.sent_at_ms.is_none_or(|sent| now_ms.saturating_sub(sent) >= RESEND_MS);
+    let quiet = attempt
+        .sent_at_ms
+        .is_none_or(|sent| now_ms.saturating_sub(sent) >= RESEND_MS);
     if quiet {
         Fate::Resend
     } else {
@@ -153,7 +150,11 @@ mod tests {
     use crate::store::{Entry, Identity};
     use std::{path::PathBuf, sync::Mutex};
 
-    const IDENTITY: Identity = Identity { genesis: [1; 32], contract: [2; 32], domain: [3; 32] };
+    const IDENTITY: Identity = Identity {
+        genesis: [1; 32],
+        contract: [2; 32],
+        domain: [3; 32],
+    };
 
     fn attempt() -> NewAttempt {
         NewAttempt {
@@ -163,7 +164,10 @@ mod tests {
             nonce: 3,
             valid_until: 100,
             purpose: Purpose::Commit,
-            entries: vec![Entry { request_id: 7, operator: [9; 32] }],
+            entries: vec![Entry {
+                request_id: 7,
+                operator: [9; 32],
+            }],
         }
     }
 
@@ -183,7 +187,10 @@ mod tests {
             assert_eq!(bytes, stored);
             self.stored_when_sent.lock().unwrap().push(stored);
             if self.refuse {
-                return Err(ChainError::Node { what: "it".into(), reason: "no".into() });
+                return Err(ChainError::Node {
+                    what: "it".into(),
+                    reason: "no".into(),
+                });
             }
             Ok([0; 32])
         }
@@ -191,7 +198,11 @@ mod tests {
 
     fn recorder(folder: &tempfile::TempDir, refuse: bool) -> Recorder {
         let database = folder.path().join("relayer.sqlite");
-        Recorder { database, stored_when_sent: Mutex::default(), refuse }
+        Recorder {
+            database,
+            stored_when_sent: Mutex::default(),
+            refuse,
+        }
     }
 
     #[tokio::test]
@@ -201,7 +212,10 @@ mod tests {
         let wire = recorder(&folder, false);
         send(&store, &wire, &attempt()).await.unwrap();
         assert_eq!(*wire.stored_when_sent.lock().unwrap(), [vec![4, 5, 6]]);
-        assert_eq!(store.live_attempts().unwrap()[0].state, AttemptState::Broadcast);
+        assert_eq!(
+            store.live_attempts().unwrap()[0].state,
+            AttemptState::Broadcast
+        );
         // What cannot be stored is not sent.
         assert!(send(&store, &wire, &attempt()).await.is_err());
         assert_eq!(wire.stored_when_sent.lock().unwrap().len(), 1);
@@ -211,10 +225,17 @@ mod tests {
     async fn a_refused_transaction_gives_its_nonce_back() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), &IDENTITY).unwrap();
-        assert!(send(&store, &recorder(&folder, true), &attempt()).await.is_err());
+        assert!(send(&store, &recorder(&folder, true), &attempt())
+            .await
+            .is_err());
         assert!(store.live_attempts().unwrap().is_empty());
-        let again = NewAttempt { hash: [2; 32], ..attempt() };
-        send(&store, &recorder(&folder, false), &again).await.unwrap();
+        let again = NewAttempt {
+            hash: [2; 32],
+            ..attempt()
+        };
+        send(&store, &recorder(&folder, false), &again)
+            .await
+            .unwrap();
     }
 
     #[test]
@@ -228,14 +249,42 @@ mod tests {
         let nonces = |finalized, best| Nonces { finalized, best };
         let sent = stored(Some(1_000));
         for (name, row, nonces, finalized, now, expected) in [
-            ("not sent yet", &stored(None), nonces(3, 3), 50, 0, Fate::Resend),
+            (
+                "not sent yet",
+                &stored(None),
+                nonces(3, 3),
+                50,
+                0,
+                Fate::Resend,
+            ),
             ("on its way", &sent, nonces(3, 3), 50, 2_000, Fate::Wait),
-            ("quiet for long", &sent, nonces(3, 3), 50, 1_000 + RESEND_MS, Fate::Resend),
+            (
+                "quiet for long",
+                &sent,
+                nonces(3, 3),
+                50,
+                1_000 + RESEND_MS,
+                Fate::Resend,
+            ),
             ("in a block", &sent, nonces(3, 4), 50, 2_000, Fate::InBlock),
             ("through", &sent, nonces(4, 4), 50, 2_000, Fate::Over),
-            ("last block of its era", &sent, nonces(3, 3), 100, 2_000, Fate::Wait),
+            (
+                "last block of its era",
+                &sent,
+                nonces(3, 3),
+                100,
+                2_000,
+                Fate::Wait,
+            ),
             ("era passed", &sent, nonces(3, 3), 101, 2_000, Fate::Expired),
-            ("era passed, best block has it", &sent, nonces(3, 4), 101, 2_000, Fate::InBlock),
+            (
+                "era passed, best block has it",
+                &sent,
+                nonces(3, 4),
+                101,
+                2_000,
+                Fate::InBlock,
+            ),
         ] {
             assert_eq!(fate(row, nonces, finalized, now), expected, "{name}");
         }

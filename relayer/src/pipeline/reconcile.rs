@@ -43,13 +43,15 @@ impl Relayer {
             Fate::Wait => Ok(false),
             Fate::InBlock => {
                 if attempt.state != AttemptState::InBlock {
-                    self.store.set_attempt_state(attempt.id, AttemptState::InBlock, None)?;
+                    self.store
+                        .set_attempt_state(attempt.id, AttemptState::InBlock, None)?;
                 }
                 Ok(false)
             }
             Fate::Expired => {
                 let reason = "expired in no block";
-                self.store.set_attempt_state(attempt.id, AttemptState::Dead, Some(reason))?;
+                self.store
+                    .set_attempt_state(attempt.id, AttemptState::Dead, Some(reason))?;
                 for entry in &attempt.tx.entries {
                     self.fail(entry, purpose, reason)?;
                 }
@@ -73,7 +75,8 @@ impl Relayer {
             return Ok(false);
         }
         let reason = format!("the node refuses it: {error}");
-        self.store.set_attempt_state(*id, AttemptState::Dead, Some(&reason))?;
+        self.store
+            .set_attempt_state(*id, AttemptState::Dead, Some(&reason))?;
         for entry in &tx.entries {
             self.fail(entry, tx.purpose, &reason)?;
         }
@@ -91,20 +94,28 @@ impl Relayer {
         let purpose = attempt.tx.purpose;
         let mut without = Vec::new();
         for entry in &attempt.tx.entries {
-            let view = oracle.request(entry.request_id, Some(now.finalized.hash)).await?;
+            let view = oracle
+                .request(entry.request_id, Some(now.finalized.hash))
+                .await?;
             // A pruned request is over, whoever brought it there.
             if view.is_some_and(|view| !took_effect(purpose, &view, &entry.operator)) {
                 without.push(*entry);
             }
         }
         if without.len() < attempt.tx.entries.len() {
-            self.store.set_attempt_state(attempt.id, AttemptState::Final, None)?;
+            self.store
+                .set_attempt_state(attempt.id, AttemptState::Final, None)?;
         } else {
             let reason = "its nonce is used up and it had no effect";
-            self.store.set_attempt_state(attempt.id, AttemptState::Dead, Some(reason))?;
+            self.store
+                .set_attempt_state(attempt.id, AttemptState::Dead, Some(reason))?;
         }
         for entry in &without {
-            self.fail(entry, purpose, "sent, and the contract's state shows no effect")?;
+            self.fail(
+                entry,
+                purpose,
+                "sent, and the contract's state shows no effect",
+            )?;
         }
         if purpose == Purpose::Deliver {
             fault::reach(fault::DELIVER_FINAL);
@@ -122,7 +133,9 @@ impl Relayer {
         chain: &OnChain,
     ) -> Result<(), RelayerError> {
         let operator = &self.operators[index];
-        let (Some(job), Some(seat)) = (job, chain.seat) else { return Ok(()) };
+        let (Some(job), Some(seat)) = (job, chain.seat) else {
+            return Ok(());
+        };
         if job.answered.commitment != seat.commitment {
             return Ok(());
         }
@@ -155,15 +168,23 @@ impl Relayer {
         let id = view.summary.request_id;
         let mut noted = false;
         for operator in &self.operators {
-            let Some(job) = self.store.job(id, &operator.id)? else { continue };
+            let Some(job) = self.store.job(id, &operator.id)? else {
+                continue;
+            };
             let seat = seat_of(view, &operator.id)
                 .filter(|seat| seat.commitment == job.answered.commitment);
-            let Some(state) = at_end(job.state, seat.map(|seat| seat.state)) else { continue };
+            let Some(state) = at_end(job.state, seat.map(|seat| seat.state)) else {
+                continue;
+            };
             let reason = (state == JobState::Dead).then(|| {
                 let known = job.reason.unwrap_or_else(|| "no attempt failed".to_owned());
-                format!("not revealed by block {}; {known}", view.summary.reveal_deadline)
+                format!(
+                    "not revealed by block {}; {known}",
+                    view.summary.reveal_deadline
+                )
             });
-            self.store.set_job_state(id, &operator.id, state, reason.as_deref())?;
+            self.store
+                .set_job_state(id, &operator.id, state, reason.as_deref())?;
             if job.state != JobState::Revealed {
                 fault::reach(fault::REVEAL_FINAL);
             }
@@ -206,7 +227,10 @@ fn took_effect(purpose: Purpose, view: &RequestView, operator: &[u8; 32]) -> boo
         // A callback that ran and failed is none: it counts as a failure, so that nobody pays for
         // an endless row of them.
         Purpose::Deliver => {
-            matches!(view.summary.delivery, DeliveryStatus::Delivered | DeliveryStatus::None)
+            matches!(
+                view.summary.delivery,
+                DeliveryStatus::Delivered | DeliveryStatus::None
+            )
         }
     }
 }

@@ -1,11 +1,7 @@
 //! The daemon: one wheel, turned by finalized heads, by answers of the model and by a timer.
 
 use super::{
-    ask::Asks,
-    config::RelayerConfig,
-    error::RelayerError,
-    evidence::Base,
-    keys::load_key,
+    ask::Asks, config::RelayerConfig, error::RelayerError, evidence::Base, keys::load_key,
     scan::Memory,
 };
 use crate::{
@@ -42,7 +38,10 @@ pub(super) struct Operator {
 
 impl Operator {
     pub(super) fn entry(&self, request_id: RequestId) -> Entry {
-        Entry { request_id, operator: self.id }
+        Entry {
+            request_id,
+            operator: self.id,
+        }
     }
 }
 
@@ -89,15 +88,24 @@ impl Relayer {
         let checked = CheckedOracle::check(&chain, address, expect).await?;
         let operators = look_up(&checked.oracle, keys).await?;
         let contract: &[u8; 32] = address.as_ref();
-        let base = Base { domain: checked.config.domain, contract: *contract };
-        let identity =
-            Identity { genesis: chain.genesis(), contract: *contract, domain: base.domain };
+        let base = Base {
+            domain: checked.config.domain,
+            contract: *contract,
+        };
+        let identity = Identity {
+            genesis: chain.genesis(),
+            contract: *contract,
+            domain: base.domain,
+        };
         let store = Store::open(&config.store, &identity)?;
         let wake = chain.wake_ups().await?;
         Ok(Self {
             asks: Asks::new(provider, config.limits.model_calls),
             memory: Memory::default(),
-            link: Some(Link { oracle: checked.oracle, wake }),
+            link: Some(Link {
+                oracle: checked.oracle,
+                wake,
+            }),
             config,
             operators,
             store,
@@ -166,19 +174,31 @@ impl Relayer {
         let plan = self.scan(&oracle, &now).await?;
         worked |= plan.settled_something;
         worked |= self.start_asks(plan.asks);
-        worked |= self.send_seats(&oracle, &now, Purpose::Commit, plan.commits).await?;
-        worked |= self.send_seats(&oracle, &now, Purpose::Answer, plan.answers).await?;
-        worked |= self.send_seats(&oracle, &now, Purpose::Reveal, plan.reveals).await?;
+        worked |= self
+            .send_seats(&oracle, &now, Purpose::Commit, plan.commits)
+            .await?;
+        worked |= self
+            .send_seats(&oracle, &now, Purpose::Answer, plan.answers)
+            .await?;
+        worked |= self
+            .send_seats(&oracle, &now, Purpose::Reveal, plan.reveals)
+            .await?;
         for ending in plan.endings {
             worked |= self.finish(&oracle, &now, ending).await?;
         }
-        Ok(if worked { Progress::Worked } else { Progress::Idle })
+        Ok(if worked {
+            Progress::Worked
+        } else {
+            Progress::Idle
+        })
     }
 
     /// Waits until the chain or the model has moved, or the timer says to look anyway.
     pub async fn wait(&mut self) {
         let timer = tokio::time::sleep(Duration::from_millis(self.config.limits.poll_ms));
-        let Some(link) = self.link.as_mut() else { return timer.await };
+        let Some(link) = self.link.as_mut() else {
+            return timer.await;
+        };
         let alive = tokio::select! {
             head = link.wake.next() => head.is_some(),
             () = self.asks.any() => true,
@@ -206,13 +226,18 @@ impl Relayer {
         }
         let wake = chain.wake_ups().await?;
         tracing::info!(url = chain.url(), "connected again");
-        self.link = Some(Link { oracle: checked.oracle.clone(), wake });
+        self.link = Some(Link {
+            oracle: checked.oracle.clone(),
+            wake,
+        });
         Ok(checked.oracle)
     }
 
     /// Operators that still act, by position.
     pub(super) fn able(&self) -> Vec<usize> {
-        (0..self.operators.len()).filter(|index| !self.operators[*index].stopped).collect()
+        (0..self.operators.len())
+            .filter(|index| !self.operators[*index].stopped)
+            .collect()
     }
 
     /// Counts a failure. At the last allowed one asking and committing are given up, visibly; a
@@ -227,10 +252,24 @@ impl Relayer {
         let (request, purpose_name) = (entry.request_id, purpose.name());
         let operator = ss58(&entry.operator.into());
         if count < self.config.limits.max_attempts {
-            tracing::warn!(request, operator, purpose = purpose_name, count, reason, "failed");
+            tracing::warn!(
+                request,
+                operator,
+                purpose = purpose_name,
+                count,
+                reason,
+                "failed"
+            );
             return Ok(());
         }
-        tracing::error!(request, operator, purpose = purpose_name, count, reason, "failed often");
+        tracing::error!(
+            request,
+            operator,
+            purpose = purpose_name,
+            count,
+            reason,
+            "failed often"
+        );
         let given_up = gave_up(purpose, count, reason);
         match purpose {
             Purpose::Ask => self.leave_out(entry, &given_up)?,
@@ -251,14 +290,14 @@ impl Relayer {
         Ok(())
     }
 
-    fn note_job(
-        &self,
-        entry: &Entry,
-        state: JobState,
-        reason: &str,
-    ) -> Result<(), RelayerError> {
-        let Entry { request_id, operator } = entry;
-        Ok(self.store.set_job_state(*request_id, operator, state, Some(reason))?)
+    fn note_job(&self, entry: &Entry, state: JobState, reason: &str) -> Result<(), RelayerError> {
+        let Entry {
+            request_id,
+            operator,
+        } = entry;
+        Ok(self
+            .store
+            .set_job_state(*request_id, operator, state, Some(reason))?)
     }
 
     /// Whether something failed too often, or so recently that it must wait.
@@ -283,19 +322,26 @@ const LONGEST_REST_MS: i64 = 30_000;
 /// Whether the pause after the last of `count` failures, `since_ms` ago, still lasts: 1 s after the
 /// first, doubling up to [`LONGEST_REST_MS`].
 fn rests(count: u32, since_ms: i64) -> bool {
-    let pause = 500_i64.saturating_mul(2_i64.saturating_pow(count.min(6))).min(LONGEST_REST_MS);
+    let pause = 500_i64
+        .saturating_mul(2_i64.saturating_pow(count.min(6)))
+        .min(LONGEST_REST_MS);
     // A failure in the future is a clock that was set back: nobody can say how long to wait.
     count > 0 && (0..pause).contains(&since_ms)
 }
 
 /// Why something was given up, for the record.
 pub(super) fn gave_up(purpose: Purpose, count: u32, reason: &str) -> String {
-    format!("gave up to {} after {count} attempts: {reason}", purpose.name())
+    format!(
+        "gave up to {} after {count} attempts: {reason}",
+        purpose.name()
+    )
 }
 
 /// Which of the able operators acts: `first` counts them round, and each failure moves on by one.
 pub(super) fn in_turn(able: &[usize], first: u64, failures: u32) -> Option<usize> {
-    let turn = first.wrapping_add(failures.into()).checked_rem(able.len() as u64)?;
+    let turn = first
+        .wrapping_add(failures.into())
+        .checked_rem(able.len() as u64)?;
     able.get(usize::try_from(turn).ok()?).copied()
 }
 
@@ -338,10 +384,17 @@ async fn look_up(oracle: &Oracle, keys: Vec<Keypair>) -> Result<Vec<Operator>, R
     for key in keys {
         let account = account_of(&key);
         let view = oracle.operator(&account, None).await?;
-        let view =
-            view.ok_or_else(|| RelayerError::NotRegistered { operator: ss58(&account) })?;
+        let view = view.ok_or_else(|| RelayerError::NotRegistered {
+            operator: ss58(&account),
+        })?;
         let id: &[u8; 32] = account.as_ref();
-        operators.push(Operator { id: *id, key, account, slot: view.slot, stopped: false });
+        operators.push(Operator {
+            id: *id,
+            key,
+            account,
+            slot: view.slot,
+            stopped: false,
+        });
     }
     Ok(operators)
 }
@@ -363,7 +416,13 @@ mod tests {
     #[test]
     fn what_failed_rests_longer_each_time_and_always_comes_back() {
         assert!(!rests(0, 0));
-        for (count, pause) in [(1, 1_000_i64), (2, 2_000), (5, 16_000), (6, 30_000), (99, 30_000)] {
+        for (count, pause) in [
+            (1, 1_000_i64),
+            (2, 2_000),
+            (5, 16_000),
+            (6, 30_000),
+            (99, 30_000),
+        ] {
             assert!(rests(count, pause.saturating_sub(1)), "{count}");
             assert!(!rests(count, pause), "{count}");
         }

@@ -46,11 +46,7 @@ pub(super) struct Plan {
 
 impl Relayer {
     /// Looks at every request that is not over.
-    pub(super) async fn scan(
-        &mut self,
-        oracle: &Oracle,
-        now: &Now,
-    ) -> Result<Plan, RelayerError> {
+    pub(super) async fn scan(&mut self, oracle: &Oracle, now: &Now) -> Result<Plan, RelayerError> {
         let live = self.store.live_attempts()?;
         let cursor = self.store.cursor()?;
         let mut plan = Plan::default();
@@ -159,7 +155,10 @@ impl Relayer {
         }
         let terms = Arc::new(terms);
         self.memory.terms.insert(request_id, terms.clone());
-        self.memory.seen_at_ms.entry(request_id).or_insert_with(seen_now);
+        self.memory
+            .seen_at_ms
+            .entry(request_id)
+            .or_insert_with(seen_now);
         Ok(Some(terms))
     }
 
@@ -174,9 +173,15 @@ impl Relayer {
         let id = view.summary.request_id;
         let jobs = self.jobs_for(id)?;
         let may_sit = self.may_sit(view, terms, &jobs);
-        let asking: Vec<bool> =
-            self.operators.iter().map(|one| self.asks.is_asking(&one.entry(id))).collect();
-        let heads = Heads { finalized: now.finalized.number, best: now.best.number };
+        let asking: Vec<bool> = self
+            .operators
+            .iter()
+            .map(|one| self.asks.is_asking(&one.entry(id)))
+            .collect();
+        let heads = Heads {
+            finalized: now.finalized.number,
+            best: now.best.number,
+        };
         for (index, job) in jobs.into_iter().enumerate() {
             if self.operators[index].stopped {
                 continue;
@@ -204,7 +209,10 @@ impl Relayer {
     }
 
     fn jobs_for(&self, id: RequestId) -> Result<Vec<Option<Job>>, RelayerError> {
-        let jobs = self.operators.iter().map(|operator| self.store.job(id, &operator.id));
+        let jobs = self
+            .operators
+            .iter()
+            .map(|operator| self.store.job(id, &operator.id));
         Ok(jobs.collect::<Result<_, _>>()?)
     }
 
@@ -215,9 +223,15 @@ impl Relayer {
         let free = usize::from(summary.seats.saturating_sub(summary.committed));
         let count = self.operators.len();
         let first = summary.request_id.checked_rem(count as u64);
-        let first = first.and_then(|first| usize::try_from(first).ok()).unwrap_or(0);
+        let first = first
+            .and_then(|first| usize::try_from(first).ok())
+            .unwrap_or(0);
         let turn = |index: usize| {
-            index.saturating_add(count).saturating_sub(first).checked_rem(count).unwrap_or(0)
+            index
+                .saturating_add(count)
+                .saturating_sub(first)
+                .checked_rem(count)
+                .unwrap_or(0)
         };
         let mut wanting: Vec<usize> = (0..count)
             .filter(|index| {
@@ -227,13 +241,18 @@ impl Relayer {
                     Assignment::Named { operators } => operators.contains(&operator.account),
                     Assignment::Drawn => false,
                 };
-                let seated = view.seats.iter().any(|seat| seat.operator == operator.account);
+                let seated = view
+                    .seats
+                    .iter()
+                    .any(|seat| seat.operator == operator.account);
                 named && !seated && !operator.stopped
             })
             .collect();
         wanting.sort_by_key(|index| {
             let begun = jobs[*index].is_some()
-                || self.asks.is_asking(&self.operators[*index].entry(summary.request_id));
+                || self
+                    .asks
+                    .is_asking(&self.operators[*index].entry(summary.request_id));
             (!begun, turn(*index))
         });
         wanting.truncate(free);
@@ -284,7 +303,10 @@ impl Relayer {
         let entry = self.operators[index].entry(summary.request_id);
         let least = self.config.limits.min_reward;
         if summary.reward < least {
-            let reason = format!("pays {} planck a seat, and min_reward is {least}", summary.reward);
+            let reason = format!(
+                "pays {} planck a seat, and min_reward is {least}",
+                summary.reward
+            );
             self.leave_out(&entry, &reason)?;
             return Ok(None);
         }
@@ -311,11 +333,17 @@ impl Relayer {
     ) -> Result<(), RelayerError> {
         let entry = self.operators[index].entry(request_id);
         let operator = ss58(&self.operators[index].account);
-        let error = RelayerError::ForeignCommitment { request_id, operator, found, ours };
+        let error = RelayerError::ForeignCommitment {
+            request_id,
+            operator,
+            found,
+            ours,
+        };
         tracing::error!(request = request_id, %error, "operator stopped");
         let reason = error.to_string();
         let state = JobState::ForeignCommitment;
-        self.store.set_job_state(request_id, &entry.operator, state, Some(&reason))?;
+        self.store
+            .set_job_state(request_id, &entry.operator, state, Some(&reason))?;
         self.leave_out(&entry, &reason)?;
         self.operators[index].stopped = true;
         if self.operators.iter().all(|operator| operator.stopped) {
@@ -346,6 +374,9 @@ fn on_chain(view: &RequestView, operator: &[u8; 32], seat_free: bool) -> OnChain
         commit_deadline: summary.commit_deadline,
         reveal_deadline: summary.reveal_deadline,
         seat_free,
-        seat: seat.map(|seat| SeatOnChain { state: seat.state, commitment: seat.commitment }),
+        seat: seat.map(|seat| SeatOnChain {
+            state: seat.state,
+            commitment: seat.commitment,
+        }),
     }
 }

@@ -22,8 +22,14 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 6] =
-        [Self::Ask, Self::Commit, Self::Reveal, Self::Answer, Self::Advance, Self::Deliver];
+    const ALL: [Self; 6] = [
+        Self::Ask,
+        Self::Commit,
+        Self::Reveal,
+        Self::Answer,
+        Self::Advance,
+        Self::Deliver,
+    ];
 
     /// Its name in the database and in logs.
     pub fn name(self) -> &'static str {
@@ -54,8 +60,13 @@ pub enum AttemptState {
 }
 
 impl AttemptState {
-    const ALL: [Self; 5] =
-        [Self::Signed, Self::Broadcast, Self::InBlock, Self::Final, Self::Dead];
+    const ALL: [Self; 5] = [
+        Self::Signed,
+        Self::Broadcast,
+        Self::InBlock,
+        Self::Final,
+        Self::Dead,
+    ];
 
     /// Its name in the database and in logs.
     pub fn name(self) -> &'static str {
@@ -110,8 +121,7 @@ pub struct Attempt {
     pub sent_at_ms: Option<i64>,
 }
 
-const COLUMNS: &str =
-    "id, hash, bytes, carrier, nonce, valid_until, purpose, state, sent_at_ms";
+const COLUMNS: &str = "id, hash, bytes, carrier, nonce, valid_until, purpose, state, sent_at_ms";
 
 impl Store {
     /// Stores a signed transaction. Only then may it be sent.
@@ -171,7 +181,8 @@ impl Store {
         let closed = matches!(state, AttemptState::Final | AttemptState::Dead).then(now_ms);
         let sql = "UPDATE attempts SET state = ?2, reason = ?3, closed_at_ms = ?4
                    WHERE id = ?1 AND state NOT IN ('final', 'dead')";
-        self.database().execute(sql, (id, state.name(), reason, closed))?;
+        self.database()
+            .execute(sql, (id, state.name(), reason, closed))?;
         Ok(())
     }
 
@@ -198,7 +209,10 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let request_id = from_sql(row.get(0)?)?;
                 let operator = bytes32("operator", row.get(1)?)?;
-                attempt.tx.entries.push(Entry { request_id, operator });
+                attempt.tx.entries.push(Entry {
+                    request_id,
+                    operator,
+                });
             }
         }
         Ok(attempts)
@@ -219,9 +233,16 @@ impl Store {
                    ON CONFLICT DO UPDATE SET
                    count = count + 1, reason = excluded.reason, at_ms = excluded.at_ms
                    RETURNING count";
-        let parameters =
-            (to_sql(entry.request_id)?, entry.operator, purpose.name(), reason, now_ms());
-        Ok(self.database().query_row(sql, parameters, |row| row.get(0))?)
+        let parameters = (
+            to_sql(entry.request_id)?,
+            entry.operator,
+            purpose.name(),
+            reason,
+            now_ms(),
+        );
+        Ok(self
+            .database()
+            .query_row(sql, parameters, |row| row.get(0))?)
     }
 
     /// How often something failed, and when last (milliseconds since 1970).
@@ -251,7 +272,10 @@ impl Store {
         let sql = "SELECT reason FROM failures
                    WHERE request_id = ?1 AND operator = ?2 AND purpose = ?3";
         let parameters = (to_sql(entry.request_id)?, entry.operator, purpose.name());
-        Ok(self.database().query_row(sql, parameters, |row| row.get(0)).optional()?)
+        Ok(self
+            .database()
+            .query_row(sql, parameters, |row| row.get(0))
+            .optional()?)
     }
 
     /// How many transactions there are in each state, for status output and tests.
@@ -267,9 +291,13 @@ impl Store {
 
 fn from_row(row: &Row<'_>) -> Result<Attempt, StoreError> {
     let purpose: String = row.get(6)?;
-    let purpose = Purpose::ALL.into_iter().find(|known| known.name() == purpose);
+    let purpose = Purpose::ALL
+        .into_iter()
+        .find(|known| known.name() == purpose);
     let state: String = row.get(7)?;
-    let state = AttemptState::ALL.into_iter().find(|known| known.name() == state);
+    let state = AttemptState::ALL
+        .into_iter()
+        .find(|known| known.name() == state);
     Ok(Attempt {
         id: row.get(0)?,
         tx: NewAttempt {

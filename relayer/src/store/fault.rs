@@ -65,7 +65,10 @@ pub fn reach(point: &str) {
 /// A real SIGKILL, which nothing can catch; an abort where there is no shell.
 fn die() -> ! {
     let script = "kill -9 $PPID";
-    if let Ok(mut shell) = std::process::Command::new("/bin/sh").args(["-c", script]).spawn() {
+    if let Ok(mut shell) = std::process::Command::new("/bin/sh")
+        .args(["-c", script])
+        .spawn()
+    {
         let _ = shell.wait();
     }
     std::process::abort()

@@ -188,7 +188,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let sql = "UPDATE jobs SET submitted_at_ms = coalesce(submitted_at_ms, ?3)
                    WHERE request_id = ?1 AND operator = ?2";
-        self.database().execute(sql, (to_sql(request)?, operator, at_ms))?;
+        self.database()
+            .execute(sql, (to_sql(request)?, operator, at_ms))?;
         Ok(())
     }
 
@@ -199,7 +200,12 @@ impl Store {
     pub fn skip(&self, skip: &Skip) -> Result<(), StoreError> {
         let sql = "INSERT INTO skips (request_id, operator, reason, at_ms) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT DO NOTHING";
-        let parameters = (to_sql(skip.request_id)?, skip.operator, &skip.reason, now_ms());
+        let parameters = (
+            to_sql(skip.request_id)?,
+            skip.operator,
+            &skip.reason,
+            now_ms(),
+        );
         self.database().execute(sql, parameters)?;
         Ok(())
     }
@@ -213,7 +219,12 @@ impl Store {
         let sql = "INSERT INTO skips (request_id, operator, reason, at_ms) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT DO UPDATE SET reason = reason || '; ' || excluded.reason
                    WHERE instr(reason, excluded.reason) = 0";
-        let parameters = (to_sql(skip.request_id)?, skip.operator, &skip.reason, now_ms());
+        let parameters = (
+            to_sql(skip.request_id)?,
+            skip.operator,
+            &skip.reason,
+            now_ms(),
+        );
         self.database().execute(sql, parameters)?;
         Ok(())
     }
@@ -230,7 +241,9 @@ impl Store {
         let sql = "SELECT reason FROM skips WHERE request_id = ?1 AND operator = ?2";
         let database = self.database();
         let parameters = (to_sql(request)?, operator);
-        Ok(database.query_row(sql, parameters, |row| row.get(0)).optional()?)
+        Ok(database
+            .query_row(sql, parameters, |row| row.get(0))
+            .optional()?)
     }
 }
 
@@ -284,7 +297,9 @@ fn from_row(row: &Row<'_>) -> Result<Job, StoreError> {
     let answer: Vec<u8> = row.get(3)?;
     let answer = Answer::decode(&mut &*answer);
     let state: String = row.get(11)?;
-    let state = JobState::ALL.into_iter().find(|known| known.name() == state);
+    let state = JobState::ALL
+        .into_iter()
+        .find(|known| known.name() == state);
     Ok(Job {
         answered: Answered {
             request_id: from_sql(row.get(0)?)?,

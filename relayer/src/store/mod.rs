@@ -36,13 +36,21 @@ pub enum StoreError {
     Locked { path: PathBuf },
     /// The store was made for something else.
     #[error("the store belongs to the {what} {found}, and this relayer is for {wanted}; give it another store, or connect to the right {what}")]
-    Foreign { what: &'static str, found: String, wanted: String },
+    Foreign {
+        what: &'static str,
+        found: String,
+        wanted: String,
+    },
     /// The store was written by a newer version.
     #[error("the store {} was written by a newer version of this program; use that one", path.display())]
     TooNew { path: PathBuf },
     /// The database does not promise what we need of it.
     #[error("the database does not sync every write ({pragma} is {found}, not {wanted}); use a local file system")]
-    NotDurable { pragma: &'static str, found: String, wanted: &'static str },
+    NotDurable {
+        pragma: &'static str,
+        found: String,
+        wanted: &'static str,
+    },
     /// A secret that others could read.
     #[error("{} has mode {mode:03o} and holds a secret; run chmod 600 on it", path.display())]
     Exposed { path: PathBuf, mode: u32 },
@@ -61,16 +69,25 @@ pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(#[from] rusqlite::Error),
     #[error("cannot use {}: {source}", path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 impl StoreError {
     fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        move |source| Self::Io { path: path.to_owned(), source }
+        move |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     fn damaged(what: &'static str, reason: impl std::fmt::Display) -> Self {
-        Self::Damaged { what, reason: reason.to_string() }
+        Self::Damaged {
+            what,
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -131,7 +148,9 @@ impl Store {
         let database = self.database();
         let value = schema::read_meta(&database, "cursor")?;
         let Some(value) = value else { return Ok(0) };
-        let bytes = value.try_into().map_err(|_| StoreError::damaged("cursor", "wrong length"))?;
+        let bytes = value
+            .try_into()
+            .map_err(|_| StoreError::damaged("cursor", "wrong length"))?;
         Ok(u64::from_le_bytes(bytes))
     }
 
@@ -151,19 +170,27 @@ impl Store {
 
 /// Milliseconds since 1970, for rows that people read.
 pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Makes the folder, or checks the one that is there.
 fn make_private_directory(directory: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
     made.map_err(StoreError::io(directory))?;
     let found = fs::metadata(directory).map_err(StoreError::io(directory))?;
     let mode = found.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(StoreError::OpenFolder { path: directory.to_owned(), mode });
+        return Err(StoreError::OpenFolder {
+            path: directory.to_owned(),
+            mode,
+        });
     }
     Ok(())
 }
@@ -179,7 +206,9 @@ fn from_sql(number: i64) -> Result<u64, StoreError> {
 
 fn bytes32(what: &'static str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
     let length = bytes.len();
-    bytes.try_into().map_err(|_| StoreError::damaged(what, format!("{length} bytes, not 32")))
+    bytes
+        .try_into()
+        .map_err(|_| StoreError::damaged(what, format!("{length} bytes, not 32")))
 }
 
 #[cfg(test)]

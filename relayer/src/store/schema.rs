@@ -97,13 +97,17 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     expect_pragma(&database, "journal_mode", "WAL", "wal")?;
     expect_pragma(&database, "synchronous", "FULL", "2")?;
     let migrations = Migrations::new(vec![M::up(VERSION_1)]);
-    migrations.to_latest(&mut database).map_err(|error| match error {
-        rusqlite_migration::Error::MigrationDefinition(
-            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-        ) => StoreError::TooNew { path: path.to_owned() },
-        rusqlite_migration::Error::RusqliteError { err, .. } => StoreError::Database(err),
-        other => StoreError::damaged("schema", other),
-    })?;
+    migrations
+        .to_latest(&mut database)
+        .map_err(|error| match error {
+            rusqlite_migration::Error::MigrationDefinition(
+                rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+            ) => StoreError::TooNew {
+                path: path.to_owned(),
+            },
+            rusqlite_migration::Error::RusqliteError { err, .. } => StoreError::Database(err),
+            other => StoreError::damaged("schema", other),
+        })?;
     Ok(database)
 }
 
@@ -122,7 +126,9 @@ fn expect_pragma(
     wanted: &'static str,
 ) -> Result<(), StoreError> {
     // journal_mode answers with a row when it is set; synchronous does not.
-    database.query_row(&format!("PRAGMA {pragma} = {value}"), [], |_| Ok(())).optional()?;
+    database
+        .query_row(&format!("PRAGMA {pragma} = {value}"), [], |_| Ok(()))
+        .optional()?;
     let found = database.query_row(&format!("PRAGMA {pragma}"), [], |row| {
         row.get::<_, rusqlite::types::Value>(0)
     })?;
@@ -134,7 +140,11 @@ fn expect_pragma(
     if found == wanted {
         Ok(())
     } else {
-        Err(StoreError::NotDurable { pragma, found, wanted })
+        Err(StoreError::NotDurable {
+            pragma,
+            found,
+            wanted,
+        })
     }
 }
 
@@ -165,7 +175,9 @@ pub(super) fn bind(database: &mut Connection, identity: &Identity) -> Result<(),
 
 pub(super) fn read_meta(database: &Connection, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let sql = "SELECT value FROM meta WHERE key = ?1";
-    Ok(database.query_row(sql, [key], |row| row.get(0)).optional()?)
+    Ok(database
+        .query_row(sql, [key], |row| row.get(0))
+        .optional()?)
 }
 
 pub(super) fn write_meta(database: &Connection, key: &str, value: &[u8]) -> Result<(), StoreError> {

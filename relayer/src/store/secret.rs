@@ -44,7 +44,9 @@ impl SaltSecrets {
         for entry in fs::read_dir(directory).map_err(StoreError::io(directory))? {
             let entry = entry.map_err(StoreError::io(directory))?;
             let name = entry.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
             if let Some(number) = number {
                 by_number.insert(number, read(&entry.path())?);
             }
@@ -61,17 +63,28 @@ impl SaltSecrets {
 fn read(path: &Path) -> Result<SaltSecret, StoreError> {
     use std::os::unix::fs::PermissionsExt;
     let file = File::open(path).map_err(StoreError::io(path))?;
-    let mode = file.metadata().map_err(StoreError::io(path))?.permissions().mode() & 0o777;
+    let mode = file
+        .metadata()
+        .map_err(StoreError::io(path))?
+        .permissions()
+        .mode()
+        & 0o777;
     if mode & 0o077 != 0 {
-        return Err(StoreError::Exposed { path: path.to_owned(), mode });
+        return Err(StoreError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
     }
     let mut bytes = Vec::with_capacity(33);
     // One more than it should be, to see that it ends there.
-    file.take(33).read_to_end(&mut bytes).map_err(StoreError::io(path))?;
+    file.take(33)
+        .read_to_end(&mut bytes)
+        .map_err(StoreError::io(path))?;
     let length = bytes.len();
-    let secret: [u8; 32] = bytes
-        .try_into()
-        .map_err(|_| StoreError::BadSecret { path: path.to_owned(), bytes: length })?;
+    let secret: [u8; 32] = bytes.try_into().map_err(|_| StoreError::BadSecret {
+        path: path.to_owned(),
+        bytes: length,
+    })?;
     Ok(SecretBox::new(Box::new(secret)))
 }
 

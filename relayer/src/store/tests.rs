@@ -3,7 +3,11 @@
 use super::*;
 use llm_oracle_primitives::Answer;
 
-const IDENTITY: Identity = Identity { genesis: [1; 32], contract: [2; 32], domain: [3; 32] };
+const IDENTITY: Identity = Identity {
+    genesis: [1; 32],
+    contract: [2; 32],
+    domain: [3; 32],
+};
 
 fn answered(answer: bool) -> Answered {
     Answered {
@@ -29,7 +33,10 @@ fn attempt(nonce: u64) -> NewAttempt {
         nonce,
         valid_until: 100,
         purpose: Purpose::Commit,
-        entries: vec![Entry { request_id: 7, operator: [9; 32] }],
+        entries: vec![Entry {
+            request_id: 7,
+            operator: [9; 32],
+        }],
     }
 }
 
@@ -38,14 +45,20 @@ fn a_second_different_answer_is_refused_and_the_first_stands() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     assert_eq!(store.record_answer(&answered(true)).unwrap(), Recorded::New);
-    assert_eq!(store.record_answer(&answered(true)).unwrap(), Recorded::Same);
+    assert_eq!(
+        store.record_answer(&answered(true)).unwrap(),
+        Recorded::Same
+    );
     let Recorded::Conflict(stands) = store.record_answer(&answered(false)).unwrap() else {
         panic!("a second answer was taken");
     };
     assert_eq!(stands.answer, Answer::Bool(true));
     drop(store);
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
-    assert_eq!(store.job(7, &[9; 32]).unwrap().unwrap().answered, answered(true));
+    assert_eq!(
+        store.job(7, &[9; 32]).unwrap().unwrap().answered,
+        answered(true)
+    );
 }
 
 #[test]
@@ -62,9 +75,17 @@ fn no_statement_can_change_or_remove_an_answer() {
     ] {
         assert!(store.database().execute(sql, []).is_err(), "{sql}");
     }
-    assert_eq!(store.job(7, &[9; 32]).unwrap().unwrap().answered, answered(true));
-    store.set_job_state(7, &[9; 32], JobState::Dead, Some("why")).unwrap();
-    assert_eq!(store.job(7, &[9; 32]).unwrap().unwrap().state, JobState::Dead);
+    assert_eq!(
+        store.job(7, &[9; 32]).unwrap().unwrap().answered,
+        answered(true)
+    );
+    store
+        .set_job_state(7, &[9; 32], JobState::Dead, Some("why"))
+        .unwrap();
+    assert_eq!(
+        store.job(7, &[9; 32]).unwrap().unwrap().state,
+        JobState::Dead
+    );
 }
 
 #[test]
@@ -84,12 +105,37 @@ fn another_chain_contract_or_deployment_is_refused_with_both_values() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path(), &IDENTITY).unwrap());
     for (other, name) in [
-        (Identity { genesis: [8; 32], ..IDENTITY }, "chain"),
-        (Identity { contract: [8; 32], ..IDENTITY }, "contract"),
-        (Identity { domain: [8; 32], ..IDENTITY }, "deployment"),
+        (
+            Identity {
+                genesis: [8; 32],
+                ..IDENTITY
+            },
+            "chain",
+        ),
+        (
+            Identity {
+                contract: [8; 32],
+                ..IDENTITY
+            },
+            "contract",
+        ),
+        (
+            Identity {
+                domain: [8; 32],
+                ..IDENTITY
+            },
+            "deployment",
+        ),
     ] {
         let error = Store::open(folder.path(), &other).err().unwrap();
-        let StoreError::Foreign { what, found, wanted } = error else { panic!("{error}") };
+        let StoreError::Foreign {
+            what,
+            found,
+            wanted,
+        } = error
+        else {
+            panic!("{error}")
+        };
         assert_eq!(what, name);
         assert_eq!(wanted, format!("0x{}", "08".repeat(32)));
         assert_ne!(found, wanted);
@@ -101,9 +147,15 @@ fn another_chain_contract_or_deployment_is_refused_with_both_values() {
 fn a_newer_schema_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
-    store.database().pragma_update(None, "user_version", 99).unwrap();
+    store
+        .database()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
     drop(store);
-    assert!(matches!(Store::open(folder.path(), &IDENTITY), Err(StoreError::TooNew { .. })));
+    assert!(matches!(
+        Store::open(folder.path(), &IDENTITY),
+        Err(StoreError::TooNew { .. })
+    ));
 }
 
 #[test]
@@ -112,7 +164,10 @@ fn writes_are_synced() {
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     let read = |pragma: &str| -> String {
         let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
-        store.database().query_row(&sql, [], |row| row.get(0)).unwrap()
+        store
+            .database()
+            .query_row(&sql, [], |row| row.get(0))
+            .unwrap()
     };
     assert_eq!(read("synchronous"), "2");
     assert_eq!(read("journal_mode"), "wal");
@@ -126,11 +181,17 @@ fn the_salt_secret_is_made_once_and_kept_private() {
     assert_eq!(store.secrets().current(), 1);
     let secret = *store.secrets().get(1).unwrap();
     assert_ne!(secret, [0; 32]);
-    assert!(matches!(store.secrets().get(2), Err(StoreError::MissingSecret { number: 2 })));
+    assert!(matches!(
+        store.secrets().get(2),
+        Err(StoreError::MissingSecret { number: 2 })
+    ));
     assert!(!format!("{:?}", store.secrets()).contains(&hex::encode(secret)));
     drop(store);
     let path = folder.path().join("salt-secret-1");
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     assert_eq!(*store.secrets().get(1).unwrap(), secret);
     drop(store);
@@ -147,13 +208,19 @@ fn a_folder_that_others_can_enter_is_refused_with_its_mode() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("made/by us");
     drop(Store::open(&path, &IDENTITY).unwrap());
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
     for mode in [0o750, 0o705, 0o720, 0o777] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let error = Store::open(&path, &IDENTITY).err().unwrap();
         assert!(matches!(error, StoreError::OpenFolder { mode: found, .. } if found == mode));
         let text = error.to_string();
-        assert!(text.contains(&format!("{mode:03o}")) && text.contains("chmod 700"), "{text}");
+        assert!(
+            text.contains(&format!("{mode:03o}")) && text.contains("chmod 700"),
+            "{text}"
+        );
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     assert!(Store::open(&path, &IDENTITY).is_ok());
@@ -164,7 +231,12 @@ fn attempts_go_through_their_states_and_ended_ones_stay() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     let first = store.add_attempt(&attempt(0)).unwrap();
-    assert!(store.add_attempt(&NewAttempt { hash: [77; 32], ..attempt(0) }).is_err());
+    assert!(store
+        .add_attempt(&NewAttempt {
+            hash: [77; 32],
+            ..attempt(0)
+        })
+        .is_err());
     let second = store.add_attempt(&attempt(1)).unwrap();
     store.mark_sent(first).unwrap();
     let live = store.live_attempts().unwrap();
@@ -172,37 +244,81 @@ fn attempts_go_through_their_states_and_ended_ones_stay() {
     assert_eq!(live[0].state, AttemptState::Broadcast);
     assert_eq!(live[1].state, AttemptState::Signed);
     assert_eq!(live[1].tx, attempt(1));
-    store.set_attempt_state(first, AttemptState::Dead, Some("expired")).unwrap();
-    store.set_attempt_state(first, AttemptState::Final, None).unwrap();
-    store.set_attempt_state(second, AttemptState::Final, None).unwrap();
-    assert_eq!(store.count_attempts(Purpose::Commit, AttemptState::Dead).unwrap(), 1);
-    assert_eq!(store.count_attempts(Purpose::Commit, AttemptState::Final).unwrap(), 1);
+    store
+        .set_attempt_state(first, AttemptState::Dead, Some("expired"))
+        .unwrap();
+    store
+        .set_attempt_state(first, AttemptState::Final, None)
+        .unwrap();
+    store
+        .set_attempt_state(second, AttemptState::Final, None)
+        .unwrap();
+    assert_eq!(
+        store
+            .count_attempts(Purpose::Commit, AttemptState::Dead)
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        store
+            .count_attempts(Purpose::Commit, AttemptState::Final)
+            .unwrap(),
+        1
+    );
     assert!(store.live_attempts().unwrap().is_empty());
     // The nonce is free again.
-    assert!(store.add_attempt(&NewAttempt { hash: [78; 32], ..attempt(0) }).is_ok());
+    assert!(store
+        .add_attempt(&NewAttempt {
+            hash: [78; 32],
+            ..attempt(0)
+        })
+        .is_ok());
 }
 
 #[test]
 fn failures_are_counted_and_skips_keep_their_first_reason() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
-    let entry = Entry { request_id: 7, operator: [9; 32] };
+    let entry = Entry {
+        request_id: 7,
+        operator: [9; 32],
+    };
     assert_eq!(store.add_failure(&entry, Purpose::Ask, "a").unwrap(), 1);
     assert_eq!(store.add_failure(&entry, Purpose::Ask, "b").unwrap(), 2);
     assert_eq!(store.failures(&entry, Purpose::Ask).unwrap().0, 2);
     assert_eq!(store.failures(&entry, Purpose::Commit).unwrap().0, 0);
     for reason in ["first", "second"] {
-        let skip = Skip { request_id: 7, operator: [9; 32], reason: reason.into() };
+        let skip = Skip {
+            request_id: 7,
+            operator: [9; 32],
+            reason: reason.into(),
+        };
         store.skip(&skip).unwrap();
     }
-    assert_eq!(store.skipped(7, &[9; 32]).unwrap().as_deref(), Some("first"));
-    assert_eq!(store.failure_reason(&entry, Purpose::Ask).unwrap().as_deref(), Some("b"));
+    assert_eq!(
+        store.skipped(7, &[9; 32]).unwrap().as_deref(),
+        Some("first")
+    );
+    assert_eq!(
+        store
+            .failure_reason(&entry, Purpose::Ask)
+            .unwrap()
+            .as_deref(),
+        Some("b")
+    );
     assert_eq!(store.failure_reason(&entry, Purpose::Commit).unwrap(), None);
     for _ in 0..2 {
-        let skip = Skip { request_id: 7, operator: [9; 32], reason: "third".into() };
+        let skip = Skip {
+            request_id: 7,
+            operator: [9; 32],
+            reason: "third".into(),
+        };
         store.skip_also(&skip).unwrap();
     }
-    assert_eq!(store.skipped(7, &[9; 32]).unwrap().as_deref(), Some("first; third"));
+    assert_eq!(
+        store.skipped(7, &[9; 32]).unwrap().as_deref(),
+        Some("first; third")
+    );
     store.set_cursor(5).unwrap();
     assert_eq!(store.cursor().unwrap(), 5);
 }

@@ -9,7 +9,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{add, codec, sub, times, Host, Request, Refusal, refuse, overflow};
+use crate::{add, codec, overflow, refuse, sub, times, Host, Refusal, Request};
 
 impl<H: Host> Oracle<H> {
     /// What asking costs now. Checks all that `ask` checks, but the value.
@@ -73,7 +73,10 @@ impl<H: Host> Oracle<H> {
     fn prepare(&self, terms: &Terms, reward: Balance, params: &Params) -> Result<Request, Refusal> {
         terms.check()?;
         if reward < params.min_reward {
-            return refuse(Error::RewardTooLow { given: reward, least: params.min_reward });
+            return refuse(Error::RewardTooLow {
+                given: reward,
+                least: params.min_reward,
+            });
         }
         let escrow = match terms.callback {
             None => 0,
@@ -87,7 +90,10 @@ impl<H: Host> Oracle<H> {
             return refuse(Error::RefundToOracle);
         }
         // Seat bonds are summed with everything else in one ledger: the whole must fit.
-        times(add(reward, add(params.commit_fee, params.seat_bond)?)?, terms.seats)?;
+        times(
+            add(reward, add(params.commit_fee, params.seat_bond)?)?,
+            terms.seats,
+        )?;
         let named = self.named_slots(&terms.assignment)?;
         let encoded = codec::encode(terms);
         let (bytes, most) = (encoded.len() as u32, MAX_TERMS_BYTES);
@@ -97,7 +103,14 @@ impl<H: Host> Oracle<H> {
         let digest = digest::encoded_terms_digest(&requester, &encoded);
         let domain = self.host.identity().domain;
         let now = self.host.block();
-        Request::open((domain, requester, digest), terms, named, params, (reward, escrow), now)
+        Request::open(
+            (domain, requester, digest),
+            terms,
+            named,
+            params,
+            (reward, escrow),
+            now,
+        )
     }
 
     fn named_slots(&self, assignment: &Assignment) -> Result<Vec<Slot>, Refusal> {
@@ -106,7 +119,9 @@ impl<H: Host> Oracle<H> {
         };
         let slot = |(position, id): (usize, _)| {
             let position = position as u8; // At most 32 are named.
-            self.host.slot_of(id).ok_or_else(|| Error::NamedNotRegistered { position }.into())
+            self.host
+                .slot_of(id)
+                .ok_or_else(|| Error::NamedNotRegistered { position }.into())
         };
         operators.iter().enumerate().map(slot).collect()
     }

@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{Delivery, Host, Request, Settlement, Refusal, refuse};
+use crate::{refuse, Delivery, Host, Refusal, Request, Settlement};
 
 impl<H: Host> Oracle<H> {
     /// Settles a request whose end has come; the caller writes it. False: nothing to do.
@@ -21,7 +21,9 @@ impl<H: Host> Oracle<H> {
             return Ok(false);
         };
         let payouts = self.pay_seats(request, &settlement)?;
-        let Settlement { refund, fee, sunk, .. } = settlement;
+        let Settlement {
+            refund, fee, sunk, ..
+        } = settlement;
         self.credit(&request.beneficiary, refund)?;
         if fee > 0 || sunk > 0 {
             let identity = self.host.identity();
@@ -30,11 +32,22 @@ impl<H: Host> Oracle<H> {
         }
         // A settled request always has an outcome: `settle` stored a result that `pad` accepted.
         let outcome = request.outcome().unwrap_or(Outcome::Expired);
-        self.host.emit(Event::Ended(Ended { request_id: id, outcome, payouts, refund, fee, sunk }));
+        self.host.emit(Event::Ended(Ended {
+            request_id: id,
+            outcome,
+            payouts,
+            refund,
+            fee,
+            sunk,
+        }));
         Ok(true)
     }
 
-    fn pay_seats(&mut self, request: &Request, settlement: &Settlement) -> Result<Vec<Payout>, Refusal> {
+    fn pay_seats(
+        &mut self,
+        request: &Request,
+        settlement: &Settlement,
+    ) -> Result<Vec<Payout>, Refusal> {
         let mut payouts = Vec::with_capacity(settlement.seats.len());
         for (seat, one) in request.taken().zip(&settlement.seats) {
             let slot = seat.slot;
@@ -83,7 +96,9 @@ impl<H: Host> Oracle<H> {
         if left < needed {
             return refuse(Error::GasTooLow { left, needed });
         }
-        let taken = self.host.call_back(&request.requester, &limits, id, &outcome);
+        let taken = self
+            .host
+            .call_back(&request.requester, &limits, id, &outcome);
         self.after_delivery(id, taken)
     }
 
@@ -95,12 +110,19 @@ impl<H: Host> Oracle<H> {
             let earned = core::mem::take(&mut request.escrow);
             request.delivery = Delivery::Done;
             self.credit_carrier(&carrier, earned)?;
-            self.host.emit(Event::Delivered(Delivered { request_id: id, carrier, earned }));
+            self.host.emit(Event::Delivered(Delivered {
+                request_id: id,
+                carrier,
+                earned,
+            }));
         } else {
             request.delivery = Delivery::Waiting;
             request.failures = request.failures.saturating_add(1);
             let failures = request.failures;
-            self.host.emit(Event::DeliveryFailed(DeliveryFailed { request_id: id, failures }));
+            self.host.emit(Event::DeliveryFailed(DeliveryFailed {
+                request_id: id,
+                failures,
+            }));
         }
         self.host.set_request(id, &request);
         Ok(request.delivery_status())
@@ -134,7 +156,10 @@ impl<H: Host> Oracle<H> {
         account.open = account.open.saturating_sub(1);
         self.set_or_remove(&request.beneficiary, account);
         self.host.remove_request(id);
-        self.host.emit(Event::Pruned(Pruned { request_id: id, refund }));
+        self.host.emit(Event::Pruned(Pruned {
+            request_id: id,
+            refund,
+        }));
         Ok(())
     }
 }

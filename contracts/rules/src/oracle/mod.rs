@@ -11,7 +11,7 @@ pub use seats::Batch;
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{AccountId, Balance, Error, RequestId, Slot};
 
-use crate::{add, sub, Account, Host, Operator, OperatorCell, Request, Refusal, refuse};
+use crate::{add, refuse, sub, Account, Host, Operator, OperatorCell, Refusal, Request};
 
 /// The oracle during one call. Accounts of operators are loaded once, changed in memory, and written
 /// by [`Oracle::finish`] or before anything is called: a committee that shares a cell costs one read
@@ -30,7 +30,10 @@ struct LoadedCell {
 impl<H: Host> Oracle<H> {
     /// Starts a call.
     pub fn new(host: H) -> Self {
-        Self { host, cells: Vec::new() }
+        Self {
+            host,
+            cells: Vec::new(),
+        }
     }
 
     /// Ends a call: writes the accounts that changed and gives the host back.
@@ -42,7 +45,8 @@ impl<H: Host> Oracle<H> {
     fn flush(&mut self) {
         for loaded in &mut self.cells {
             if core::mem::take(&mut loaded.changed) {
-                self.host.set_operator_cell(loaded.number, loaded.cell.bytes());
+                self.host
+                    .set_operator_cell(loaded.number, loaded.cell.bytes());
             }
         }
     }
@@ -59,7 +63,11 @@ impl<H: Host> Oracle<H> {
             Some(index) => index,
             None => {
                 let cell = OperatorCell::new(self.host.operator_cell(number));
-                self.cells.push(LoadedCell { number, cell, changed: false });
+                self.cells.push(LoadedCell {
+                    number,
+                    cell,
+                    changed: false,
+                });
                 self.cells.len().saturating_sub(1)
             }
         };
@@ -69,7 +77,10 @@ impl<H: Host> Oracle<H> {
     }
 
     fn operator(&mut self, slot: Slot) -> Result<Operator, Refusal> {
-        self.cell(slot).cell.get(slot).ok_or_else(|| Error::NoSuchOperator { slot }.into())
+        self.cell(slot)
+            .cell
+            .get(slot)
+            .ok_or_else(|| Error::NoSuchOperator { slot }.into())
     }
 
     fn set_operator(&mut self, slot: Slot, operator: &Operator) {
@@ -79,7 +90,9 @@ impl<H: Host> Oracle<H> {
     }
 
     fn stored(&self, id: RequestId) -> Result<Request, Refusal> {
-        self.host.request(id).ok_or_else(|| Error::NoSuchRequest { request_id: id }.into())
+        self.host
+            .request(id)
+            .ok_or_else(|| Error::NoSuchRequest { request_id: id }.into())
     }
 
     fn no_value(&self) -> Result<(), Refusal> {

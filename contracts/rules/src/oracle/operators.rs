@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{add, Host, Operator, Refusal, refuse, overflow};
+use crate::{add, overflow, refuse, Host, Operator, Refusal};
 
 impl<H: Host> Oracle<H> {
     /// Opens the accounts of owner and sink for good, so that settling never opens one.
@@ -57,7 +57,11 @@ impl<H: Host> Oracle<H> {
         counters.total = add(counters.total, bond)?;
         self.host.set_counters(&counters);
         self.set_operator(slot, &operator);
-        self.host.emit(Event::Registered(Registered { operator: id, slot, bond }));
+        self.host.emit(Event::Registered(Registered {
+            operator: id,
+            slot,
+            bond,
+        }));
         Ok(slot)
     }
 
@@ -71,7 +75,10 @@ impl<H: Host> Oracle<H> {
         operator.bond = add(operator.bond, value)?;
         self.grow_total(value)?;
         self.set_operator(slot, &operator);
-        self.host.emit(Event::Bonded(Bonded { slot, bond: operator.bond }));
+        self.host.emit(Event::Bonded(Bonded {
+            slot,
+            bond: operator.bond,
+        }));
         Ok(())
     }
 
@@ -86,11 +93,19 @@ impl<H: Host> Oracle<H> {
             return refuse(Error::NotTheOperator { slot });
         }
         let params = self.host.params();
-        let until = self.host.block().checked_add(params.unbonding_blocks).ok_or_else(overflow)?;
+        let until = self
+            .host
+            .block()
+            .checked_add(params.unbonding_blocks)
+            .ok_or_else(overflow)?;
         operator.unbond(amount, params.min_bond, until)?;
         self.set_operator(slot, &operator);
         let amount = operator.unbonding;
-        self.host.emit(Event::Unbonding(Unbonding { slot, amount, until }));
+        self.host.emit(Event::Unbonding(Unbonding {
+            slot,
+            amount,
+            until,
+        }));
         Ok(())
     }
 
@@ -131,7 +146,10 @@ impl<H: Host> Oracle<H> {
         if !self.host.pay(id, amount) {
             return refuse(Error::TransferFailed { amount });
         }
-        self.host.emit(Event::Withdrawn(Withdrawn { account: *id, amount }));
+        self.host.emit(Event::Withdrawn(Withdrawn {
+            account: *id,
+            amount,
+        }));
         Ok(amount)
     }
 }

@@ -9,7 +9,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{Host, Operator, Request, Refusal, refuse};
+use crate::{refuse, Host, Operator, Refusal, Request};
 
 /// Result of each entry of a batch, in order.
 pub type Batch = Vec<Result<(), Error>>;
@@ -99,7 +99,10 @@ impl<H: Host> Oracle<H> {
         self.no_value()?;
         let most = MAX_BATCH_ENTRIES;
         if entries.is_empty() || entries.len() > most as usize {
-            return refuse(Error::BatchSize { entries: entries.len() as u32, most });
+            return refuse(Error::BatchSize {
+                entries: entries.len() as u32,
+                most,
+            });
         }
         let mut results = vec![Err(Error::NotTried); entries.len()];
         let mut open: Option<Group> = None;
@@ -121,7 +124,9 @@ impl<H: Host> Oracle<H> {
                     }
                 }
             };
-            *result = self.carry_out(entry, &mut group).map_err(|refusal| *refusal);
+            *result = self
+                .carry_out(entry, &mut group)
+                .map_err(|refusal| *refusal);
             open = Some(group);
         }
         open.map_or(Ok(()), |group| self.close_group(group))?;
@@ -138,7 +143,12 @@ impl<H: Host> Oracle<H> {
 
     fn open_group(&self, id: RequestId) -> Result<Group, Refusal> {
         let request = self.stored(id)?;
-        Ok(Group { id, request, committed: Vec::new(), revealed: Vec::new() })
+        Ok(Group {
+            id,
+            request,
+            committed: Vec::new(),
+            revealed: Vec::new(),
+        })
     }
 
     /// Writes a request in which something moved, emits one event for all of it, and settles when
@@ -149,10 +159,16 @@ impl<H: Host> Oracle<H> {
             return Ok(());
         }
         if !group.committed.is_empty() {
-            self.host.emit(Event::Committed(Committed { request_id: id, seats: group.committed }));
+            self.host.emit(Event::Committed(Committed {
+                request_id: id,
+                seats: group.committed,
+            }));
         }
         if !group.revealed.is_empty() {
-            self.host.emit(Event::Revealed(Revealed { request_id: id, seats: group.revealed }));
+            self.host.emit(Event::Revealed(Revealed {
+                request_id: id,
+                seats: group.revealed,
+            }));
         }
         self.settle_if_ended(id, &mut group.request)?;
         self.host.set_request(id, &group.request);
@@ -167,7 +183,14 @@ impl<H: Host> Oracle<H> {
     }
 
     fn carry_commit(&mut self, entry: CommitEntry, group: &mut Group) -> Result<(), Refusal> {
-        let CommitEntry { slot, model, commitment, evidence, signature, .. } = entry;
+        let CommitEntry {
+            slot,
+            model,
+            commitment,
+            evidence,
+            signature,
+            ..
+        } = entry;
         let now = self.host.block();
         group.request.can_commit(slot, false, now)?;
         let operator = self.operator(slot)?;
@@ -180,7 +203,9 @@ impl<H: Host> Oracle<H> {
             }
             Some((valid_until, signature)) => {
                 let contract = self.host.contract();
-                let context = group.request.context(contract, group.id, operator.id, model);
+                let context = group
+                    .request
+                    .context(contract, group.id, operator.id, model);
                 let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
                 if !self.host.verify(&signature, &message, &operator.id) {
                     return refuse(Error::BadSignature { slot });
@@ -189,18 +214,33 @@ impl<H: Host> Oracle<H> {
         }
         let id = operator.id;
         self.seat(group, slot, operator)?;
-        group.request.commit(slot, model, commitment, evidence, now)?;
-        group.committed.push(SeatCommitted { operator: id, slot, commitment, evidence });
+        group
+            .request
+            .commit(slot, model, commitment, evidence, now)?;
+        group.committed.push(SeatCommitted {
+            operator: id,
+            slot,
+            commitment,
+            evidence,
+        });
         Ok(())
     }
 
     fn carry_reveal(&mut self, entry: RevealEntry, group: &mut Group) -> Result<(), Refusal> {
-        let RevealEntry { slot, answer, salt, signature, .. } = entry;
+        let RevealEntry {
+            slot,
+            answer,
+            salt,
+            signature,
+            ..
+        } = entry;
         let now = self.host.block();
         let seat = group.request.can_reveal(slot, &answer, now)?;
         let (model, evidence, commitment) = (seat.model, seat.evidence, seat.commitment);
         let operator = self.operator(slot)?.id;
-        let context = group.request.context(self.host.contract(), group.id, operator, model);
+        let context = group
+            .request
+            .context(self.host.contract(), group.id, operator, model);
         if digest::commitment(&context, &answer, &evidence, &salt) != commitment {
             return refuse(Error::CommitmentMismatch { slot });
         }
@@ -209,19 +249,35 @@ impl<H: Host> Oracle<H> {
             return refuse(Error::BadSignature { slot });
         }
         group.request.reveal(slot, &answer, salt, signature, now)?;
-        group.revealed.push(SeatRevealed { operator, slot, answer, salt, signature });
+        group.revealed.push(SeatRevealed {
+            operator,
+            slot,
+            answer,
+            salt,
+            signature,
+        });
         Ok(())
     }
 
     fn carry_answer(&mut self, entry: AnswerEntry, group: &mut Group) -> Result<(), Refusal> {
-        let AnswerEntry { slot, model, answer, evidence, salt, signature, .. } = entry;
+        let AnswerEntry {
+            slot,
+            model,
+            answer,
+            evidence,
+            salt,
+            signature,
+            ..
+        } = entry;
         let now = self.host.block();
         group.request.can_commit(slot, true, now)?;
         let operator = self.operator(slot)?;
         operator.can_lock(group.request.min_bond, group.request.seat_bond)?;
         group.request.form.check(&answer, slot)?;
         let id = operator.id;
-        let context = group.request.context(self.host.contract(), group.id, id, model);
+        let context = group
+            .request
+            .context(self.host.contract(), group.id, id, model);
         // The signed answer is the operator's permission for any carrier.
         let message = digest::answer_message(&context, &answer, &evidence);
         if !self.host.verify(&signature, &message, &id) {
@@ -229,10 +285,23 @@ impl<H: Host> Oracle<H> {
         }
         let commitment = digest::commitment(&context, &answer, &evidence, &salt);
         self.seat(group, slot, operator)?;
-        group.request.commit(slot, model, commitment, evidence, now)?;
+        group
+            .request
+            .commit(slot, model, commitment, evidence, now)?;
         group.request.reveal(slot, &answer, salt, signature, now)?;
-        group.committed.push(SeatCommitted { operator: id, slot, commitment, evidence });
-        group.revealed.push(SeatRevealed { operator: id, slot, answer, salt, signature });
+        group.committed.push(SeatCommitted {
+            operator: id,
+            slot,
+            commitment,
+            evidence,
+        });
+        group.revealed.push(SeatRevealed {
+            operator: id,
+            slot,
+            answer,
+            salt,
+            signature,
+        });
         Ok(())
     }
 

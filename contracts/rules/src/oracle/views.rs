@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{Host, Request, Seat, Refusal};
+use crate::{Host, Refusal, Request, Seat};
 
 impl<H: Host> Oracle<H> {
     /// Identity and parameters.
@@ -48,7 +48,10 @@ impl<H: Host> Oracle<H> {
         let kind = self.host.terms(id)?.answer;
         let settled = self.host.request(id)?.is_settled();
         let request = self.as_of_now(id)?;
-        let seats = request.taken().map(|seat| self.seat_view(&request, seat)).collect();
+        let seats = request
+            .taken()
+            .map(|seat| self.seat_view(&request, seat))
+            .collect();
         let mut summary = request.summary(id, now);
         summary.settled = settled;
         Some(RequestView {
@@ -77,7 +80,9 @@ impl<H: Host> Oracle<H> {
         let revealed = seat.is_revealed();
         SeatView {
             // A taken seat's slot always has an account: slots are never removed.
-            operator: self.operator(seat.slot).map_or([0; 32].into(), |operator| operator.id),
+            operator: self
+                .operator(seat.slot)
+                .map_or([0; 32].into(), |operator| operator.id),
             slot: seat.slot,
             state: seat.state,
             model: seat.model,
@@ -87,7 +92,11 @@ impl<H: Host> Oracle<H> {
             signature: revealed.then_some(seat.signature),
             salt: revealed.then_some(seat.salt),
             paid: seat.paid,
-            forfeited: if seat.state == SeatState::Silent { request.seat_bond } else { 0 },
+            forfeited: if seat.state == SeatState::Silent {
+                request.seat_bond
+            } else {
+                0
+            },
         }
     }
 
@@ -108,8 +117,12 @@ impl<H: Host> Oracle<H> {
     /// # Errors
     /// `NoSuchRequest`.
     pub fn answer_of(&self, id: RequestId) -> Result<AnswerState, Refusal> {
-        let request = self.as_of_now(id).ok_or(Error::NoSuchRequest { request_id: id })?;
-        Ok(request.outcome().map_or(AnswerState::Pending, AnswerState::Final))
+        let request = self
+            .as_of_now(id)
+            .ok_or(Error::NoSuchRequest { request_id: id })?;
+        Ok(request
+            .outcome()
+            .map_or(AnswerState::Pending, AnswerState::Final))
     }
 
     /// An operator by its account.
@@ -120,8 +133,12 @@ impl<H: Host> Oracle<H> {
 
     /// Operators from slot `from` on, at most `limit` and [`MAX_PAGE`].
     pub fn operators_view(&mut self, from: Slot, limit: u32) -> Vec<OperatorView> {
-        let end = from.saturating_add(limit.min(MAX_PAGE)).min(self.host.counters().next_slot);
-        (from..end).filter_map(|slot| Some(self.operator(slot).ok()?.view(slot))).collect()
+        let end = from
+            .saturating_add(limit.min(MAX_PAGE))
+            .min(self.host.counters().next_slot);
+        (from..end)
+            .filter_map(|slot| Some(self.operator(slot).ok()?.view(slot)))
+            .collect()
     }
 
     /// What an account is owed, as requester and as operator, planck.
@@ -133,6 +150,9 @@ impl<H: Host> Oracle<H> {
 
     /// The books.
     pub fn ledger(&self) -> LedgerView {
-        LedgerView { total: self.host.counters().total, balance: self.host.balance() }
+        LedgerView {
+            total: self.host.counters().total,
+            balance: self.host.balance(),
+        }
     }
 }

@@ -28,11 +28,17 @@ impl Operator {
             .unwrap()
             .expand_to_keypair(ExpansionMode::Ed25519);
         let id = AccountId(key.public.to_bytes());
-        Self { key, id, slot: Slot::MAX }
+        Self {
+            key,
+            id,
+            slot: Slot::MAX,
+        }
     }
 
     pub fn sign(&self, message: &[u8]) -> Signature {
-        self.key.sign(signing_context(b"substrate").bytes(message)).to_bytes()
+        self.key
+            .sign(signing_context(b"substrate").bytes(message))
+            .to_bytes()
     }
 }
 
@@ -62,7 +68,10 @@ pub fn terms(answer: AnswerKind, seats: u8, threshold: u8) -> Terms {
 impl World {
     /// A deployment with `count` registered operators of a full bond.
     pub fn new(count: u8, params: Params) -> Self {
-        let mut world = Self { chain: MemoryHost::new(params), operators: Vec::new() };
+        let mut world = Self {
+            chain: MemoryHost::new(params),
+            operators: Vec::new(),
+        };
         for seed in 0..count {
             let mut operator = Operator::new(seed.wrapping_add(1));
             operator.slot = world.register(&operator, params.min_bond).unwrap();
@@ -75,13 +84,15 @@ impl World {
         let message =
             digest::register_message(&self.chain.domain(), &MemoryHost::address(), &operator.id);
         let (id, signature) = (operator.id, operator.sign(&message));
-        self.chain.call(CARRIER, bond, |oracle| oracle.register(id, &signature))
+        self.chain
+            .call(CARRIER, bond, |oracle| oracle.register(id, &signature))
     }
 
     pub fn ask(&mut self, terms: Terms) -> Result<RequestId, Error> {
         let quote = self.chain.view(|oracle| oracle.quote(&terms, REWARD));
         let total = quote.map_err(|refusal| *refusal)?.total;
-        self.chain.call(ASKER, total, |oracle| oracle.ask(terms, REWARD))
+        self.chain
+            .call(ASKER, total, |oracle| oracle.ask(terms, REWARD))
     }
 
     pub fn salt(&self, id: RequestId, index: usize) -> Hash {
@@ -90,7 +101,10 @@ impl World {
 
     pub fn context(&self, id: RequestId, index: usize) -> digest::Context {
         let operator = self.operators[index].id;
-        self.chain.stored(id).unwrap().context(MemoryHost::address(), id, operator, 0)
+        self.chain
+            .stored(id)
+            .unwrap()
+            .context(MemoryHost::address(), id, operator, 0)
     }
 
     pub fn evidence(&self, id: RequestId, index: usize) -> Hash {
@@ -154,6 +168,10 @@ impl World {
     pub fn check_books(&mut self) {
         let ledger = self.chain.view(|oracle| oracle.ledger());
         assert_eq!(ledger.total, ledger.balance, "ledger and balance");
-        assert_eq!(ledger.total, self.chain.liabilities(), "ledger and what is owed");
+        assert_eq!(
+            ledger.total,
+            self.chain.liabilities(),
+            "ledger and what is owed"
+        );
     }
 }

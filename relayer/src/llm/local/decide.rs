@@ -28,7 +28,10 @@ pub(super) fn closed(
     for prompt in &asked.neutral {
         neutral.push(engine.likelihoods(prompt, &asked.continuations)?);
     }
-    let base: Vec<_> = neutral.iter().map(|scores| scores.log_likelihood.clone()).collect();
+    let base: Vec<_> = neutral
+        .iter()
+        .map(|scores| scores.log_likelihood.clone())
+        .collect();
     let calibrated = calibrate(&scored.log_likelihood, &base);
     let (best, margin) = lead(&calibrated);
     let answer = best.map_or(Answer::Abstain(Reason::Unclear), |index| {
@@ -55,11 +58,19 @@ fn scores(
     base: &[Vec<f64>],
     calibrated: &[f64],
 ) -> Vec<Value> {
-    let rows = asked.labels.iter().zip(&scored.log_likelihood).zip(&scored.tokens).zip(calibrated);
+    let rows = asked
+        .labels
+        .iter()
+        .zip(&scored.log_likelihood)
+        .zip(&scored.tokens)
+        .zip(calibrated);
     rows.enumerate()
         .map(|(index, (((label, raw), tokens), score))| {
-            let neutral: Vec<_> =
-                base.iter().filter_map(|row| row.get(index)).map(|value| shown(*value)).collect();
+            let neutral: Vec<_> = base
+                .iter()
+                .filter_map(|row| row.get(index))
+                .map(|value| shown(*value))
+                .collect();
             json!({
                 "label": label,
                 "tokens": tokens,
@@ -76,9 +87,17 @@ fn calibrate(scored: &[f64], neutral: &[Vec<f64>]) -> Vec<f64> {
     let mean = |index: usize| {
         let values = neutral.iter().filter_map(|row| row.get(index));
         let sum: f64 = values.sum();
-        if neutral.is_empty() { 0.0 } else { sum / neutral.len() as f64 }
+        if neutral.is_empty() {
+            0.0
+        } else {
+            sum / neutral.len() as f64
+        }
     };
-    scored.iter().enumerate().map(|(index, score)| score - mean(index)).collect()
+    scored
+        .iter()
+        .enumerate()
+        .map(|(index, score)| score - mean(index))
+        .collect()
 }
 
 /// The best index if it leads by enough, and its lead.

@@ -113,7 +113,10 @@ impl<'model> Engine<'model> {
         prompt: &Prompt,
         continuations: &[String],
     ) -> Result<Likelihoods, ModelError> {
-        let known = self.memo.iter().find(|(p, c, _)| p == prompt && c == continuations);
+        let known = self
+            .memo
+            .iter()
+            .find(|(p, c, _)| p == prompt && c == continuations);
         if let Some((_, _, likelihoods)) = known {
             return Ok(likelihoods.clone());
         }
@@ -121,7 +124,8 @@ impl<'model> Engine<'model> {
         if self.memo.len() == MEMO_MAX {
             self.memo.pop_front();
         }
-        self.memo.push_back((prompt.clone(), continuations.to_vec(), likelihoods.clone()));
+        self.memo
+            .push_back((prompt.clone(), continuations.to_vec(), likelihoods.clone()));
         Ok(likelihoods)
     }
 
@@ -132,19 +136,31 @@ impl<'model> Engine<'model> {
     ) -> Result<Likelihoods, ModelError> {
         let text = prompt.text();
         // Tokenised together with the prompt: tokenisers differ in what they do at a border.
-        let whole: Vec<_> =
-            continuations.iter().map(|after| self.tokens(&format!("{text}{after}"))).collect();
+        let whole: Vec<_> = continuations
+            .iter()
+            .map(|after| self.tokens(&format!("{text}{after}")))
+            .collect();
         let shared = shared_prefix(&whole, self.tokens(&text).len());
         self.check_length(whole.iter().map(Vec::len).max().unwrap_or(0))?;
-        let tokens = whole.first().and_then(|tokens| tokens.get(..shared)).unwrap_or_default();
+        let tokens = whole
+            .first()
+            .and_then(|tokens| tokens.get(..shared))
+            .unwrap_or_default();
         let start = self.prefill(&prompt.head, tokens)?;
         let mut log_likelihood = Vec::with_capacity(whole.len());
         for tokens in &whole {
             let after = tokens.get(shared..).unwrap_or_default();
             log_likelihood.push(self.continuation(&start, shared, after)?);
         }
-        let tokens = whole.iter().map(|tokens| tokens.len().saturating_sub(shared)).collect();
-        Ok(Likelihoods { prompt_tokens: shared, log_likelihood, tokens })
+        let tokens = whole
+            .iter()
+            .map(|tokens| tokens.len().saturating_sub(shared))
+            .collect();
+        Ok(Likelihoods {
+            prompt_tokens: shared,
+            log_likelihood,
+            tokens,
+        })
     }
 
     /// The most likely text that the grammar allows, until a line break or the limit.
@@ -174,10 +190,19 @@ impl<'model> Engine<'model> {
                 ended = true;
                 break;
             }
-            self.decode(&[token], tokens.len().saturating_add(count).saturating_sub(1), false)?;
+            self.decode(
+                &[token],
+                tokens.len().saturating_add(count).saturating_sub(1),
+                false,
+            )?;
         }
         let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        Ok(Generated { prompt_tokens: tokens.len(), tokens: count, text, ended })
+        Ok(Generated {
+            prompt_tokens: tokens.len(),
+            tokens: count,
+            text,
+            ended,
+        })
     }
 
     /// Special tokens are never read from text: a prompt must not be able to write a turn of its own.
@@ -187,7 +212,10 @@ impl<'model> Engine<'model> {
 
     fn check_length(&self, tokens: usize) -> Result<(), ModelError> {
         if tokens > self.context_tokens {
-            return Err(ModelError::PromptTooLong { tokens, most: self.context_tokens });
+            return Err(ModelError::PromptTooLong {
+                tokens,
+                most: self.context_tokens,
+            });
         }
         Ok(())
     }
@@ -195,7 +223,9 @@ impl<'model> Engine<'model> {
     /// Brings the prompt into the cache and returns the logits of what comes next.
     fn prefill(&mut self, head: &str, tokens: &[LlamaToken]) -> Result<Vec<f32>, ModelError> {
         if tokens.is_empty() {
-            return Err(ModelError::BadQuestion("the prompt has no tokens".to_owned()));
+            return Err(ModelError::BadQuestion(
+                "the prompt has no tokens".to_owned(),
+            ));
         }
         // At least one token is left to decode, so that there are logits to read.
         let most = tokens.len().saturating_sub(1);
@@ -203,7 +233,9 @@ impl<'model> Engine<'model> {
         let (head, rest) = tokens.split_at(border);
         if self.head == head {
             let end = u32::try_from(border).map_err(failed)?;
-            self.context.kv_cache_seq_rm(SEQUENCE, Some(end), None).map_err(failed)?;
+            self.context
+                .kv_cache_seq_rm(SEQUENCE, Some(end), None)
+                .map_err(failed)?;
         } else {
             // Empty until the new head is in: an error in between must not leave a wrong name on it.
             self.head.clear();
@@ -229,7 +261,9 @@ impl<'model> Engine<'model> {
         at: usize,
         tokens: &[LlamaToken],
     ) -> Result<f64, ModelError> {
-        let Some((first, rest)) = tokens.split_first() else { return Ok(0.0) };
+        let Some((first, rest)) = tokens.split_first() else {
+            return Ok(0.0);
+        };
         let mut sum = log_probability(start, *first);
         if rest.is_empty() {
             return Ok(sum);
@@ -244,7 +278,9 @@ impl<'model> Engine<'model> {
         }
         // Back to the end of the prompt for the next continuation.
         let end = u32::try_from(at).map_err(failed)?;
-        self.context.kv_cache_seq_rm(SEQUENCE, Some(end), None).map_err(failed)?;
+        self.context
+            .kv_cache_seq_rm(SEQUENCE, Some(end), None)
+            .map_err(failed)?;
         Ok(sum)
     }
 
@@ -264,16 +300,25 @@ impl<'model> Engine<'model> {
 
 /// Tokens that all share, at most `most` so that no continuation is left without a token.
 fn shared_prefix(whole: &[Vec<LlamaToken>], most: usize) -> usize {
-    let Some((first, others)) = whole.split_first() else { return 0 };
+    let Some((first, others)) = whole.split_first() else {
+        return 0;
+    };
     (0..most.min(first.len()))
-        .take_while(|index| others.iter().all(|tokens| tokens.get(*index) == first.get(*index)))
+        .take_while(|index| {
+            others
+                .iter()
+                .all(|tokens| tokens.get(*index) == first.get(*index))
+        })
         .count()
 }
 
 /// Natural logarithm of the softmax at a token, summed in f64.
 fn log_probability(logits: &[f32], token: LlamaToken) -> f64 {
     let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|logit| f64::from(logit - greatest).exp()).sum();
+    let sum: f64 = logits
+        .iter()
+        .map(|logit| f64::from(logit - greatest).exp())
+        .sum();
     let index = usize::try_from(token.0).unwrap_or(usize::MAX);
     let logit = logits.get(index).copied().unwrap_or(f32::NEG_INFINITY);
     f64::from(logit - greatest) - sum.ln()
@@ -290,7 +335,9 @@ mod tests {
     #[test]
     fn probabilities_sum_to_one_and_an_unknown_token_has_none() {
         let logits = [1.0, -2.0, 30.0, 29.5];
-        let sum: f64 = (0..4).map(|id| log_probability(&logits, LlamaToken(id)).exp()).sum();
+        let sum: f64 = (0..4)
+            .map(|id| log_probability(&logits, LlamaToken(id)).exp())
+            .sum();
         assert!((sum - 1.0).abs() < 1e-12, "{sum}");
         assert_eq!(log_probability(&logits, LlamaToken(4)), f64::NEG_INFINITY);
         assert_eq!(log_probability(&logits, LlamaToken(-1)), f64::NEG_INFINITY);

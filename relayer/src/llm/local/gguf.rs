@@ -18,17 +18,26 @@ const VERSIONS: std::ops::RangeInclusive<u32> = 2..=3;
 /// # Errors
 /// `Load` with the path and what to do.
 pub(super) fn check(path: &Path) -> Result<String, ModelError> {
-    let refused = |reason: String| ModelError::Load { path: path.to_owned(), reason };
+    let refused = |reason: String| ModelError::Load {
+        path: path.to_owned(),
+        reason,
+    };
     let unreadable = |error: std::io::Error| {
-        refused(format!("{}; check `path`, or download the model first", error.kind()))
+        refused(format!(
+            "{}; check `path`, or download the model first",
+            error.kind()
+        ))
     };
     let mut file = File::open(path).map_err(unreadable)?;
     if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err(refused("it is no file; give the path of a .gguf file".to_owned()));
+        return Err(refused(
+            "it is no file; give the path of a .gguf file".to_owned(),
+        ));
     }
     let mut head = [0; 8];
     let no_gguf = "it is no GGUF file (it does not begin with 'GGUF'); give a model in GGUF format";
-    file.read_exact(&mut head).map_err(|_| refused(no_gguf.to_owned()))?;
+    file.read_exact(&mut head)
+        .map_err(|_| refused(no_gguf.to_owned()))?;
     let [m0, m1, m2, m3, v0, v1, v2, v3] = head;
     if [m0, m1, m2, m3] != MAGIC {
         return Err(refused(no_gguf.to_owned()));
@@ -66,8 +75,16 @@ mod tests {
             let text = check(&path).unwrap_err().to_string();
             assert!(text.contains(word) && text.contains("model.gguf"), "{text}");
         }
-        let text = check(&folder.path().join("missing.gguf")).unwrap_err().to_string();
-        assert!(text.contains("missing.gguf") && text.contains("download"), "{text}");
-        assert!(check(folder.path()).unwrap_err().to_string().contains("no file"));
+        let text = check(&folder.path().join("missing.gguf"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains("missing.gguf") && text.contains("download"),
+            "{text}"
+        );
+        assert!(check(folder.path())
+            .unwrap_err()
+            .to_string()
+            .contains("no file"));
     }
 }

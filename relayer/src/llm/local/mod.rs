@@ -72,7 +72,12 @@ impl Local {
         let sha256 = gguf::check(path)?;
         let file_name = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = name.map_or_else(|| file_name.into_owned(), str::to_owned);
-        let facts = Facts { name: name.clone(), path: path.to_owned(), sha256, threads };
+        let facts = Facts {
+            name: name.clone(),
+            path: path.to_owned(),
+            sha256,
+            threads,
+        };
         let (jobs, queue) = mpsc::channel(QUEUE_QUESTIONS_MAX);
         let (ready, loaded) = std_mpsc::channel();
         std::thread::Builder::new()
@@ -93,7 +98,10 @@ impl Provider for Local {
     async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
         refuse_unserved(self, &question.model)?;
         let (reply, answered) = oneshot::channel();
-        let job = Job { question: question.clone(), reply };
+        let job = Job {
+            question: question.clone(),
+            reply,
+        };
         self.jobs.send(job).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
@@ -111,7 +119,10 @@ fn serve(
 ) {
     let refused = |reason: &str| {
         let path = facts.path.clone();
-        Err(ModelError::Load { path, reason: reason.to_owned() })
+        Err(ModelError::Load {
+            path,
+            reason: reason.to_owned(),
+        })
     };
     // Nobody listens only if the loading call itself was given up.
     let say = |result| drop(ready.send(result));
@@ -138,13 +149,22 @@ fn serve(
     }
 }
 
-fn answer(engine: &mut Engine<'_>, facts: &Facts, question: &Question) -> Result<Reply, ModelError> {
+fn answer(
+    engine: &mut Engine<'_>,
+    facts: &Facts,
+    question: &Question,
+) -> Result<Reply, ModelError> {
     let started = std::time::Instant::now();
     let (answer, how) = match template::render(question)? {
         template::Form::Closed(closed) => decide::closed(engine, question, &closed)?,
         template::Form::Number { prompt, grammar } => number(engine, question, &prompt, &grammar)?,
     };
-    tracing::debug!(model = facts.name, ms = started.elapsed().as_millis(), ?answer, "answered");
+    tracing::debug!(
+        model = facts.name,
+        ms = started.elapsed().as_millis(),
+        ?answer,
+        "answered"
+    );
     let mut record = json!({
         "provider": "local",
         "model": facts.name,
@@ -165,7 +185,11 @@ fn answer(engine: &mut Engine<'_>, facts: &Facts, question: &Question) -> Result
     if let (Value::Object(record), Value::Object(how)) = (&mut record, how) {
         record.extend(how);
     }
-    Ok(Reply { answer, model: facts.name.clone(), record })
+    Ok(Reply {
+        answer,
+        model: facts.name.clone(),
+        record,
+    })
 }
 
 fn number(
@@ -177,10 +201,15 @@ fn number(
     let most = question.sampling.max_tokens.clamp(1, NUMBER_TOKENS_MAX);
     let reply = engine.generate(prompt, grammar, most as usize)?;
     let AnswerKind::Number { scale, .. } = question.answer else {
-        return Err(ModelError::Unsupported { kind: "other than number" });
+        return Err(ModelError::Unsupported {
+            kind: "other than number",
+        });
     };
     // A number that the limit cut short would be another number.
-    let whole = reply.ended.then(|| canonical::parse_decimal(&reply.text, scale).ok()).flatten();
+    let whole = reply
+        .ended
+        .then(|| canonical::parse_decimal(&reply.text, scale).ok())
+        .flatten();
     let answer = whole.map_or(Answer::Abstain(Reason::Unclear), Answer::Number);
     let how = json!({
         "template": template::NUMBER,
@@ -206,6 +235,9 @@ mod tests {
     fn the_recorded_engine_is_the_locked_one() {
         let (name, version) = super::ENGINE.split_once(' ').unwrap_or_default();
         let entry = format!("name = \"{name}\"\nversion = \"{version}\"\n");
-        assert!(include_str!("../../../../Cargo.lock").contains(&entry), "update ENGINE");
+        assert!(
+            include_str!("../../../../Cargo.lock").contains(&entry),
+            "update ENGINE"
+        );
     }
 }

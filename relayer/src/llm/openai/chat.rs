@@ -50,8 +50,14 @@ pub(super) fn messages(question: &Question) -> Result<Vec<Message>, ModelError> 
         );
     }
     Ok(vec![
-        Message { role: "system", content: system },
-        Message { role: "user", content: question.prompt.clone() },
+        Message {
+            role: "system",
+            content: system,
+        },
+        Message {
+            role: "user",
+            content: question.prompt.clone(),
+        },
     ])
 }
 
@@ -61,14 +67,29 @@ pub(super) fn messages(question: &Question) -> Result<Vec<Message>, ModelError> 
 /// As [`messages`].
 pub(super) fn ask_again(question: &Question, reply: &str) -> Result<[Message; 2], ModelError> {
     let echo: String = reply.chars().take(ECHO_CHARS_MAX).collect();
-    let content = format!("That reply is not in the form asked for. {}", form_line(question)?);
-    Ok([Message { role: "assistant", content: echo }, Message { role: "user", content }])
+    let content = format!(
+        "That reply is not in the form asked for. {}",
+        form_line(question)?
+    );
+    Ok([
+        Message {
+            role: "assistant",
+            content: echo,
+        },
+        Message {
+            role: "user",
+            content,
+        },
+    ])
 }
 
 fn form_line(question: &Question) -> Result<String, ModelError> {
     if let Some(labels) = form::labels(&question.answer)? {
         // As JSON strings, so that an option with a quote or a line break cannot end its own label.
-        let quoted: Vec<_> = labels.iter().map(|label| json!(label).to_string()).collect();
+        let quoted: Vec<_> = labels
+            .iter()
+            .map(|label| json!(label).to_string())
+            .collect();
         let list = quoted.join(", ");
         return Ok(format!(
             "Reply with exactly one of: {list}. Nothing else: no quotes, no explanation."
@@ -125,9 +146,17 @@ pub(super) fn completion(body: &str) -> Result<Completion, ModelError> {
     let bad = |reason: String| ModelError::BadResponse { reason };
     // The error names line and column, never the body's text.
     let response: Response = serde_json::from_str(body).map_err(|error| {
-        bad(format!("no chat completion, line {} column {}", error.line(), error.column()))
+        bad(format!(
+            "no chat completion, line {} column {}",
+            error.line(),
+            error.column()
+        ))
     })?;
-    let choice = response.choices.into_iter().next().ok_or_else(|| bad("no choices".to_owned()))?;
+    let choice = response
+        .choices
+        .into_iter()
+        .next()
+        .ok_or_else(|| bad("no choices".to_owned()))?;
     let filtered = choice.finish_reason.as_deref() == Some("content_filter");
     Ok(Completion {
         refused: filtered || choice.message.refusal.is_some_and(|text| !text.is_empty()),
@@ -141,9 +170,19 @@ pub(super) fn completion(body: &str) -> Result<Completion, ModelError> {
 /// Most servers have no field for a refusal: its usual openings tell it from mere chatter.
 pub(super) fn why_no_answer(reply: &str) -> Reason {
     const OPENINGS: [&str; 7] = [
-        "i'm sorry", "i am sorry", "sorry,", "i can't", "i cannot", "i'm unable", "as an ai",
+        "i'm sorry",
+        "i am sorry",
+        "sorry,",
+        "i can't",
+        "i cannot",
+        "i'm unable",
+        "as an ai",
     ];
     let text = reply.trim_start().to_lowercase().replace('’', "'");
     let declined = OPENINGS.iter().any(|opening| text.starts_with(opening));
-    if declined { Reason::Refused } else { Reason::Unclear }
+    if declined {
+        Reason::Refused
+    } else {
+        Reason::Unclear
+    }
 }

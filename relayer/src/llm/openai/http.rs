@@ -53,8 +53,15 @@ impl Endpoint {
             .referer(false)
             .user_agent(concat!("llm-oracle/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|_| refused("the HTTP client cannot be set up: check the system's TLS certificates"))?;
-        Ok(Self { client, url, key, timeout })
+            .map_err(|_| {
+                refused("the HTTP client cannot be set up: check the system's TLS certificates")
+            })?;
+        Ok(Self {
+            client,
+            url,
+            key,
+            timeout,
+        })
     }
 
     /// Sends the body and returns that of the response.
@@ -64,30 +71,46 @@ impl Endpoint {
     pub(super) async fn post(&self, model: &str, body: &Value) -> Result<Raw, ModelError> {
         let mut request = self.client.post(self.url.clone()).json(body);
         if let Some(key) = &self.key {
-            let mut value = header::HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
-                .map_err(|_| refused("the API key has characters that no header can carry"))?;
+            let mut value =
+                header::HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
+                    .map_err(|_| refused("the API key has characters that no header can carry"))?;
             value.set_sensitive(true);
             request = request.header(header::AUTHORIZATION, value);
         }
-        let response = request.send().await.map_err(|error| self.unreachable(model, &error))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(model, &error))?;
         let status = response.status();
         let retry_after = retry_after(&response);
         let bytes = self.body(model, response).await;
         if !status.is_success() {
             // The body only helps to tell a missing model from a missing page.
-            return Err(failure(status, model, retry_after, &bytes.unwrap_or_default()));
+            return Err(failure(
+                status,
+                model,
+                retry_after,
+                &bytes.unwrap_or_default(),
+            ));
         }
         let bytes = bytes?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| ModelError::BadResponse { reason: "body is not UTF-8".to_owned() })?;
+        let text = String::from_utf8(bytes).map_err(|_| ModelError::BadResponse {
+            reason: "body is not UTF-8".to_owned(),
+        })?;
         let digest = hex::encode(blake2(text.as_bytes()));
-        Ok(Raw { bytes: text.len(), digest, text: self.without_key(text) })
+        Ok(Raw {
+            bytes: text.len(),
+            digest,
+            text: self.without_key(text),
+        })
     }
 
     async fn body(&self, model: &str, mut response: Response) -> Result<Vec<u8>, ModelError> {
         let mut bytes = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| self.unreachable(model, &error))?
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.unreachable(model, &error))?
         {
             if bytes.len().saturating_add(chunk.len()) > BODY_BYTES_MAX {
                 let reason = format!("body exceeds {BODY_BYTES_MAX} bytes");
@@ -100,7 +123,9 @@ impl Endpoint {
 
     fn without_key(&self, text: String) -> String {
         match &self.key {
-            Some(key) if text.contains(key.expose_secret()) => text.replace(key.expose_secret(), "***"),
+            Some(key) if text.contains(key.expose_secret()) => {
+                text.replace(key.expose_secret(), "***")
+            }
             _ => text,
         }
     }
@@ -108,13 +133,19 @@ impl Endpoint {
     /// The client's own texts hold the URL, so only the kind of failure is passed on.
     fn unreachable(&self, model: &str, error: &reqwest::Error) -> ModelError {
         let reason = if error.is_timeout() {
-            format!("no complete response within {} ms", self.timeout.as_millis())
+            format!(
+                "no complete response within {} ms",
+                self.timeout.as_millis()
+            )
         } else if error.is_connect() {
             "connection failed".to_owned()
         } else {
             "transfer broke off".to_owned()
         };
-        ModelError::Unreachable { model: model.to_owned(), reason }
+        ModelError::Unreachable {
+            model: model.to_owned(),
+            reason,
+        }
     }
 }
 
@@ -123,19 +154,27 @@ fn completions_url(base_url: &str, with_key: bool) -> Result<Url, ModelError> {
     let mut url = Url::parse(base_url)
         .map_err(|_| refused("`base_url` is no address: write it like https://host/v1"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("`base_url` holds credentials: use `api_key_file` or `api_key_env`"));
+        return Err(refused(
+            "`base_url` holds credentials: use `api_key_file` or `api_key_env`",
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused("`base_url` has a query or fragment: end it with the path, like /v1"));
+        return Err(refused(
+            "`base_url` has a query or fragment: end it with the path, like /v1",
+        ));
     }
     match url.scheme() {
         "https" => {}
         "http" if !with_key || is_loopback(&url) => {}
         "http" => {
-            return Err(refused("`base_url` would send the API key in the clear: use https"))
+            return Err(refused(
+                "`base_url` would send the API key in the clear: use https",
+            ))
         }
         other => {
-            return Err(refused(&format!("`base_url` has scheme '{other}': use https or http")))
+            return Err(refused(&format!(
+                "`base_url` has scheme '{other}': use https or http"
+            )))
         }
     }
     url.path_segments_mut()
@@ -147,7 +186,10 @@ fn completions_url(base_url: &str, with_key: bool) -> Result<Url, ModelError> {
 
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    host == "localhost"
+        || host
+            .parse()
+            .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
 fn failure(
@@ -156,14 +198,19 @@ fn failure(
     retry_after: Option<Duration>,
     body: &[u8],
 ) -> ModelError {
-    let names_model = String::from_utf8_lossy(body).to_lowercase().contains("model");
+    let names_model = String::from_utf8_lossy(body)
+        .to_lowercase()
+        .contains("model");
     if status == StatusCode::NOT_FOUND && names_model {
         return ModelError::NotServed {
             name: model.to_owned(),
             remedy: "the configured server does not have it, check `model`".to_owned(),
         };
     }
-    ModelError::Status { code: status.as_u16(), retry_after }
+    ModelError::Status {
+        code: status.as_u16(),
+        retry_after,
+    }
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
@@ -187,9 +234,17 @@ mod tests {
         for (base, with_key, expected) in [
             ("https://host/v1", true, "https://host/v1/chat/completions"),
             ("https://host/v1/", true, "https://host/v1/chat/completions"),
-            ("http://localhost:11434/v1", true, "http://localhost:11434/v1/chat/completions"),
+            (
+                "http://localhost:11434/v1",
+                true,
+                "http://localhost:11434/v1/chat/completions",
+            ),
             ("http://[::1]:80", true, "http://[::1]/chat/completions"),
-            ("http://gpu-box/v1", false, "http://gpu-box/v1/chat/completions"),
+            (
+                "http://gpu-box/v1",
+                false,
+                "http://gpu-box/v1/chat/completions",
+            ),
         ] {
             assert_eq!(completions_url(base, with_key).unwrap().as_str(), expected);
         }

@@ -44,7 +44,10 @@ impl OpenAi {
     ) -> Result<Self, ModelError> {
         let key = secret::api_key(key_file, key_variable)?;
         let endpoint = http::Endpoint::new(base_url, key, timeout)?;
-        Ok(Self { endpoint, model: model.to_owned() })
+        Ok(Self {
+            endpoint,
+            model: model.to_owned(),
+        })
     }
 
     async fn attempt(
@@ -64,7 +67,11 @@ impl OpenAi {
             "request": body,
             "response": { "body": raw.text, "bytes": raw.bytes, "blake2_256": raw.digest },
         });
-        Ok(Attempt { answer, completion, exchange })
+        Ok(Attempt {
+            answer,
+            completion,
+            exchange,
+        })
     }
 }
 
@@ -99,7 +106,11 @@ impl Provider for OpenAi {
             "usage": last.usage,
             "system_fingerprint": last.fingerprint,
         });
-        Ok(Reply { answer, model, record })
+        Ok(Reply {
+            answer,
+            model,
+            record,
+        })
     }
 }
 

@@ -14,7 +14,11 @@ fn question(answer: AnswerKind) -> Question {
         prompt: "Did it rain?".to_owned(),
         system: Some("Be exact.".to_owned()),
         answer,
-        sampling: Sampling { max_tokens: 9, temperature_milli: 250, seed: u64::MAX },
+        sampling: Sampling {
+            max_tokens: 9,
+            temperature_milli: 250,
+            seed: u64::MAX,
+        },
         model: ModelRef::Any,
     }
 }
@@ -47,11 +51,20 @@ fn provider(server: &MockServer, timeout_ms: u64) -> OpenAi {
     OpenAi::new(&base, "m", None, None, Duration::from_millis(timeout_ms)).unwrap()
 }
 
-async fn ask(responses: &[ResponseTemplate], kind: AnswerKind) -> (Result<Reply, ModelError>, Vec<Value>) {
+async fn ask(
+    responses: &[ResponseTemplate],
+    kind: AnswerKind,
+) -> (Result<Reply, ModelError>, Vec<Value>) {
     let server = server(responses).await;
     let reply = provider(&server, 5_000).answer(&question(kind)).await;
     let requests = server.received_requests().await.unwrap();
-    (reply, requests.iter().map(|r| serde_json::from_slice(&r.body).unwrap()).collect())
+    (
+        reply,
+        requests
+            .iter()
+            .map(|r| serde_json::from_slice(&r.body).unwrap())
+            .collect(),
+    )
 }
 
 fn ok(content: &str) -> ResponseTemplate {
@@ -71,13 +84,19 @@ async fn a_clean_reply_is_one_request_and_a_full_record() {
     assert_eq!(sent["seed"], i64::MAX);
     let system = sent["messages"][0]["content"].as_str().unwrap();
     assert!(system.starts_with("Be exact.\n"), "{system}");
-    assert!(system.contains(r#"exactly one of: "yes", "no""#), "{system}");
+    assert!(
+        system.contains(r#"exactly one of: "yes", "no""#),
+        "{system}"
+    );
     assert_eq!(sent["messages"][1]["content"], "Did it rain?");
 
     let exchange = &reply.record["exchanges"][0];
     assert_eq!(&exchange["request"], sent);
     let body = exchange["response"]["body"].as_str().unwrap();
-    assert_eq!(serde_json::from_str::<Value>(body).unwrap(), completion(" Yes. "));
+    assert_eq!(
+        serde_json::from_str::<Value>(body).unwrap(),
+        completion(" Yes. ")
+    );
     let digest = hex::encode(llm_oracle_primitives::digest::blake2(body.as_bytes()));
     assert_eq!(exchange["response"]["blake2_256"], digest);
     assert_eq!(reply.record["usage"]["total_tokens"], 12);
@@ -90,7 +109,10 @@ async fn a_chatty_reply_is_asked_once_more_then_abstains() {
     assert_eq!(reply.unwrap().answer, Answer::Bool(true));
     let turns = requests[1]["messages"].as_array().unwrap();
     assert_eq!(turns[2]["content"], "I think yes");
-    assert!(turns[3]["content"].as_str().unwrap().starts_with("That reply is not"));
+    assert!(turns[3]["content"]
+        .as_str()
+        .unwrap()
+        .starts_with("That reply is not"));
 
     let (reply, requests) = ask(&[ok("hm"), ok("well"), ok("yes")], AnswerKind::Bool).await;
     assert_eq!(reply.unwrap().answer, Answer::Abstain(Reason::Unclear));
@@ -107,7 +129,11 @@ async fn abstentions_keep_their_reason() {
         let (reply, _) = ask(&[ok(content)], AnswerKind::Bool).await;
         assert_eq!(reply.unwrap().answer, Answer::Abstain(reason));
     }
-    let (reply, _) = ask(&[ok("I’m sorry, I can't help."), ok("I cannot.")], AnswerKind::Bool).await;
+    let (reply, _) = ask(
+        &[ok("I’m sorry, I can't help."), ok("I cannot.")],
+        AnswerKind::Bool,
+    )
+    .await;
     assert_eq!(reply.unwrap().answer, Answer::Abstain(Reason::Refused));
     for field in [("refusal", json!("no")), ("content", Value::Null)] {
         let mut body = completion("");
@@ -128,7 +154,10 @@ async fn choices_and_numbers_are_read_in_their_form() {
     let system = requests[0]["messages"][0]["content"].as_str().unwrap();
     assert!(system.contains(r#""up \"and\" away", "down""#), "{system}");
 
-    let kind = AnswerKind::Number { scale: 1, tolerance: 0 };
+    let kind = AnswerKind::Number {
+        scale: 1,
+        tolerance: 0,
+    };
     let (reply, _) = ask(&[ok("-12.34")], kind).await;
     assert_eq!(reply.unwrap().answer, Answer::Number(-123));
     let (reply, requests) = ask(&[], AnswerKind::Text { max_bytes: 9 }).await;
@@ -149,8 +178,16 @@ async fn each_status_is_one_error_with_its_retry() {
         (408, None, Retry::Later(None)),
         (429, None, Retry::Later(None)),
         (429, Some("17"), after),
-        (429, Some("Wed, 21 Oct 2026 07:28:00 GMT"), Retry::Later(None)),
-        (429, Some("99999999"), Retry::Later(Some(Duration::from_secs(3600)))),
+        (
+            429,
+            Some("Wed, 21 Oct 2026 07:28:00 GMT"),
+            Retry::Later(None),
+        ),
+        (
+            429,
+            Some("99999999"),
+            Retry::Later(Some(Duration::from_secs(3600))),
+        ),
         (500, None, Retry::Later(None)),
         (502, None, Retry::Later(None)),
         (503, Some("17"), after),
@@ -162,24 +199,41 @@ async fn each_status_is_one_error_with_its_retry() {
         let (reply, requests) = ask(&[response], AnswerKind::Bool).await;
         let error = reply.unwrap_err();
         assert_eq!(error.retry(), retry, "{code}");
-        assert!(matches!(error, ModelError::Status { code: c, .. } if c == code), "{error:?}");
-        assert_eq!(requests.len(), 1, "{code}: nothing is followed or repeated here");
+        assert!(
+            matches!(error, ModelError::Status { code: c, .. } if c == code),
+            "{error:?}"
+        );
+        assert_eq!(
+            requests.len(),
+            1,
+            "{code}: nothing is followed or repeated here"
+        );
         assert!(!error.to_string().contains("127.0.0.1"), "{error}");
     }
 }
 
 #[tokio::test]
 async fn a_model_the_server_lacks_is_refused() {
-    let body = json!({ "error": { "code": "model_not_found", "message": "The model does not exist" } });
+    let body =
+        json!({ "error": { "code": "model_not_found", "message": "The model does not exist" } });
     let missing = ResponseTemplate::new(404).set_body_json(body);
     let (reply, _) = ask(&[missing], AnswerKind::Bool).await;
     let error = reply.unwrap_err();
-    assert!(matches!(&error, ModelError::NotServed { name, .. } if name == "m"), "{error:?}");
+    assert!(
+        matches!(&error, ModelError::NotServed { name, .. } if name == "m"),
+        "{error:?}"
+    );
 
     let server = server(&[]).await;
-    let asked = Question { model: ModelRef::Name(b"other".to_vec()), ..question(AnswerKind::Bool) };
+    let asked = Question {
+        model: ModelRef::Name(b"other".to_vec()),
+        ..question(AnswerKind::Bool)
+    };
     let error = provider(&server, 5_000).answer(&asked).await.unwrap_err();
-    assert!(matches!(&error, ModelError::NotServed { name, .. } if name == "other"), "{error:?}");
+    assert!(
+        matches!(&error, ModelError::NotServed { name, .. } if name == "other"),
+        "{error:?}"
+    );
     assert!(server.received_requests().await.unwrap().is_empty());
 }
 
@@ -202,11 +256,21 @@ async fn what_is_no_completion_is_a_bad_response() {
 #[tokio::test]
 async fn a_server_that_is_slow_or_gone_is_asked_later() {
     let slow = server(&[ok("yes").set_delay(Duration::from_secs(5))]).await;
-    let error = provider(&slow, 50).answer(&question(AnswerKind::Bool)).await.unwrap_err();
+    let error = provider(&slow, 50)
+        .answer(&question(AnswerKind::Bool))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("50 ms"), "{error}");
     assert_eq!(error.retry(), Retry::Later(None));
 
-    let gone = OpenAi::new("http://127.0.0.1:9/v1", "m", None, None, Duration::from_secs(5)).unwrap();
+    let gone = OpenAi::new(
+        "http://127.0.0.1:9/v1",
+        "m",
+        None,
+        None,
+        Duration::from_secs(5),
+    )
+    .unwrap();
     let error = gone.answer(&question(AnswerKind::Bool)).await.unwrap_err();
     assert!(matches!(error, ModelError::Unreachable { .. }), "{error:?}");
     assert!(!error.to_string().contains("127.0.0.1"), "{error}");

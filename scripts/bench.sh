@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Measures: what each message of the contract costs, and how long an answer takes.
+#
+#   scripts/bench.sh [--out FILE]     (bench.json without it)
+#
+# Prints tables and writes everything as one JSON object.
+
+# shellcheck source=scripts/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+OUT="$PWD/bench.json"
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --out)
+        [ $# -gt 1 ] || fail "--out wants a file"
+        OUT="$2"
+        shift 2
+        ;;
+    *) fail "unknown argument $1; there is --out FILE" ;;
+    esac
+done
+
+FOLDER="$(mktemp -d)"
+
+# Prints its tables and writes JSON to the file it is given.
+bench_contract() {
+    "$TARGET_NODE/debug/examples/bench" "$FOLDER/contract.json"
+}
+
+bench_time() { "$TARGET/debug/llm-oracle-bench" >"$FOLDER/time.json"; }
+
+report() {
+    python3 - "$FOLDER" "$OUT" <<'PYTHON'
+import json, pathlib, sys
+
+folder, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+time = json.loads((folder / "time.json").read_text())
+contract = json.loads((folder / "contract.json").read_text())
+print(f"\n{time['operators']} operators, {time['requests']} requests, finality {time['finality_ms']} ms")
+print(f"{'milliseconds':32}{'least':>8}{'median':>8}{'most':>8}")
+for model in ("scripted", "local"):
+    for field in ("ask_to_settled_ms", "relayer_own_ms", "model_ms"):
+        row = time[model][field]
+        name = f"{model}: {field.removesuffix('_ms').replace('_', ' ')}"
+        print(f"{name:32}{row['least']:>8}{row['median']:>8}{row['most']:>8}")
+    print(f"{model + ': relayer peak memory':32}{(time[model]['relayer_peak_memory_kib'] or 0) // 1024:>8} MiB")
+print(f"{'node peak memory':32}{(time['node_peak_memory_kib'] or 0) // 1024:>8} MiB")
+out.write_text(json.dumps({"contract": contract, "time": time}, indent=2) + "\n")
+print(f"\nwritten to {out}")
+PYTHON
+    rm -rf "$FOLDER"
+}
+
+step "toolchain" "1 minute the first time, because packages are downloaded" setup_toolchain
+step "model" "1 minute the first time, because it is 93 MB" setup_model
+step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node
+setup_node
+step "workspace" "14 minutes the first time, because llama.cpp is compiled" build_workspace
+step "contracts" "4 minutes the first time, because Rust's core is compiled for Wasm" build_contracts
+step "messages" "1 minute" bench_contract
+step "time to an answer" "2 minutes" bench_time
+report

@@ -270,8 +270,8 @@ fn input_of(message: &str, arguments: &dyn Bytes) -> Vec<u8> {
     input
 }
 
-/// One whole request: the ask, and everything from the first commit to the settlement.
-fn whole(world: &mut World, seats: u8, one_carrier: bool) -> (Cost, Cost) {
+/// One whole request: the ask, all commits, and all reveals with the settlement.
+fn whole(world: &mut World, seats: u8, one_carrier: bool) -> [Cost; 3] {
     let asked = terms(AnswerKind::Bool, seats, seats / 2 + 1);
     let value = u128::from(seats) * (REWARD + world.config.params.commit_fee);
     let ask = Cost::of(&world.send(ASKER, value, "ask", &(&asked, REWARD)));
@@ -283,52 +283,55 @@ fn whole(world: &mut World, seats: u8, one_carrier: bool) -> (Cost, Cost) {
     let reveals: Vec<_> = indices()
         .map(|index| world.reveal_entry(id, index, &YES))
         .collect();
-    let mut cost = Cost::default();
+    let mut sum = [ask, Cost::default(), Cost::default()];
     if one_carrier {
-        cost = cost.and(Cost::of(&world.send(CARRIER, 0, "commit_batch", &commits)));
-        cost = cost.and(Cost::of(&world.send(CARRIER, 0, "reveal_batch", &reveals)));
+        sum[1] = Cost::of(&world.send(CARRIER, 0, "commit_batch", &commits));
+        sum[2] = Cost::of(&world.send(CARRIER, 0, "reveal_batch", &reveals));
     } else {
         for entry in &commits {
-            cost = cost.and(Cost::of(&world.send(CARRIER, 0, "commit", entry)));
+            sum[1] = sum[1].and(Cost::of(&world.send(CARRIER, 0, "commit", entry)));
         }
         for entry in &reveals {
-            cost = cost.and(Cost::of(&world.send(CARRIER, 0, "reveal", entry)));
+            sum[2] = sum[2].and(Cost::of(&world.send(CARRIER, 0, "reveal", entry)));
         }
     }
     assert!(world.request(id).summary.settled);
     world.call::<()>(ASKER, 0, "prune", id).unwrap();
-    (ask, cost)
+    sum
 }
 
-/// Whole requests; gives what a further seat costs by one carrier, microseconds.
-fn requests(table: &mut Table) -> f64 {
+/// Whole requests; gives what a further seat costs by one carrier, microseconds: its commit, and its
+/// reveal with its part of the settlement.
+fn requests(table: &mut Table) -> [f64; 2] {
     let mut world = World::new(32);
     let mut by_one_carrier = Vec::new();
     for seats in SEATS {
         for (name, one_carrier) in [("one by one", false), ("by one carrier", true)] {
-            let (ask, cost) = whole(&mut world, seats, one_carrier);
+            let [ask, commits, reveals] = whole(&mut world, seats, one_carrier);
             if one_carrier {
-                by_one_carrier.push((seats, cost));
+                by_one_carrier.push((seats, commits, reveals));
             } else {
                 table.row(&format!("{seats} seats: ask"), ask);
             }
-            table.row(&format!("{seats} seats {name}"), cost);
+            table.row(&format!("{seats} seats {name}"), commits.and(reveals));
         }
     }
-    let (fewest, least) = by_one_carrier[1];
-    let (most, greatest) = by_one_carrier[3];
-    (greatest.micros() - least.micros()) / f64::from(most - fewest)
+    let (fewest, commits, reveals) = by_one_carrier[1];
+    let (most, more_commits, more_reveals) = by_one_carrier[3];
+    [(commits, more_commits), (reveals, more_reveals)]
+        .map(|(few, many)| (many.micros() - few.micros()) / f64::from(most - fewest))
 }
 
 fn main() -> Result<(), std::io::Error> {
     let mut single = Table::head("message");
     messages(&mut single);
     let mut whole = Table::head("whole request, commit to settled");
-    let further = requests(&mut whole);
+    let [commit, reveal] = requests(&mut whole);
+    let further = commit + reveal;
     let fixed = <<Runtime as Config>::WeightInfo as WeightInfo>::call();
     println!(
-        "\na further seat costs {further:.1} us for commit, reveal and settlement by one carrier \
-         (3 to 32 seats; to reach: under {SEAT_MOST_US} us)"
+        "\na further seat costs {further:.1} us by one carrier: commit {commit:.1}, reveal and \
+         settlement {reveal:.1} (3 to 32 seats; to reach: under {SEAT_MOST_US} us)"
     );
     println!(
         "measured: gas_consumed of bare_call; each transaction adds {:.1} us and {} B of proof for \

@@ -1,13 +1,13 @@
 //! Callbacks of consumers that misbehave: the result never changes, and the status tells the truth.
 
 use llm_oracle_primitives::{
-    AnswerState, DeliveryStatus, Error, Outcome, Phase, RequestId, SeatState,
+    AnswerState, DeliveryStatus, Error, Outcome, Phase, RequestId, SeatState, Terms,
     limits::DELIVERY_RESERVE_REF_TIME,
 };
 use llm_oracle_sandbox::Limits;
 
 use crate::{
-    world::{ASKER, CARRIER, REWARD, STRANGER, YES, input, on_chain, returned},
+    world::{ASKER, CARRIER, REWARD, STRANGER, UNIT, YES, input, on_chain, returned},
     zoo::{LIMITS, Zoo, mode},
 };
 
@@ -279,6 +279,33 @@ fn a_starved_delivery_earns_nothing() {
     assert_eq!(answered(&mut zoo, id), result);
     assert_eq!(zoo.world.deliver(id), Ok(DeliveryStatus::Delivered));
     assert!(zoo.earned() > 0);
+}
+
+/// An operator that carries deliveries is credited in the account that it has already.
+#[test]
+fn a_delivering_operator_pays_no_deposit_to_the_oracle() {
+    let mut zoo = Zoo::new(1);
+    let operator = zoo.world.operators[0].id;
+    zoo.world.fund(operator, UNIT);
+    let warm = zoo.answered(mode::FINE);
+    zoo.world.deliver(warm).unwrap();
+    let id = zoo.answered(mode::FINE);
+    let escrow = zoo.world.request(id).delivery_escrow;
+    let before = zoo.world.operator(0).credit;
+    let outcome = zoo.world.send(operator, 0, "deliver", &id);
+    assert!(outcome.succeeded(), "{outcome:?}");
+    assert_eq!(outcome.deposit_signed(), 0);
+    assert_eq!(zoo.world.operator(0).credit - before, escrow);
+}
+
+#[test]
+fn refunds_never_go_to_the_oracle_itself() {
+    let mut zoo = Zoo::new(1);
+    let terms = Terms {
+        refund_to: Some(zoo.world.oracle),
+        ..Zoo::terms()
+    };
+    assert_eq!(zoo.world.ask(&terms), Err(Error::RefundToOracle));
 }
 
 #[test]

@@ -206,6 +206,22 @@ fn a_market_without_consensus_can_be_asked_again() {
 }
 
 #[test]
+fn a_market_can_do_without_the_callback() {
+    let mut market = Market::staked();
+    market.world.pass(5);
+    let id = market.resolve();
+    let pending = market.call::<State>(STRANGER, 0, "refresh", market.id);
+    assert_eq!(pending, Err(MarketError::NotResolved));
+    market.world.finish(id, &[YES; 3]);
+    let refreshed = market.call::<State>(STRANGER, 0, "refresh", market.id);
+    assert_eq!(refreshed, Ok(State::Resolved(1)));
+    assert_eq!(market.claim(WINNER), Ok(4 * UNIT));
+    // The request is none of the market's any more: a late callback is refused.
+    assert_eq!(market.world.deliver(id), Ok(DeliveryStatus::Failed(1)));
+    assert_eq!(market.view().state, State::Resolved(1));
+}
+
+#[test]
 fn a_market_takes_answers_from_its_oracle_only() {
     let mut market = Market::staked();
     market.world.pass(5);

@@ -30,9 +30,10 @@ impl Oracle {
     /// Any read of this contract. Nobody in particular is its origin: reads need no account, and the
     /// contract itself would be refused a quote, because it can't ask itself.
     pub async fn read<T: Decode>(&self, call: &Call<T>, at: Option<Hash>) -> Result<T, ChainError> {
+        let nobody = AccountId::from([0; 32]);
         let ran = self
             .chain
-            .dry_run(&self.address, &self.address, 0, call, at)
+            .dry_run(&nobody, &self.address, 0, call, at)
             .await?;
         Ok(ran.value)
     }

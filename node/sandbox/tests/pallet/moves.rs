@@ -46,6 +46,7 @@ pub struct Part {
 
 /// One message.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // One lives at a time.
 pub enum Move {
     Register(usize, Balance),
     Bond(Slot, Balance),

@@ -42,7 +42,11 @@ impl Cli {
         Self::try_parse_args(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    fn try_parse_args<A>(args: impl IntoIterator<Item = A>) -> Result<Self, clap::Error>
+    /// The arguments, with a dev chain's defaults for those that are missing.
+    ///
+    /// # Errors
+    /// If they are wrong, or ask for help or the version.
+    pub fn try_parse_args<A>(args: impl IntoIterator<Item = A>) -> Result<Self, clap::Error>
     where
         A: Into<OsString> + Clone,
     {
@@ -80,53 +84,5 @@ impl Cli {
     /// How long after its import a block becomes final.
     pub fn finality_delay(&self) -> Duration {
         Duration::from_secs(self.finalize_delay_sec.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sc_cli::DatabasePruningMode::{Archive, Custom};
-
-    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
-        Cli::try_parse_args(["node"].into_iter().chain(args.iter().copied()))
-    }
-
-    #[test]
-    fn without_arguments_it_is_the_dev_chain_with_instant_seal_and_all_state() {
-        let cli = parse(&[]).expect("no argument is needed");
-        assert!(cli.run.shared_params.dev);
-        assert_eq!(cli.seal(), Seal::Instant);
-        assert_eq!(cli.finality_delay(), Duration::from_secs(1));
-        let pruning = &cli.run.import_params.pruning_params;
-        assert_eq!(pruning.state_pruning, Some(Archive));
-        assert_eq!(pruning.blocks_pruning, Archive);
-    }
-
-    #[test]
-    fn the_usual_flags_are_taken() {
-        let cli = parse(&[
-            "--dev",
-            "--tmp",
-            "--rpc-port",
-            "0",
-            "--finalize-delay-sec",
-            "0",
-            "--state-pruning",
-            "64",
-        ])
-        .expect("these are the flags of the original");
-        assert_eq!(cli.finality_delay(), Duration::ZERO);
-        assert_eq!(
-            cli.run.import_params.pruning_params.state_pruning,
-            Some(Custom(64))
-        );
-    }
-
-    #[test]
-    fn a_block_time_seals_by_interval_and_is_not_zero() {
-        let cli = parse(&["--block-time", "200"]).expect("a block time");
-        assert_eq!(cli.seal(), Seal::Interval(Duration::from_millis(200)));
-        assert!(parse(&["--block-time", "0"]).is_err());
     }
 }

@@ -1,14 +1,7 @@
-//! Local chain for smart contracts: blocks on demand or at an interval, finality after a fixed
-//! delay, and all state kept.
+//! The node's process.
 
-mod chain_spec;
-mod cli;
-mod command;
-mod finality;
-mod rpc;
-mod seal;
-mod service;
+use llm_oracle_node::{cli::Cli, command};
 
 fn main() -> sc_cli::Result<()> {
-    command::run(cli::Cli::parse_args())
+    command::run(Cli::parse_args())
 }

@@ -85,7 +85,7 @@ impl pallet_contracts::Config for Runtime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use frame_support::traits::{Get, IntegrityTest};
+    use frame_support::traits::Get;
     use pallet_contracts::Config;
 
     /// Length of an array type, for any [`Config::CallStack`].
@@ -121,11 +121,5 @@ mod tests {
     fn a_storage_item_costs_a_tenth_of_a_unit() {
         assert_eq!(DepositPerItem::get(), UNIT / 10);
         assert_eq!(DepositPerByte::get(), 5_000_000);
-    }
-
-    #[test]
-    fn every_pallet_accepts_its_settings() {
-        sp_io::TestExternalities::default()
-            .execute_with(<crate::AllPalletsWithSystem as IntegrityTest>::integrity_test);
     }
 }

@@ -23,7 +23,7 @@ const CONTRACT: &str = r#"
   (import "seal1" "get_storage" (func $load (param i32 i32 i32 i32) (result i32)))
   (import "seal2" "set_storage" (func $store (param i32 i32 i32 i32) (result i32)))
 
-  ;; 0: length of the input; 4: the input; 64: key; 128: one topic; 200: a value of nothing;
+  ;; 0: length of 4, at most 16; 4: the input, a value; 64: key; 128: one topic; 200: a value of nothing;
   ;; 240: length of the address; 256: the address
   (data (i32.const 0) "\10\00\00\00")
   (data (i32.const 128) "\04TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT")
@@ -43,6 +43,7 @@ const CONTRACT: &str = r#"
     (if (i32.eq (local.get $what) (i32.const 2)) (then unreachable))
     (if (i32.eq (local.get $what) (i32.const 3))
       (then
+        (i32.store (i32.const 0) (i32.const 16))
         (if (call $load (i32.const 64) (i32.const 32) (i32.const 4) (i32.const 0))
           (then (i32.store (i32.const 0) (i32.const 0))))
         (call $return (i32.const 0) (i32.const 4) (i32.load (i32.const 0)))))

@@ -1,6 +1,6 @@
 //! The embedded model on real questions. `LLM_ORACLE_MODEL` names the GGUF file.
 #![cfg(feature = "local")]
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
 
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Sampling};
 use llm_oracle_relayer::llm::{build, ModelError, Provider, ProviderConfig, Question, Reply};

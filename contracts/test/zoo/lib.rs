@@ -6,6 +6,8 @@
 #![cfg_attr(not(feature = "std"), no_std, no_main)]
 // ink!'s macros generate the entry points without docs.
 #![allow(missing_docs)]
+// The large variant of the generated message enum lives for one call.
+#![allow(clippy::large_enum_variant)]
 
 /// How a callback behaves.
 pub mod mode {

@@ -101,7 +101,7 @@ impl Play<'_> {
         market_code: &[u8],
         clock: &mut Clock,
     ) -> Result<(String, Value, u8), Failure> {
-        let question = format!("Is the tone of this announcement positive? {announcement}");
+        let question = format!("What is the tone of this announcement: {announcement}");
         self.out
             .stage(format!("\n1. Three operators are asked: {question}"));
         let (view, terms) = self.question(&question).await?;
@@ -159,7 +159,7 @@ impl Play<'_> {
             ss58(&market.address)
         ));
         let id = market
-            .open(self.owner, question, &AnswerKind::Bool, STAKING_BLOCKS)
+            .open(self.owner, question, &tone(), STAKING_BLOCKS)
             .await?;
         let (bob, charlie, dave) = (
             dev_signer("//Bob")?,
@@ -167,15 +167,15 @@ impl Play<'_> {
             dev_signer("//Dave")?,
         );
         let people = [
-            ("Bob, who stakes on yes", &bob),
-            ("Charlie, who stakes on no", &charlie),
+            ("Bob, who stakes on positive", &bob),
+            ("Charlie, who stakes on negative", &charlie),
             ("Dave, who asks", &dave),
         ];
         let before = self.balances(&people, &market).await?;
-        market.stake(&bob, id, 1, STAKE).await?;
-        market.stake(&charlie, id, 0, STAKE).await?;
+        market.stake(&bob, id, 0, STAKE).await?;
+        market.stake(&charlie, id, 1, STAKE).await?;
         self.out.stage(format!(
-            "staked     {} on yes by Bob, as much on no by Charlie",
+            "staked     {} on positive by Bob, as much on negative by Charlie",
             Planck(STAKE)
         ));
         let closes_at = market.view(id).await?.closes_at;
@@ -293,12 +293,19 @@ struct Played {
     paid: bool,
 }
 
+/// The form that the embedded model answers best: it tells a tone, and is weak at yes or no.
+fn tone() -> AnswerKind {
+    AnswerKind::Choice {
+        options: vec![b"positive".to_vec(), b"negative".to_vec()],
+    }
+}
+
 fn terms(question: &str) -> Terms {
     Terms {
         model: ModelRef::Any,
         prompt: Prompt::Inline(question.into()),
         system: None,
-        answer: AnswerKind::Bool,
+        answer: tone(),
         sampling: Sampling::default(),
         seats: OPERATORS,
         threshold: majority(OPERATORS),
@@ -316,8 +323,8 @@ fn state_text(state: State) -> String {
         State::Open => "open".to_owned(),
         State::Asked => "asked".to_owned(),
         State::Resolved(option) => {
-            let answer = llm_oracle_primitives::Answer::Bool(option == 1);
-            format!("resolved: {}", answer_text(&answer, &AnswerKind::Bool))
+            let answer = llm_oracle_primitives::Answer::Choice(option);
+            format!("resolved: {}", answer_text(&answer, &tone()))
         }
         State::Void => "void, stakes are returned".to_owned(),
     }

@@ -1,6 +1,6 @@
 //! End to end: a real node, real relayer processes, the real command line.
 // A test says what went wrong by panicking.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 mod ask;
 mod bad_input;

@@ -180,7 +180,7 @@ impl<'model> Engine<'model> {
         while count < most {
             // The sampler takes the token into the grammar's state itself.
             let token = sampler.sample(&self.context, -1);
-            count += 1;
+            count = count.saturating_add(1);
             if vocabulary.is_eog(token) {
                 ended = true;
                 break;

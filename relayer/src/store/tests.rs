@@ -42,7 +42,7 @@ fn attempt(nonce: u64) -> NewAttempt {
 
 #[test]
 fn a_second_different_answer_is_refused_and_the_first_stands() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     assert_eq!(store.record_answer(&answered(true)).unwrap(), Recorded::New);
     assert_eq!(
@@ -63,7 +63,7 @@ fn a_second_different_answer_is_refused_and_the_first_stands() {
 
 #[test]
 fn no_statement_can_change_or_remove_an_answer() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     store.record_answer(&answered(true)).unwrap();
     for sql in [
@@ -90,7 +90,7 @@ fn no_statement_can_change_or_remove_an_answer() {
 
 #[test]
 fn a_second_process_is_refused_at_the_lock() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     let first = Store::open(folder.path(), &IDENTITY).unwrap();
     assert!(matches!(
         Store::open(folder.path(), &IDENTITY),
@@ -102,7 +102,7 @@ fn a_second_process_is_refused_at_the_lock() {
 
 #[test]
 fn another_chain_contract_or_deployment_is_refused_with_both_values() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     drop(Store::open(folder.path(), &IDENTITY).unwrap());
     for (other, name) in [
         (
@@ -145,7 +145,7 @@ fn another_chain_contract_or_deployment_is_refused_with_both_values() {
 
 #[test]
 fn a_newer_schema_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     store
         .database()
@@ -160,7 +160,7 @@ fn a_newer_schema_is_refused() {
 
 #[test]
 fn writes_are_synced() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     let read = |pragma: &str| -> String {
         let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
@@ -176,7 +176,7 @@ fn writes_are_synced() {
 #[test]
 fn the_salt_secret_is_made_once_and_kept_private() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     assert_eq!(store.secrets().current(), 1);
     let secret = *store.secrets().get(1).unwrap();
@@ -205,7 +205,7 @@ fn the_salt_secret_is_made_once_and_kept_private() {
 #[test]
 fn a_folder_that_others_can_enter_is_refused_with_its_mode() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     let path = folder.path().join("made/by us");
     drop(Store::open(&path, &IDENTITY).unwrap());
     assert_eq!(
@@ -228,7 +228,7 @@ fn a_folder_that_others_can_enter_is_refused_with_its_mode() {
 
 #[test]
 fn attempts_go_through_their_states_and_ended_ones_stay() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     let first = store.add_attempt(&attempt(0)).unwrap();
     assert!(store
@@ -277,7 +277,7 @@ fn attempts_go_through_their_states_and_ended_ones_stay() {
 
 #[test]
 fn failures_are_counted_and_skips_keep_their_first_reason() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::store::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     let entry = Entry {
         request_id: 7,

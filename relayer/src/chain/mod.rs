@@ -14,9 +14,12 @@ mod deploy;
 mod error;
 mod event;
 mod exec;
+mod follow;
 #[cfg(test)]
 mod mortality;
 mod oracle;
+#[cfg(test)]
+mod still;
 mod transfer;
 mod transport;
 mod tx;
@@ -31,4 +34,4 @@ pub use event::{Event, Located};
 pub use exec::{Deposit, DryRun, Weight};
 pub use oracle::Oracle;
 pub use subxt_signer::sr25519::Keypair;
-pub use tx::{InBlock, Receipt, SignedTx, TxOptions, Watch, ERA_BLOCKS};
+pub use tx::{InBlock, Receipt, SignedTx, TxOptions, ERA_BLOCKS};

@@ -5,19 +5,17 @@ use super::{
     call::Call,
     client::{AtBlock, Chain},
     error::ChainError,
-    event::{read_emitted, Charged, Event},
+    event::Event,
     exec::{Deposit, DryRun, Weight},
 };
 use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
 use scale::Decode;
-use std::time::Duration;
 use subxt::{
     config::{
         substrate::SubstrateExtrinsicParamsBuilder, transaction_extensions::CheckMortality,
         SubstrateConfig,
     },
     ext::scale_encode::EncodeAsType,
-    rpcs::{client::RpcSubscription, methods::legacy::TransactionStatus},
     utils::{AccountId32, Era, MultiAddress, H256},
 };
 use subxt_signer::sr25519::Keypair;
@@ -27,10 +25,6 @@ use subxt_signer::sr25519::Keypair;
 pub const ERA_BLOCKS: u64 = 4096;
 /// Gas on top of what a dry run needs, percent.
 const GAS_MARGIN_PERCENT: u64 = 15;
-/// How long [`Chain::call`] waits for a block.
-const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
-
-type Status = TransactionStatus<subxt::config::HashFor<SubstrateConfig>>;
 
 /// A signed transaction, to be stored before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,20 +166,6 @@ impl Chain {
         }
     }
 
-    /// Hands bytes to the node's pool and follows them.
-    ///
-    /// # Errors
-    /// As [`Self::submit`].
-    pub async fn submit_and_watch(&self, tx: &SignedTx) -> Result<Watch, ChainError> {
-        let stream = self.rpc.author_submit_and_watch_extrinsic(&tx.bytes).await;
-        let stream = stream.map_err(|error| self.lift("the transaction", &error))?;
-        Ok(Watch {
-            chain: self.clone(),
-            hash: tx.hash,
-            stream,
-        })
-    }
-
     /// Dry-runs a call, signs it, sends it, waits for its block and reads what it did.
     ///
     /// # Errors
@@ -263,72 +243,6 @@ impl Chain {
         fee.map_err(|error| self.lift("the fee", &error))
     }
 
-    pub(super) async fn send_and_wait(
-        &self,
-        tx: &SignedTx,
-        finalized: bool,
-    ) -> Result<InBlock, ChainError> {
-        let mut watch = self.submit_and_watch(tx).await?;
-        let waiting = watch.included(finalized);
-        match tokio::time::timeout(INCLUSION_TIMEOUT, waiting).await {
-            Ok(included) => included,
-            Err(_) => Err(ChainError::NotIncluded {
-                hash: tx.hash,
-                seconds: INCLUSION_TIMEOUT.as_secs(),
-            }),
-        }
-    }
-
-    /// Fee and oracle events of an included transaction.
-    ///
-    /// # Errors
-    /// `Dispatch` when the transaction failed in its block; connection errors.
-    pub async fn outcome(
-        &self,
-        contract: &AccountId,
-        message: &str,
-        tx: &SignedTx,
-        included: InBlock,
-    ) -> Result<(Balance, Vec<Event>), ChainError> {
-        let at = self.at(included.block).await?;
-        let index = self.position(included.block, &tx.bytes).await?;
-        let all = at.events().fetch().await;
-        let all = all.map_err(|error| self.lift("a block's events", &error))?;
-        let mut charged = Charged {
-            fee: 0,
-            failed: None,
-        };
-        let mut events = Vec::new();
-        for event in all.iter() {
-            let event = event.map_err(|error| ChainError::decode("an event", error))?;
-            if event.phase() != subxt::events::Phase::ApplyExtrinsic(index) {
-                continue;
-            }
-            charged.look(&at, &event)?;
-            if let Some(read) = read_emitted(contract, &event) {
-                events.push(read?);
-            }
-        }
-        match charged.failed {
-            Some(name) => Err(ChainError::Dispatch {
-                message: message.to_owned(),
-                name,
-                debug: String::new(),
-            }),
-            None => Ok((charged.fee, events)),
-        }
-    }
-
-    async fn position(&self, block: Hash, bytes: &[u8]) -> Result<u32, ChainError> {
-        let body = self.rpc.chain_get_block(Some(H256(block))).await;
-        let body = body.map_err(|error| self.lift("a block", &error))?;
-        let extrinsics = body.map(|found| found.block.extrinsics).unwrap_or_default();
-        let position = extrinsics.iter().position(|extrinsic| extrinsic.0 == bytes);
-        position
-            .and_then(|index| u32::try_from(index).ok())
-            .ok_or_else(|| ChainError::decode("a block", "our transaction is not in it"))
-    }
-
     /// Greatest weight of one transaction on this chain, if it has a limit.
     pub(crate) async fn max_extrinsic(&self) -> Result<Option<Weight>, ChainError> {
         let at = self.at_or_best(None).await?;
@@ -358,61 +272,6 @@ struct ClassWeights {
     max_extrinsic: Option<Weight>,
 }
 
-/// Follows one sent transaction.
-pub struct Watch {
-    chain: Chain,
-    hash: Hash,
-    stream: RpcSubscription<Status>,
-}
-
-impl Watch {
-    /// Waits for a block with the transaction, or for that block to be final.
-    ///
-    /// # Errors
-    /// `Dropped` when the pool gives the transaction up; connection errors.
-    pub async fn included(&mut self, finalized: bool) -> Result<InBlock, ChainError> {
-        let dropped = |reason: &str| ChainError::Dropped {
-            hash: self.hash,
-            reason: reason.into(),
-        };
-        while let Some(status) = self.stream.next().await {
-            let status = status.map_err(|error| self.chain.lift("the transaction", &error))?;
-            match status {
-                Status::InBlock(block) if !finalized => return at_block(&self.chain, block).await,
-                Status::Finalized(block) => return at_block(&self.chain, block).await,
-                Status::Usurped(_) => {
-                    return Err(dropped("another transaction took its nonce"));
-                }
-                Status::Dropped => return Err(dropped("the pool is full")),
-                Status::Invalid => return Err(dropped("it became invalid")),
-                Status::FinalityTimeout(_) => {
-                    return Err(dropped("its block was not finalized in time"));
-                }
-                Status::Future
-                | Status::Ready
-                | Status::Broadcast(_)
-                | Status::InBlock(_)
-                | Status::Retracted(_) => {}
-            }
-        }
-        Err(self.chain.lift(
-            "to follow the transaction",
-            &"the node ended the subscription",
-        ))
-    }
-}
-
-/// Takes no `Watch`: its stream cannot be shared between threads, and who waits may be a task.
-async fn at_block(chain: &Chain, block: H256) -> Result<InBlock, ChainError> {
-    let at = chain.at(block.0).await?;
-    let number = BlockNumber::try_from(at.block_number());
-    let number = number.map_err(|error| ChainError::decode("a block's height", error))?;
-    Ok(InBlock {
-        block: block.0,
-        number,
-    })
-}
-
 /// The era's period: a power of two, no longer than the chain remembers block hashes.
 fn era_period(at: &AtBlock) -> u64 {
     let address = subxt::dynamic::constant::<u32>("System", "BlockHashCount");
@@ -440,7 +299,7 @@ pub(super) async fn era_of(at: &AtBlock, bytes: &[u8]) -> Result<Era, ChainError
 }
 
 /// Whether the pool says that it has these bytes already.
-fn is_known(error: &subxt::rpcs::Error) -> bool {
+pub(super) fn is_known(error: &subxt::rpcs::Error) -> bool {
     // sc-rpc-api: 1013 is 'already imported'.
     matches!(error, subxt::rpcs::Error::User(user) if user.code == 1013)
 }

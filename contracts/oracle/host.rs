@@ -11,6 +11,7 @@ use llm_oracle_primitives::{
 };
 use llm_oracle_rules::{codec, Account, Counters, Host, Identity, Request};
 use scale::{Decode, Encode};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 type Env = DefaultEnvironment;
 
@@ -81,7 +82,7 @@ impl Decode for Raw {
 impl Cells {
     /// Writes what the constructor fixes.
     pub fn open(&mut self, identity: &Identity, params: &Params) {
-        self.store(Key::Identity, identity);
+        self.store_record(Key::Identity, identity);
         self.store(Key::Params, params);
     }
 
@@ -102,6 +103,15 @@ impl Cells {
 
     fn load<T: Decode>(&self, key: Key) -> Option<T> {
         codec::decode(&self.load_bytes(key)?)
+    }
+
+    /// A record of fixed layout.
+    fn load_record<T: FromBytes>(&self, key: Key) -> Option<T> {
+        T::read_from_bytes(&self.load_bytes(key)?).ok()
+    }
+
+    fn store_record<T: IntoBytes + Immutable>(&mut self, key: Key, value: &T) {
+        self.store_bytes(key, value.as_bytes().to_vec());
     }
 
     fn store<T: Encode>(&mut self, key: Key, value: &T) {
@@ -148,7 +158,7 @@ impl Host for Cells {
 
     #[allow(clippy::expect_used)] // Written by the constructor and never removed.
     fn identity(&self) -> Identity {
-        self.load(Key::Identity).expect("identity")
+        self.load_record(Key::Identity).expect("identity")
     }
 
     #[allow(clippy::expect_used)] // Written by the constructor and never removed.
@@ -157,11 +167,11 @@ impl Host for Cells {
     }
 
     fn counters(&self) -> Counters {
-        self.load(Key::Counters).unwrap_or_default()
+        self.load_record(Key::Counters).unwrap_or_default()
     }
 
     fn set_counters(&mut self, counters: &Counters) {
-        self.store(Key::Counters, counters);
+        self.store_record(Key::Counters, counters);
     }
 
     fn request(&self, id: RequestId) -> Option<Request> {

@@ -1,24 +1,29 @@
 //! The oracle contract: a thin shell over `llm-oracle-rules`.
 //!
 //! Each message hands its arguments to the rule of the same name; `host.rs` gives the rules the
-//! chain. The documentation of rules, money and errors is with the rules and in `docs/protocol.md`.
+//! chain, and `reply.rs` ends the call with what the rule says. The documentation of rules, money and errors is with the rules and in `docs/protocol.md`.
 #![cfg_attr(not(feature = "std"), no_std, no_main)]
 // ink!'s macros generate the entry points without docs.
 #![allow(missing_docs)]
 
 mod host;
+mod reply;
 
 #[ink::contract]
 pub mod llm_oracle {
-    use super::host::Cells;
+    use super::{
+        host::Cells,
+        reply::{refused, reply, reply_result},
+    };
     use ink::prelude::vec::Vec;
     use llm_oracle_primitives as words;
     use llm_oracle_primitives::{
-        digest, AnswerEntry, AnswerState, CommitEntry, Config, DeliveryStatus, Error, LedgerView,
+        AnswerEntry, AnswerState, CommitEntry, Config, DeliveryStatus, Error, LedgerView,
         OperatorView, Params, Phase, Quote, RequestId, RequestView, RevealEntry, Signature, Slot,
         Summary, Terms, INTERFACE_VERSION,
     };
     use llm_oracle_rules::{codec::Small, Batch, Identity, Oracle, Refusal};
+    use scale::Encode;
 
     /// Root of the storage: handles only, see [`Cells`].
     #[ink(storage)]
@@ -26,27 +31,18 @@ pub mod llm_oracle {
         cells: Cells,
     }
 
-    /// Runs one rule over the storage and writes what it changed.
-    fn run<T>(rule: impl FnOnce(&mut Oracle<Cells>) -> Result<T, Refusal>) -> Result<T, Error> {
+    /// Runs one rule over the storage, writes what it changed and ends the call with its result.
+    fn run<T: Encode>(rule: impl FnOnce(&mut Oracle<Cells>) -> Result<T, Refusal>) -> ! {
         // Handles are keys fixed by their types: a fresh set reaches the same cells.
         let mut oracle = Oracle::new(Cells::default());
         let result = rule(&mut oracle);
         oracle.finish();
-        result.map_err(|refusal| *refusal)
+        reply_result(result)
     }
 
-    /// Reads through one view. [`Small`] changes the size of the code, not the bytes or the metadata.
-    fn read<T>(view: impl FnOnce(&mut Oracle<Cells>) -> T) -> Small<T> {
-        Small(view(&mut Oracle::new(Cells::default())))
-    }
-
-    /// Reads through a view that can fail: the error stays outside, where ink! sees it and reverts.
-    fn read_result<T>(
-        view: impl FnOnce(&mut Oracle<Cells>) -> Result<T, Refusal>,
-    ) -> Result<Small<T>, Error> {
-        view(&mut Oracle::new(Cells::default()))
-            .map(Small)
-            .map_err(|refusal| *refusal)
+    /// Ends the call with a view's result.
+    fn read<T: Encode>(view: impl FnOnce(&mut Oracle<Cells>) -> T) -> ! {
+        reply(&view(&mut Oracle::new(Cells::default())))
     }
 
     impl LlmOracle {
@@ -61,24 +57,7 @@ pub mod llm_oracle {
             params: Small<Params>,
             sink: Option<AccountId>,
         ) -> Result<Self, Error> {
-            let params = params.0;
-            params.check()?;
-            let deployer = Self::env().caller();
-            let deployed_at = Self::env().block_number();
-            let deployed_at_ms = Self::env().block_timestamp();
-            let identity = Identity {
-                domain: digest::domain(&genesis, &deployer, deployed_at, deployed_at_ms),
-                genesis,
-                deployer,
-                deployed_at,
-                deployed_at_ms,
-                owner: deployer,
-                sink: sink.unwrap_or_else(|| digest::blake2(b"llm-oracle/sink/1").into()),
-            };
-            let mut cells = Cells::default();
-            cells.open(&identity, &params);
-            Oracle::new(Cells::default()).open_house_accounts(&identity.owner, &identity.sink);
-            Ok(Self { cells })
+            Ok(Self::open(genesis, &params.0, sink))
         }
 
         /// Deploys with the parameters of a development chain.
@@ -87,7 +66,23 @@ pub mod llm_oracle {
         /// None in practice: the defaults are inside their bounds.
         #[ink(constructor)]
         pub fn dev(genesis: words::Hash) -> Result<Self, Error> {
-            Self::new(genesis, Small(Params::dev()), None)
+            Ok(Self::open(genesis, &Params::dev(), None))
+        }
+
+        /// Writes what the constructors fix. Bad parameters end the call here: a constructor that
+        /// could still fail would bring a second encoding of every error into the code.
+        fn open(genesis: words::Hash, params: &Params, sink: Option<AccountId>) -> Self {
+            if let Err(error) = params.check() {
+                refused(&error);
+            }
+            let deployer = Self::env().caller();
+            let deployed_at = Self::env().block_number();
+            let deployed_at_ms = Self::env().block_timestamp();
+            let identity = Identity::new(genesis, deployer, (deployed_at, deployed_at_ms), sink);
+            let mut cells = Cells::default();
+            cells.open(&identity, params);
+            Oracle::new(Cells::default()).open_house_accounts(&identity);
+            Self { cells }
         }
 
         /// Registers an operator, whose id is its sr25519 key, with the value sent as its bond.
@@ -285,12 +280,12 @@ pub mod llm_oracle {
         /// Version of messages, events and digests.
         #[ink(message)]
         pub fn interface_version(&self) -> u32 {
-            INTERFACE_VERSION
+            read(|_| INTERFACE_VERSION)
         }
 
         /// Identity and parameters of this deployment.
         #[ink(message)]
-        pub fn config(&self) -> Small<Config> {
+        pub fn config(&self) -> Config {
             read(|oracle| oracle.config())
         }
 
@@ -299,35 +294,31 @@ pub mod llm_oracle {
         /// # Errors
         /// Whatever is wrong with the terms or the reward.
         #[ink(message)]
-        pub fn quote(
-            &self,
-            terms: Small<Terms>,
-            reward: words::Balance,
-        ) -> Result<Small<Quote>, Error> {
-            read_result(|oracle| oracle.quote(&terms.0, reward))
+        pub fn quote(&self, terms: Small<Terms>, reward: words::Balance) -> Result<Quote, Error> {
+            run(|oracle| oracle.quote(&terms.0, reward))
         }
 
         /// Number of the next request.
         #[ink(message)]
-        pub fn next_id(&self) -> Small<RequestId> {
-            read(|oracle| oracle.config().next_id)
+        pub fn next_id(&self) -> RequestId {
+            read(|oracle| oracle.next_id())
         }
 
         /// A request without its terms; none when it was never asked or has been pruned.
         #[ink(message)]
-        pub fn request(&self, request_id: RequestId) -> Small<Option<RequestView>> {
+        pub fn request(&self, request_id: RequestId) -> Option<RequestView> {
             read(|oracle| oracle.request_view(request_id))
         }
 
         /// Terms of a request.
         #[ink(message)]
-        pub fn terms(&self, request_id: RequestId) -> Small<Option<Terms>> {
+        pub fn terms(&self, request_id: RequestId) -> Option<Terms> {
             read(|oracle| oracle.terms(request_id))
         }
 
         /// Requests from an id on, in short; at most 50 ids are looked at.
         #[ink(message)]
-        pub fn summaries(&self, from: RequestId, limit: u32) -> Small<Vec<Summary>> {
+        pub fn summaries(&self, from: RequestId, limit: u32) -> Vec<Summary> {
             read(|oracle| oracle.summaries(from, limit))
         }
 
@@ -336,31 +327,31 @@ pub mod llm_oracle {
         /// # Errors
         /// `NoSuchRequest`.
         #[ink(message)]
-        pub fn answer_of(&self, request_id: RequestId) -> Result<Small<AnswerState>, Error> {
-            read_result(|oracle| oracle.answer_of(request_id))
+        pub fn answer_of(&self, request_id: RequestId) -> Result<AnswerState, Error> {
+            run(|oracle| oracle.answer_of(request_id))
         }
 
         /// An operator by its account.
         #[ink(message)]
-        pub fn operator(&self, account: AccountId) -> Small<Option<OperatorView>> {
+        pub fn operator(&self, account: AccountId) -> Option<OperatorView> {
             read(|oracle| oracle.operator_view(&account))
         }
 
         /// Operators from a slot on, at most 50.
         #[ink(message)]
-        pub fn operators(&self, from: Slot, limit: u32) -> Small<Vec<OperatorView>> {
+        pub fn operators(&self, from: Slot, limit: u32) -> Vec<OperatorView> {
             read(|oracle| oracle.operators_view(from, limit))
         }
 
         /// What an account is owed, planck.
         #[ink(message)]
-        pub fn credit_of(&self, account: AccountId) -> Small<words::Balance> {
+        pub fn credit_of(&self, account: AccountId) -> words::Balance {
             read(|oracle| oracle.credit_of(&account))
         }
 
         /// The books: the free balance covers the total.
         #[ink(message)]
-        pub fn ledger(&self) -> Small<LedgerView> {
+        pub fn ledger(&self) -> LedgerView {
             read(|oracle| oracle.ledger())
         }
     }

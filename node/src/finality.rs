@@ -34,7 +34,10 @@ pub async fn finalize_best_blocks(client: Arc<FullClient>, delay: Duration) {
         // Each block's clock starts at its arrival, not when the one before it is done.
         .map(|block| Delay::new(delay).map(move |()| block))
         .buffered(WAITING_BLOCKS_MAX)
-        .for_each(|(number, hash)| future::ready(finalize(&client, number, hash)))
+        .for_each(|(number, hash)| {
+            finalize(&client, number, hash);
+            future::ready(())
+        })
         .await;
 }
 

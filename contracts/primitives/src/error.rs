@@ -47,8 +47,6 @@ pub enum Error {
     RewardTooLow { given: Balance, least: Balance },
     /// The value sent does not cover the quote.
     ValueTooLow { sent: Balance, needed: Balance },
-    /// Money came with a message that takes none.
-    NoValueExpected { sent: Balance },
     /// A sum left its range.
     Overflow,
     /// No such request: never asked, or pruned.
@@ -168,7 +166,6 @@ impl Error {
             WindowOutOfRange { blocks, least, most } => format!("a phase of {blocks} blocks; give {least} to {most}"),
             RewardTooLow { given, least } => format!("a reward of {given} planck a seat; the least is {least}"),
             ValueTooLow { sent, needed } => format!("{sent} planck sent; the quote is {needed}"),
-            NoValueExpected { sent } => format!("{sent} planck came with a message that takes no money"),
             Overflow => "a sum left its range; use smaller amounts or windows".into(),
             NoSuchRequest { request_id } => format!("there is no request {request_id}: it was never asked, or it has been pruned"),
             NoSuchOperator { slot } => format!("no operator has slot {slot}"),

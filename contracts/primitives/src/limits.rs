@@ -45,10 +45,45 @@ pub const PPM: u32 = 1_000_000;
 /// `ppm` above [`PPM`] counts as the whole.
 #[inline(never)]
 pub fn share(amount: u128, ppm: u32) -> u128 {
-    const WHOLE: u128 = PPM as u128;
     let ppm = u128::from(ppm.min(PPM));
+    let (millions, rest) = divide_by_million(amount);
     // Split so that no product can wrap: (x / 10^6) * p <= x and (x mod 10^6) * p < 10^12.
-    let millions = (amount / WHOLE).wrapping_mul(ppm);
-    let rest = (amount % WHOLE).wrapping_mul(ppm) / WHOLE;
-    millions.wrapping_add(rest)
+    let (rest, _) = divide_by_million(rest.wrapping_mul(ppm));
+    millions.wrapping_mul(ppm).wrapping_add(rest)
+}
+
+/// Quotient and remainder, limb by limb as on paper: the general division of 128 bits would be the
+/// largest function of the contract's arithmetic.
+#[allow(clippy::arithmetic_side_effects)] // The divisor is a constant; `rest` is below 10^6.
+#[inline(never)]
+fn divide_by_million(amount: u128) -> (u128, u128) {
+    const WHOLE: u64 = PPM as u64;
+    let (mut quotient, mut rest) = (0u128, 0u64);
+    for shift in [96, 64, 32, 0] {
+        let limb = (amount >> shift) as u32;
+        let part = (rest << 32) | u64::from(limb);
+        quotient = (quotient << 32) | u128::from(part / WHOLE);
+        rest = part % WHOLE;
+    }
+    (quotient, u128::from(rest))
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn division_by_limbs_is_division(amount: u128) {
+            let whole = u128::from(PPM);
+            prop_assert_eq!(divide_by_million(amount), (amount / whole, amount % whole));
+        }
+
+        #[test]
+        fn a_share_is_exact_and_never_more_than_the_whole(amount in 0..u128::MAX / 1_000_000, ppm in 0..=PPM) {
+            prop_assert_eq!(share(amount, ppm), amount * u128::from(ppm) / u128::from(PPM));
+        }
+    }
 }

@@ -2,48 +2,81 @@
 
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
-    event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Hash, Outcome, Params,
+    digest, event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Hash, Outcome, Params,
     RequestId, Signature, Slot, Terms,
 };
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 use crate::Request;
 
-/// What the constructor fixed, plus the owner.
-#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(
-    feature = "std",
-    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
-)]
+/// What the constructor fixed, plus the owner, as it lies in its cell.
+#[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
 pub struct Identity {
-    /// See [`llm_oracle_primitives::digest::domain`].
+    /// See [`digest::domain`].
     pub domain: Hash,
     /// Genesis hash that the deployer gave; relayers compare it with their node's.
     pub genesis: Hash,
-    /// Who deployed.
-    pub deployer: AccountId,
+    deployer: [u8; 32],
+    owner: [u8; 32],
+    sink: [u8; 32],
+    /// Timestamp of the constructor's block, milliseconds.
+    pub deployed_at_ms: u64,
     /// Block of the constructor.
     pub deployed_at: BlockNumber,
-    /// Timestamp of that block, milliseconds.
-    pub deployed_at_ms: u64,
-    /// Who gets the fee.
-    pub owner: AccountId,
-    /// Where forfeits go.
-    pub sink: AccountId,
+    reserved: u32,
 }
 
-/// The few numbers that many messages change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale::Encode, scale::Decode)]
-#[cfg_attr(
-    feature = "std",
-    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
-)]
+impl Identity {
+    /// Identity of a deployment by `deployer`, who becomes the owner. Without a `sink` forfeits go
+    /// to an account without a key.
+    pub fn new(
+        genesis: Hash,
+        deployer: AccountId,
+        (deployed_at, deployed_at_ms): (BlockNumber, u64),
+        sink: Option<AccountId>,
+    ) -> Self {
+        let nobody = || digest::blake2(b"llm-oracle/sink/1");
+        Self {
+            domain: digest::domain(&genesis, &deployer, deployed_at, deployed_at_ms),
+            genesis,
+            deployer: *deployer.as_ref(),
+            owner: *deployer.as_ref(),
+            sink: sink.map_or_else(nobody, |id| *id.as_ref()),
+            deployed_at_ms,
+            deployed_at,
+            reserved: 0,
+        }
+    }
+
+    /// Who deployed.
+    pub fn deployer(&self) -> AccountId {
+        self.deployer.into()
+    }
+
+    /// Who gets the fee.
+    pub fn owner(&self) -> AccountId {
+        self.owner.into()
+    }
+
+    /// Where forfeits go.
+    pub fn sink(&self) -> AccountId {
+        self.sink.into()
+    }
+}
+
+/// The few numbers that many messages change, as they lie in their cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
 pub struct Counters {
+    /// The ledger's total: bonds, escrows and credits, planck.
+    pub total: Balance,
     /// Number of the next request.
     pub next_id: RequestId,
     /// Number of the next operator slot.
     pub next_slot: Slot,
-    /// The ledger's total: bonds, escrows and credits, planck.
-    pub total: Balance,
+    reserved: u32,
 }
 
 /// Credit of an account that is not kept as an operator's.

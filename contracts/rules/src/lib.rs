@@ -10,21 +10,25 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod codec;
+mod form;
 mod host;
 #[cfg(feature = "std")]
 mod memory;
 mod operator;
 mod oracle;
 mod request;
+mod seat;
 mod settlement;
 pub mod tally;
 
+pub use form::Form;
 pub use host::{Account, Counters, Host, Identity};
 #[cfg(feature = "std")]
 pub use memory::MemoryHost;
 pub use operator::{Operator, OperatorCell, OPERATORS_PER_CELL, OPERATOR_STRIDE};
 pub use oracle::{Batch, Oracle};
-pub use request::{Delivery, End, Form, Request, Seat};
+pub use request::{Delivery, End, Request};
+pub use seat::Seat;
 pub use settlement::{SeatSettlement, Settlement};
 
 use ink::prelude::boxed::Box;

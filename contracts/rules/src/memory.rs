@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use llm_oracle_primitives::{
-    digest, event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Error, Hash, Outcome,
-    Params, RequestId, Signature, Slot, Terms,
+    event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Error, Hash, Outcome, Params,
+    RequestId, Signature, Slot, Terms,
 };
 
 use crate::{Account, Counters, Host, Identity, Oracle, Refusal, Request};
@@ -50,15 +50,7 @@ impl MemoryHost {
             delivered: Vec::new(),
             caller: deployer,
             value: 0,
-            identity: Identity {
-                domain: digest::domain(&genesis, &deployer, 1, 6_000),
-                genesis,
-                deployer,
-                deployed_at: 1,
-                deployed_at_ms: 6_000,
-                owner: deployer,
-                sink,
-            },
+            identity: Identity::new(genesis, deployer, (1, 6_000), Some(sink)),
             params,
             counters: Counters::default(),
             requests: BTreeMap::new(),
@@ -67,7 +59,8 @@ impl MemoryHost {
             slots: BTreeMap::new(),
             accounts: BTreeMap::new(),
         };
-        Oracle::new(&mut host).open_house_accounts(&deployer, &sink);
+        let identity = host.identity.clone();
+        Oracle::new(&mut host).open_house_accounts(&identity);
         host
     }
 

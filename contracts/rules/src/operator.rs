@@ -1,33 +1,38 @@
 //! An operator's account, and how accounts are packed into storage cells.
 
+use core::mem::size_of;
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
     AccountId, Balance, BlockNumber, Error, OperatorView, SeatState, Slot,
 };
-use scale::{Decode, Encode};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::{add, codec, refuse, sub, Refusal};
+use crate::{add, refuse, sub, Refusal};
 
 /// Accounts in one storage cell: 64 of 176 bytes stay under the 12 KiB that a cell may have.
 pub const OPERATORS_PER_CELL: u32 = 64;
-/// Encoded bytes of one account.
+/// Bytes of one account.
 pub const OPERATOR_STRIDE: usize = 176;
 
-/// Account of one operator. Encodes to exactly [`OPERATOR_STRIDE`] bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+/// Account of one operator, as it lies in its cell: the fields in this order, numbers little-endian.
+#[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
 pub struct Operator {
-    /// Account id, which is the sr25519 public key.
-    pub id: AccountId,
     /// The bond with its locked and waiting parts, planck.
     pub bond: Balance,
     /// Locked by seats, planck.
     pub locked: Balance,
     /// Waiting to be released, planck.
     pub unbonding: Balance,
-    /// First block in which the waiting part can be released.
-    pub unbonding_until: BlockNumber,
     /// Earned and not paid out, planck.
     pub credit: Balance,
+    /// Earned in all, planck.
+    pub earned: Balance,
+    /// Forfeited in all, planck.
+    pub forfeited: Balance,
+    id: [u8; 32],
+    /// First block in which the waiting part can be released.
+    pub unbonding_until: BlockNumber,
     /// Block of the registration.
     pub registered_at: BlockNumber,
     /// Seats that agreed with a result.
@@ -38,19 +43,19 @@ pub struct Operator {
     pub abstained: u32,
     /// Seats that did not reveal.
     pub silent: u32,
-    /// Earned in all, planck.
-    pub earned: Balance,
-    /// Forfeited in all, planck.
-    pub forfeited: Balance,
     /// Room for later records: storage layouts are dear to change.
     pub reserved: [u8; 24],
 }
+
+// Numbers lie in the cell as the machine has them: no building for one of the other order.
+const _: () = assert!(cfg!(target_endian = "little"));
+const _: () = assert!(size_of::<Operator>() == OPERATOR_STRIDE);
 
 impl Operator {
     /// A new account.
     pub fn new(id: AccountId, bond: Balance, now: BlockNumber) -> Self {
         Self {
-            id,
+            id: *id.as_ref(),
             bond,
             locked: 0,
             unbonding: 0,
@@ -65,6 +70,11 @@ impl Operator {
             forfeited: 0,
             reserved: [0; 24],
         }
+    }
+
+    /// Account id, which is the sr25519 public key.
+    pub fn id(&self) -> AccountId {
+        self.id.into()
     }
 
     /// The part of the bond that is neither locked nor waiting, planck.
@@ -194,7 +204,7 @@ impl Operator {
     /// The account as views return it.
     pub fn view(&self, slot: Slot) -> OperatorView {
         OperatorView {
-            operator: self.id,
+            operator: self.id(),
             slot,
             bond: self.bond,
             locked: self.locked,
@@ -242,7 +252,7 @@ impl OperatorCell {
 
     /// Account of a slot, if the cell reaches that far.
     pub fn get(&self, slot: Slot) -> Option<Operator> {
-        codec::decode(self.bytes.get(Self::range(slot))?)
+        Operator::read_from_bytes(self.bytes.get(Self::range(slot))?).ok()
     }
 
     /// Overwrites the account of a slot, or appends it as the next one.
@@ -250,8 +260,8 @@ impl OperatorCell {
         let range = Self::range(slot);
         match self.bytes.get_mut(range) {
             // Both have the stride.
-            Some(place) => place.copy_from_slice(&codec::encode(operator)),
-            None => self.bytes.extend_from_slice(&codec::encode(operator)),
+            Some(place) => place.copy_from_slice(operator.as_bytes()),
+            None => self.bytes.extend_from_slice(operator.as_bytes()),
         }
     }
 }
@@ -266,7 +276,7 @@ mod tests {
 
     #[test]
     fn an_account_has_the_stride() {
-        assert_eq!(operator(1).encode().len(), OPERATOR_STRIDE);
+        assert_eq!(operator(1).as_bytes().len(), OPERATOR_STRIDE);
         assert!(OPERATOR_STRIDE * OPERATORS_PER_CELL as usize <= 12 * 1024);
     }
 

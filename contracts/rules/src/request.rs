@@ -2,21 +2,21 @@
 
 use ink::prelude::{vec, vec::Vec};
 use llm_oracle_primitives::{
-    digest::Context, AccountId, Answer, AnswerKind, Balance, BlockNumber, CallbackLimits,
-    DeliveryStatus, Error, Hash, Margin, Outcome, Params, Phase, RequestId, SeatState, Signature,
-    Slot, Summary, Terms,
+    digest::Context, AccountId, Answer, Balance, BlockNumber, CallbackLimits, DeliveryStatus,
+    Error, Hash, Margin, Outcome, Params, Phase, RequestId, SeatState, Signature, Slot, Summary,
+    Terms,
 };
 use scale::{Decode, Encode};
 
-use crate::{codec, overflow, refuse, tally, Refusal, Settlement};
+use crate::{
+    overflow, refuse,
+    seat::{pad, unpad},
+    tally, Form, Refusal, Seat, Settlement,
+};
 
 /// State of a request. Its encoded size is fixed when it opens, so that nothing after the ask moves
 /// a storage deposit: no field may change its length later.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(
-    feature = "std",
-    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
-)]
 pub struct Request {
     /// Domain of the deployment, copied here to spare each call a read.
     pub domain: Hash,
@@ -94,10 +94,6 @@ pub struct Request {
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(
-    feature = "std",
-    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
-)]
 pub enum End {
     /// Not settled.
     Open,
@@ -113,10 +109,6 @@ pub enum End {
 
 /// Where the callback of a request stands; failures are counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(
-    feature = "std",
-    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
-)]
 pub enum Delivery {
     /// None wanted.
     None,
@@ -126,137 +118,6 @@ pub enum Delivery {
     Running,
     /// Taken.
     Done,
-}
-
-/// What the contract must know of an [`AnswerKind`] to check and compare answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(
-    feature = "std",
-    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
-)]
-pub enum Form {
-    /// Yes or no.
-    Bool,
-    /// Index below the number of options.
-    Choice {
-        /// Number of options.
-        options: u8,
-    },
-    /// A number near the median.
-    Number {
-        /// Greatest distance from the median.
-        tolerance: u128,
-    },
-}
-
-impl Form {
-    /// Form of a kind.
-    ///
-    /// # Errors
-    /// `NotSupportedYet` for open kinds.
-    pub fn of(kind: &AnswerKind) -> Result<Self, Refusal> {
-        match kind {
-            AnswerKind::Bool => Ok(Self::Bool),
-            // At most 32 by `AnswerKind::check`.
-            AnswerKind::Choice { options } => Ok(Self::Choice {
-                options: options.len() as u8,
-            }),
-            AnswerKind::Number { tolerance, .. } => Ok(Self::Number {
-                tolerance: *tolerance,
-            }),
-            AnswerKind::Text { .. } | AnswerKind::Json { .. } => refuse(Error::NotSupportedYet),
-        }
-    }
-
-    /// Checks that an answer has the form.
-    ///
-    /// # Errors
-    /// `WrongForm`, `OptionOutOfRange`.
-    pub fn check(&self, answer: &Answer, slot: Slot) -> Result<(), Refusal> {
-        match (self, answer) {
-            (_, Answer::Abstain(_))
-            | (Self::Bool, Answer::Bool(_))
-            | (Self::Number { .. }, Answer::Number(_)) => Ok(()),
-            (Self::Choice { options }, Answer::Choice(choice)) if choice < options => Ok(()),
-            (Self::Choice { options }, Answer::Choice(choice)) => refuse(Error::OptionOutOfRange {
-                choice: *choice,
-                options: *options,
-            }),
-            _ => refuse(Error::WrongForm { slot }),
-        }
-    }
-}
-
-/// One place in the committee. Encodes to the same size whatever its state.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(
-    feature = "std",
-    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
-)]
-pub struct Seat {
-    /// Slot of the holder.
-    pub slot: Slot,
-    /// Its state.
-    pub state: SeatState,
-    /// Entry of the model registry, 0: undeclared.
-    pub model: u32,
-    /// What was committed to.
-    pub commitment: Hash,
-    /// Digest of how the answer was made.
-    pub evidence: Hash,
-    /// The revealed answer, encoded and padded.
-    pub answer: [u8; 32],
-    /// Salt of commitment and evidence, once revealed.
-    pub salt: Hash,
-    /// Signature over the answer message, once revealed.
-    pub signature: Signature,
-    /// Credited at the end, planck.
-    pub paid: Balance,
-}
-
-impl Default for Seat {
-    fn default() -> Self {
-        Self {
-            slot: 0,
-            state: SeatState::Vacant,
-            model: 0,
-            commitment: [0; 32],
-            evidence: [0; 32],
-            answer: [0; 32],
-            salt: [0; 32],
-            signature: [0; 64],
-            paid: 0,
-        }
-    }
-}
-
-impl Seat {
-    /// Whether its answer is public.
-    pub fn is_revealed(&self) -> bool {
-        matches!(
-            self.state,
-            SeatState::Revealed | SeatState::Agreed | SeatState::Dissented | SeatState::Abstained
-        )
-    }
-
-    /// The answer, once revealed.
-    pub fn answer(&self) -> Option<Answer> {
-        self.is_revealed().then(|| unpad(&self.answer)).flatten()
-    }
-}
-
-fn pad(answer: &Answer) -> Result<[u8; 32], Refusal> {
-    let encoded = codec::encode(answer);
-    let mut bytes = [0; 32];
-    bytes
-        .get_mut(..encoded.len())
-        .ok_or(Error::NotSupportedYet)?
-        .copy_from_slice(&encoded);
-    Ok(bytes)
-}
-
-fn unpad(bytes: &[u8]) -> Option<Answer> {
-    codec::decode(bytes)
 }
 
 impl Request {
@@ -469,14 +330,7 @@ impl Request {
             .seats
             .get_mut(usize::from(seats))
             .ok_or(Error::SeatsTaken { seats })?;
-        *seat = Seat {
-            slot,
-            state: SeatState::Committed,
-            model,
-            commitment,
-            evidence,
-            ..Seat::default()
-        };
+        *seat = Seat::committed(slot, model, commitment, evidence);
         self.committed = seats.saturating_add(1);
         if self.is_full() {
             self.full_at = now;
@@ -535,7 +389,7 @@ impl Request {
         seat.answer = pad(answer)?;
         seat.salt = salt;
         seat.signature = signature;
-        seat.state = SeatState::Revealed;
+        seat.set_state(SeatState::Revealed);
         self.revealed = self.revealed.saturating_add(1);
         if self.revealed == self.committed {
             self.all_revealed_at = now;
@@ -568,7 +422,7 @@ impl Request {
         }
         let settlement = Settlement::new(self, self.end, result.as_ref())?;
         for (seat, one) in self.seats.iter_mut().zip(&settlement.seats) {
-            seat.state = one.state;
+            seat.set_state(one.state);
             seat.paid = one.paid;
         }
         self.ended_at = ended_at;

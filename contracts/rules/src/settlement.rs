@@ -99,7 +99,7 @@ fn end_state(request: &Request, seat: &Seat, end: End, result: Option<&Answer>) 
     if end == End::Expired {
         return SeatState::Released;
     }
-    if seat.state != SeatState::Revealed {
+    if seat.state() != SeatState::Revealed {
         return SeatState::Silent;
     }
     match (seat.answer(), result) {

@@ -1,6 +1,7 @@
 //! How answers agree. Order statistics and votes only: no mean can be dragged by one absurd number.
 
-use llm_oracle_primitives::{limits::MAX_OPTIONS, Answer, Margin};
+use ink::prelude::vec::Vec;
+use llm_oracle_primitives::{Answer, Margin};
 
 use crate::{End, Form};
 
@@ -17,109 +18,83 @@ pub struct Verdict {
 
 /// Agrees on one of the revealed `answers`, each already accepted by `form`.
 pub fn tally(form: &Form, seats: u8, threshold: u8, answers: &[Answer]) -> Verdict {
-    let count = |matches: &dyn Fn(&Answer) -> bool| -> u8 {
-        // At most 32 answers.
-        answers.iter().filter(|answer| matches(answer)).count() as u8
-    };
-    let abstaining = count(&|answer| matches!(answer, Answer::Abstain(_)));
+    let values: Vec<i128> = answers.iter().filter_map(value).collect();
+    // At most 32 answers.
+    let (revealed, decided) = (answers.len() as u8, values.len() as u8);
+    let tolerance = form.tolerance();
     let best = match form {
-        Form::Bool | Form::Choice { .. } => most_voted(answers),
-        Form::Number { .. } => lower_median(answers).map(Answer::Number),
+        Form::Bool | Form::Choice { .. } => most_voted(&values),
+        Form::Number { .. } => lower_median(&values),
     };
-    let agreeing = best
-        .as_ref()
-        .map_or(0, |best| count(&|answer| agrees(form, best, answer)));
-    let spread = best.as_ref().map_or(0, |best| spread(form, best, answers));
-    let revealed = answers.len() as u8;
-    let margin = Margin {
-        seats,
-        revealed,
-        agreeing,
-        abstaining,
-        spread,
-    };
-    if agreeing >= threshold {
-        Verdict {
-            end: End::Answered,
-            margin,
-            answer: best,
-        }
+    let (agreeing, spread) = best.map_or((0, 0), |best| agreement(&values, best, tolerance));
+    let abstaining = revealed.saturating_sub(decided);
+    let (end, answer) = if agreeing >= threshold {
+        let stands = |answer: &&Answer| best.is_some() && value(answer) == best;
+        (End::Answered, answers.iter().find(stands).cloned())
     } else if abstaining >= threshold {
-        Verdict {
-            end: End::Undetermined,
-            margin,
-            answer: None,
-        }
+        (End::Undetermined, None)
     } else {
-        Verdict {
-            end: End::NoConsensus,
-            margin,
-            answer: None,
-        }
+        (End::NoConsensus, None)
+    };
+    Verdict {
+        end,
+        margin: Margin {
+            seats,
+            revealed,
+            agreeing,
+            abstaining,
+            spread,
+        },
+        answer,
     }
 }
 
 /// Whether an answer stands with the `result`.
 pub fn agrees(form: &Form, result: &Answer, answer: &Answer) -> bool {
-    match (form, result, answer) {
-        (Form::Number { tolerance }, Answer::Number(result), Answer::Number(answer)) => {
-            result.abs_diff(*answer) <= *tolerance
-        }
-        (_, Answer::Abstain(_), _) => false,
-        _ => result == answer,
+    match (value(result), value(answer)) {
+        (Some(result), Some(answer)) => result.abs_diff(answer) <= form.tolerance(),
+        _ => false,
     }
 }
 
-/// The option with most votes, the first of equals: a threshold above half lets no tie win.
-fn most_voted(answers: &[Answer]) -> Option<Answer> {
-    let mut votes = [0u8; MAX_OPTIONS as usize];
-    let mut best: Option<(u8, usize, &Answer)> = None;
-    for answer in answers {
-        let index = match answer {
-            Answer::Bool(yes) => usize::from(*yes),
-            Answer::Choice(option) => usize::from(*option),
-            _ => continue,
-        };
-        let Some(place) = votes.get_mut(index) else {
-            continue;
-        };
-        *place = place.saturating_add(1);
-        let lead = (*place, usize::MAX.saturating_sub(index));
-        if best.is_none_or(|(votes, rank, _)| lead > (votes, rank)) {
-            best = Some((lead.0, lead.1, answer));
-        }
-    }
-    best.map(|(_, _, answer)| answer.clone())
-}
-
-/// The middle number, the lower of two middle ones. Found by rank instead of sorting: there are at
-/// most 32, and a sort would be the largest function of the contract's code.
-fn lower_median(answers: &[Answer]) -> Option<i128> {
-    let numbers = || answers.iter().filter_map(number);
-    let middle = numbers().count().checked_sub(1)? / 2;
-    numbers().find(|candidate| {
-        let below = numbers().filter(|other| other < candidate).count();
-        let up_to = numbers().filter(|other| other <= candidate).count();
-        (below..up_to).contains(&middle)
-    })
-}
-
-fn spread(form: &Form, result: &Answer, answers: &[Answer]) -> u128 {
-    let agreeing = || {
-        answers
-            .iter()
-            .filter(|answer| agrees(form, result, answer))
-            .filter_map(number)
-    };
-    match (agreeing().min(), agreeing().max()) {
-        (Some(least), Some(most)) => most.abs_diff(least),
-        _ => 0,
-    }
-}
-
-fn number(answer: &Answer) -> Option<i128> {
+/// A closed answer as a number: options agree when they are equal, numbers when they are near.
+fn value(answer: &Answer) -> Option<i128> {
     match answer {
+        Answer::Bool(yes) => Some(i128::from(*yes)),
+        Answer::Choice(option) => Some(i128::from(*option)),
         Answer::Number(mantissa) => Some(*mantissa),
-        _ => None,
+        Answer::Abstain(_) | Answer::Text(_) | Answer::Json(_) => None,
     }
+}
+
+/// How many values stand with the `best`, and how far apart they are.
+fn agreement(values: &[i128], best: i128, tolerance: u128) -> (u8, u128) {
+    let (mut count, mut least, mut most) = (0u8, best, best);
+    for value in values {
+        if value.abs_diff(best) <= tolerance {
+            count = count.saturating_add(1);
+            least = least.min(*value);
+            most = most.max(*value);
+        }
+    }
+    (count, most.abs_diff(least))
+}
+
+/// A value with most votes: which of equals does not matter, for a threshold above half lets no
+/// tie win.
+fn most_voted(values: &[i128]) -> Option<i128> {
+    let votes = |value: &&i128| agreement(values, **value, 0).0;
+    values.iter().max_by_key(votes).copied()
+}
+
+/// The middle value, the lower of two middle ones. Found by rank instead of sorting: there are at
+/// most 32, and a sort would be the largest function of the contract's code.
+fn lower_median(values: &[i128]) -> Option<i128> {
+    let middle = values.len().checked_sub(1)? / 2;
+    let is_middle = |candidate: &&i128| {
+        let below = values.iter().filter(|other| other < candidate).count();
+        let up_to = values.iter().filter(|other| other <= candidate).count();
+        (below..up_to).contains(&middle)
+    };
+    values.iter().find(is_middle).copied()
 }

@@ -40,6 +40,9 @@ impl<H: Host> Oracle<H> {
     pub fn ask(&mut self, terms: Terms, reward: Balance) -> Result<RequestId, Refusal> {
         let params = self.host.params();
         let request = self.prepare(&terms, reward, &params)?;
+        if request.beneficiary == self.host.contract() {
+            return refuse(Error::RefundToOracle);
+        }
         let per_seat = add(reward, params.commit_fee)?;
         let needed = add(times(per_seat, terms.seats)?, request.escrow)?;
         let sent = self.host.value();
@@ -86,9 +89,6 @@ impl<H: Host> Oracle<H> {
             }
         };
         let requester = self.host.caller();
-        if terms.beneficiary(requester) == self.host.contract() {
-            return refuse(Error::RefundToOracle);
-        }
         // Seat bonds are summed with everything else in one ledger: the whole must fit.
         times(
             add(reward, add(params.commit_fee, params.seat_bond)?)?,

@@ -27,8 +27,8 @@ impl<H: Host> Oracle<H> {
         self.credit(&request.beneficiary, refund)?;
         if fee > 0 || sunk > 0 {
             let identity = self.host.identity();
-            self.credit(&identity.owner, fee)?;
-            self.credit(&identity.sink, sunk)?;
+            self.credit(&identity.owner(), fee)?;
+            self.credit(&identity.sink(), sunk)?;
         }
         // A settled request always has an outcome: `settle` stored a result that `pad` accepted.
         let outcome = request.outcome().unwrap_or(Outcome::Expired);
@@ -55,7 +55,7 @@ impl<H: Host> Oracle<H> {
             operator.unlock(request.seat_bond, one.state, one.paid, one.forfeited)?;
             self.set_operator(slot, &operator);
             payouts.push(Payout {
-                operator: operator.id,
+                operator: operator.id(),
                 slot,
                 agreed: one.state == SeatState::Agreed,
                 paid: one.paid,
@@ -72,7 +72,6 @@ impl<H: Host> Oracle<H> {
     /// `CallerNotOrigin`, `NoSuchRequest`, `NotEnded`, `NoCallback`, `AlreadyDelivered`,
     /// `Delivering`, `GasTooLow`.
     pub fn deliver(&mut self, id: RequestId) -> Result<DeliveryStatus, Refusal> {
-        self.no_value()?;
         // A contract in between could starve the callback with a deep call stack.
         if !self.host.caller_is_origin() {
             return refuse(Error::CallerNotOrigin);
@@ -146,7 +145,6 @@ impl<H: Host> Oracle<H> {
     /// # Errors
     /// `NoSuchRequest`, `NotEnded`, `Delivering`, `NotPrunableYet`.
     pub fn prune(&mut self, id: RequestId) -> Result<(), Refusal> {
-        self.no_value()?;
         let mut request = self.stored(id)?;
         self.settle_if_ended(id, &mut request)?;
         request.can_prune(&self.host.caller(), self.host.block())?;

@@ -11,7 +11,7 @@ pub use seats::Batch;
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{AccountId, Balance, Error, RequestId, Slot};
 
-use crate::{add, refuse, sub, Account, Host, Operator, OperatorCell, Refusal, Request};
+use crate::{add, sub, Account, Host, Operator, OperatorCell, Refusal, Request};
 
 /// The oracle during one call. Accounts of operators are loaded once, changed in memory, and written
 /// by [`Oracle::finish`] or before anything is called: a committee that shares a cell costs one read
@@ -93,13 +93,6 @@ impl<H: Host> Oracle<H> {
         self.host
             .request(id)
             .ok_or_else(|| Error::NoSuchRequest { request_id: id }.into())
-    }
-
-    fn no_value(&self) -> Result<(), Refusal> {
-        match self.host.value() {
-            0 => Ok(()),
-            sent => refuse(Error::NoValueExpected { sent }),
-        }
     }
 
     fn credit(&mut self, id: &AccountId, amount: Balance) -> Result<(), Refusal> {

@@ -7,15 +7,15 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{add, overflow, refuse, Host, Operator, Refusal};
+use crate::{add, overflow, refuse, Host, Identity, Operator, Refusal};
 
 impl<H: Host> Oracle<H> {
     /// Opens the accounts of owner and sink for good, so that settling never opens one.
-    pub fn open_house_accounts(&mut self, owner: &AccountId, sink: &AccountId) {
-        for id in [owner, sink] {
-            let mut account = self.host.account(id).unwrap_or_default();
+    pub fn open_house_accounts(&mut self, identity: &Identity) {
+        for id in [identity.owner(), identity.sink()] {
+            let mut account = self.host.account(&id).unwrap_or_default();
             account.open = account.open.saturating_add(1);
-            self.host.set_account(id, &account);
+            self.host.set_account(&id, &account);
         }
     }
 
@@ -87,9 +87,8 @@ impl<H: Host> Oracle<H> {
     /// # Errors
     /// `NotTheOperator`, `NoSuchOperator`, `BondNotFree`, `BondTooLow`, `Overflow`.
     pub fn unbond(&mut self, slot: Slot, amount: Balance) -> Result<(), Refusal> {
-        self.no_value()?;
         let mut operator = self.operator(slot)?;
-        if operator.id != self.host.caller() {
+        if operator.id() != self.host.caller() {
             return refuse(Error::NotTheOperator { slot });
         }
         let params = self.host.params();
@@ -114,7 +113,6 @@ impl<H: Host> Oracle<H> {
     /// # Errors
     /// `NoSuchOperator`, `NothingUnbonding`, `StillUnbonding`.
     pub fn release(&mut self, slot: Slot) -> Result<Balance, Refusal> {
-        self.no_value()?;
         let mut operator = self.operator(slot)?;
         let amount = operator.release(self.host.block())?;
         self.set_operator(slot, &operator);
@@ -127,7 +125,6 @@ impl<H: Host> Oracle<H> {
     /// # Errors
     /// `NoCredit`; `TransferFailed` when the chain refuses, and then nothing has changed.
     pub fn withdraw(&mut self, id: &AccountId) -> Result<Balance, Refusal> {
-        self.no_value()?;
         let mut amount = 0;
         if let Some(mut account) = self.host.account(id) {
             amount = core::mem::take(&mut account.credit);

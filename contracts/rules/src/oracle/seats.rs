@@ -89,14 +89,12 @@ impl<H: Host> Oracle<H> {
     }
 
     fn single(&mut self, entry: Entry) -> Result<(), Refusal> {
-        self.no_value()?;
         let mut group = self.open_group(entry.request_id())?;
         self.carry_out(entry, &mut group)?;
         self.close_group(group)
     }
 
     fn batch(&mut self, entries: Vec<Entry>) -> Result<Batch, Refusal> {
-        self.no_value()?;
         let most = MAX_BATCH_ENTRIES;
         if entries.is_empty() || entries.len() > most as usize {
             return refuse(Error::BatchSize {
@@ -196,7 +194,7 @@ impl<H: Host> Oracle<H> {
         let operator = self.operator(slot)?;
         operator.can_lock(group.request.min_bond, group.request.seat_bond)?;
         match signature {
-            None if operator.id == self.host.caller() => {}
+            None if operator.id() == self.host.caller() => {}
             None => return refuse(Error::NotTheOperator { slot }),
             Some((valid_until, _)) if now > valid_until => {
                 return refuse(Error::SignatureExpired { valid_until, now });
@@ -205,14 +203,14 @@ impl<H: Host> Oracle<H> {
                 let contract = self.host.contract();
                 let context = group
                     .request
-                    .context(contract, group.id, operator.id, model);
+                    .context(contract, group.id, operator.id(), model);
                 let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
-                if !self.host.verify(&signature, &message, &operator.id) {
+                if !self.host.verify(&signature, &message, &operator.id()) {
                     return refuse(Error::BadSignature { slot });
                 }
             }
         }
-        let id = operator.id;
+        let id = operator.id();
         self.seat(group, slot, operator)?;
         group
             .request
@@ -237,7 +235,7 @@ impl<H: Host> Oracle<H> {
         let now = self.host.block();
         let seat = group.request.can_reveal(slot, &answer, now)?;
         let (model, evidence, commitment) = (seat.model, seat.evidence, seat.commitment);
-        let operator = self.operator(slot)?.id;
+        let operator = self.operator(slot)?.id();
         let context = group
             .request
             .context(self.host.contract(), group.id, operator, model);
@@ -274,7 +272,7 @@ impl<H: Host> Oracle<H> {
         let operator = self.operator(slot)?;
         operator.can_lock(group.request.min_bond, group.request.seat_bond)?;
         group.request.form.check(&answer, slot)?;
-        let id = operator.id;
+        let id = operator.id();
         let context = group
             .request
             .context(self.host.contract(), group.id, id, model);
@@ -310,7 +308,6 @@ impl<H: Host> Oracle<H> {
     /// # Errors
     /// `NoSuchRequest`.
     pub fn advance(&mut self, id: RequestId) -> Result<Phase, Refusal> {
-        self.no_value()?;
         let mut request = self.stored(id)?;
         if self.settle_if_ended(id, &mut request)? {
             self.host.set_request(id, &request);

@@ -17,15 +17,20 @@ impl<H: Host> Oracle<H> {
             interface_version: INTERFACE_VERSION,
             domain: identity.domain,
             genesis: identity.genesis,
-            deployer: identity.deployer,
+            deployer: identity.deployer(),
             deployed_at: identity.deployed_at,
             deployed_at_ms: identity.deployed_at_ms,
-            owner: identity.owner,
-            sink: identity.sink,
+            owner: identity.owner(),
+            sink: identity.sink(),
             params: self.host.params(),
             next_id: counters.next_id,
             operators: counters.next_slot,
         }
+    }
+
+    /// Number of the next request.
+    pub fn next_id(&self) -> RequestId {
+        self.host.counters().next_id
     }
 
     /// Terms of a request.
@@ -82,9 +87,9 @@ impl<H: Host> Oracle<H> {
             // A taken seat's slot always has an account: slots are never removed.
             operator: self
                 .operator(seat.slot)
-                .map_or([0; 32].into(), |operator| operator.id),
+                .map_or([0; 32].into(), |operator| operator.id()),
             slot: seat.slot,
-            state: seat.state,
+            state: seat.state(),
             model: seat.model,
             commitment: seat.commitment,
             evidence: seat.evidence,
@@ -92,7 +97,7 @@ impl<H: Host> Oracle<H> {
             signature: revealed.then_some(seat.signature),
             salt: revealed.then_some(seat.salt),
             paid: seat.paid,
-            forfeited: if seat.state == SeatState::Silent {
+            forfeited: if seat.state() == SeatState::Silent {
                 request.seat_bond
             } else {
                 0
@@ -106,7 +111,7 @@ impl<H: Host> Oracle<H> {
         let now = self.host.block();
         let end = from
             .saturating_add(RequestId::from(limit.min(MAX_PAGE)))
-            .min(self.host.counters().next_id);
+            .min(self.next_id());
         (from..end)
             .filter_map(|id| Some(self.host.request(id)?.summary(id, now)))
             .collect()

@@ -53,7 +53,7 @@ PYTHON
 
 step "toolchain" "1 minute the first time, because packages are downloaded" setup_toolchain
 step "model" "1 minute the first time, because it is 93 MB" setup_model
-step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node
+step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node --all-targets
 setup_node
 step "workspace" "14 minutes the first time, because llama.cpp is compiled" build_workspace
 step "contracts" "4 minutes the first time, because Rust's core is compiled for Wasm" build_contracts

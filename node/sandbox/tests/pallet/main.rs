@@ -5,14 +5,17 @@
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed, which is what it is for.
 
+mod boundaries;
 mod callbacks;
 mod encoding;
+mod exits;
 mod keys;
 mod life;
 mod market;
 mod model;
 mod money;
 mod moves;
+mod payouts;
 mod replay;
 mod world;
 mod zoo;

@@ -1,0 +1,265 @@
+//! Who gets what at the end, over random and over all small committees.
+
+use llm_oracle_primitives::{
+    Answer, AnswerKind, Balance, Params, RequestId, RequestView, SeatState, Terms, limits::share,
+};
+use rand::{Rng, SeedableRng, rngs::SmallRng, seq::SliceRandom};
+
+use crate::{
+    moves::seed_and_steps,
+    world::{CANNOT_TELL, NO, REWARD, SINK, STRANGER, UNIT, World, YES, params, terms},
+};
+
+/// What a seat does: an answer, or silence after the commit.
+type Course = Option<Answer>;
+
+/// A chain whose operators can lose many seat bonds.
+fn rich(operators: u8) -> World {
+    let mut world = World::new(operators);
+    for slot in 0..u32::from(operators) {
+        let bonded = world.call::<()>(STRANGER, 1_000 * UNIT, "bond", slot);
+        assert_eq!(bonded, Ok(()));
+    }
+    world
+}
+
+/// Commits everybody, reveals whoever speaks, and ends the request.
+fn carry(world: &mut World, id: RequestId, courses: &[Course]) -> RequestView {
+    for (index, course) in courses.iter().enumerate() {
+        let answer = course.as_ref().unwrap_or(&NO);
+        world.commit(id, index, answer).unwrap();
+    }
+    for (index, course) in courses.iter().enumerate() {
+        if let Some(answer) = course {
+            world.reveal(id, index, answer).unwrap();
+        }
+    }
+    if courses.contains(&None) {
+        let after = world.request(id).summary.reveal_deadline + 1;
+        world.jump_to(after);
+        let _ = world.call::<llm_oracle_primitives::Phase>(STRANGER, 0, "advance", id);
+    }
+    let view = world.request(id);
+    assert!(view.summary.settled, "{view:?}");
+    view
+}
+
+fn random_kind(random: &mut SmallRng) -> AnswerKind {
+    match random.gen_range(0..3) {
+        0 => AnswerKind::Bool,
+        1 => AnswerKind::Choice {
+            options: vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()],
+        },
+        _ => AnswerKind::Number {
+            scale: 2,
+            tolerance: random.gen_range(0..4),
+        },
+    }
+}
+
+fn random_answer(random: &mut SmallRng, kind: &AnswerKind) -> Answer {
+    if random.gen_bool(0.2) {
+        return CANNOT_TELL;
+    }
+    match kind {
+        AnswerKind::Choice { options } => Answer::Choice(random.gen_range(0..options.len() as u8)),
+        AnswerKind::Number { .. } => {
+            let absurd = [i128::MIN, i128::MAX];
+            match random.gen_bool(0.1) {
+                true => Answer::Number(*absurd.choose(random).unwrap()),
+                false => Answer::Number(random.gen_range(-6..6)),
+            }
+        }
+        _ => Answer::Bool(random.r#gen()),
+    }
+}
+
+/// Paid, refunded and the fee are what was asked with; forfeits go to the asker and the sink, whole.
+#[test]
+fn payout_conservation() {
+    let (seed, steps) = seed_and_steps("payout_conservation", 120);
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut world = rich(7);
+    for _ in 0..steps {
+        let seats = random.gen_range(1..=7u8);
+        let threshold = random.gen_range(seats / 2 + 1..=seats);
+        let kind = random_kind(&mut random);
+        let courses: Vec<Course> = (0..seats)
+            .map(|_| (random.gen_bool(0.85)).then(|| random_answer(&mut random, &kind)))
+            .collect();
+        let (total, sunk) = (world.ledger().total, world.credit_of(SINK));
+        let id = world.ask(&terms(kind, seats, threshold)).unwrap();
+        let view = carry(&mut world, id, &courses);
+        let context = format!("seed {seed}: {courses:?} of {threshold}: {view:?}");
+
+        let paid: Balance = view.seats.iter().map(|seat| seat.paid).sum();
+        let forfeited: Balance = view.seats.iter().map(|seat| seat.forfeited).sum();
+        let compensated: Balance = view
+            .seats
+            .iter()
+            .map(|seat| seat.forfeited.min(REWARD))
+            .sum();
+        let rewards = REWARD * Balance::from(seats);
+        assert_eq!(
+            paid + view.fee + view.refund,
+            rewards + compensated,
+            "{context}"
+        );
+        assert_eq!(
+            world.credit_of(SINK) - sunk,
+            forfeited - compensated,
+            "{context}"
+        );
+        let asked = rewards + view.commit_fee * Balance::from(seats);
+        assert_eq!(world.ledger().total, total + asked, "{context}");
+    }
+}
+
+/// Whoever reveals what it committed to loses nothing, whatever it or the others answered.
+#[test]
+fn honest_noise_never_forfeits() {
+    let (seed, steps) = seed_and_steps("honest_noise_never_forfeits", 60);
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut world = rich(7);
+    let before: Vec<Balance> = (0..7).map(|index| world.operator(index).bond).collect();
+    for _ in 0..steps {
+        let seats = random.gen_range(1..=7u8);
+        let kind = random_kind(&mut random);
+        let courses: Vec<Course> = (0..seats)
+            .map(|_| Some(random_answer(&mut random, &kind)))
+            .collect();
+        let id = world.ask(&terms(kind, seats, seats / 2 + 1)).unwrap();
+        let view = carry(&mut world, id, &courses);
+        assert!(
+            view.seats.iter().all(|seat| seat.forfeited == 0),
+            "seed {seed}: {view:?}"
+        );
+    }
+    let after: Vec<Balance> = (0..7).map(|index| world.operator(index).bond).collect();
+    assert_eq!(before, after);
+}
+
+/// For every committee of up to seven and every course of the others, a seat that reveals ends with
+/// more than one that keeps silent. The rules themselves are asked: 10,000 chains would take hours.
+#[test]
+fn withholding_never_profits() {
+    use llm_oracle_rules::Settlement;
+    let mut compared = 0u32;
+    for seats in 1..=7u8 {
+        for threshold in seats / 2 + 1..=seats {
+            for others in 0..4u32.pow(u32::from(seats) - 1) {
+                let mut courses: Vec<Course> = (1..seats)
+                    .scan(others, |left, _| {
+                        let course = *left % 4;
+                        *left /= 4;
+                        Some(
+                            [Some(YES), Some(NO), Some(CANNOT_TELL), None][course as usize].clone(),
+                        )
+                    })
+                    .collect();
+                courses.push(None);
+                let silent = payoff(seats, threshold, &courses);
+                for answer in [YES, NO, CANNOT_TELL] {
+                    let last = courses.len() - 1;
+                    courses[last] = Some(answer.clone());
+                    let spoken = payoff(seats, threshold, &courses);
+                    assert!(
+                        spoken > silent,
+                        "{spoken} for {answer:?}, {silent} for silence: {courses:?} of {threshold}"
+                    );
+                    compared += 1;
+                }
+            }
+        }
+    }
+    println!("withholding_never_profits: {compared} committees compared");
+
+    /// What the last seat ends with, planck.
+    fn payoff(seats: u8, threshold: u8, courses: &[Course]) -> i128 {
+        let mut request = open(&terms(AnswerKind::Bool, seats, threshold));
+        for slot in 0..u32::from(seats) {
+            request.commit(slot, 0, [1; 32], [2; 32], 1).unwrap();
+        }
+        for (slot, course) in (0..).zip(courses) {
+            if let Some(answer) = course {
+                request.reveal(slot, answer, [3; 32], [4; 64], 2).unwrap();
+            }
+        }
+        let settlement: Settlement = request.settle(1_000).unwrap().unwrap();
+        let last = settlement.seats[usize::from(seats) - 1];
+        last.paid as i128 - last.forfeited as i128
+    }
+
+    fn open(asked: &Terms) -> llm_oracle_rules::Request {
+        let parties = ([0; 32], crate::world::ASKER, [0; 32]);
+        let params = params();
+        llm_oracle_rules::Request::open(parties, asked, vec![], &params, (REWARD, 0), 1).unwrap()
+    }
+}
+
+/// Whatever terms `ask` takes, an operator that commits and reveals in the last block for it keeps
+/// its bond.
+#[test]
+fn no_terms_harvest_bonds() {
+    let (seed, steps) = seed_and_steps("no_terms_harvest_bonds", 150);
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut world = World::with_params(
+        Params {
+            open_delay: 2,
+            ..params()
+        },
+        5,
+    );
+    let (mut taken, mut refused) = (0, 0);
+    for _ in 0..steps {
+        let seats = random.gen_range(0..=5u8);
+        let kind = random_kind(&mut random);
+        let mut asked = terms(kind.clone(), seats, random.gen_range(1..=seats + 1));
+        asked.commit_blocks = random.gen_range(2..9);
+        asked.reveal_blocks = random.gen_range(2..9);
+        let Ok(id) = world.ask(&asked) else {
+            refused += 1;
+            continue;
+        };
+        taken += 1;
+        let courses: Vec<Answer> = (0..seats)
+            .map(|_| random_answer(&mut random, &kind))
+            .collect();
+        let deadline = world.request(id).summary.commit_deadline;
+        world.jump_to(deadline);
+        for (index, answer) in courses.iter().enumerate() {
+            assert_eq!(
+                world.commit(id, index, answer),
+                Ok(()),
+                "seed {seed}: {asked:?}"
+            );
+        }
+        let deadline = world.request(id).summary.reveal_deadline;
+        world.jump_to(deadline);
+        for (index, answer) in courses.iter().enumerate() {
+            assert_eq!(
+                world.reveal(id, index, answer),
+                Ok(()),
+                "seed {seed}: {asked:?}"
+            );
+        }
+        let view = world.request(id);
+        let lost = |state| matches!(state, SeatState::Silent | SeatState::Committed);
+        assert!(
+            !view.seats.iter().any(|seat| lost(seat.state)),
+            "seed {seed}: {view:?}"
+        );
+    }
+    println!("no_terms_harvest_bonds: {taken} taken, {refused} refused");
+    assert!(taken > 10 && refused > 10, "seed {seed}");
+    for index in 0..5 {
+        assert_eq!(world.operator(index).bond, params().min_bond);
+    }
+}
+
+/// The parts per million that the payouts above are made of.
+#[test]
+fn a_share_rounds_down() {
+    assert_eq!(share(999_999, 250_000), 249_999);
+    assert_eq!(share(Balance::MAX, 1_000_000), Balance::MAX);
+}

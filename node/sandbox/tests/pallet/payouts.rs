@@ -1,13 +1,14 @@
 //! Who gets what at the end, over random and over all small committees.
 
 use llm_oracle_primitives::{
-    Answer, AnswerKind, Balance, Params, RequestId, RequestView, SeatState, Terms, limits::share,
+    Answer, AnswerKind, Balance, Params, RequestId, RequestView, SeatState, limits::share,
 };
+use llm_oracle_rules::Request;
 use rand::{Rng, SeedableRng, rngs::SmallRng, seq::SliceRandom};
 
 use crate::{
     moves::seed_and_steps,
-    world::{CANNOT_TELL, NO, REWARD, SINK, STRANGER, UNIT, World, YES, params, terms},
+    world::{ASKER, CANNOT_TELL, NO, REWARD, SINK, STRANGER, UNIT, World, YES, params, terms},
 };
 
 /// What a seat does: an answer, or silence after the commit.
@@ -139,62 +140,96 @@ fn honest_noise_never_forfeits() {
     assert_eq!(before, after);
 }
 
-/// For every committee of up to seven and every course of the others, a seat that reveals ends with
-/// more than one that keeps silent. The rules themselves are asked: 10,000 chains would take hours.
+/// Everything that decides what speaking and silence are worth: one planck at stake, the greatest
+/// fee, nothing for effort, and the most for it.
+fn presets() -> [Params; 4] {
+    let dev = params();
+    [
+        dev,
+        Params {
+            seat_bond: 1,
+            fee_ppm: 200_000,
+            ..dev
+        },
+        Params {
+            abstain_ppm: 0,
+            effort_ppm: 0,
+            ..dev
+        },
+        Params {
+            abstain_ppm: 500_000,
+            effort_ppm: 500_000,
+            ..dev
+        },
+    ]
+}
+
+/// For every committee and every course of the others, a seat that reveals ends with more than one
+/// that keeps silent; a late reveal is refused, so it is silence too. Up to seven seats with the
+/// parameters of a development chain, up to five with the others. The rules themselves are asked:
+/// so many chains would take hours.
 #[test]
 fn withholding_never_profits() {
-    use llm_oracle_rules::Settlement;
     let mut compared = 0u32;
-    for seats in 1..=7u8 {
-        for threshold in seats / 2 + 1..=seats {
-            for others in 0..4u32.pow(u32::from(seats) - 1) {
-                let mut courses: Vec<Course> = (1..seats)
-                    .scan(others, |left, _| {
-                        let course = *left % 4;
-                        *left /= 4;
-                        Some(
-                            [Some(YES), Some(NO), Some(CANNOT_TELL), None][course as usize].clone(),
-                        )
-                    })
-                    .collect();
-                courses.push(None);
-                let silent = payoff(seats, threshold, &courses);
-                for answer in [YES, NO, CANNOT_TELL] {
-                    let last = courses.len() - 1;
-                    courses[last] = Some(answer.clone());
-                    let spoken = payoff(seats, threshold, &courses);
-                    assert!(
-                        spoken > silent,
-                        "{spoken} for {answer:?}, {silent} for silence: {courses:?} of {threshold}"
-                    );
-                    compared += 1;
+    for (preset, params) in presets().iter().enumerate() {
+        for seats in 1..=if preset == 0 { 7 } else { 5 } {
+            for threshold in seats / 2 + 1..=seats {
+                let request = all_committed(params, seats, threshold);
+                for others in 0..4u32.pow(u32::from(seats) - 1) {
+                    let mut courses = courses_of(others, seats - 1);
+                    courses.push(None);
+                    let silent = payoff(&request, &courses);
+                    for answer in [YES, NO, CANNOT_TELL] {
+                        courses.pop();
+                        courses.push(Some(answer));
+                        let spoken = payoff(&request, &courses);
+                        assert!(
+                            spoken > silent,
+                            "{spoken} after {silent} for silence: {courses:?} of {threshold} in \
+                             preset {preset}"
+                        );
+                        compared += 1;
+                    }
                 }
             }
         }
     }
-    println!("withholding_never_profits: {compared} committees compared");
+    println!("withholding_never_profits: {compared} pairs compared");
+}
 
-    /// What the last seat ends with, planck.
-    fn payoff(seats: u8, threshold: u8, courses: &[Course]) -> i128 {
-        let mut request = open(&terms(AnswerKind::Bool, seats, threshold));
-        for slot in 0..u32::from(seats) {
-            request.commit(slot, 0, [1; 32], [2; 32], 1).unwrap();
-        }
-        for (slot, course) in (0..).zip(courses) {
-            if let Some(answer) = course {
-                request.reveal(slot, answer, [3; 32], [4; 64], 2).unwrap();
-            }
-        }
-        let settlement: Settlement = request.settle(1_000).unwrap().unwrap();
-        let last = settlement.seats[usize::from(seats) - 1];
-        last.paid as i128 - last.forfeited as i128
-    }
+/// The course of each seat, from a number with one digit of base 4 for each.
+fn courses_of(mut number: u32, seats: u8) -> Vec<Course> {
+    let all = [Some(YES), Some(NO), Some(CANNOT_TELL), None];
+    (0..seats)
+        .map(|_| {
+            let course = all[number as usize % all.len()].clone();
+            number /= all.len() as u32;
+            course
+        })
+        .collect()
+}
 
-    fn open(asked: &Terms) -> llm_oracle_rules::Request {
-        let parties = ([0; 32], crate::world::ASKER, [0; 32]);
-        let params = params();
-        llm_oracle_rules::Request::open(parties, asked, vec![], &params, (REWARD, 0), 1).unwrap()
+fn all_committed(params: &Params, seats: u8, threshold: u8) -> Request {
+    let asked = terms(AnswerKind::Bool, seats, threshold);
+    let parties = ([0; 32], ASKER, [0; 32]);
+    let mut request = Request::open(parties, &asked, vec![], params, (REWARD, 0), 1).unwrap();
+    for slot in 0..u32::from(seats) {
+        request.commit(slot, 0, [1; 32], [2; 32], 1).unwrap();
     }
+    request
+}
+
+/// What the last seat ends with, planck.
+fn payoff(request: &Request, courses: &[Course]) -> i128 {
+    let mut request = request.clone();
+    for (slot, course) in (0..).zip(courses) {
+        if let Some(answer) = course {
+            request.reveal(slot, answer, [3; 32], [4; 64], 2).unwrap();
+        }
+    }
+    let settlement = request.settle(1_000).unwrap().unwrap();
+    let last = settlement.seats.last().unwrap();
+    last.paid as i128 - last.forfeited as i128
 }
 
 /// Whatever terms `ask` takes, an operator that commits and reveals in the last block for it keeps
@@ -214,9 +249,9 @@ fn no_terms_harvest_bonds() {
     for _ in 0..steps {
         let seats = random.gen_range(0..=5u8);
         let kind = random_kind(&mut random);
-        let mut asked = terms(kind.clone(), seats, random.gen_range(1..=seats + 1));
-        asked.commit_blocks = random.gen_range(2..9);
-        asked.reveal_blocks = random.gen_range(2..9);
+        let mut asked = terms(kind.clone(), seats, random.gen_range(seats / 2..=seats + 1));
+        asked.commit_blocks = random.gen_range(3..9);
+        asked.reveal_blocks = random.gen_range(3..9);
         let Ok(id) = world.ask(&asked) else {
             refused += 1;
             continue;

@@ -159,6 +159,36 @@ pub enum OperatorVerb {
         #[command(flatten)]
         sign: Sign,
     },
+    /// Add to an operator's bond
+    Bond {
+        /// What to add, planck or with UNIT
+        #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
+        amount: Planck,
+        /// Whose bond: SS58, 0x-hex or a development key [default: the key's own]
+        #[arg(long, value_name = "ACCOUNT")]
+        operator: Option<Account>,
+        /// Key and sending.
+        #[command(flatten)]
+        sign: Sign,
+    },
+    /// Put a part of the key's own bond aside, to be released after the unbonding time
+    Unbond {
+        /// How much, planck or with UNIT: all that is free, or what leaves the least bond
+        #[arg(long, value_name = "AMOUNT")]
+        amount: Planck,
+        /// Key and sending.
+        #[command(flatten)]
+        sign: Sign,
+    },
+    /// Turn what an operator has put aside long enough into credit; anyone may send it
+    Release {
+        /// Whose: SS58, 0x-hex or a development key [default: the key's own]
+        #[arg(long, value_name = "ACCOUNT")]
+        operator: Option<Account>,
+        /// Key and sending.
+        #[command(flatten)]
+        sign: Sign,
+    },
     /// Show one operator
     Show {
         /// The operator: SS58, 0x-hex or a development key such as //Operator//1

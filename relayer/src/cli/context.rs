@@ -90,7 +90,12 @@ fn overrides(cli: &Cli) -> Overrides {
         Verb::Ask(args) => args.sign.add_to(flags),
         Verb::Withdraw(args) => args.sign.add_to(flags),
         Verb::Prune(args) | Verb::Advance(args) | Verb::Deliver(args) => args.sign.add_to(flags),
-        Verb::Operator(OperatorVerb::Register { sign, .. }) => sign.add_to(flags),
+        Verb::Operator(
+            OperatorVerb::Register { sign, .. }
+            | OperatorVerb::Bond { sign, .. }
+            | OperatorVerb::Unbond { sign, .. }
+            | OperatorVerb::Release { sign, .. },
+        ) => sign.add_to(flags),
         Verb::Deploy(args) => Overrides {
             artifacts: args.artifacts.clone(),
             ..args.sign.add_to(flags)

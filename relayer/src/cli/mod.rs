@@ -8,6 +8,7 @@
 mod account;
 mod args;
 mod ask;
+mod bond;
 mod config_show;
 mod context;
 mod demo;
@@ -109,6 +110,17 @@ async fn verb(context: &Context, verb: Verb) -> Outcome {
         Verb::Deploy(args) => deploy::run(context, &args).await,
         Verb::Operator(OperatorVerb::Register { sign, bond }) => {
             operator::register(context, &sign, bond).await
+        }
+        Verb::Operator(OperatorVerb::Bond {
+            amount,
+            operator,
+            sign,
+        }) => bond::add(context, &sign, amount, operator).await,
+        Verb::Operator(OperatorVerb::Unbond { amount, sign }) => {
+            bond::unbond(context, &sign, amount).await
+        }
+        Verb::Operator(OperatorVerb::Release { operator, sign }) => {
+            bond::release(context, &sign, operator).await
         }
         Verb::Operator(OperatorVerb::Show { account }) => operator::show(context, account).await,
         Verb::Operator(OperatorVerb::List) => operator::list(context).await,

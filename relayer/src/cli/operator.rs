@@ -3,8 +3,9 @@
 use super::{
     account::Account,
     args::Sign,
+    bond::registered,
     context::{Context, Signer},
-    exit::{self, Failure, Outcome},
+    exit::{self, Outcome},
     money::Planck,
     output::table,
     plan::{receipt_json, Plan},
@@ -58,13 +59,7 @@ pub async fn register(context: &Context, sign: &Sign, bond: Option<Planck>) -> O
 /// When the account is not registered.
 pub async fn show(context: &Context, account: Account) -> Outcome {
     let oracle = context.oracle().await?.oracle;
-    let view = oracle.operator(&account.0, None).await?.ok_or_else(|| {
-        Failure::new(
-            exit::CONTRACT,
-            format!("{} is not a registered operator", ss58(&account.0)),
-        )
-        .help("`llm-oracle operator list` shows those that are")
-    })?;
+    let view = registered(&oracle, &account.0).await?;
     let rows = [
         ("operator", ss58(&view.operator)),
         ("slot", view.slot.to_string()),

@@ -8,5 +8,6 @@ mod crashes;
 mod delivery;
 mod ends;
 mod forged;
+mod operators;
 mod rivals;
 mod settle;

@@ -89,6 +89,17 @@ impl World {
         Self::on(url, Some(node), operators).await
     }
 
+    /// A contract on a node of its own. For whoever makes many blocks at once, and for whoever
+    /// depends on windows of a few hundred: on the shared node the one would rob the other of its
+    /// time.
+    ///
+    /// # Panics
+    /// When anything refuses.
+    pub async fn alone(operators: u8) -> Self {
+        let node = tokio::task::spawn_blocking(Node::start).await.unwrap();
+        Self::on(node.url(), Some(Arc::new(node)), operators).await
+    }
+
     /// A contract on any node.
     ///
     /// # Panics

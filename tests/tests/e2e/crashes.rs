@@ -26,7 +26,7 @@ async fn assert_once(world: &World, id: RequestId, what: &str) {
 
 /// Takes a relayer of three operators through its crash points, one request and store for each.
 async fn die_at(points: &[&str]) {
-    let world = World::new(3).await;
+    let world = World::alone(3).await;
     let market = world.market().await;
     for point in points {
         let setup = Setup::new(&world, point, &world.keys(), &Model::Says("yes"));
@@ -79,7 +79,7 @@ async fn restart_never_asks_again_after_commit() {
 async fn kills_at_random_moments_lose_and_repeat_nothing() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut seed = u64::from(now.subsec_nanos()) | 1;
-    let world = World::new(3).await;
+    let world = World::alone(3).await;
     let market = world.market().await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));
     let id = ask_by_market(&world, &market).await;

@@ -8,7 +8,7 @@ use llm_oracle_tests::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relayer_delivers_and_the_market_pays_its_winners() {
-    let world = World::new(3).await;
+    let world = World::alone(3).await;
     let market = world.market().await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));
     let _relayer = setup.run();

@@ -10,7 +10,7 @@ use llm_oracle_tests::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_request_gives_everything_back() {
-    let world = World::new(0).await;
+    let world = World::alone(0).await;
     let mut terms = yes_or_no(3);
     terms.commit_blocks = 20;
     let quote = world
@@ -86,7 +86,7 @@ async fn without_consensus_ask_ends_with_its_own_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_relayer_loses_its_seat_bond() {
-    let world = World::new(3).await;
+    let world = World::alone(3).await;
     let setups: Vec<_> = world
         .operators
         .iter()
@@ -134,7 +134,7 @@ async fn a_silent_relayer_loses_its_seat_bond() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_nobody_serves_expires_and_the_reason_is_on_record() {
-    let world = World::new(3).await;
+    let world = World::alone(3).await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));
     let mut relayer = setup.run();
     let operator: &[u8; 32] = world.operators[0].account.as_ref();

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # Measures: what each message of the contract costs, and how long an answer takes.
 #
-#   scripts/bench.sh [--out FILE]     (bench.json without it)
+#   scripts/bench.sh [--out FILE]               (bench.json without it)
+#   scripts/bench.sh contract [--out FILE] [--renew]
 #
-# Prints tables and writes everything as one JSON object.
+# Prints tables and writes everything as one JSON object. `contract` measures the messages alone;
+# --renew makes its table the one in docs/cost.json, that the test script compares with.
 
 # shellcheck source=scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 OUT="$PWD/bench.json"
+ONLY_CONTRACT=
+RENEW=
 while [ $# -gt 0 ]; do
     case "$1" in
     --out)
@@ -16,7 +20,15 @@ while [ $# -gt 0 ]; do
         OUT="$2"
         shift 2
         ;;
-    *) fail "unknown argument $1; there is --out FILE" ;;
+    contract)
+        ONLY_CONTRACT=yes
+        shift
+        ;;
+    --renew)
+        RENEW=yes
+        shift
+        ;;
+    *) fail "unknown argument $1; there are contract, --renew and --out FILE" ;;
     esac
 done
 
@@ -58,5 +70,11 @@ setup_node
 step "workspace" "14 minutes the first time, because llama.cpp is compiled" build_workspace
 step "contracts" "4 minutes the first time, because Rust's core is compiled for Wasm" build_contracts
 step "messages" "1 minute" bench_contract
+[ -z "$RENEW" ] || cp "$FOLDER/contract.json" "$ROOT/docs/cost.json"
+if [ -n "$ONLY_CONTRACT" ]; then
+    cp "$FOLDER/contract.json" "$OUT"
+    say "written to $OUT"
+    exit 0
+fi
 step "time to an answer" "2 minutes" bench_time
 report

@@ -6,10 +6,12 @@ use ink::{
     storage::Mapping,
 };
 use llm_oracle_primitives::{
-    event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Outcome, Params, RequestId,
-    Signature, Slot, Terms, ON_ANSWER_SELECTOR,
+    event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Hash, Outcome, Params,
+    RequestId, Signature, Slot, Terms, ON_ANSWER_SELECTOR,
 };
-use llm_oracle_rules::{codec, Account, Counters, Host, Identity, Request};
+use llm_oracle_rules::{
+    codec, Account, Announced, Beacon, Counters, Host, Identity, ParamsCell, Request,
+};
 use scale::{Decode, Encode};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -35,7 +37,7 @@ pub struct Cells {
 pub enum Key {
     /// [`Identity`].
     Identity,
-    /// [`Params`].
+    /// [`ParamsCell`].
     Params,
     /// [`Counters`].
     Counters,
@@ -49,6 +51,16 @@ pub enum Key {
     Slot(AccountId),
     /// [`Account`] of anybody.
     Account(AccountId),
+    /// The agreed text of a request.
+    Text(RequestId),
+    /// [`Beacon`].
+    Beacon,
+    /// Packed runs of tickets.
+    Tickets(u32),
+    /// Account that ownership was offered to.
+    OfferedTo,
+    /// [`Announced`] code.
+    NextCode,
 }
 
 /// Bytes of a storage cell, without a length.
@@ -83,7 +95,7 @@ impl Cells {
     /// Writes what the constructor fixes.
     pub fn open(&mut self, identity: &Identity, params: &Params) {
         self.store_record(Key::Identity, identity);
-        self.store(Key::Params, params);
+        self.set_params_cell(&ParamsCell::new(*params));
     }
 
     #[inline(never)]
@@ -161,9 +173,66 @@ impl Host for Cells {
         self.load_record(Key::Identity).expect("identity")
     }
 
+    fn set_identity(&mut self, identity: &Identity) {
+        self.store_record(Key::Identity, identity);
+    }
+
     #[allow(clippy::expect_used)] // Written by the constructor and never removed.
-    fn params(&self) -> Params {
-        self.load(Key::Params).expect("params")
+    fn params_cell(&self) -> ParamsCell {
+        let bytes = self.load_bytes(Key::Params);
+        bytes
+            .and_then(|bytes| ParamsCell::read(&bytes))
+            .expect("params")
+    }
+
+    fn set_params_cell(&mut self, params: &ParamsCell) {
+        self.store(Key::Params, params);
+    }
+
+    fn offered_to(&self) -> Option<AccountId> {
+        self.load(Key::OfferedTo)
+    }
+
+    fn set_offered_to(&mut self, to: Option<&AccountId>) {
+        match to {
+            Some(to) => self.store(Key::OfferedTo, to),
+            None => self.remove(Key::OfferedTo),
+        }
+    }
+
+    fn next_code(&self) -> Option<Announced> {
+        self.load(Key::NextCode)
+    }
+
+    fn set_next_code(&mut self, code: Option<&Announced>) {
+        match code {
+            Some(code) => self.store(Key::NextCode, code),
+            None => self.remove(Key::NextCode),
+        }
+    }
+
+    fn beacon(&self) -> Option<Beacon> {
+        self.load_record(Key::Beacon)
+    }
+
+    fn set_beacon(&mut self, beacon: &Beacon) {
+        self.store_record(Key::Beacon, beacon);
+    }
+
+    fn ticket_cell(&self, cell: u32) -> Vec<u8> {
+        self.load_bytes(Key::Tickets(cell)).unwrap_or_default()
+    }
+
+    fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]) {
+        self.store_bytes(Key::Tickets(cell), bytes.to_vec());
+    }
+
+    fn text(&self, id: RequestId) -> Option<Vec<u8>> {
+        self.load_bytes(Key::Text(id))
+    }
+
+    fn set_text(&mut self, id: RequestId, bytes: &[u8]) {
+        self.store_bytes(Key::Text(id), bytes.to_vec());
     }
 
     fn counters(&self) -> Counters {
@@ -193,6 +262,7 @@ impl Host for Cells {
     fn remove_request(&mut self, id: RequestId) {
         self.remove(Key::Request(id));
         self.remove(Key::Terms(id));
+        self.remove(Key::Text(id));
     }
 
     fn operator_cell(&self, cell: u32) -> Vec<u8> {
@@ -237,11 +307,24 @@ impl Host for Cells {
             Event::Unbonding(event) => emit(event),
             Event::Released(event) => emit(event),
             Event::Withdrawn(event) => emit(event),
+            Event::Worded(event) => emit(event),
+            Event::CommitteeDrawn(event) => emit(event),
+            Event::Equivocated(event) => emit(event),
+            Event::PauseSet(event) => emit(event),
+            Event::OwnershipOffered(event) => emit(event),
+            Event::OwnershipTaken(event) => emit(event),
+            Event::ParamsAnnounced(event) => emit(event),
+            Event::UpgradeAnnounced(event) => emit(event),
+            Event::Upgraded(event) => emit(event),
         }
     }
 
     fn pay(&mut self, to: &AccountId, amount: Balance) -> bool {
         env::transfer::<Env>(*to, amount).is_ok()
+    }
+
+    fn set_code(&mut self, code_hash: &Hash) -> bool {
+        env::set_code_hash::<Env>(&(*code_hash).into()).is_ok()
     }
 
     fn call_back(

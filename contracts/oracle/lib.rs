@@ -1,7 +1,8 @@
 //! The oracle contract: a thin shell over `llm-oracle-rules`.
 //!
 //! Each message hands its arguments to the rule of the same name; `host.rs` gives the rules the
-//! chain, and `reply.rs` ends the call with what the rule says. The documentation of rules, money and errors is with the rules and in `docs/protocol.md`.
+//! chain, and `reply.rs` ends the call with what the rule says. The documentation of rules, money and
+//! errors is with the rules and in `docs/protocol.md`.
 #![cfg_attr(not(feature = "std"), no_std, no_main)]
 // ink!'s macros generate the entry points without docs.
 #![allow(missing_docs)]
@@ -18,9 +19,9 @@ pub mod llm_oracle {
     use ink::prelude::vec::Vec;
     use llm_oracle_primitives as words;
     use llm_oracle_primitives::{
-        AnswerEntry, AnswerState, CommitEntry, Config, DeliveryStatus, Error, LedgerView,
-        OperatorView, Params, Phase, Quote, RequestId, RequestView, RevealEntry, Signature, Slot,
-        Summary, Terms, INTERFACE_VERSION,
+        AnswerEntry, AnswerState, CommitEntry, Config, DeliveryStatus, Equivocation, Error,
+        LedgerView, OperatorView, Params, Phase, Quote, RequestId, RequestView, RevealEntry,
+        Signature, Slot, Summary, Terms, INTERFACE_VERSION,
     };
     use llm_oracle_rules::{codec::Small, Batch, Identity, Oracle, Refusal};
     use scale::Encode;
@@ -81,7 +82,9 @@ pub mod llm_oracle {
             let identity = Identity::new(genesis, deployer, (deployed_at, deployed_at_ms), sink);
             let mut cells = Cells::default();
             cells.open(&identity, params);
-            Oracle::new(Cells::default()).open_house_accounts(&identity);
+            if let Err(refusal) = Oracle::new(Cells::default()).open_house(&identity) {
+                refused(&refusal);
+            }
             Self { cells }
         }
 
@@ -89,7 +92,7 @@ pub mod llm_oracle {
         /// Anyone may carry the operator's signature over the register message.
         ///
         /// # Errors
-        /// `BondTooLow`, `BadSignature`, `AlreadyRegistered`, `Overflow`.
+        /// `Paused`, `BondTooLow`, `BadSignature`, `AlreadyRegistered`, `Barred`, `Overflow`.
         ///
         /// # Events
         /// `Registered`.
@@ -102,10 +105,10 @@ pub mod llm_oracle {
             run(|oracle| oracle.register(operator, &signature))
         }
 
-        /// Adds the value sent to an operator's bond. Anyone may call.
+        /// Adds the value sent to an operator's bond, and makes all of it count in draws. Anyone may call.
         ///
         /// # Errors
-        /// `NoSuchOperator`, `Overflow`.
+        /// `NoSuchOperator`, `Barred`, `Overflow`.
         ///
         /// # Events
         /// `Bonded`.
@@ -142,7 +145,7 @@ pub mod llm_oracle {
         /// credited back.
         ///
         /// # Errors
-        /// Whatever is wrong with the terms, the reward or the value.
+        /// `Paused`; whatever is wrong with the terms, the reward or the value.
         ///
         /// # Events
         /// `Asked`.
@@ -161,7 +164,7 @@ pub mod llm_oracle {
         /// The reason why not.
         ///
         /// # Events
-        /// `Committed`.
+        /// `CommitteeDrawn`, `Committed`.
         #[ink(message)]
         pub fn commit(&mut self, entry: Small<CommitEntry>) -> Result<(), Error> {
             run(|oracle| oracle.commit(entry.0))
@@ -173,7 +176,7 @@ pub mod llm_oracle {
         /// `BatchSize`.
         ///
         /// # Events
-        /// `Committed` for each request.
+        /// `CommitteeDrawn`, `Committed` for each request.
         #[ink(message)]
         pub fn commit_batch(&mut self, entries: Small<Vec<CommitEntry>>) -> Result<Batch, Error> {
             run(|oracle| oracle.commit_batch(entries.0))
@@ -185,7 +188,7 @@ pub mod llm_oracle {
         /// The reason why not.
         ///
         /// # Events
-        /// `Revealed`, `Ended`.
+        /// `Worded`, `Revealed`, `Ended`.
         #[ink(message)]
         pub fn reveal(&mut self, entry: Small<RevealEntry>) -> Result<(), Error> {
             run(|oracle| oracle.reveal(entry.0))
@@ -197,7 +200,7 @@ pub mod llm_oracle {
         /// `BatchSize`.
         ///
         /// # Events
-        /// `Revealed` and `Ended` for each request.
+        /// `Worded`, `Revealed` and `Ended` for each request.
         #[ink(message)]
         pub fn reveal_batch(&mut self, entries: Small<Vec<RevealEntry>>) -> Result<Batch, Error> {
             run(|oracle| oracle.reveal_batch(entries.0))
@@ -209,7 +212,7 @@ pub mod llm_oracle {
         /// The reason why not.
         ///
         /// # Events
-        /// `Committed`, `Revealed`, `Ended`.
+        /// `CommitteeDrawn`, `Committed`, `Worded`, `Revealed`, `Ended`.
         #[ink(message)]
         pub fn answer(&mut self, entry: Small<AnswerEntry>) -> Result<(), Error> {
             run(|oracle| oracle.answer(entry.0))
@@ -221,19 +224,20 @@ pub mod llm_oracle {
         /// `BatchSize`.
         ///
         /// # Events
-        /// `Committed`, `Revealed`, `Ended` for each request.
+        /// `CommitteeDrawn`, `Committed`, `Worded`, `Revealed`, `Ended` for each request.
         #[ink(message)]
         pub fn answer_batch(&mut self, entries: Small<Vec<AnswerEntry>>) -> Result<Batch, Error> {
             run(|oracle| oracle.answer_batch(entries.0))
         }
 
-        /// Settles a request whose end has come. Anyone may call.
+        /// Draws a committee whose seed is known, and settles a request whose end has come. Anyone may
+        /// call.
         ///
         /// # Errors
         /// `NoSuchRequest`.
         ///
         /// # Events
-        /// `Ended`.
+        /// `CommitteeDrawn`, `Ended`.
         #[ink(message)]
         pub fn advance(&mut self, request_id: RequestId) -> Result<Phase, Error> {
             run(|oracle| oracle.advance(request_id))
@@ -275,6 +279,102 @@ pub mod llm_oracle {
         #[ink(message)]
         pub fn withdraw(&mut self, account: AccountId) -> Result<words::Balance, Error> {
             run(|oracle| oracle.withdraw(&account))
+        }
+
+        /// Bars an operator that signed two different answers to one question. The caller gets a part
+        /// of what it forfeits at once.
+        ///
+        /// # Errors
+        /// `NoSuchOperator`, `Barred`, `NoEquivocation`, `BadSignature`.
+        ///
+        /// # Events
+        /// `Equivocated`.
+        #[ink(message)]
+        pub fn report_equivocation(
+            &mut self,
+            report: Small<Equivocation>,
+        ) -> Result<words::Balance, Error> {
+            run(|oracle| oracle.report_equivocation(&report.0))
+        }
+
+        /// Stops new requests and registrations, or lets them go on. Only for the owner.
+        ///
+        /// # Errors
+        /// `NotTheOwner`.
+        ///
+        /// # Events
+        /// `PauseSet`.
+        #[ink(message)]
+        pub fn set_paused(&mut self, paused: bool) -> Result<(), Error> {
+            run(|oracle| oracle.set_paused(paused))
+        }
+
+        /// Offers the ownership to an account. Only for the owner.
+        ///
+        /// # Errors
+        /// `NotTheOwner`.
+        ///
+        /// # Events
+        /// `OwnershipOffered`.
+        #[ink(message)]
+        pub fn offer_ownership(&mut self, to: AccountId) -> Result<(), Error> {
+            run(|oracle| oracle.offer_ownership(to))
+        }
+
+        /// Takes the ownership that was offered to the caller.
+        ///
+        /// # Errors
+        /// `NotTheOwner`.
+        ///
+        /// # Events
+        /// `OwnershipTaken`.
+        #[ink(message)]
+        pub fn take_ownership(&mut self) -> Result<(), Error> {
+            run(|oracle| oracle.take_ownership())
+        }
+
+        /// Announces parameters for requests asked after the upgrade delay; returns the first block.
+        /// Only for the owner.
+        ///
+        /// # Errors
+        /// `NotTheOwner`, `BadParameter`, `Overflow`.
+        ///
+        /// # Events
+        /// `ParamsAnnounced`.
+        #[ink(message)]
+        pub fn announce_params(
+            &mut self,
+            params: Small<Params>,
+        ) -> Result<words::BlockNumber, Error> {
+            run(|oracle| oracle.announce_params(params.0))
+        }
+
+        /// Announces code by its hash; returns the first block in which it can be installed. Only for
+        /// the owner.
+        ///
+        /// # Errors
+        /// `NotTheOwner`, `Overflow`.
+        ///
+        /// # Events
+        /// `UpgradeAnnounced`.
+        #[ink(message)]
+        pub fn announce_upgrade(
+            &mut self,
+            code_hash: words::Hash,
+        ) -> Result<words::BlockNumber, Error> {
+            run(|oracle| oracle.announce_upgrade(code_hash))
+        }
+
+        /// Installs the announced code. Only for the owner.
+        ///
+        /// # Errors
+        /// `NotTheOwner`, `NothingAnnounced`, `NotDueYet`, `NoSuchCode`.
+        ///
+        /// # Events
+        /// `Upgraded`.
+        #[ink(message)]
+        pub fn upgrade(&mut self) -> Result<(), Error> {
+            run(|oracle| oracle.upgrade())
         }
 
         /// Version of messages, events and digests.

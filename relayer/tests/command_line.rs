@@ -56,8 +56,8 @@ fn help_lists_every_verb_and_every_exit_code() {
         );
     }
     for verb in [
-        "dev", "deploy", "operator", "relayer", "ask", "show", "list", "doctor", "demo", "mine",
-        "withdraw", "prune", "advance", "deliver", "config",
+        "dev", "deploy", "operator", "owner", "relayer", "ask", "show", "list", "doctor", "demo",
+        "mine", "withdraw", "prune", "advance", "deliver", "config",
     ] {
         assert!(
             help.contains(&format!("\n  {verb} ")),
@@ -87,6 +87,27 @@ fn mistakes_in_the_arguments_are_usage() {
             "asks for 5",
         ),
         (&["ask", "Is it?", "--bool"], "no key is set"),
+        (&["ask", "Is it?", "--text", "--max-bytes", "0"], "0 bytes"),
+        (
+            &["ask", "Is it?", "--json-schema", "/nowhere/schema"],
+            "/nowhere/schema",
+        ),
+        (&["ask", "Is it?", "--bool", "--open", "--drawn"], "--drawn"),
+        (
+            &["ask", "Is it?", "--bool", "--least-agreement", "101"],
+            "101",
+        ),
+        (&["owner"], "params"),
+        (&["owner", "offer", "Alice"], "Alice"),
+        (
+            &["owner", "announce-upgrade", "0x12", "--suri", "//Alice"],
+            "0x12",
+        ),
+        (
+            &["operator", "report-equivocation", "--slot", "1"],
+            "--request",
+        ),
+        (&["operator", "show"], "name an operator"),
         (&["show", "seven"], "seven"),
         (&["withdraw", "Alice", "--suri", "//Alice"], "Alice"),
         (&["dev", "--operators", "0"], "0"),

@@ -2,7 +2,7 @@
 #![cfg(feature = "local")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
 
-use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Sampling};
+use llm_oracle_primitives::{canonical, Answer, AnswerKind, ModelRef, Reason, Sampling};
 use llm_oracle_relayer::llm::{build, ModelError, Provider, ProviderConfig, Question, Reply};
 use std::{
     path::PathBuf,
@@ -157,6 +157,106 @@ fn a_number_is_a_canonical_decimal_or_an_abstention() {
         reply.answer
     );
     eprintln!("number: {:?} {}", reply.answer, reply.record["response"]);
+}
+
+#[test]
+fn a_text_is_one_canonical_line() {
+    let prompt = "Who wrote the letter? The letter was written by Mary Shelley in the winter.";
+    let kind = AnswerKind::Text { max_bytes: 60 };
+    let reply = ask(&question(prompt.to_owned(), kind)).unwrap();
+    eprintln!("text: {:?} {}", reply.answer, reply.record["response"]);
+    let Answer::Text(bytes) = &reply.answer else {
+        panic!("{:?}", reply.answer);
+    };
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    assert_eq!(canonical::text(&text), text);
+    assert!(text.contains("Mary Shelley"), "{text}");
+    assert_eq!(reply.record["template"], "plain-text/1");
+}
+
+#[test]
+fn a_text_that_a_limit_ends_is_an_abstention() {
+    let prompt = "Who wrote the letter? The letter was written by Mary Shelley in the winter.";
+    let whole = question(prompt.to_owned(), AnswerKind::Text { max_bytes: 60 });
+    let mut few_tokens = whole.clone();
+    few_tokens.sampling.max_tokens = 1;
+    let mut few_bytes = whole;
+    few_bytes.answer = AnswerKind::Text { max_bytes: 3 };
+    for asked in [few_tokens, few_bytes] {
+        let reply = ask(&asked).unwrap();
+        assert_eq!(reply.answer, Answer::Abstain(Reason::Unclear), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_document_satisfies_the_schema_that_shaped_it() {
+    let schema = serde_json::json!({
+        "type": "object",
+        "properties": {
+            "tone": { "enum": ["positive", "negative"] },
+            "city": { "type": "string", "maxLength": 20 },
+            "lamps": { "type": "integer", "minimum": 0, "maximum": 100 },
+        },
+        "required": ["tone", "city", "lamps"],
+        "additionalProperties": false,
+    });
+    let kind = AnswerKind::Json {
+        schema: schema.to_string().into_bytes(),
+    };
+    let prompt =
+        "What is said about the shop? The shop in Lisbon sold 12 lamps and made a record profit.";
+    let reply = ask(&question(prompt.to_owned(), kind)).unwrap();
+    eprintln!("json: {:?} {}", reply.answer, reply.record["response"]);
+    let Answer::Json(bytes) = &reply.answer else {
+        panic!("{:?} {}", reply.answer, reply.record);
+    };
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    assert_eq!(canonical::json(&text).as_deref(), Ok(text.as_str()));
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document.as_object().unwrap().len(), 3, "{text}");
+    assert!(["positive", "negative"].contains(&document["tone"].as_str().unwrap()));
+    assert!(document["city"].as_str().unwrap().chars().count() <= 20);
+    assert!(document["lamps"].as_u64().unwrap() <= 100);
+    assert_eq!(reply.record["grammar"]["by_schema"], true);
+}
+
+#[test]
+fn a_document_is_checked_where_the_grammar_ends() {
+    // No grammar has `not`; whatever the model writes, it can only be refused.
+    let schema = br#"{"type":"boolean","not":{"type":"boolean"}}"#.to_vec();
+    let kind = AnswerKind::Json { schema };
+    let asked = question("Did it rain? It rained.".to_owned(), kind);
+    let reply = ask(&asked).unwrap();
+    assert_eq!(
+        reply.answer,
+        Answer::Abstain(Reason::Unclear),
+        "{}",
+        reply.record
+    );
+}
+
+#[test]
+fn a_hostile_schema_holds_up_nobody() {
+    model();
+    for schema in [
+        r#"{"type":"string","pattern":"^((a?){50}){50}((b*)*c)*$"}"#,
+        r#"{"type":"string","allOf":[{"pattern":"(a|b)*a(a|b){14}"},{"pattern":"(b|c)*b(b|c){14}"},{"pattern":"(c|a)*c(c|a){14}"}]}"#,
+        r#"{"type":"array","items":{"type":"array","minItems":1000000},"minItems":1000000}"#,
+        r#"{"type":"string","minLength":4000000000}"#,
+        r#"{"type":"string","pattern":"^[^\\s\\S]$"}"#,
+        r#"{"anyOf":[{"properties":{"a":{"enum":["x",1,null]}}},{"items":{"format":"ipv6"}},{"pattern":"\\w{99}"}]}"#,
+        "false",
+    ] {
+        let kind = AnswerKind::Json {
+            schema: schema.as_bytes().to_vec(),
+        };
+        let started = Instant::now();
+        let reply = ask(&question("What is it? It is a cat.".to_owned(), kind)).unwrap();
+        let took = started.elapsed();
+        eprintln!("{schema}: {:?} in {} ms", reply.answer, took.as_millis());
+        // Unbounded, the first alone would take hours.
+        assert!(took.as_secs() < 60, "{schema}: {took:?}");
+    }
 }
 
 #[test]

@@ -22,8 +22,8 @@
 mod question;
 
 pub use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, CallbackLimits, Error, Margin,
-    ModelRef, Outcome, Prompt, Quote, Reason, RequestId, Sampling, Terms,
+    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, CallbackLimits, Error,
+    LeastRecord, Margin, ModelRef, Outcome, Prompt, Quote, Reason, RequestId, Sampling, Terms,
 };
 pub use question::Question;
 

@@ -2,7 +2,8 @@
 
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
-    AccountId, AnswerKind, Assignment, CallbackLimits, ModelRef, Prompt, Sampling, Terms,
+    AccountId, AnswerKind, Assignment, CallbackLimits, LeastRecord, ModelRef, Prompt, Sampling,
+    Terms,
 };
 
 /// Builds [`Terms`]. Starts with three open seats of which two must agree, any model, phases of 256
@@ -54,6 +55,18 @@ impl Question {
         Self::new(prompt, AnswerKind::Number { scale, tolerance })
     }
 
+    /// A question answered with a text of at most so many bytes. Answers agree when their canonical
+    /// bytes are equal, so ask for one word or a fixed phrase.
+    pub fn text(prompt: impl AsRef<[u8]>, max_bytes: u32) -> Self {
+        Self::new(prompt, AnswerKind::Text { max_bytes })
+    }
+
+    /// A question answered with a JSON document of this schema, compared in canonical form.
+    pub fn json(prompt: impl AsRef<[u8]>, schema: impl AsRef<[u8]>) -> Self {
+        let schema = schema.as_ref().to_vec();
+        Self::new(prompt, AnswerKind::Json { schema })
+    }
+
     /// Puts an instruction before the question.
     pub fn system(mut self, instruction: impl AsRef<[u8]>) -> Self {
         self.terms.system = Some(instruction.as_ref().to_vec());
@@ -77,6 +90,19 @@ impl Question {
         self.terms.assignment = Assignment::Named {
             operators: operators.into(),
         };
+        self
+    }
+
+    /// Draws the committee by bond. Needs as many registered operators as seats; ask so wherever there
+    /// are twice as many.
+    pub fn drawn(mut self) -> Self {
+        self.terms.assignment = Assignment::Drawn;
+        self
+    }
+
+    /// Lets only operators with at least this track record take seats, drawn or open.
+    pub fn qualified(mut self, least: LeastRecord, drawn: bool) -> Self {
+        self.terms.assignment = Assignment::Qualified { least, drawn };
         self
     }
 

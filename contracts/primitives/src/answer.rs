@@ -18,6 +18,16 @@ pub enum Answer {
     Json(ink::prelude::vec::Vec<u8>),
 }
 
+/// An answer of a seat, as events and views show it: open kinds are long, so seats keep their digest.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub enum SeatAnswer {
+    /// The answer itself: any abstention, and every answer of a closed kind.
+    Whole(Answer),
+    /// [`crate::digest::answer_digest`] of a text or a JSON document.
+    Digest(crate::Hash),
+}
+
 /// Why an operator abstains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, scale::Encode, scale::Decode)]
 #[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]

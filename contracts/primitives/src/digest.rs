@@ -120,13 +120,48 @@ pub fn seat_message(
 
 /// Message that an operator signs for its answer: proves for ever who answered what to which question.
 pub fn answer_message(context: &Context, answer: &Answer, evidence: &Hash) -> Vec<u8> {
-    tagged(
-        b"llm-oracle/answer/1",
-        &[context, &answer_digest(answer), evidence],
-    )
+    answer_message_of(context, &answer_digest(answer), evidence)
+}
+
+/// [`answer_message`] of an answer that is known by its digest.
+pub fn answer_message_of(context: &Context, answer: &Hash, evidence: &Hash) -> Vec<u8> {
+    tagged(b"llm-oracle/answer/1", &[context, answer, evidence])
 }
 
 /// Message by which an account proves that its id is its sr25519 key.
 pub fn register_message(domain: &Hash, contract: &AccountId, operator: &AccountId) -> Vec<u8> {
     tagged(b"llm-oracle/register/1", &[domain, contract, operator])
+}
+
+/// What the end of a request brings to the beacon: its salts, in seat order and zero for seats that
+/// stayed silent, so that the order of reveals inside a request is worth nothing.
+pub fn salts(request_id: RequestId, round: u8, salts: &[Hash]) -> Hash {
+    let mut bytes = tagged(b"llm-oracle/salts/1", &[&request_id, &round]);
+    for salt in salts {
+        bytes.extend_from_slice(salt);
+    }
+    blake2(&bytes)
+}
+
+/// The next value of the beacon, after [`salts`] have been folded in.
+pub fn fold(beacon: &Hash, salts: &Hash) -> Hash {
+    blake2(&tagged(b"llm-oracle/fold/1", &[beacon, salts]))
+}
+
+/// Seed of a request's committee, from the beacon at its ask and the [`salts`] of the fold that draws.
+pub fn seed(beacon: &Hash, salts: &Hash, request_id: RequestId) -> Hash {
+    blake2(&tagged(b"llm-oracle/seed/1", &[beacon, salts, &request_id]))
+}
+
+/// Seed of a committee that no fold came for by block `until`.
+pub fn weak_seed(beacon: &Hash, request_id: RequestId, until: BlockNumber) -> Hash {
+    blake2(&tagged(
+        b"llm-oracle/weak-seed/1",
+        &[beacon, &request_id, &until],
+    ))
+}
+
+/// Random bytes number `count` of a draw.
+pub fn lot(seed: &Hash, count: u32) -> Hash {
+    blake2(&tagged(b"llm-oracle/lot/1", &[seed, &count]))
 }

@@ -137,6 +137,39 @@ pub enum Error {
     NoCredit,
     /// The chain refused the payout, most likely because the payee would stay below the existential deposit.
     TransferFailed { amount: Balance },
+    /// The length asked for open answers is zero or over the limit.
+    AnswerBytesOutOfRange { bytes: u32, most: u32 },
+    /// The JSON schema is empty or over its limit.
+    SchemaLength { bytes: u32, most: u32 },
+    /// An open answer is empty or longer than the request allows.
+    AnswerLength { bytes: u32, most: u32 },
+    /// A share above the whole.
+    ShareOutOfRange { ppm: u32 },
+    /// The operator's track record is below what the request asks for.
+    RecordTooLow { answers: u32, agreement_ppm: u32 },
+    /// The operator signed two answers to one question: it takes no seat any more.
+    Barred { slot: Slot },
+    /// The two answers reported as an equivocation are the same.
+    NoEquivocation { slot: Slot },
+    /// New requests and registrations are paused by the owner.
+    Paused,
+    /// The caller is not the owner, or not the one that ownership was offered to.
+    NotTheOwner,
+    /// Nothing has been announced.
+    NothingAnnounced,
+    /// An announced change is not due yet.
+    NotDueYet { from: BlockNumber, now: BlockNumber },
+    /// No code with this hash has been uploaded.
+    NoSuchCode,
+    /// Fewer operators have ever bonded for drawing than the request has seats.
+    TooFewToDraw { operators: u32, seats: u8 },
+    /// The committee has not been drawn yet.
+    NotDrawnYet {
+        until: BlockNumber,
+        now: BlockNumber,
+    },
+    /// The operator is not among those drawn, and the seats are not open to others yet.
+    NotDrawn { slot: Slot, opens_at: BlockNumber },
 }
 
 impl Error {
@@ -202,6 +235,21 @@ impl Error {
             RefundToOracle => "refund_to is the oracle itself; name another account".into(),
             NoCredit => "there is nothing to pay out".into(),
             TransferFailed { amount } => format!("the chain refused to pay out {amount} planck; the payee's balance would stay below the existential deposit"),
+            AnswerBytesOutOfRange { bytes, most } => format!("answers of up to {bytes} bytes were asked for; give 1 to {most}"),
+            SchemaLength { bytes, most } => format!("a JSON schema of {bytes} bytes; give 1 to {most}"),
+            AnswerLength { bytes, most } => format!("an answer of {bytes} bytes; the request takes 1 to {most}"),
+            ShareOutOfRange { ppm } => format!("a share of {ppm} parts per million; at most 1000000 are a whole"),
+            RecordTooLow { answers, agreement_ppm } => format!("the operator's record, {answers} answers of which {agreement_ppm} parts per million agreed, is below what the request asks for"),
+            Barred { slot } => format!("the operator of slot {slot} signed two answers to one question and takes no seat any more"),
+            NoEquivocation { slot } => format!("both answers reported of slot {slot} are the same"),
+            Paused => "the owner has paused new requests and registrations; open requests go on".into(),
+            NotTheOwner => "only the owner may do this, or whom ownership was offered to".into(),
+            NothingAnnounced => "nothing of this kind has been announced".into(),
+            NotDueYet { from, now } => format!("the announced change is due from block {from}, and this is block {now}"),
+            NoSuchCode => "no code with the announced hash is on the chain; upload it first".into(),
+            TooFewToDraw { operators, seats } => format!("{operators} operators can be drawn for {seats} seats; ask for fewer seats or an open committee"),
+            NotDrawnYet { until, now } => format!("the committee is drawn by block {until}, and this is block {now}"),
+            NotDrawn { slot, opens_at } => format!("the operator of slot {slot} was not drawn; free seats open to others at block {opens_at}"),
         }
     }
 }

@@ -2,7 +2,8 @@
 //! write) and ids in the data. Names and fields are part of the interface: they make the topic.
 
 use crate::{
-    AccountId, Answer, Balance, BlockNumber, Hash, Outcome, RequestId, Signature, Slot, Terms,
+    AccountId, Answer, Balance, BlockNumber, Hash, Outcome, Params, RequestId, SeatAnswer,
+    Signature, Slot, Terms,
 };
 use ink::prelude::vec::Vec;
 
@@ -65,11 +66,36 @@ pub struct SeatRevealed {
     /// Its slot.
     pub slot: Slot,
     /// Its answer.
-    pub answer: Answer,
+    pub answer: SeatAnswer,
     /// The salt of its commitment and evidence.
     pub salt: Hash,
     /// Its signature over the answer message.
     pub signature: Signature,
+}
+
+/// An open answer was revealed that no seat of the request had given before; the contract itself keeps
+/// only the one that is agreed on.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worded {
+    /// The request.
+    pub request_id: RequestId,
+    /// The first seat that gave it.
+    pub slot: Slot,
+    /// The whole answer.
+    pub answer: Answer,
+}
+
+/// The committee of a request was drawn.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitteeDrawn {
+    /// The request.
+    pub request_id: RequestId,
+    /// Slots of those drawn; fewer than seats when too few operators were left to draw from.
+    pub slots: Vec<Slot>,
+    /// Drawn without a fold, so from values known beforehand.
+    pub weak: bool,
 }
 
 /// A request ended and was settled.
@@ -192,6 +218,74 @@ pub struct Withdrawn {
     pub amount: Balance,
 }
 
+/// An operator was shown to have signed two answers to one question.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Equivocated {
+    /// The operator's slot.
+    pub slot: Slot,
+    /// The request.
+    pub request_id: RequestId,
+    /// Taken from its bond at once, planck; seats that are still open forfeit when they end.
+    pub forfeited: Balance,
+    /// Who reported it.
+    pub reporter: AccountId,
+    /// The reporter's part, planck.
+    pub reward: Balance,
+}
+
+/// New requests and registrations were paused, or go on.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PauseSet {
+    /// Whether they are paused now.
+    pub paused: bool,
+}
+
+/// Ownership was offered to an account.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnershipOffered {
+    /// To whom.
+    pub to: AccountId,
+}
+
+/// Ownership was taken.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnershipTaken {
+    /// The new owner.
+    pub owner: AccountId,
+}
+
+/// New parameters were announced.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamsAnnounced {
+    /// The parameters.
+    pub params: Params,
+    /// First block in which they hold, for requests asked from then on.
+    pub from: BlockNumber,
+}
+
+/// New code was announced.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpgradeAnnounced {
+    /// Hash of the code.
+    pub code_hash: Hash,
+    /// First block in which it can be installed.
+    pub from: BlockNumber,
+}
+
+/// Announced code was installed.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgraded {
+    /// Hash of the code.
+    pub code_hash: Hash,
+}
+
 /// Any event of the oracle, for code that passes them on. It is never encoded itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // Each variant is documented at the type it holds.
@@ -209,4 +303,13 @@ pub enum Event {
     Unbonding(Unbonding),
     Released(Released),
     Withdrawn(Withdrawn),
+    Worded(Worded),
+    CommitteeDrawn(CommitteeDrawn),
+    Equivocated(Equivocated),
+    PauseSet(PauseSet),
+    OwnershipOffered(OwnershipOffered),
+    OwnershipTaken(OwnershipTaken),
+    ParamsAnnounced(ParamsAnnounced),
+    UpgradeAnnounced(UpgradeAnnounced),
+    Upgraded(Upgraded),
 }

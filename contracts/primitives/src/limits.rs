@@ -14,12 +14,16 @@ pub const MAX_OPTIONS: u8 = 32;
 pub const MAX_OPTION_BYTES: u32 = 64;
 /// Decimal places of a number: `10^36` still leaves two digits of an `i128` before the point.
 pub const MAX_SCALE: u8 = 36;
-/// An encoded answer that is stored as it is, bytes: the greatest is a tag and an `i128`.
-pub const MAX_INLINE_ANSWER_BYTES: usize = 32;
+/// A text or a JSON document given as an answer, bytes.
+pub const MAX_ANSWER_BYTES: u32 = 2 * 1024;
+/// A JSON schema, bytes.
+pub const MAX_SCHEMA_BYTES: u32 = 4 * 1024;
 /// Entries of one batch of any kind; with the largest entry still inside ink!'s 16 KiB buffer.
 pub const MAX_BATCH_ENTRIES: u32 = 64;
 /// Encoded arguments of a batch, bytes.
 pub const MAX_BATCH_BYTES: u32 = 14 * 1024;
+/// Folds of the beacon that the contract remembers, and so the greatest `draw_timeout` in blocks.
+pub const MAX_FOLDS: u32 = 64;
 /// Items a paged view looks at in one call.
 pub const MAX_PAGE: u32 = 50;
 

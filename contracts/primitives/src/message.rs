@@ -78,3 +78,33 @@ pub struct Quote {
     /// Last block for reveals when no phase ends early, if asked in this block.
     pub reveal_deadline: BlockNumber,
 }
+
+/// Proof that an operator signed two different answers to one question.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct Equivocation {
+    /// The request; it may have been pruned.
+    pub request_id: RequestId,
+    /// Digest of its terms, see [`crate::digest::terms_digest`].
+    pub terms_digest: Hash,
+    /// The operator's slot.
+    pub slot: Slot,
+    /// Entry of the model registry in both signatures.
+    pub model: u32,
+    /// One answer.
+    pub first: SignedAnswer,
+    /// Another one.
+    pub second: SignedAnswer,
+}
+
+/// What an operator signed: the message is [`crate::digest::answer_message_of`].
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct SignedAnswer {
+    /// [`crate::digest::answer_digest`].
+    pub answer: Hash,
+    /// See [`crate::digest::evidence`].
+    pub evidence: Hash,
+    /// The operator's signature.
+    pub signature: Signature,
+}

@@ -1,6 +1,6 @@
 //! Parameters of an oracle and the hard bounds that no owner can leave.
 
-use crate::{Balance, Error};
+use crate::{limits::MAX_FOLDS, Balance, Error};
 
 /// One UNIT of the usual dev chain: 10^12 planck.
 const UNIT: Balance = 1_000_000_000_000;
@@ -42,6 +42,11 @@ pub struct Params {
     pub unbonding_blocks: u32,
     /// Blocks between announcing a change of parameters or code and its effect.
     pub upgrade_delay_blocks: u32,
+    /// Blocks between an ask and the first fold of the beacon that may draw its committee: at least
+    /// the finality lag, so that nobody asks knowing the draw.
+    pub draw_delay: u32,
+    /// Blocks after an ask from which its committee is drawn without a fold, marked as weak.
+    pub draw_timeout: u32,
 }
 
 impl Params {
@@ -64,6 +69,8 @@ impl Params {
             retention_blocks: 14_400,
             unbonding_blocks: 57_600,
             upgrade_delay_blocks: 115_200,
+            draw_delay: 2,
+            draw_timeout: 8,
         }
     }
 
@@ -72,6 +79,7 @@ impl Params {
         self.max_window
             .saturating_mul(2)
             .saturating_add(self.open_delay)
+            .saturating_add(self.draw_timeout)
             .saturating_add(2)
     }
 
@@ -100,9 +108,11 @@ impl Params {
             (life..=10_000_000).contains(&self.unbonding_blocks),
             (self.unbonding_blocks.saturating_add(life)..=30_000_000)
                 .contains(&self.upgrade_delay_blocks),
+            (1..=self.draw_timeout).contains(&self.draw_delay),
+            self.draw_timeout <= MAX_FOLDS,
         ];
         match checks.iter().position(|inside| !inside) {
-            // 16 fields: the position fits a byte.
+            // 18 fields: the position fits a byte.
             Some(field) => Err(Error::BadParameter { field: field as u8 }),
             None => Ok(()),
         }

@@ -93,14 +93,15 @@ pub enum AnswerKind {
         /// Greatest distance from the median, in units of the mantissa.
         tolerance: u128,
     },
-    /// Free text in canonical form; equal bytes agree. Refused until open kinds exist.
+    /// Free text in canonical form; equal bytes agree.
     Text {
-        /// Greatest length of an answer in bytes.
+        /// Greatest length of an answer in bytes, at most [`limits::MAX_ANSWER_BYTES`].
         max_bytes: u32,
     },
-    /// Canonical JSON (RFC 8785); equal bytes agree. Refused until open kinds exist.
+    /// Canonical JSON (RFC 8785), at most [`limits::MAX_ANSWER_BYTES`]; equal bytes agree.
     Json {
-        /// JSON schema that every relayer checks before it commits.
+        /// JSON schema that every relayer checks before it commits, at most
+        /// [`limits::MAX_SCHEMA_BYTES`].
         schema: Vec<u8>,
     },
 }
@@ -144,8 +145,44 @@ pub enum Assignment {
         /// Registered operators, distinct, at least as many as seats, at most 32.
         operators: Vec<AccountId>,
     },
-    /// Drawn by bond; refused until drawing exists.
+    /// Drawn at random, weighted by bond as it stood at the ask. A drawn seat that is not taken by half
+    /// of the commit window opens to any operator.
     Drawn,
+    /// Open or drawn, to operators with at least this track record when they commit.
+    Qualified {
+        /// The record.
+        least: LeastRecord,
+        /// Drawn instead of open.
+        drawn: bool,
+    },
+}
+
+/// The least track record that an operator must have to take a seat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
+pub struct LeastRecord {
+    /// Share of ended seats that agreed with the result, abstentions left out, parts per million.
+    pub agreement_ppm: u32,
+    /// Seats that revealed an answer or an abstention.
+    pub answers: u32,
+}
+
+impl Assignment {
+    /// Whether the committee is drawn.
+    pub fn is_drawn(&self) -> bool {
+        matches!(self, Self::Drawn | Self::Qualified { drawn: true, .. })
+    }
+
+    /// The record that an operator must have.
+    pub fn least_record(&self) -> LeastRecord {
+        match self {
+            Self::Qualified { least, .. } => *least,
+            _ => LeastRecord::default(),
+        }
+    }
 }
 
 /// Limits of a callback. None may be zero: the pallet reads zero as 'all that is left'.
@@ -233,7 +270,12 @@ impl Terms {
                     .then_some(())
                     .ok_or(Error::NamedTwice)
             }
-            Assignment::Drawn => Err(Error::NotSupportedYet),
+            Assignment::Qualified { least, .. } if least.agreement_ppm > limits::PPM => {
+                Err(Error::ShareOutOfRange {
+                    ppm: least.agreement_ppm,
+                })
+            }
+            Assignment::Drawn | Assignment::Qualified { .. } => Ok(()),
         }
     }
 
@@ -247,7 +289,7 @@ impl AnswerKind {
     /// Checks the form itself.
     ///
     /// # Errors
-    /// The broken rule with the offending value; `NotSupportedYet` for `Text` and `Json`.
+    /// The broken rule with the offending value.
     pub fn check(&self) -> Result<(), Error> {
         match self {
             Self::Bool => Ok(()),
@@ -276,7 +318,30 @@ impl AnswerKind {
                 most: limits::MAX_SCALE,
             }),
             Self::Number { .. } => Ok(()),
-            Self::Text { .. } | Self::Json { .. } => Err(Error::NotSupportedYet),
+            Self::Text { max_bytes } if !(1..=limits::MAX_ANSWER_BYTES).contains(max_bytes) => {
+                Err(Error::AnswerBytesOutOfRange {
+                    bytes: *max_bytes,
+                    most: limits::MAX_ANSWER_BYTES,
+                })
+            }
+            Self::Json { schema }
+                if schema.is_empty() || schema.len() > limits::MAX_SCHEMA_BYTES as usize =>
+            {
+                Err(Error::SchemaLength {
+                    bytes: schema.len() as u32,
+                    most: limits::MAX_SCHEMA_BYTES,
+                })
+            }
+            Self::Text { .. } | Self::Json { .. } => Ok(()),
+        }
+    }
+
+    /// Greatest length of an open answer in bytes; 0 for closed kinds, which are stored in the seat.
+    pub fn open_bytes(&self) -> u32 {
+        match self {
+            Self::Bool | Self::Choice { .. } | Self::Number { .. } => 0,
+            Self::Text { max_bytes } => *max_bytes,
+            Self::Json { .. } => limits::MAX_ANSWER_BYTES,
         }
     }
 }

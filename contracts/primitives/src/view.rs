@@ -1,8 +1,8 @@
 //! What the contract's read-only messages return.
 
 use crate::{
-    AccountId, AnswerKind, Balance, BlockNumber, CallbackLimits, Hash, Outcome, Params, RequestId,
-    Signature, Slot,
+    AccountId, AnswerKind, Balance, BlockNumber, CallbackLimits, Hash, LeastRecord, Outcome,
+    Params, RequestId, SeatAnswer, Signature, Slot,
 };
 use ink::prelude::vec::Vec;
 
@@ -32,6 +32,14 @@ pub struct Config {
     pub next_id: RequestId,
     /// Number of slots given out.
     pub operators: u32,
+    /// Whether new requests and registrations are paused.
+    pub paused: bool,
+    /// Who may take the ownership.
+    pub offered_to: Option<AccountId>,
+    /// Announced parameters and the first block in which they hold.
+    pub next_params: Option<(Params, BlockNumber)>,
+    /// Hash of announced code and the first block in which it can be installed.
+    pub next_code: Option<(Hash, BlockNumber)>,
 }
 
 /// Phase of a request: a function of stored state and block number alone.
@@ -105,7 +113,7 @@ pub struct SeatView {
     /// Digest of how the answer was made.
     pub evidence: Hash,
     /// The answer, once revealed.
-    pub answer: Option<crate::Answer>,
+    pub answer: Option<SeatAnswer>,
     /// Signature over the answer message, once revealed.
     pub signature: Option<Signature>,
     /// Salt of commitment and evidence, once revealed.
@@ -162,6 +170,10 @@ pub struct RequestView {
     pub threshold: u8,
     /// Answered in one step.
     pub one_step: bool,
+    /// The record that an operator must have to take a seat.
+    pub least_record: LeastRecord,
+    /// How the committee is drawn; none when it is not.
+    pub draw: Option<DrawView>,
     /// Block of the ask.
     pub asked_at: BlockNumber,
     /// Block in which the reveals opened, once known.
@@ -184,6 +196,18 @@ pub struct RequestView {
     pub refund: Balance,
     /// What the end credited to the owner, planck.
     pub fee: Balance,
+}
+
+/// The draw of a committee.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+#[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
+pub struct DrawView {
+    /// Those drawn, once known.
+    pub drawn: Option<Vec<AccountId>>,
+    /// Drawn without a fold.
+    pub weak: bool,
+    /// First block in which free seats are open to any operator.
+    pub opens_to_all_at: BlockNumber,
 }
 
 /// What a consumer reads when it does not want a callback.
@@ -224,6 +248,14 @@ pub struct OperatorView {
     pub abstained: u32,
     /// Seats that did not reveal.
     pub silent: u32,
+    /// Seats that it was drawn for and did not take.
+    pub no_shows: u32,
+    /// Share of its ended seats that agreed, abstentions left out, parts per million.
+    pub agreement_ppm: u32,
+    /// Whether it signed two answers to one question and takes no seat any more.
+    pub barred: bool,
+    /// Part of the bond that can be drawn, in units of 2^20 planck.
+    pub tickets: u64,
     /// Earned in all, planck.
     pub earned: Balance,
     /// Forfeited in all, planck.

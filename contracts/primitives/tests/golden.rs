@@ -105,6 +105,32 @@ fn digests_are_what_they_always_were() {
 }
 
 #[test]
+fn draws_are_what_they_always_were() {
+    let beacon = [1; 32];
+    let salts = digest::salts(42, 0, &[[2; 32], [0; 32]]);
+    is(
+        salts,
+        "525a93614e79f9c9413caf87c422e36cd3e23939b6ef140e23d39b6d158f70df",
+    );
+    is(
+        digest::fold(&beacon, &salts),
+        "4e4f3d18635168d344663fb28dba30844e2a87a6e4109f05e9015e04bcfdb0bd",
+    );
+    is(
+        digest::seed(&beacon, &salts, 42),
+        "0c13b096066442de725f1104d4e99c05730680a1082e73e1b51fa757e538dca4",
+    );
+    is(
+        digest::weak_seed(&beacon, 42, 99),
+        "7a04ae696e336d3f08d23719e685f56b4d46c12c12e22fa4f71b8086d7e42de6",
+    );
+    is(
+        digest::lot(&beacon, 4),
+        "e368fb2498668917ff795e4e67aecda6299bd2f06bff31333ea9e3719846efc9",
+    );
+}
+
+#[test]
 fn signed_messages_are_what_they_always_were() {
     let context = context();
     let salt = digest::salt(&SECRET, &context);

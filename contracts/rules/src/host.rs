@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::Request;
+use crate::{codec, Beacon, Request};
 
 /// What the constructor fixed, plus the owner, as it lies in its cell.
 #[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -55,6 +55,11 @@ impl Identity {
         self.deployer.into()
     }
 
+    /// Names another owner.
+    pub fn set_owner(&mut self, owner: AccountId) {
+        self.owner = *owner.as_ref();
+    }
+
     /// Who gets the fee.
     pub fn owner(&self) -> AccountId {
         self.owner.into()
@@ -76,7 +81,78 @@ pub struct Counters {
     pub next_id: RequestId,
     /// Number of the next operator slot.
     pub next_slot: Slot,
-    reserved: u32,
+    paused: u32,
+}
+
+impl Counters {
+    /// Whether new requests and registrations are paused.
+    pub fn is_paused(&self) -> bool {
+        self.paused != 0
+    }
+
+    /// Pauses them, or lets them go on.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = u32::from(paused);
+    }
+}
+
+/// The parameters, with those announced, as they lie in their cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+pub struct ParamsCell {
+    /// In force until `from`.
+    pub current: Params,
+    /// In force from then on.
+    pub next: Params,
+    /// First block of the announced ones; 0: nothing was announced.
+    pub from: BlockNumber,
+}
+
+/// Bytes of the parameters that version 1 of the code stored: they lacked those of drawing.
+const FIRST_PARAMS_BYTES: usize = 5 * 16 + 11 * 4;
+
+impl ParamsCell {
+    /// Parameters without an announcement.
+    pub fn new(params: Params) -> Self {
+        Self {
+            current: params,
+            next: params,
+            from: 0,
+        }
+    }
+
+    /// Reads the cell, of any version.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > FIRST_PARAMS_BYTES {
+            return codec::decode(bytes);
+        }
+        let added = (Params::dev().draw_delay, Params::dev().draw_timeout);
+        let mut bytes = bytes.to_vec();
+        bytes.extend_from_slice(&codec::encode(&added));
+        codec::decode(&bytes).map(Self::new)
+    }
+
+    /// Parameters in force in block `now`.
+    pub fn in_force(&self, now: BlockNumber) -> Params {
+        if self.announced(now).is_some() || self.from == 0 {
+            self.current
+        } else {
+            self.next
+        }
+    }
+
+    /// What is announced and not in force yet.
+    pub fn announced(&self, now: BlockNumber) -> Option<(Params, BlockNumber)> {
+        (now < self.from).then_some((self.next, self.from))
+    }
+}
+
+/// Code that the owner announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+pub struct Announced {
+    /// Its hash.
+    pub code_hash: Hash,
+    /// First block in which it can be installed.
+    pub from: BlockNumber,
 }
 
 /// Credit of an account that is not kept as an operator's.
@@ -119,8 +195,32 @@ pub trait Host {
 
     /// Identity of the deployment.
     fn identity(&self) -> Identity;
-    /// Parameters in force.
-    fn params(&self) -> Params;
+    /// Writes the identity.
+    fn set_identity(&mut self, identity: &Identity);
+    /// The parameters.
+    fn params_cell(&self) -> ParamsCell;
+    /// Writes the parameters.
+    fn set_params_cell(&mut self, params: &ParamsCell);
+    /// Whom ownership was offered to.
+    fn offered_to(&self) -> Option<AccountId>;
+    /// Notes whom, or nobody.
+    fn set_offered_to(&mut self, to: Option<&AccountId>);
+    /// Announced code.
+    fn next_code(&self) -> Option<Announced>;
+    /// Notes announced code, or none.
+    fn set_next_code(&mut self, code: Option<&Announced>);
+    /// The beacon; none in deployments of version 1 that have folded nothing yet.
+    fn beacon(&self) -> Option<Beacon>;
+    /// Writes the beacon.
+    fn set_beacon(&mut self, beacon: &Beacon);
+    /// Packed runs of tickets, see [`crate::TicketCell`]; empty when never written.
+    fn ticket_cell(&self, cell: u32) -> Vec<u8>;
+    /// Writes packed runs of tickets.
+    fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]);
+    /// The cell kept for the agreed text of a request.
+    fn text(&self, id: RequestId) -> Option<Vec<u8>>;
+    /// Writes that cell, always with as many bytes as at the ask.
+    fn set_text(&mut self, id: RequestId, bytes: &[u8]);
     /// The counters.
     fn counters(&self) -> Counters;
     /// Writes the counters.
@@ -133,7 +233,7 @@ pub trait Host {
     fn terms(&self, id: RequestId) -> Option<Terms>;
     /// Writes the terms of a request, once.
     fn set_terms(&mut self, id: RequestId, terms: &Terms);
-    /// Removes a request and its terms.
+    /// Removes a request, its terms and its text.
     fn remove_request(&mut self, id: RequestId);
     /// Packed accounts of operators, see [`crate::OperatorCell`]; empty when never written.
     fn operator_cell(&self, cell: u32) -> Vec<u8>;
@@ -154,6 +254,8 @@ pub trait Host {
     fn emit(&mut self, event: Event);
     /// Pays out; false when the chain refuses.
     fn pay(&mut self, to: &AccountId, amount: Balance) -> bool;
+    /// Installs code for the calls after this one; false when there is none with this hash.
+    fn set_code(&mut self, code_hash: &Hash) -> bool;
     /// Calls `on_answer` of a consumer with re-entry allowed and without taking its output; false
     /// when it fails. Every handle to storage is stale afterwards.
     fn call_back(

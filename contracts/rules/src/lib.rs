@@ -10,24 +10,30 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod codec;
+pub mod draw;
 mod form;
 mod host;
 #[cfg(feature = "std")]
 mod memory;
+mod moves;
 mod operator;
 mod oracle;
+mod packed;
 mod request;
 mod seat;
 mod settlement;
 pub mod tally;
+mod text;
 
+pub use draw::{Beacon, Draw, DrawState, TicketCell, Tickets};
 pub use form::Form;
-pub use host::{Account, Counters, Host, Identity};
+pub use host::{Account, Announced, Counters, Host, Identity, ParamsCell};
 #[cfg(feature = "std")]
 pub use memory::MemoryHost;
-pub use operator::{Operator, OperatorCell, OPERATORS_PER_CELL, OPERATOR_STRIDE};
+pub use operator::{Operator, OperatorCell, OPERATOR_STRIDE};
 pub use oracle::{Batch, Oracle};
-pub use request::{Delivery, End, Request};
+pub use packed::Packed;
+pub use request::{Added, Delivery, End, Later, Request};
 pub use seat::Seat;
 pub use settlement::{SeatSettlement, Settlement};
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use llm_oracle_primitives::{
-    event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Error, Hash, Outcome, Params,
-    RequestId, Signature, Slot, Terms,
+    event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Config, Error, Hash, Outcome,
+    Params, RequestId, Signature, Slot, Terms,
 };
 
-use crate::{Account, Counters, Host, Identity, Oracle, Refusal, Request};
+use crate::{
+    Account, Announced, Beacon, Counters, Host, Identity, Oracle, ParamsCell, Refusal, Request,
+};
 
 /// The contract's storage, its money and its surroundings.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +29,13 @@ pub struct MemoryHost {
     caller: AccountId,
     value: Balance,
     identity: Identity,
-    params: Params,
+    contract: AccountId,
+    params: ParamsCell,
+    offered_to: Option<AccountId>,
+    next_code: Option<Announced>,
+    beacon: Option<Beacon>,
+    tickets: BTreeMap<u32, Vec<u8>>,
+    texts: BTreeMap<RequestId, Vec<u8>>,
     counters: Counters,
     requests: BTreeMap<RequestId, Request>,
     terms: BTreeMap<RequestId, Terms>,
@@ -41,6 +49,24 @@ impl MemoryHost {
     pub fn new(params: Params) -> Self {
         let deployer = AccountId::from([0xee; 32]);
         let (genesis, sink) = ([0x11; 32], AccountId::from([0xdd; 32]));
+        let identity = Identity::new(genesis, deployer, (1, 6_000), Some(sink));
+        Self::with_identity(identity, params, Self::address())
+    }
+
+    /// A fresh deployment like another one: with its domain and at its address, so that everything
+    /// signed for one is valid for both.
+    pub fn like(other: &Config, contract: AccountId) -> Self {
+        let identity = Identity::new(
+            other.genesis,
+            other.deployer,
+            (other.deployed_at, other.deployed_at_ms),
+            Some(other.sink),
+        );
+        Self::with_identity(identity, other.params, contract)
+    }
+
+    fn with_identity(identity: Identity, params: Params, contract: AccountId) -> Self {
+        let deployer = identity.deployer();
         let mut host = Self {
             block: 1,
             balance: 0,
@@ -50,8 +76,14 @@ impl MemoryHost {
             delivered: Vec::new(),
             caller: deployer,
             value: 0,
-            identity: Identity::new(genesis, deployer, (1, 6_000), Some(sink)),
-            params,
+            identity,
+            contract,
+            params: ParamsCell::new(params),
+            offered_to: None,
+            next_code: None,
+            beacon: None,
+            tickets: BTreeMap::new(),
+            texts: BTreeMap::new(),
             counters: Counters::default(),
             requests: BTreeMap::new(),
             terms: BTreeMap::new(),
@@ -60,11 +92,12 @@ impl MemoryHost {
             accounts: BTreeMap::new(),
         };
         let identity = host.identity.clone();
-        Oracle::new(&mut host).open_house_accounts(&identity);
+        let opened = Oracle::new(&mut host).open_house(&identity);
+        debug_assert!(opened.is_ok(), "fresh accounts can't overflow");
         host
     }
 
-    /// Address of the contract in memory.
+    /// Address of the contract of [`Self::new`].
     pub fn address() -> AccountId {
         AccountId::from([0xcc; 32])
     }
@@ -111,7 +144,8 @@ impl MemoryHost {
 
     /// Number of storage cells of every kind but operators', to see that inserts are removed.
     pub fn cells(&self) -> usize {
-        [self.requests.len(), self.terms.len(), self.accounts.len()]
+        let (requests, terms) = (self.requests.len(), self.terms.len());
+        [requests, terms, self.texts.len(), self.accounts.len()]
             .iter()
             .sum()
     }
@@ -131,7 +165,7 @@ impl Host for &mut MemoryHost {
         self.block
     }
     fn contract(&self) -> AccountId {
-        MemoryHost::address()
+        self.contract
     }
     fn balance(&self) -> Balance {
         self.balance
@@ -148,8 +182,44 @@ impl Host for &mut MemoryHost {
     fn identity(&self) -> Identity {
         self.identity.clone()
     }
-    fn params(&self) -> Params {
+    fn set_identity(&mut self, identity: &Identity) {
+        self.identity = identity.clone();
+    }
+    fn params_cell(&self) -> ParamsCell {
         self.params
+    }
+    fn set_params_cell(&mut self, params: &ParamsCell) {
+        self.params = *params;
+    }
+    fn offered_to(&self) -> Option<AccountId> {
+        self.offered_to
+    }
+    fn set_offered_to(&mut self, to: Option<&AccountId>) {
+        self.offered_to = to.copied();
+    }
+    fn next_code(&self) -> Option<Announced> {
+        self.next_code
+    }
+    fn set_next_code(&mut self, code: Option<&Announced>) {
+        self.next_code = code.copied();
+    }
+    fn beacon(&self) -> Option<Beacon> {
+        self.beacon.clone()
+    }
+    fn set_beacon(&mut self, beacon: &Beacon) {
+        self.beacon = Some(beacon.clone());
+    }
+    fn ticket_cell(&self, cell: u32) -> Vec<u8> {
+        self.tickets.get(&cell).cloned().unwrap_or_default()
+    }
+    fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]) {
+        self.tickets.insert(cell, bytes.to_vec());
+    }
+    fn text(&self, id: RequestId) -> Option<Vec<u8>> {
+        self.texts.get(&id).cloned()
+    }
+    fn set_text(&mut self, id: RequestId, bytes: &[u8]) {
+        self.texts.insert(id, bytes.to_vec());
     }
     fn counters(&self) -> Counters {
         self.counters
@@ -172,6 +242,7 @@ impl Host for &mut MemoryHost {
     fn remove_request(&mut self, id: RequestId) {
         self.requests.remove(&id);
         self.terms.remove(&id);
+        self.texts.remove(&id);
     }
     fn operator_cell(&self, cell: u32) -> Vec<u8> {
         self.cells.get(&cell).cloned().unwrap_or_default()
@@ -205,6 +276,10 @@ impl Host for &mut MemoryHost {
         let paid = self.paid.entry(*to).or_default();
         *paid = paid.saturating_add(amount);
         true
+    }
+    fn set_code(&mut self, code_hash: &Hash) -> bool {
+        // Memory has no code; this hash stands for one that was never uploaded.
+        *code_hash != [0; 32]
     }
     fn call_back(
         &mut self,

@@ -1,18 +1,20 @@
-//! An operator's account, and how accounts are packed into storage cells.
+//! An operator's account.
 
 use core::mem::size_of;
-use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
-    AccountId, Balance, BlockNumber, Error, OperatorView, SeatState, Slot,
+    limits::PPM, AccountId, Balance, BlockNumber, Error, LeastRecord, OperatorView, SeatState, Slot,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::{add, refuse, sub, Refusal};
+use crate::{add, packed::Packed, refuse, sub, Refusal};
 
-/// Accounts in one storage cell: 64 of 176 bytes stay under the 12 KiB that a cell may have.
-pub const OPERATORS_PER_CELL: u32 = 64;
 /// Bytes of one account.
 pub const OPERATOR_STRIDE: usize = 176;
+
+const _: () = assert!(64 * OPERATOR_STRIDE <= 12 * 1024);
+
+/// Accounts in one storage cell: 64 of 176 bytes stay under the 12 KiB that a cell may have.
+pub type OperatorCell = Packed<Operator, 64>;
 
 /// Account of one operator, as it lies in its cell: the fields in this order, numbers little-endian.
 #[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -43,8 +45,20 @@ pub struct Operator {
     pub abstained: u32,
     /// Seats that did not reveal.
     pub silent: u32,
-    /// Room for later records: storage layouts are dear to change.
-    pub reserved: [u8; 24],
+    /// Tickets ever given to it, see [`crate::Lottery`].
+    pub tickets: u64,
+    /// How many of those are void, the oldest first.
+    pub void_tickets: u64,
+    /// Seats that it was drawn for and did not take.
+    pub no_shows: u32,
+    barred: u32,
+}
+
+/// Planck of bond for one ticket, as a power of two.
+const TICKET_BITS: u32 = 20;
+
+fn tickets_for(bond: Balance) -> u64 {
+    u64::try_from(bond >> TICKET_BITS).unwrap_or(u64::MAX)
 }
 
 // Numbers lie in the cell as the machine has them: no building for one of the other order.
@@ -68,7 +82,10 @@ impl Operator {
             silent: 0,
             earned: 0,
             forfeited: 0,
-            reserved: [0; 24],
+            tickets: 0,
+            void_tickets: 0,
+            no_shows: 0,
+            barred: 0,
         }
     }
 
@@ -84,12 +101,99 @@ impl Operator {
             .saturating_sub(self.unbonding)
     }
 
-    /// Whether a seat that locks `seat_bond` could be taken.
+    /// Whether it signed two answers to one question.
+    pub fn is_barred(&self) -> bool {
+        self.barred != 0
+    }
+
+    /// Tickets that its bond without the waiting part is worth.
+    fn due_tickets(&self) -> u64 {
+        if self.is_barred() {
+            return 0;
+        }
+        let bond = self.bond.saturating_sub(self.unbonding);
+        tickets_for(bond)
+    }
+
+    /// Tickets that can be drawn.
+    pub fn valid_tickets(&self) -> u64 {
+        self.tickets.saturating_sub(self.void_tickets)
+    }
+
+    /// Voids the tickets that the bond no longer covers.
+    fn void_uncovered(&mut self) {
+        let excess = self.valid_tickets().saturating_sub(self.due_tickets());
+        self.void_tickets = self.void_tickets.saturating_add(excess);
+    }
+
+    /// Counts tickets for the part of the bond that has none yet, if it is worth at least `least`
+    /// planck; the caller enters them into the lottery. Returns the first one and how many.
+    pub(crate) fn take_tickets(&mut self, least: Balance) -> (u64, u64) {
+        let first = self.tickets;
+        let new = self.due_tickets().saturating_sub(self.valid_tickets());
+        let count = if new < tickets_for(least) { 0 } else { new };
+        self.tickets = first.saturating_add(count);
+        (first, count)
+    }
+
+    /// Seats that revealed an answer or an abstention.
+    pub fn answers(&self) -> u32 {
+        self.agreed
+            .saturating_add(self.dissented)
+            .saturating_add(self.abstained)
+    }
+
+    /// Share of ended seats that agreed, abstentions left out, parts per million; 0 without any.
+    pub fn agreement_ppm(&self) -> u32 {
+        let agreed = u64::from(self.agreed);
+        let ended = agreed
+            .saturating_add(u64::from(self.dissented))
+            .saturating_add(u64::from(self.silent));
+        // At most a million: `agreed` is part of `ended`, and both fit 34 bits.
+        let share = agreed.saturating_mul(u64::from(PPM)).checked_div(ended);
+        share.unwrap_or(0) as u32
+    }
+
+    /// Checks the track record.
     ///
     /// # Errors
-    /// `BondTooLow` when the bond without its waiting part is below `min_bond`, `BondNotFree` when
+    /// `RecordTooLow`.
+    pub fn check_record(&self, least: &LeastRecord) -> Result<(), Refusal> {
+        let (answers, agreement_ppm) = (self.answers(), self.agreement_ppm());
+        if answers < least.answers || agreement_ppm < least.agreement_ppm {
+            return refuse(Error::RecordTooLow {
+                answers,
+                agreement_ppm,
+            });
+        }
+        Ok(())
+    }
+
+    /// Bars the operator for ever and takes the part of its bond that no seat has locked.
+    pub fn bar(&mut self) -> Balance {
+        let taken = self.bond.saturating_sub(self.locked);
+        self.bond = self.locked;
+        self.unbonding = 0;
+        self.barred = 1;
+        self.forfeited = self.forfeited.saturating_add(taken);
+        self.void_uncovered();
+        taken
+    }
+
+    /// Checks that a seat in which `seat_bond` is locked could be taken.
+    ///
+    /// # Errors
+    /// `Barred`; `BondTooLow` when the bond without its waiting part is below `min_bond`, `BondNotFree` when
     /// not enough of it is free.
-    pub fn can_lock(&self, min_bond: Balance, seat_bond: Balance) -> Result<(), Refusal> {
+    pub fn can_lock(
+        &self,
+        slot: Slot,
+        min_bond: Balance,
+        seat_bond: Balance,
+    ) -> Result<(), Refusal> {
+        if self.is_barred() {
+            return refuse(Error::Barred { slot });
+        }
         let bond = sub(self.bond, self.unbonding)?;
         if bond < min_bond {
             return refuse(Error::BondTooLow {
@@ -130,6 +234,7 @@ impl Operator {
         self.locked = sub(self.locked, seat_bond)?;
         self.bond = sub(self.bond, forfeited)?;
         self.forfeited = self.forfeited.saturating_add(forfeited);
+        self.void_uncovered();
         match state {
             SeatState::Agreed => self.agreed = self.agreed.saturating_add(1),
             SeatState::Dissented => self.dissented = self.dissented.saturating_add(1),
@@ -177,6 +282,7 @@ impl Operator {
         }
         self.unbonding = unbonding;
         self.unbonding_until = until;
+        self.void_uncovered();
         Ok(())
     }
 
@@ -216,52 +322,12 @@ impl Operator {
             dissented: self.dissented,
             abstained: self.abstained,
             silent: self.silent,
+            no_shows: self.no_shows,
+            agreement_ppm: self.agreement_ppm(),
+            barred: self.is_barred(),
+            tickets: self.valid_tickets(),
             earned: self.earned,
             forfeited: self.forfeited,
-        }
-    }
-}
-
-/// One storage cell of packed accounts, read and written by offset.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OperatorCell {
-    bytes: Vec<u8>,
-}
-
-impl OperatorCell {
-    /// Number of the cell that holds `slot`.
-    pub fn number(slot: Slot) -> u32 {
-        slot / OPERATORS_PER_CELL
-    }
-
-    /// Wraps what storage holds.
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes }
-    }
-
-    /// What storage is to hold.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn range(slot: Slot) -> core::ops::Range<usize> {
-        // At most 63 * 176: inside usize on every target.
-        let start = ((slot % OPERATORS_PER_CELL) as usize).saturating_mul(OPERATOR_STRIDE);
-        start..start.saturating_add(OPERATOR_STRIDE)
-    }
-
-    /// Account of a slot, if the cell reaches that far.
-    pub fn get(&self, slot: Slot) -> Option<Operator> {
-        Operator::read_from_bytes(self.bytes.get(Self::range(slot))?).ok()
-    }
-
-    /// Overwrites the account of a slot, or appends it as the next one.
-    pub fn set(&mut self, slot: Slot, operator: &Operator) {
-        let range = Self::range(slot);
-        match self.bytes.get_mut(range) {
-            // Both have the stride.
-            Some(place) => place.copy_from_slice(operator.as_bytes()),
-            None => self.bytes.extend_from_slice(operator.as_bytes()),
         }
     }
 }
@@ -275,24 +341,18 @@ mod tests {
     }
 
     #[test]
-    fn an_account_has_the_stride() {
-        assert_eq!(operator(1).as_bytes().len(), OPERATOR_STRIDE);
-        assert!(OPERATOR_STRIDE * OPERATORS_PER_CELL as usize <= 12 * 1024);
-    }
-
-    #[test]
-    fn a_cell_reads_what_was_written_and_keeps_its_neighbours() {
-        let mut cell = OperatorCell::new(Vec::new());
-        for slot in 64..128 {
-            cell.set(slot, &operator(slot as u8));
-        }
-        let mut changed = operator(70);
-        changed.bond = 5;
-        cell.set(70, &changed);
-        assert_eq!(cell.get(70), Some(changed));
-        assert_eq!(cell.get(69), Some(operator(69)));
-        assert_eq!(cell.get(71), Some(operator(71)));
-        assert_eq!(cell.bytes().len(), 64 * OPERATOR_STRIDE);
+    fn tickets_follow_the_bond_and_the_oldest_go_first() {
+        let unit = 1 << TICKET_BITS;
+        let mut operator = Operator::new([1; 32].into(), 10 * unit, 7);
+        assert_eq!(operator.take_tickets(0), (0, 10));
+        assert_eq!(operator.take_tickets(0), (10, 0));
+        operator.unbond(4 * unit, unit, 50).unwrap();
+        assert_eq!((operator.void_tickets, operator.valid_tickets()), (4, 6));
+        operator.bond += 2 * unit;
+        assert_eq!(operator.take_tickets(3 * unit), (10, 0));
+        assert_eq!(operator.take_tickets(2 * unit), (10, 2));
+        assert_eq!(operator.bar(), 12 * unit);
+        assert_eq!((operator.valid_tickets(), operator.bond), (0, 0));
     }
 
     #[test]

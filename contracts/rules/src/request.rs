@@ -3,16 +3,11 @@
 use ink::prelude::{vec, vec::Vec};
 use llm_oracle_primitives::{
     digest::Context, AccountId, Answer, Balance, BlockNumber, CallbackLimits, DeliveryStatus,
-    Error, Hash, Margin, Outcome, Params, Phase, RequestId, SeatState, Signature, Slot, Summary,
-    Terms,
+    Error, Hash, LeastRecord, Margin, Outcome, Params, Phase, RequestId, Slot, Summary, Terms,
 };
 use scale::{Decode, Encode};
 
-use crate::{
-    overflow, refuse,
-    seat::{pad, unpad},
-    tally, Form, Refusal, Seat, Settlement,
-};
+use crate::{codec, overflow, refuse, Draw, Form, Refusal, Seat};
 
 /// State of a request. Its encoded size is fixed when it opens, so that nothing after the ask moves
 /// a storage deposit: no field may change its length later.
@@ -32,7 +27,8 @@ pub struct Request {
     pub threshold: u8,
     /// Answered in one step.
     pub one_step: bool,
-    /// Slots that may take a seat; empty: any.
+    /// Slots that may take a seat; empty: any. For a drawn committee as many as seats, [`crate::draw::NOT_DRAWN`]
+    /// in those that nobody was drawn for.
     pub named: Vec<Slot>,
     /// Reward of one seat, planck.
     pub reward: Balance,
@@ -78,8 +74,8 @@ pub struct Request {
     pub ended_at: BlockNumber,
     /// How clear the result is, once settled.
     pub margin: Margin,
-    /// The agreed answer, encoded and padded.
-    pub result: [u8; 32],
+    /// The agreed answer, encoded and padded, or the digest of an open one.
+    pub(crate) result: [u8; 32],
     /// Credited to the beneficiary at the end, planck.
     pub refund: Balance,
     /// Credited to the owner at the end, planck.
@@ -90,6 +86,39 @@ pub struct Request {
     pub failures: u8,
     /// All seats; the first `committed` are taken.
     pub seats: Vec<Seat>,
+    /// What version 2 of the code added.
+    pub later: Later,
+}
+
+/// What version 2 of the code added to a request. A request that was stored before lacks it for
+/// life, so that its cell keeps its size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Later(pub Option<Added>);
+
+/// See [`Later`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Added {
+    /// The record that an operator must have when it takes a seat.
+    pub least: LeastRecord,
+    /// The draw of the committee.
+    pub draw: Draw,
+}
+
+impl Encode for Later {
+    fn encode_to<W: scale::Output + ?Sized>(&self, output: &mut W) {
+        if let Some(added) = &self.0 {
+            added.encode_to(output);
+        }
+    }
+}
+
+impl Decode for Later {
+    fn decode<I: scale::Input>(input: &mut I) -> Result<Self, scale::Error> {
+        if input.remaining_len()? == Some(0) {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(Added::decode(input)?)))
+    }
 }
 
 /// How a request ended.
@@ -131,7 +160,7 @@ impl Request {
         named: Vec<Slot>,
         params: &Params,
         (reward, escrow): (Balance, Balance),
-        now: BlockNumber,
+        (now, lottery): (BlockNumber, (u64, Hash)),
     ) -> Result<Self, Refusal> {
         for blocks in [terms.commit_blocks, terms.reveal_blocks] {
             if !(params.min_window..=params.max_window).contains(&blocks) {
@@ -144,8 +173,19 @@ impl Request {
             }
         }
         let opens_at = now.checked_add(params.open_delay).ok_or_else(overflow)?;
+        let draw = if terms.assignment.is_drawn() {
+            Draw::open(params, (now, opens_at), terms.commit_blocks, lottery)?
+        } else {
+            Draw::default()
+        };
+        let first_window = if draw.is_wanted() {
+            params.draw_timeout
+        } else {
+            0
+        };
         let commit_deadline = opens_at
-            .checked_add(terms.commit_blocks)
+            .checked_add(first_window)
+            .and_then(|block| block.checked_add(terms.commit_blocks))
             .ok_or_else(overflow)?;
         // The last block that this request can ever compute with.
         [1, terms.reveal_blocks, params.retention_blocks, 1]
@@ -157,7 +197,7 @@ impl Request {
             requester,
             beneficiary: terms.beneficiary(requester),
             terms_digest,
-            form: Form::of(&terms.answer)?,
+            form: Form::of(&terms.answer),
             threshold: terms.threshold,
             one_step: terms.one_step,
             named,
@@ -196,6 +236,10 @@ impl Request {
             },
             failures: 0,
             seats: vec![Seat::default(); usize::from(terms.seats)],
+            later: Later(Some(Added {
+                least: terms.assignment.least_record(),
+                draw,
+            })),
         })
     }
 
@@ -220,6 +264,18 @@ impl Request {
             Some(self.full_at)
         } else {
             (now > self.commit_deadline).then(|| self.commit_deadline.saturating_add(1))
+        }
+    }
+
+    /// Last block in which a salt of its seats could be committed to; none when they were not hidden,
+    /// because it was answered in one step, or when too few seats were taken.
+    pub fn salts_bound_at(&self) -> Option<BlockNumber> {
+        if self.one_step || self.end == End::Expired {
+            None
+        } else if self.is_full() {
+            Some(self.full_at)
+        } else {
+            Some(self.commit_deadline)
         }
     }
 
@@ -275,168 +331,23 @@ impl Request {
         }
     }
 
-    fn seat_index(&self, slot: Slot) -> Option<usize> {
-        self.taken().position(|seat| seat.slot == slot)
+    /// The draw of the committee; one that is not wanted for every other request.
+    pub fn draw(&self) -> Draw {
+        self.later.0.map(|added| added.draw).unwrap_or_default()
     }
 
-    /// Checks that an operator may take a seat in block `now`. Its bond is checked apart.
-    ///
-    /// # Errors
-    /// The reason why not.
-    pub fn can_commit(&self, slot: Slot, one_step: bool, now: BlockNumber) -> Result<(), Refusal> {
-        if self.seat_index(slot).is_some() {
-            return refuse(Error::SeatTakenBySame { slot });
-        }
-        if self.one_step != one_step {
-            return refuse(Error::OneStepMismatch);
-        }
-        if now < self.opens_at {
-            return refuse(Error::NotOpenYet {
-                opens_at: self.opens_at,
-                now,
-            });
-        }
-        if self.is_full() {
-            return refuse(Error::SeatsTaken {
-                seats: self.committed,
-            });
-        }
-        if now > self.commit_deadline {
-            return refuse(Error::CommitClosed {
-                deadline: self.commit_deadline,
-                now,
-            });
-        }
-        if !self.named.is_empty() && !self.named.contains(&slot) {
-            return refuse(Error::NotNamed { slot });
-        }
-        Ok(())
-    }
-
-    /// Takes the next seat, after [`Self::can_commit`].
-    ///
-    /// # Errors
-    /// `SeatsTaken`.
-    pub fn commit(
-        &mut self,
-        slot: Slot,
-        model: u32,
-        commitment: Hash,
-        evidence: Hash,
-        now: BlockNumber,
-    ) -> Result<(), Refusal> {
-        let seats = self.committed;
-        let seat = self
-            .seats
-            .get_mut(usize::from(seats))
-            .ok_or(Error::SeatsTaken { seats })?;
-        *seat = Seat::committed(slot, model, commitment, evidence);
-        self.committed = seats.saturating_add(1);
-        if self.is_full() {
-            self.full_at = now;
-        }
-        Ok(())
-    }
-
-    /// The committed seat of `slot`, if its answer may be revealed in block `now`.
-    ///
-    /// # Errors
-    /// The reason why not.
-    pub fn can_reveal(
-        &self,
-        slot: Slot,
-        answer: &Answer,
-        now: BlockNumber,
-    ) -> Result<&Seat, Refusal> {
-        let seat = self
-            .seat_index(slot)
-            .and_then(|index| self.seats.get(index));
-        let seat = seat.ok_or(Error::NoSeat { slot })?;
-        if seat.is_revealed() {
-            return refuse(Error::AlreadyRevealed { slot });
-        }
-        match self.phase(now) {
-            Phase::Revealing => {}
-            Phase::Committing => {
-                let opens_at = self.commit_deadline.saturating_add(1);
-                return refuse(Error::RevealNotOpen { opens_at, now });
-            }
-            Phase::Ended => {
-                return refuse(Error::RevealClosed {
-                    deadline: self.reveal_deadline(),
-                    now,
-                })
-            }
-        }
-        self.form.check(answer, slot)?;
-        Ok(seat)
-    }
-
-    /// Records a reveal, after [`Self::can_reveal`] and the checks of commitment and signature.
-    ///
-    /// # Errors
-    /// `NoSeat`.
-    pub fn reveal(
-        &mut self,
-        slot: Slot,
-        answer: &Answer,
-        salt: Hash,
-        signature: Signature,
-        now: BlockNumber,
-    ) -> Result<(), Refusal> {
-        let index = self.seat_index(slot).ok_or(Error::NoSeat { slot })?;
-        let seat = self.seats.get_mut(index).ok_or(Error::NoSeat { slot })?;
-        seat.answer = pad(answer)?;
-        seat.salt = salt;
-        seat.signature = signature;
-        seat.set_state(SeatState::Revealed);
-        self.revealed = self.revealed.saturating_add(1);
-        if self.revealed == self.committed {
-            self.all_revealed_at = now;
-        }
-        Ok(())
-    }
-
-    /// Works out the end if it has come by `now` and is not settled yet, and marks every seat.
-    /// `None`: nothing to do.
-    ///
-    /// # Errors
-    /// `Overflow`, which the checks at the ask rule out.
-    pub fn settle(&mut self, now: BlockNumber) -> Result<Option<Settlement>, Refusal> {
-        let Some(ended_at) = self.ended_since(now).filter(|_| !self.is_settled()) else {
-            return Ok(None);
-        };
-        let mut result = None;
-        if self.committed < self.threshold {
-            self.end = End::Expired;
-        } else {
-            let answers: Vec<Answer> = self.taken().filter_map(Seat::answer).collect();
-            let seats = self.seats.len() as u8; // At most 32.
-            let verdict = tally::tally(&self.form, seats, self.threshold, &answers);
-            self.end = verdict.end;
-            self.margin = verdict.margin;
-            result = verdict.answer;
-        }
-        if let Some(answer) = &result {
-            self.result = pad(answer)?;
-        }
-        let settlement = Settlement::new(self, self.end, result.as_ref())?;
-        for (seat, one) in self.seats.iter_mut().zip(&settlement.seats) {
-            seat.set_state(one.state);
-            seat.paid = one.paid;
-        }
-        self.ended_at = ended_at;
-        self.refund = settlement.refund;
-        self.fee = settlement.fee;
-        Ok(Some(settlement))
-    }
-
-    /// The outcome, once settled.
-    pub fn outcome(&self) -> Option<Outcome> {
+    /// The outcome, once settled. An open answer has its text in a cell of its own.
+    pub fn outcome(&self, text: impl FnOnce() -> Option<Answer>) -> Option<Outcome> {
         let margin = self.margin;
         match self.end {
             End::Open => None,
-            End::Answered => unpad(&self.result).map(|answer| Outcome::Answered { answer, margin }),
+            End::Answered => {
+                let answer = match self.form.open_bytes() {
+                    None => codec::decode(&self.result),
+                    Some(_) => text(),
+                };
+                answer.map(|answer| Outcome::Answered { answer, margin })
+            }
             End::Undetermined => Some(Outcome::Undetermined { margin }),
             End::NoConsensus => Some(Outcome::NoConsensus { margin }),
             End::Expired => Some(Outcome::Expired),
@@ -452,31 +363,6 @@ impl Request {
             Delivery::Waiting if self.failures > 0 => DeliveryStatus::Failed(self.failures),
             Delivery::Waiting => DeliveryStatus::Waiting,
         }
-    }
-
-    /// Checks that `caller` may remove a settled request in block `now`.
-    ///
-    /// # Errors
-    /// `Delivering`, `NotEnded`, `NotPrunableYet`.
-    pub fn can_prune(&self, caller: &AccountId, now: BlockNumber) -> Result<(), Refusal> {
-        if self.delivery == Delivery::Running {
-            return refuse(Error::Delivering);
-        }
-        if !self.is_settled() {
-            return refuse(Error::NotEnded);
-        }
-        let wait = if *caller != self.requester && *caller != self.beneficiary {
-            self.retention_blocks
-        } else if self.delivery == Delivery::Waiting {
-            self.delivery_blocks
-        } else {
-            0
-        };
-        let from = self.ended_at.saturating_add(wait);
-        if now < from {
-            return refuse(Error::NotPrunableYet { from, now });
-        }
-        Ok(())
     }
 
     /// Money the request still holds, planck: its rewards and open commit fees until it is settled,

@@ -1,11 +1,13 @@
 //! One place in the committee, as it is stored.
 
 use core::mem::size_of;
-use llm_oracle_primitives::{Answer, Balance, Error, Hash, SeatState, Signature, Slot};
+use llm_oracle_primitives::{
+    digest, Answer, Balance, Hash, SeatAnswer, SeatState, Signature, Slot,
+};
 use scale::{Decode, Encode};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::{codec, Refusal};
+use crate::codec;
 
 /// One place in the committee, as it lies in the request's cell: the same bytes, whatever its state.
 #[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -17,8 +19,8 @@ pub struct Seat {
     pub commitment: Hash,
     /// Digest of how the answer was made.
     pub evidence: Hash,
-    /// The revealed answer, encoded and padded.
-    pub answer: [u8; 32],
+    /// The revealed answer, encoded and padded, or the digest of an open one.
+    pub(crate) answer: [u8; 32],
     /// Salt of commitment and evidence, once revealed.
     pub salt: Hash,
     /// Signature over the answer message, once revealed.
@@ -28,7 +30,10 @@ pub struct Seat {
     /// Entry of the model registry, 0: undeclared.
     pub model: u32,
     state: u8,
-    reserved: [u8; 7],
+    digested: u8,
+    /// 1: the bond is lost whatever the answer, for its holder was barred.
+    pub(crate) bond_lost: u8,
+    reserved: [u8; 5],
 }
 
 /// Bytes of one seat.
@@ -48,7 +53,9 @@ impl Default for Seat {
             slot: 0,
             model: 0,
             state: 0,
-            reserved: [0; 7],
+            digested: 0,
+            bond_lost: 0,
+            reserved: [0; 5],
         }
     }
 }
@@ -98,27 +105,55 @@ impl Seat {
         )
     }
 
+    /// Opens the seat.
+    pub(crate) fn reveal(&mut self, answer: &Answer, salt: Hash, signature: Signature) {
+        self.digested = u8::from(is_open(answer));
+        self.answer = stored(answer);
+        self.salt = salt;
+        self.signature = signature;
+        self.set_state(SeatState::Revealed);
+    }
+
     /// The answer, once revealed.
-    pub fn answer(&self) -> Option<Answer> {
-        self.is_revealed().then(|| unpad(&self.answer)).flatten()
+    pub fn answer(&self) -> Option<SeatAnswer> {
+        if !self.is_revealed() {
+            None
+        } else if self.digested != 0 {
+            Some(SeatAnswer::Digest(self.answer))
+        } else {
+            codec::decode(&self.answer).map(SeatAnswer::Whole)
+        }
+    }
+
+    /// Whether the end took the bond that the seat had locked.
+    pub fn lost_its_bond(&self) -> bool {
+        self.state() == SeatState::Silent || self.bond_lost != 0
     }
 }
 
-/// An answer in the 32 bytes that a seat has for it.
-///
-/// # Errors
-/// `NotSupportedYet` for an answer that takes more.
-pub(crate) fn pad(answer: &Answer) -> Result<[u8; 32], Refusal> {
-    let encoded = codec::encode(answer);
-    let mut bytes = [0; 32];
-    bytes
-        .get_mut(..encoded.len())
-        .ok_or(Error::NotSupportedYet)?
-        .copy_from_slice(&encoded);
-    Ok(bytes)
+fn is_open(answer: &Answer) -> bool {
+    matches!(answer, Answer::Text(_) | Answer::Json(_))
 }
 
-/// The answer that [`pad`] put there.
-pub(crate) fn unpad(bytes: &[u8]) -> Option<Answer> {
-    codec::decode(bytes)
+/// The answer as events and views show it.
+pub(crate) fn shown(answer: Answer) -> SeatAnswer {
+    if is_open(&answer) {
+        SeatAnswer::Digest(digest::answer_digest(&answer))
+    } else {
+        SeatAnswer::Whole(answer)
+    }
+}
+
+/// An answer in the 32 bytes that a seat has for it: encoded and padded, or its digest. A closed one
+/// takes at most 17 bytes.
+pub(crate) fn stored(answer: &Answer) -> [u8; 32] {
+    if is_open(answer) {
+        return digest::answer_digest(answer);
+    }
+    let encoded = codec::encode(answer);
+    let mut bytes = [0; 32];
+    for (place, byte) in bytes.iter_mut().zip(&encoded) {
+        *place = *byte;
+    }
+    bytes
 }

@@ -1,9 +1,9 @@
 //! Who gets what when a request ends: plain sums over one request.
 
 use ink::prelude::vec::Vec;
-use llm_oracle_primitives::{limits::share, Answer, Balance, SeatState};
+use llm_oracle_primitives::{limits::share, Balance, SeatState};
 
-use crate::{add, sub, tally, times, End, Refusal, Request, Seat};
+use crate::{add, sub, tally::Ballot, times, End, Refusal, Request, Seat};
 
 /// What one taken seat gets or loses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Settlement {
     ///
     /// # Errors
     /// `Overflow`, which the checks at the ask rule out.
-    pub fn new(request: &Request, end: End, result: Option<&Answer>) -> Result<Self, Refusal> {
+    pub fn new(request: &Request, end: End, result: Option<&Ballot>) -> Result<Self, Refusal> {
         let total = request.seats.len() as u8; // At most 32.
         let vacant = total.saturating_sub(request.committed);
         let mut refund = add(
@@ -65,11 +65,34 @@ impl Settlement {
     }
 }
 
+impl Settlement {
+    /// Takes the bond of a seat whose holder was barred, the requester's part first; what the seat
+    /// earned stands.
+    ///
+    /// # Errors
+    /// `Overflow`.
+    pub fn forfeit(
+        &mut self,
+        index: usize,
+        seat_bond: Balance,
+        reward: Balance,
+    ) -> Result<(), Refusal> {
+        let Some(one) = self.seats.get_mut(index).filter(|one| one.forfeited == 0) else {
+            return Ok(());
+        };
+        one.forfeited = seat_bond;
+        one.compensation = seat_bond.min(reward);
+        self.refund = add(self.refund, one.compensation)?;
+        self.sunk = add(self.sunk, sub(seat_bond, one.compensation)?)?;
+        Ok(())
+    }
+}
+
 fn settle_seat(
     request: &Request,
     seat: &Seat,
     end: End,
-    result: Option<&Answer>,
+    result: Option<&Ballot>,
 ) -> Result<SeatSettlement, Refusal> {
     let state = end_state(request, seat, end, result);
     let gross = match (end, state) {
@@ -95,18 +118,17 @@ fn settle_seat(
     })
 }
 
-fn end_state(request: &Request, seat: &Seat, end: End, result: Option<&Answer>) -> SeatState {
+fn end_state(request: &Request, seat: &Seat, end: End, result: Option<&Ballot>) -> SeatState {
     if end == End::Expired {
         return SeatState::Released;
     }
     if seat.state() != SeatState::Revealed {
         return SeatState::Silent;
     }
-    match (seat.answer(), result) {
-        (Some(Answer::Abstain(_)), _) => SeatState::Abstained,
-        (Some(answer), Some(result)) if tally::agrees(&request.form, result, &answer) => {
-            SeatState::Agreed
-        }
+    let ballot = seat.answer().map(|answer| Ballot::of_seat(&answer));
+    match (ballot, result) {
+        (Some(Ballot::Abstention), _) => SeatState::Abstained,
+        (Some(ballot), Some(result)) if ballot.agrees(&request.form, result) => SeatState::Agreed,
         _ => SeatState::Dissented,
     }
 }

@@ -5,15 +5,14 @@
     clippy::cast_possible_truncation
 )]
 
-use llm_oracle_primitives::{Answer, Reason};
 use llm_oracle_rules::{
-    tally::{agrees, tally},
+    tally::{tally, Ballot},
     End, Form,
 };
 use proptest::prelude::*;
 
-fn numbers(values: &[i128]) -> Vec<Answer> {
-    values.iter().map(|value| Answer::Number(*value)).collect()
+fn numbers(values: &[i128]) -> Vec<Ballot> {
+    values.iter().copied().map(Ballot::Value).collect()
 }
 
 #[test]
@@ -21,8 +20,8 @@ fn one_absurd_number_moves_nothing() {
     let form = Form::Number { tolerance: 10 };
     let verdict = tally(&form, 3, 2, &numbers(&[100, 105, i128::MAX]));
     assert_eq!(
-        (verdict.end, verdict.answer),
-        (End::Answered, Some(Answer::Number(105)))
+        (verdict.end, verdict.result),
+        (End::Answered, Some(Ballot::Value(105)))
     );
     assert_eq!((verdict.margin.agreeing, verdict.margin.spread), (2, 5));
     let verdict = tally(&form, 3, 2, &numbers(&[i128::MIN, 0, i128::MAX]));
@@ -44,18 +43,12 @@ fn the_lower_median_is_always_one_of_the_answers() {
         tolerance: u128::MAX,
     };
     let verdict = tally(&wide, 4, 3, &numbers(&[4, 1, 3, 2]));
-    assert_eq!(verdict.answer, Some(Answer::Number(2)));
+    assert_eq!(verdict.result, Some(Ballot::Value(2)));
 }
 
 #[test]
 fn a_tie_has_no_winner() {
-    let answers = [
-        Answer::Choice(0),
-        Answer::Choice(1),
-        Answer::Choice(1),
-        Answer::Choice(0),
-    ];
-    let verdict = tally(&Form::Choice { options: 2 }, 4, 3, &answers);
+    let verdict = tally(&Form::Choice { options: 2 }, 4, 3, &numbers(&[0, 1, 1, 0]));
     assert_eq!(
         (verdict.end, verdict.margin.agreeing),
         (End::NoConsensus, 2)
@@ -71,31 +64,46 @@ fn nothing_revealed_is_no_consensus() {
     );
 }
 
-fn answers(form: Form) -> impl Strategy<Value = Vec<Answer>> {
+fn ballots(form: Form) -> impl Strategy<Value = Vec<Ballot>> {
     let one = match form {
-        Form::Bool => any::<bool>().prop_map(Answer::Bool).boxed(),
-        Form::Choice { options } => (0..options).prop_map(Answer::Choice).boxed(),
-        Form::Number { .. } => (-20i128..20).prop_map(Answer::Number).boxed(),
+        Form::Bool => (0i128..2).prop_map(Ballot::Value).boxed(),
+        Form::Choice { options } => (0..i128::from(options)).prop_map(Ballot::Value).boxed(),
+        Form::Number { .. } => (-20i128..20).prop_map(Ballot::Value).boxed(),
+        Form::Text { .. } | Form::Json => {
+            (0u8..4).prop_map(|text| Ballot::Digest([text; 32])).boxed()
+        }
     };
-    let abstain = Just(Answer::Abstain(Reason::Unclear));
+    let abstain = Just(Ballot::Abstention);
     prop::collection::vec(prop_oneof![4 => one, 1 => abstain], 0..=32)
 }
 
-fn cases() -> impl Strategy<Value = (Form, Vec<Answer>, u8)> {
+fn cases() -> impl Strategy<Value = (Form, Vec<Ballot>, u8)> {
     let forms = prop_oneof![
         Just(Form::Bool),
         (2u8..=32).prop_map(|options| Form::Choice { options }),
         (0u128..10).prop_map(|tolerance| Form::Number { tolerance }),
+        Just(Form::Text { most: 9 }),
+        Just(Form::Json),
     ];
-    forms.prop_flat_map(|form| (Just(form), answers(form), 1u8..=32))
+    forms.prop_flat_map(|form| (Just(form), ballots(form), 1u8..=32))
+}
+
+#[test]
+fn texts_agree_only_when_they_are_equal() {
+    let texts = [1, 2, 1].map(|text| Ballot::Digest([text; 32]));
+    let verdict = tally(&Form::Text { most: 9 }, 3, 2, &texts);
+    assert_eq!(verdict.result, Some(texts[0]));
+    assert_eq!((verdict.margin.agreeing, verdict.margin.spread), (2, 0));
+    let verdict = tally(&Form::Json, 3, 3, &texts);
+    assert_eq!(verdict.end, End::NoConsensus);
 }
 
 proptest! {
     #[test]
-    fn the_order_of_the_seats_does_not_matter((form, answers, threshold) in cases(), turn in 0usize..32) {
-        let threshold = threshold.max(answers.len() as u8 / 2 + 1);
-        let verdict = tally(&form, 32, threshold, &answers);
-        let mut turned = answers.clone();
+    fn the_order_of_the_seats_does_not_matter((form, ballots, threshold) in cases(), turn in 0usize..32) {
+        let threshold = threshold.max(ballots.len() as u8 / 2 + 1);
+        let verdict = tally(&form, 32, threshold, &ballots);
+        let mut turned = ballots.clone();
         if !turned.is_empty() {
             let by = turn % turned.len();
             turned.rotate_left(by);
@@ -103,16 +111,16 @@ proptest! {
         let again = tally(&form, 32, threshold, &turned);
         prop_assert_eq!(verdict.end, again.end);
         prop_assert_eq!(verdict.margin, again.margin);
-        prop_assert_eq!(verdict.answer, again.answer);
+        prop_assert_eq!(verdict.result, again.result);
     }
 
     #[test]
-    fn a_result_is_what_the_threshold_says((form, answers, threshold) in cases()) {
-        let threshold = threshold.max(answers.len() as u8 / 2 + 1);
-        let verdict = tally(&form, 32, threshold, &answers);
-        match verdict.answer {
+    fn a_result_is_what_the_threshold_says((form, ballots, threshold) in cases()) {
+        let threshold = threshold.max(ballots.len() as u8 / 2 + 1);
+        let verdict = tally(&form, 32, threshold, &ballots);
+        match verdict.result {
             Some(result) => {
-                let agreeing = answers.iter().filter(|one| agrees(&form, &result, one)).count();
+                let agreeing = ballots.iter().filter(|one| one.agrees(&form, &result)).count();
                 prop_assert_eq!(verdict.end, End::Answered);
                 prop_assert_eq!(agreeing as u8, verdict.margin.agreeing);
                 prop_assert!(agreeing >= usize::from(threshold));

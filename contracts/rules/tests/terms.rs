@@ -5,7 +5,8 @@ mod common;
 
 use common::{terms, World, ASKER, REWARD};
 use llm_oracle_primitives::{
-    limits, AnswerKind, Assignment, CallbackLimits, Error, ModelRef, Params, Prompt, Terms,
+    limits, AnswerKind, Assignment, CallbackLimits, Error, LeastRecord, ModelRef, Params, Prompt,
+    Terms,
 };
 
 #[test]
@@ -79,8 +80,24 @@ fn bad_terms_are_refused_with_their_value() {
             Error::NotSupportedYet,
         ),
         (
-            with(&|t| t.assignment = Assignment::Drawn),
-            Error::NotSupportedYet,
+            with(&|t| (t.seats, t.threshold, t.assignment) = (9, 5, Assignment::Drawn)),
+            Error::TooFewToDraw {
+                operators: world.operators.len() as u32,
+                seats: 9,
+            },
+        ),
+        (
+            with(&|t| {
+                let least = LeastRecord {
+                    agreement_ppm: 1_000_001,
+                    answers: 0,
+                };
+                t.assignment = Assignment::Qualified {
+                    least,
+                    drawn: false,
+                }
+            }),
+            Error::ShareOutOfRange { ppm: 1_000_001 },
         ),
         (
             with(&|t| t.commit_blocks = 3),
@@ -128,8 +145,18 @@ fn bad_terms_are_refused_with_their_value() {
             Error::OptionTwice,
         ),
         (
-            with(&|t| t.answer = AnswerKind::Text { max_bytes: 9 }),
-            Error::NotSupportedYet,
+            with(&|t| t.answer = AnswerKind::Text { max_bytes: 2_049 }),
+            Error::AnswerBytesOutOfRange {
+                bytes: 2_049,
+                most: limits::MAX_ANSWER_BYTES,
+            },
+        ),
+        (
+            with(&|t| t.answer = AnswerKind::Json { schema: vec![] }),
+            Error::SchemaLength {
+                bytes: 0,
+                most: limits::MAX_SCHEMA_BYTES,
+            },
         ),
     ];
     for (bad, error) in cases {

@@ -1,9 +1,9 @@
 //! Accounts and hashes as people write them.
 
-use llm_oracle_primitives::{AccountId, Hash};
+use llm_oracle_primitives::{AccountId, Hash, Signature};
 use std::str::FromStr;
 use subxt::utils::AccountId32;
-use subxt_signer::sr25519::Keypair;
+use subxt_signer::sr25519::{self, Keypair};
 
 /// Text that is no account or no hash.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,16 @@ pub fn hex0x(bytes: &[u8]) -> String {
 /// The account of a key pair: its public key.
 pub fn account_of(key: &Keypair) -> AccountId {
     AccountId::from(key.public_key().0)
+}
+
+/// Whether an account, whose id is its sr25519 key, has signed a message.
+pub fn verifies(signature: &Signature, message: &[u8], account: &AccountId) -> bool {
+    let key: &[u8; 32] = account.as_ref();
+    sr25519::verify(
+        &sr25519::Signature(*signature),
+        message,
+        &sr25519::PublicKey(*key),
+    )
 }
 
 pub(super) fn account32(account: &AccountId) -> AccountId32 {

@@ -2,9 +2,9 @@
 
 use super::error::ChainError;
 use llm_oracle_primitives::{
-    digest, AccountId, AnswerEntry, AnswerState, Balance, CommitEntry, Config, DeliveryStatus,
-    Error, Hash, LedgerView, OperatorView, Params, Phase, Quote, RequestId, RequestView,
-    RevealEntry, Signature, Slot, Summary, Terms,
+    digest, AccountId, AnswerEntry, AnswerState, Balance, BlockNumber, CommitEntry, Config,
+    DeliveryStatus, Equivocation, Error, Hash, LedgerView, OperatorView, Params, Phase, Quote,
+    RequestId, RequestView, RevealEntry, Signature, Slot, Summary, Terms,
 };
 use scale::{Decode, DecodeAll, Encode};
 use std::marker::PhantomData;
@@ -178,6 +178,28 @@ pub mod oracle {
     }
     pub fn withdraw(account: AccountId) -> Call<Balance> {
         Call::fallible("withdraw", &account)
+    }
+    pub fn report_equivocation(report: &Equivocation) -> Call<Balance> {
+        Call::fallible("report_equivocation", report)
+    }
+
+    pub fn set_paused(paused: bool) -> Call<()> {
+        Call::fallible("set_paused", &paused)
+    }
+    pub fn offer_ownership(to: AccountId) -> Call<()> {
+        Call::fallible("offer_ownership", &to)
+    }
+    pub fn take_ownership() -> Call<()> {
+        Call::fallible("take_ownership", &())
+    }
+    pub fn announce_params(params: &Params) -> Call<BlockNumber> {
+        Call::fallible("announce_params", params)
+    }
+    pub fn announce_upgrade(code_hash: Hash) -> Call<BlockNumber> {
+        Call::fallible("announce_upgrade", &code_hash)
+    }
+    pub fn upgrade() -> Call<()> {
+        Call::fallible("upgrade", &())
     }
 
     pub fn interface_version() -> Call<u32> {

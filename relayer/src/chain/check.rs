@@ -112,6 +112,10 @@ mod tests {
             params: Params::dev(),
             next_id: 0,
             operators: 0,
+            paused: false,
+            offered_to: None,
+            next_params: None,
+            next_code: None,
         }
     }
 

@@ -62,6 +62,15 @@ oracle_events!(
     Unbonding,
     Released,
     Withdrawn,
+    Worded,
+    CommitteeDrawn,
+    Equivocated,
+    PauseSet,
+    OwnershipOffered,
+    OwnershipTaken,
+    ParamsAnnounced,
+    UpgradeAnnounced,
+    Upgraded,
 );
 
 impl std::fmt::Debug for Event {

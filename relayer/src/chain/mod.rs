@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod exec;
 mod follow;
+mod inputs;
 #[cfg(test)]
 mod mortality;
 mod oracle;
@@ -24,7 +25,7 @@ mod transfer;
 mod transport;
 mod tx;
 
-pub use address::{account_of, hex0x, parse_account, parse_hash, ss58, AddressError};
+pub use address::{account_of, hex0x, parse_account, parse_hash, ss58, verifies, AddressError};
 pub use call::{oracle as messages, selector, BatchResults, Call};
 pub use check::{CheckedOracle, Expect};
 pub use client::{Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};

@@ -1,17 +1,18 @@
 //! `ask`: a question, its stages, its answer.
 
 use super::{
+    answers::answer_text,
     args::AskArgs,
     context::Context,
     exit::{self, Failure, Outcome},
     money::Planck,
     plan::{nothing_sent, receipt_json, Cost, Plan},
-    render::{answer_text, exit_code, outcome_answer, request_json, status},
-    terms::terms,
-    watch,
+    render::{exit_code, outcome_answer, request_json, status},
+    terms::{terms, with_committee},
+    watch::{self, Watched},
 };
 use crate::chain::{messages, Event};
-use llm_oracle_primitives::{Quote, RequestId, RequestView, Terms};
+use llm_oracle_primitives::{Assignment, Quote, RequestId, Terms};
 use serde_json::{json, Value};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub async fn run(context: &Context, args: &AskArgs) -> Outcome {
     let terms = terms(args)?;
     let signer = context.signer()?;
     let checked = context.oracle().await?;
+    let terms = with_committee(terms, args, checked.config.operators);
     let oracle = &checked.oracle;
     let reward = args
         .fee
@@ -38,7 +40,7 @@ pub async fn run(context: &Context, args: &AskArgs) -> Outcome {
     };
     if args.sign.dry_run {
         let cost = plan.cost().await?;
-        let (text, json) = dry_run(&quote, &cost, plan.value);
+        let (text, json) = dry_run(&terms.assignment, &quote, &cost, plan.value);
         context.out.result(&text, &json)?;
         return Ok(exit::OK);
     }
@@ -51,8 +53,13 @@ pub async fn run(context: &Context, args: &AskArgs) -> Outcome {
     let receipt = plan.send(&args.sign).await?;
     let id = asked(&receipt.events)?;
     let (price, block) = (Planck(plan.value), receipt.included.number);
+    let drawn = if terms.assignment.is_drawn() {
+        ", to be drawn"
+    } else {
+        ""
+    };
     context.out.stage(format!(
-        "asked      request {id} in block {block} for {price}"
+        "asked      request {id} in block {block} for {price}{drawn}"
     ));
     if args.no_wait {
         let mut json = receipt_json(&receipt);
@@ -62,20 +69,22 @@ pub async fn run(context: &Context, args: &AskArgs) -> Outcome {
         return Ok(exit::OK);
     }
     let patience = Duration::from_secs(args.timeout);
-    let view = watch::until_final(oracle, id, patience, &context.out).await?;
-    finish(context, &view, Some(&terms))
+    let watched = watch::until_final(oracle, id, patience, &context.out).await?;
+    finish(context, &watched, Some(&terms))
 }
 
 /// Prints an ended request and gives its exit code.
 ///
 /// # Errors
 /// When stdout cannot be written.
-pub fn finish(context: &Context, view: &RequestView, terms: Option<&Terms>) -> Outcome {
+pub fn finish(context: &Context, watched: &Watched, terms: Option<&Terms>) -> Outcome {
+    let Watched { view, words } = watched;
     let text = match outcome_answer(view) {
         Some(answer) => answer_text(answer, &view.kind),
         None => status(view.summary.phase, view.outcome.as_ref()).to_owned(),
     };
-    context.out.result(&text, &request_json(view, terms))?;
+    let json = request_json(view, terms, words);
+    context.out.result(&text, &json)?;
     Ok(view.outcome.as_ref().map_or(exit::OK, exit_code))
 }
 
@@ -91,7 +100,21 @@ pub fn asked(events: &[Event]) -> Result<RequestId, Failure> {
     id.ok_or_else(|| Failure::bug("the transaction is in a block and no request was opened"))
 }
 
-fn dry_run<T>(quote: &Quote, cost: &Cost<T>, value: u128) -> (String, Value) {
+/// The kind of committee, in one word.
+fn committee(assignment: &Assignment) -> &'static str {
+    match assignment {
+        Assignment::Named { .. } => "named",
+        _ if assignment.is_drawn() => "drawn",
+        _ => "open",
+    }
+}
+
+fn dry_run<T>(
+    assignment: &Assignment,
+    quote: &Quote,
+    cost: &Cost<T>,
+    value: u128,
+) -> (String, Value) {
     let mut json = cost.json(value);
     json["quote"] = json!({
         "rewards": quote.rewards.to_string(),
@@ -99,14 +122,16 @@ fn dry_run<T>(quote: &Quote, cost: &Cost<T>, value: u128) -> (String, Value) {
         "delivery": quote.delivery.to_string(),
         "total": quote.total.to_string(),
     });
+    json["committee"] = json!(committee(assignment));
     json["commit_deadline"] = json!(quote.commit_deadline);
     json["reveal_deadline"] = json!(quote.reveal_deadline);
     let text = format!(
-        "rewards          {}\ncommit fees      {}\ndelivery         {}\n{}\ndeadlines        commits until block {}, reveals until block {}\n{}",
+        "rewards          {}\ncommit fees      {}\ndelivery         {}\n{}\ncommittee        {}\ndeadlines        commits until block {}, reveals until block {}\n{}",
         Planck(quote.rewards),
         Planck(quote.commit_fees),
         Planck(quote.delivery),
         cost.text(value),
+        committee(assignment),
         quote.commit_deadline,
         quote.reveal_deadline,
         nothing_sent(),

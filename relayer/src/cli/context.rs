@@ -2,7 +2,7 @@
 
 use super::{
     account::Account,
-    args::{Cli, OperatorVerb, Verb},
+    args::{Cli, OperatorVerb, OwnerVerb, Verb},
     exit::Failure,
     output::Output,
 };
@@ -96,6 +96,16 @@ fn overrides(cli: &Cli) -> Overrides {
             | OperatorVerb::Unbond { sign, .. }
             | OperatorVerb::Release { sign, .. },
         ) => sign.add_to(flags),
+        Verb::Operator(OperatorVerb::ReportEquivocation(args)) => args.sign.add_to(flags),
+        Verb::Owner(
+            OwnerVerb::Pause(sign)
+            | OwnerVerb::Resume(sign)
+            | OwnerVerb::Offer { sign, .. }
+            | OwnerVerb::Take(sign)
+            | OwnerVerb::AnnounceUpgrade { sign, .. }
+            | OwnerVerb::Upgrade(sign),
+        ) => sign.add_to(flags),
+        Verb::Owner(OwnerVerb::Params(args)) => args.sign.add_to(flags),
         Verb::Deploy(args) => Overrides {
             artifacts: args.artifacts.clone(),
             ..args.sign.add_to(flags)

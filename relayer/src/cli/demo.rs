@@ -1,6 +1,7 @@
 //! `demo`: everything once, from an empty chain to a paid market.
 
 use super::{
+    answers::{answer_text, Words},
     args::DemoArgs,
     ask::asked,
     context::{Context, Signer},
@@ -11,7 +12,7 @@ use super::{
     money::Planck,
     output::{table, Output},
     relayer::stop_signal,
-    render::{answer_text, exit_code, request_json, request_text},
+    render::{exit_code, request_json, request_text},
     stack::{dev_signer, Stack, StackOptions},
     terms::majority,
     watch,
@@ -116,8 +117,11 @@ impl Play<'_> {
         } else {
             exit::NO_ANSWER
         };
-        let text = format!("{}\n\n{}", request_text(&view, Some(&terms)), market.text);
-        let json = json!({ "question": request_json(&view, Some(&terms)), "market": market.json });
+        let words = Words::of(&view);
+        let shown = request_text(&view, Some(&terms), &words);
+        let json = request_json(&view, Some(&terms), &words);
+        let text = format!("{shown}\n\n{}", market.text);
+        let json = json!({ "question": json, "market": market.json });
         Ok((text, json, code))
     }
 
@@ -143,10 +147,8 @@ impl Play<'_> {
             "asked      request {id} in block {block} for {}",
             Planck(quote.total)
         ));
-        Ok((
-            watch::until_final(oracle, id, PATIENCE, self.out).await?,
-            terms,
-        ))
+        let watched = watch::until_final(oracle, id, PATIENCE, self.out).await?;
+        Ok((watched.view, terms))
     }
 
     async fn market(&self, question: &str, code: &[u8]) -> Result<Played, Failure> {
@@ -186,7 +188,8 @@ impl Play<'_> {
         self.out.stage(format!(
             "asked      request {request} by the market, paid by Dave"
         ));
-        let view = watch::until_final(oracle, request, PATIENCE, self.out).await?;
+        let watched = watch::until_final(oracle, request, PATIENCE, self.out).await?;
+        let view = watched.view;
         self.out.waiting("waiting for the delivery");
         watch::until_delivered(oracle, request, PATIENCE).await?;
         let state = market.view(id).await?.state;
@@ -279,7 +282,7 @@ impl Play<'_> {
             ),
             json: json!({
                 "state": state_text(state),
-                "request": request_json(view, None),
+                "request": request_json(view, None, &Words::of(view)),
                 "balances": balances.collect::<Vec<_>>(),
             }),
             paid: matches!(state, State::Resolved(_)),

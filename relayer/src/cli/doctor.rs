@@ -48,8 +48,13 @@ pub async fn run(context: &Context) -> Outcome {
         found: checked
             .as_ref()
             .map(|checked| {
+                let paused = if checked.config.paused {
+                    ", paused by its owner"
+                } else {
+                    ""
+                };
                 format!(
-                    "{}, code {}",
+                    "{}, code {}{paused}",
                     ss58(&checked.oracle.address),
                     hex0x(&checked.code_hash)
                 )
@@ -116,6 +121,13 @@ async fn operator(
         Failure::new(exit::UNHEALTHY, format!("{address} is not registered"))
             .help("run `llm-oracle operator register` with its key")
     })?;
+    if view.barred {
+        return Err(Failure::new(
+            exit::UNHEALTHY,
+            format!("{address} signed two answers to one question and takes no seat any more"),
+        )
+        .help("register another operator, and run each key from one store only"));
+    }
     let params = oracle.config(None).await?.params;
     let usable = view.bond.saturating_sub(view.unbonding);
     if usable < params.min_bond {

@@ -182,8 +182,13 @@ mod tests {
             "error: there is no request 9\n  help: see `llm-oracle list`"
         );
         assert_eq!(
-            failure.to_json().to_string(),
-            r#"{"error":{"code":"refused_by_contract","exit":5,"help":"see `llm-oracle list`","message":"there is no request 9"}}"#
+            failure.to_json(),
+            json!({ "error": {
+                "code": "refused_by_contract",
+                "exit": 5,
+                "help": "see `llm-oracle list`",
+                "message": "there is no request 9",
+            }})
         );
     }
 }

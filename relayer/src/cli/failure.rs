@@ -51,7 +51,9 @@ impl From<RelayerError> for Failure {
     fn from(error: RelayerError) -> Self {
         match error {
             RelayerError::Chain(error) => error.into(),
-            RelayerError::NotRegistered { .. } => Self::new(exit::CONTRACT, error),
+            RelayerError::NotRegistered { .. } | RelayerError::Barred { .. } => {
+                Self::new(exit::CONTRACT, error)
+            }
             RelayerError::Store(_)
             | RelayerError::ForeignCommitment { .. }
             | RelayerError::Evidence { .. } => Self::new(exit::STORE, error),

@@ -91,7 +91,11 @@ pub async fn deliver(context: &Context, args: &RequestArgs) -> Outcome {
     Ok(exit::OK)
 }
 
-async fn send<T: Decode>(
+/// Sends one message without value; `None` when only its cost was to be shown.
+///
+/// # Errors
+/// As [`Plan::run`]; when no key or contract is set.
+pub(super) async fn send<T: Decode>(
     context: &Context,
     sign: &Sign,
     call: Call<T>,

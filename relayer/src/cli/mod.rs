@@ -6,6 +6,7 @@
 //! **Architecture invariant:** only [`output`] prints, and stdout carries results only.
 
 mod account;
+mod answers;
 mod args;
 mod ask;
 mod bond;
@@ -15,6 +16,7 @@ mod demo;
 mod deploy;
 mod dev;
 mod doctor;
+mod equivocation;
 pub mod exit;
 mod failure;
 mod list;
@@ -26,11 +28,16 @@ mod money;
 mod node;
 mod operator;
 mod output;
+mod owner;
+mod params;
 mod plan;
 mod relayer;
 mod render;
+#[cfg(test)]
+mod samples;
 mod show;
 mod stack;
+mod stages;
 mod terms;
 mod watch;
 
@@ -108,22 +115,8 @@ async fn verb(context: &Context, verb: Verb) -> Outcome {
     match verb {
         Verb::Dev(args) => dev::run(context, &args).await,
         Verb::Deploy(args) => deploy::run(context, &args).await,
-        Verb::Operator(OperatorVerb::Register { sign, bond }) => {
-            operator::register(context, &sign, bond).await
-        }
-        Verb::Operator(OperatorVerb::Bond {
-            amount,
-            operator,
-            sign,
-        }) => bond::add(context, &sign, amount, operator).await,
-        Verb::Operator(OperatorVerb::Unbond { amount, sign }) => {
-            bond::unbond(context, &sign, amount).await
-        }
-        Verb::Operator(OperatorVerb::Release { operator, sign }) => {
-            bond::release(context, &sign, operator).await
-        }
-        Verb::Operator(OperatorVerb::Show { account }) => operator::show(context, account).await,
-        Verb::Operator(OperatorVerb::List) => operator::list(context).await,
+        Verb::Operator(verb) => operator_verb(context, verb).await,
+        Verb::Owner(verb) => owner::run(context, verb).await,
         Verb::Relayer(RelayerVerb::Run { .. }) => relayer::run(context).await,
         Verb::Ask(args) => ask::run(context, &args).await,
         Verb::Show(args) => show::run(context, &args).await,
@@ -136,5 +129,21 @@ async fn verb(context: &Context, verb: Verb) -> Outcome {
         Verb::Advance(args) => maintain::advance(context, &args).await,
         Verb::Deliver(args) => maintain::deliver(context, &args).await,
         Verb::Config(ConfigVerb::Show) => config_show::run(context),
+    }
+}
+
+async fn operator_verb(context: &Context, verb: OperatorVerb) -> Outcome {
+    match verb {
+        OperatorVerb::Register { sign, bond } => operator::register(context, &sign, bond).await,
+        OperatorVerb::Bond {
+            amount,
+            operator,
+            sign,
+        } => bond::add(context, &sign, amount, operator).await,
+        OperatorVerb::Unbond { amount, sign } => bond::unbond(context, &sign, amount).await,
+        OperatorVerb::Release { operator, sign } => bond::release(context, &sign, operator).await,
+        OperatorVerb::Show { account } => operator::show(context, account).await,
+        OperatorVerb::List => operator::list(context).await,
+        OperatorVerb::ReportEquivocation(args) => equivocation::report(context, &args).await,
     }
 }

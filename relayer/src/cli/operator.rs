@@ -9,6 +9,7 @@ use super::{
     money::Planck,
     output::table,
     plan::{receipt_json, Plan},
+    render::percent,
 };
 use crate::chain::{messages, ss58, Call, CheckedOracle};
 use llm_oracle_primitives::{digest, limits::MAX_PAGE, OperatorView, Slot};
@@ -53,14 +54,42 @@ pub async fn register(context: &Context, sign: &Sign, bond: Option<Planck>) -> O
     Ok(exit::OK)
 }
 
-/// Shows one operator.
+/// Shows one operator: the one named, or the one that the key that is set belongs to.
 ///
 /// # Errors
 /// When the account is not registered.
-pub async fn show(context: &Context, account: Account) -> Outcome {
+pub async fn show(context: &Context, account: Option<Account>) -> Outcome {
+    let account = match account {
+        Some(account) => account.0,
+        None => {
+            let signer = context.signer();
+            signer
+                .map_err(|failure| failure.help("name an operator, or set a key"))?
+                .account
+        }
+    };
     let oracle = context.oracle().await?.oracle;
-    let view = registered(&oracle, &account.0).await?;
-    let rows = [
+    let view = registered(&oracle, &account).await?;
+    let rows = operator_rows(&view)
+        .into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value]);
+    context
+        .out
+        .result(&table(&[], rows), &operator_json(&view))?;
+    Ok(exit::OK)
+}
+
+fn operator_rows(view: &OperatorView) -> Vec<(&'static str, String)> {
+    let barred = if view.barred {
+        "yes: it signed two answers to one question and takes no seat any more"
+    } else {
+        "no"
+    };
+    let seats = format!(
+        "{} agreed, {} dissented, {} abstained, {} silent",
+        view.agreed, view.dissented, view.abstained, view.silent
+    );
+    vec![
         ("operator", ss58(&view.operator)),
         ("slot", view.slot.to_string()),
         ("bond", Planck(view.bond).to_string()),
@@ -69,21 +98,20 @@ pub async fn show(context: &Context, account: Account) -> Outcome {
         ("credit", Planck(view.credit).to_string()),
         ("earned", Planck(view.earned).to_string()),
         ("forfeited", Planck(view.forfeited).to_string()),
-        (
-            "seats",
-            format!(
-                "{} agreed, {} dissented, {} abstained, {} silent",
-                view.agreed, view.dissented, view.abstained, view.silent
-            ),
-        ),
-    ];
-    let rows = rows
-        .into_iter()
-        .map(|(name, value)| vec![name.to_owned(), value]);
-    context
-        .out
-        .result(&table(&[], rows), &operator_json(&view))?;
-    Ok(exit::OK)
+        ("answers", answers(view).to_string()),
+        ("seats", seats),
+        ("agreement", percent(view.agreement_ppm)),
+        ("no-shows", view.no_shows.to_string()),
+        ("tickets", view.tickets.to_string()),
+        ("barred", barred.to_owned()),
+    ]
+}
+
+/// Seats that revealed an answer or an abstention, as requests count them that ask for a record.
+fn answers(view: &OperatorView) -> u32 {
+    view.agreed
+        .saturating_add(view.dissented)
+        .saturating_add(view.abstained)
 }
 
 /// Lists all operators.
@@ -111,10 +139,20 @@ pub async fn list(context: &Context) -> Outcome {
             Planck(view.credit).to_string(),
             view.agreed.to_string(),
             view.silent.to_string(),
+            percent(view.agreement_ppm),
+            if view.barred { "barred" } else { "" }.to_owned(),
         ]
     });
     let header = [
-        "slot", "operator", "bond", "locked", "credit", "agreed", "silent",
+        "slot",
+        "operator",
+        "bond",
+        "locked",
+        "credit",
+        "agreed",
+        "silent",
+        "agreement",
+        "",
     ];
     let text = if all.is_empty() {
         "no operators".to_owned()
@@ -142,7 +180,52 @@ fn operator_json(view: &OperatorView) -> Value {
         "dissented": view.dissented,
         "abstained": view.abstained,
         "silent": view.silent,
+        "answers": answers(view),
+        "no_shows": view.no_shows,
+        "agreement_ppm": view.agreement_ppm,
+        "barred": view.barred,
+        "tickets": view.tickets,
         "earned": view.earned.to_string(),
         "forfeited": view.forfeited.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use llm_oracle_primitives::AccountId;
+
+    #[test]
+    fn a_track_record_is_told_to_people_and_in_json() {
+        let view = OperatorView {
+            operator: AccountId::from([1; 32]),
+            slot: 4,
+            bond: 100_000_000_000_000,
+            locked: 0,
+            unbonding: 0,
+            unbonding_until: 0,
+            credit: 0,
+            registered_at: 1,
+            agreed: 7,
+            dissented: 1,
+            abstained: 2,
+            silent: 0,
+            no_shows: 3,
+            agreement_ppm: 875_000,
+            barred: true,
+            tickets: 95_367_431,
+            earned: 0,
+            forfeited: 0,
+        };
+        let rows = operator_rows(&view);
+        let row = |name: &str| rows.iter().find(|row| row.0 == name).map(|row| &*row.1);
+        assert_eq!(row("answers"), Some("10"));
+        assert_eq!(row("agreement"), Some("87.5 %"));
+        assert_eq!(row("no-shows"), Some("3"));
+        assert!(row("barred").is_some_and(|text| text.starts_with("yes")));
+        let json = operator_json(&view);
+        assert_eq!(json["answers"], 10);
+        assert_eq!(json["barred"], true);
+        assert_eq!(json["tickets"], 95_367_431);
+    }
 }

@@ -1,26 +1,24 @@
 //! A request as JSON and as text: pure functions of what the contract returns.
 
-use super::{account::short, exit, money::Planck, output::table};
+use super::{
+    account::short,
+    answers::{
+        answer_json, answer_text, kind_json, margin_json, margin_text, printable, seat_digest,
+        Words,
+    },
+    exit,
+    money::Planck,
+    output::table,
+};
 use crate::chain::{hex0x, ss58};
 use llm_oracle_primitives::{
-    canonical::format_decimal, Answer, AnswerKind, DeliveryStatus, Margin, Outcome, Phase, Prompt,
-    Reason, RequestView, SeatState, SeatView, Summary, Terms,
+    Answer, AnswerKind, DeliveryStatus, DrawView, LeastRecord, Outcome, Phase, Prompt, RequestView,
+    SeatState, SeatView, Summary, Terms,
 };
 use serde_json::{json, Value};
 
-/// Text of strangers without what a terminal would obey.
-pub fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
-}
+/// Longest answer in a table, characters.
+const CELL_CHARS: usize = 48;
 
 /// Where a request stands, in one word.
 pub fn status(phase: Phase, outcome: Option<&Outcome>) -> &'static str {
@@ -45,71 +43,6 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
     }
 }
 
-fn reason(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Unclear => "unclear",
-        Reason::TooSoon => "too_soon",
-        Reason::Refused => "refused",
-    }
-}
-
-/// An answer for people.
-pub fn answer_text(answer: &Answer, kind: &AnswerKind) -> String {
-    match (answer, kind) {
-        (Answer::Abstain(why), _) => format!("abstain ({})", reason(*why)),
-        (Answer::Bool(yes), _) => if *yes { "yes" } else { "no" }.to_owned(),
-        (Answer::Choice(index), AnswerKind::Choice { options }) => options
-            .get(usize::from(*index))
-            .map_or_else(|| format!("option {index}"), |option| printable(option)),
-        (Answer::Choice(index), _) => format!("option {index}"),
-        (Answer::Number(mantissa), AnswerKind::Number { scale, .. }) => {
-            format_decimal(*mantissa, *scale)
-        }
-        (Answer::Number(mantissa), _) => mantissa.to_string(),
-        (Answer::Text(bytes) | Answer::Json(bytes), _) => printable(bytes),
-    }
-}
-
-/// An answer in JSON: `true`, the text of an option, a decimal as text, or `{"abstain": reason}`.
-pub fn answer_json(answer: &Answer, kind: &AnswerKind) -> Value {
-    match answer {
-        Answer::Abstain(why) => json!({ "abstain": reason(*why) }),
-        Answer::Bool(yes) => json!(yes),
-        Answer::Choice(_) | Answer::Number(_) => json!(answer_text(answer, kind)),
-        Answer::Text(bytes) | Answer::Json(bytes) => json!(String::from_utf8_lossy(bytes)),
-    }
-}
-
-/// The spread of a number in the unit that was asked for.
-fn spread(margin: &Margin, kind: &AnswerKind) -> String {
-    match (kind, i128::try_from(margin.spread)) {
-        (AnswerKind::Number { scale, .. }, Ok(mantissa)) => format_decimal(mantissa, *scale),
-        _ => margin.spread.to_string(),
-    }
-}
-
-/// A margin in JSON.
-pub fn margin_json(margin: &Margin, kind: &AnswerKind) -> Value {
-    json!({
-        "seats": margin.seats,
-        "revealed": margin.revealed,
-        "agreeing": margin.agreeing,
-        "abstaining": margin.abstaining,
-        "spread": spread(margin, kind),
-    })
-}
-
-fn margin_text(margin: &Margin, kind: &AnswerKind) -> String {
-    let mut text = format!(
-        "{} of {} seats agree, {} revealed, {} abstaining",
-        margin.agreeing, margin.seats, margin.revealed, margin.abstaining
-    );
-    if let AnswerKind::Number { .. } = kind {
-        text.push_str(&format!(", spread {}", spread(margin, kind)));
-    }
-    text
-}
-
 /// Whether a seat agreed with the result; nothing before the end.
 fn agreed(state: SeatState) -> Option<bool> {
     match state {
@@ -121,7 +54,8 @@ fn agreed(state: SeatState) -> Option<bool> {
     }
 }
 
-fn seat_word(state: SeatState) -> &'static str {
+/// The state of a seat, in one word.
+pub fn seat_word(state: SeatState) -> &'static str {
     match state {
         SeatState::Vacant => "vacant",
         SeatState::Committed => "committed",
@@ -145,13 +79,16 @@ pub fn delivery_word(delivery: DeliveryStatus) -> &'static str {
     }
 }
 
-fn seat_json(seat: &SeatView, kind: &AnswerKind) -> Value {
+fn seat_json(seat: &SeatView, kind: &AnswerKind, words: &Words) -> Value {
+    let known = seat.answer.as_ref().and_then(|answer| words.find(answer));
+    let digest = seat.answer.as_ref().map(seat_digest);
     json!({
         "operator": ss58(&seat.operator),
         "state": seat_word(seat.state),
         "commitment": hex0x(&seat.commitment),
         "evidence": hex0x(&seat.evidence),
-        "answer": seat.answer.as_ref().map(|answer| answer_json(answer, kind)),
+        "answer": known.map(|answer| answer_json(answer, kind)),
+        "answer_digest": digest.map(|digest| hex0x(&digest)),
         "salt": seat.salt.map(|salt| hex0x(&salt)),
         "signature": seat.signature.map(|bytes| hex0x(&bytes)),
         "agreed": agreed(seat.state),
@@ -175,8 +112,9 @@ pub fn outcome_answer(view: &RequestView) -> Option<&Answer> {
 }
 
 /// A request as `show --json` and `ask --json` print it.
-pub fn request_json(view: &RequestView, terms: Option<&Terms>) -> Value {
+pub fn request_json(view: &RequestView, terms: Option<&Terms>, words: &Words) -> Value {
     let (summary, kind) = (&view.summary, &view.kind);
+    let seats = view.seats.iter().map(|seat| seat_json(seat, kind, words));
     let margin = view.outcome.as_ref().and_then(Outcome::margin);
     json!({
         "id": summary.request_id,
@@ -186,7 +124,12 @@ pub fn request_json(view: &RequestView, terms: Option<&Terms>) -> Value {
         "answer": outcome_answer(view).map(|answer| answer_json(answer, kind)),
         "margin": margin.map(|margin| margin_json(&margin, kind)),
         "threshold": view.threshold,
-        "seats": view.seats.iter().map(|seat| seat_json(seat, kind)).collect::<Vec<_>>(),
+        "seats": seats.collect::<Vec<_>>(),
+        "draw": view.draw.as_ref().map(draw_json),
+        "least_record": {
+            "agreement_ppm": view.least_record.agreement_ppm,
+            "answers": view.least_record.answers,
+        },
         "reward": summary.reward.to_string(),
         "fee": seats_cost(view).to_string(),
         "refund": view.refund.to_string(),
@@ -202,6 +145,50 @@ pub fn request_json(view: &RequestView, terms: Option<&Terms>) -> Value {
     })
 }
 
+fn draw_json(draw: &DrawView) -> Value {
+    let drawn = draw.drawn.as_ref();
+    json!({
+        "drawn": drawn.map(|drawn| drawn.iter().map(ss58).collect::<Vec<_>>()),
+        "weak": draw.weak,
+        "opens_to_all_at": draw.opens_to_all_at,
+    })
+}
+
+/// Who was drawn, in short.
+pub fn drawn_text(draw: &DrawView) -> String {
+    let Some(drawn) = &draw.drawn else {
+        return "not yet".to_owned();
+    };
+    let names: Vec<String> = drawn.iter().map(short).collect();
+    let names = if names.is_empty() {
+        "nobody".to_owned()
+    } else {
+        names.join(", ")
+    };
+    let weak = if draw.weak {
+        " (weak: from values known beforehand)"
+    } else {
+        ""
+    };
+    format!("{names}{weak}")
+}
+
+/// The record asked for, unless any will do.
+fn record_text(view: &RequestView) -> Option<String> {
+    let least = view.least_record;
+    let agreement = percent(least.agreement_ppm);
+    let answers = least.answers;
+    (least != LeastRecord::default())
+        .then(|| format!("at least {answers} answers, {agreement} agreed"))
+}
+
+/// Parts per million as per cent, exactly.
+pub fn percent(ppm: u32) -> String {
+    let (whole, rest) = (ppm / 10_000, ppm % 10_000);
+    let text = format!("{whole}.{rest:04}");
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 fn prompt_text(terms: &Terms) -> Option<String> {
     match &terms.prompt {
         Prompt::Inline(text) => Some(String::from_utf8_lossy(text).into_owned()),
@@ -209,24 +196,8 @@ fn prompt_text(terms: &Terms) -> Option<String> {
     }
 }
 
-/// The form of an answer in JSON.
-pub fn kind_json(kind: &AnswerKind) -> Value {
-    match kind {
-        AnswerKind::Bool => json!({ "bool": {} }),
-        AnswerKind::Choice { options } => {
-            let options = options.iter().map(|option| String::from_utf8_lossy(option));
-            json!({ "choice": { "options": options.collect::<Vec<_>>() } })
-        }
-        AnswerKind::Number { scale, tolerance } => {
-            json!({ "number": { "decimals": scale, "tolerance": tolerance.to_string() } })
-        }
-        AnswerKind::Text { max_bytes } => json!({ "text": { "max_bytes": max_bytes } }),
-        AnswerKind::Json { .. } => json!({ "json": {} }),
-    }
-}
-
 /// A request for people.
-pub fn request_text(view: &RequestView, terms: Option<&Terms>) -> String {
+pub fn request_text(view: &RequestView, terms: Option<&Terms>, words: &Words) -> String {
     let summary = &view.summary;
     let mut lines = vec![format!(
         "request {}: {}",
@@ -248,13 +219,26 @@ pub fn request_text(view: &RequestView, terms: Option<&Terms>) -> String {
             summary.commit_deadline, summary.reveal_deadline
         ));
     }
+    if let Some(draw) = &view.draw {
+        lines.push(format!("  drawn      {}", drawn_text(draw)));
+        if view.outcome.is_none() {
+            let block = draw.opens_to_all_at;
+            lines.push(format!(
+                "  open       to all operators from block {block} on"
+            ));
+        }
+    }
+    lines.extend(record_text(view).map(|record| format!("  record     {record}")));
     lines.push(format!("  fee        {}", Planck(seats_cost(view))));
     lines.push(format!("  refund     {}", Planck(view.refund)));
     if summary.delivery != DeliveryStatus::None {
         lines.push(format!("  callback   {}", delivery_word(summary.delivery)));
     }
     if !view.seats.is_empty() {
-        let rows = view.seats.iter().map(|seat| seat_row(seat, &view.kind));
+        let rows = view
+            .seats
+            .iter()
+            .map(|seat| seat_row(seat, &view.kind, words));
         lines.push(table(
             &["operator", "state", "answer", "paid", "commitment"],
             rows,
@@ -263,76 +247,26 @@ pub fn request_text(view: &RequestView, terms: Option<&Terms>) -> String {
     lines.join("\n")
 }
 
-fn seat_row(seat: &SeatView, kind: &AnswerKind) -> Vec<String> {
+fn seat_row(seat: &SeatView, kind: &AnswerKind, words: &Words) -> Vec<String> {
+    let answer = seat.answer.as_ref();
     vec![
         ss58(&seat.operator),
         seat_word(seat.state).to_owned(),
-        seat.answer
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), |answer| answer_text(answer, kind)),
+        answer.map_or_else(
+            || "-".to_owned(),
+            |answer| shortened(&words.text(answer, kind)),
+        ),
         Planck(seat.paid).to_string(),
         hex0x(&seat.commitment).chars().take(18).collect(),
     ]
 }
 
-/// What happened between two looks at a request, one line each.
-pub fn stages(before: Option<&RequestView>, now: &RequestView) -> Vec<String> {
-    let mut lines = Vec::new();
-    let known = |seat: &SeatView| {
-        before.and_then(|view| {
-            view.seats
-                .iter()
-                .find(|other| other.operator == seat.operator)
-        })
-    };
-    for seat in &now.seats {
-        if known(seat).is_none() {
-            let digest = hex0x(&seat.commitment);
-            lines.push(format!("committed  {}  {digest}", short(&seat.operator)));
-        }
+/// A text that may be long, for one cell of a table.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(CELL_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
-    for seat in &now.seats {
-        if let (Some(answer), None) = (&seat.answer, known(seat).and_then(|s| s.answer.as_ref())) {
-            let answer = answer_text(answer, &now.kind);
-            lines.push(format!("revealed   {}  {answer}", short(&seat.operator)));
-        }
-    }
-    if before.and_then(|view| view.outcome.as_ref()).is_none() {
-        if let Some(outcome) = &now.outcome {
-            lines.extend(ending(now, outcome));
-        }
-    }
-    let delivery = now.summary.delivery;
-    if before.is_none_or(|view| view.summary.delivery != delivery) {
-        match delivery {
-            DeliveryStatus::Delivered => lines.push("delivered  to the asking contract".into()),
-            DeliveryStatus::Failed(times) => {
-                lines.push(format!("callback   failed, {times} times so far"))
-            }
-            DeliveryStatus::None | DeliveryStatus::Waiting | DeliveryStatus::Delivering => {}
-        }
-    }
-    lines
-}
-
-fn ending(view: &RequestView, outcome: &Outcome) -> Vec<String> {
-    let word = status(view.summary.phase, Some(outcome));
-    let mut lines = vec![match outcome.margin() {
-        Some(margin) => format!("settled    {word}: {}", margin_text(&margin, &view.kind)),
-        None => format!(
-            "settled    {word}: fewer than {} seats were taken in time",
-            view.threshold
-        ),
-    }];
-    for seat in &view.seats {
-        let (who, state) = (short(&seat.operator), seat_word(seat.state));
-        lines.push(format!("paid       {who}  {} ({state})", Planck(seat.paid)));
-        if seat.forfeited > 0 {
-            lines.push(format!("forfeited  {who}  {}", Planck(seat.forfeited)));
-        }
-    }
-    lines.push(format!("refunded   {}", Planck(view.refund)));
-    lines
 }
 
 /// A request in a list, in JSON.

@@ -7,7 +7,7 @@ use super::{
     deploy,
     exit::{self, Failure},
     mine::create_block,
-    miner,
+    miner::{self, Open},
     node::{self, Node, NodeOptions},
     operator::registration,
     output::Output,
@@ -319,7 +319,7 @@ async fn members(
 
 /// Makes time when nothing else happens, see [`miner`].
 async fn mine_when_quiet(checked: CheckedOracle, operators: usize) {
-    let oracle = &checked.oracle;
+    let (oracle, timeout) = (&checked.oracle, checked.config.params.draw_timeout);
     let (mut best, mut since, mut oldest) = (0, Instant::now(), 0);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -330,13 +330,24 @@ async fn mine_when_quiet(checked: CheckedOracle, operators: usize) {
             (best, since) = (head.number, Instant::now());
             continue;
         }
+        if since.elapsed() < miner::NOBODY_LEFT {
+            continue;
+        }
         let Ok(all) = oracle.summaries_from(oldest, head.hash).await else {
             continue;
         };
-        let open: Vec<Summary> = all.into_iter().filter(|request| !request.settled).collect();
+        let unsettled: Vec<Summary> = all.into_iter().filter(|request| !request.settled).collect();
         // Settled requests stay settled, so the next look starts at the first that is not.
-        oldest = open.first().map_or(oldest, |request| request.request_id);
-        let Some(block) = miner::target(&open, operators, since.elapsed()) else {
+        oldest = unsettled
+            .first()
+            .map_or(oldest, |request| request.request_id);
+        let mut open = Vec::new();
+        for request in unsettled {
+            // One that cannot be read now is looked at again soon.
+            let view = oracle.request(request.request_id, Some(head.hash)).await;
+            open.extend(view.ok().flatten().map(|view| Open::new(view, timeout)));
+        }
+        let Some(block) = miner::target(&open, operators, best, since.elapsed()) else {
             continue;
         };
         tracing::info!(

@@ -5,19 +5,25 @@ use super::{
     exit::Failure,
 };
 use llm_oracle_primitives::{
-    canonical::parse_decimal, AnswerKind, Assignment, ModelRef, Prompt, Sampling, Terms,
+    canonical::parse_decimal, AnswerKind, Assignment, LeastRecord, ModelRef, Prompt, Sampling,
+    Terms,
 };
+use std::fs;
 
 /// Seats of a question that says nothing about them.
 const SEATS: u8 = 3;
 
-/// The terms that `ask` was given, checked by the contract's own rules.
+/// Bytes of an open answer that a token makes, at least: some languages take two tokens a character.
+const BYTES_PER_TOKEN: u32 = 2;
+
+/// The terms that `ask` was given, checked by the contract's own rules. A committee that the arguments
+/// leave to us is open until [`with_committee`] knows how many operators there are.
 ///
 /// # Errors
 /// The first broken rule. Nothing has been sent by then.
 pub fn terms(args: &AskArgs) -> Result<Terms, Failure> {
-    let named: Vec<_> = args.named.iter().map(|account| account.0).collect();
     let seats = seats(args)?;
+    let answer = kind(&args.form)?;
     let terms = Terms {
         model: args
             .model
@@ -25,15 +31,11 @@ pub fn terms(args: &AskArgs) -> Result<Terms, Failure> {
             .map_or(ModelRef::Any, |name| ModelRef::Name(name.clone().into())),
         prompt: Prompt::Inline(args.prompt.clone().into()),
         system: args.system.clone().map(Into::into),
-        answer: kind(&args.form)?,
-        sampling: Sampling::default(),
+        sampling: sampling(&answer),
+        answer,
         seats,
         threshold: args.threshold.unwrap_or_else(|| majority(seats)),
-        assignment: if named.is_empty() {
-            Assignment::Open
-        } else {
-            Assignment::Named { operators: named }
-        },
+        assignment: assignment(args, args.committee.drawn),
         one_step: args.one_step,
         commit_blocks: args.commit_blocks,
         reveal_blocks: args.reveal_blocks,
@@ -44,6 +46,71 @@ pub fn terms(args: &AskArgs) -> Result<Terms, Failure> {
         .check()
         .map_err(|error| Failure::usage(error).help("nothing was sent"))?;
     Ok(terms)
+}
+
+/// The terms with the committee that is usual for so many registered operators, unless the arguments
+/// say which: drawn when there are at least two for each seat, because the first to come to an open one
+/// may all be the same party; otherwise open, because a draw among few leaves no choice.
+pub fn with_committee(terms: Terms, args: &AskArgs, operators: u32) -> Terms {
+    let committee = &args.committee;
+    let said = committee.open || committee.drawn || !committee.named.is_empty();
+    let enough = operators >= u32::from(terms.seats).saturating_mul(2);
+    if said || !enough {
+        return terms;
+    }
+    Terms {
+        assignment: assignment(args, true),
+        ..terms
+    }
+}
+
+fn assignment(args: &AskArgs, drawn: bool) -> Assignment {
+    let committee = &args.committee;
+    if !committee.named.is_empty() {
+        let operators = committee.named.iter().map(|account| account.0).collect();
+        return Assignment::Named { operators };
+    }
+    let least = LeastRecord {
+        agreement_ppm: committee.least_agreement.map_or(0, |share| share.ppm),
+        answers: committee.least_answers.unwrap_or(0),
+    };
+    match (least == LeastRecord::default(), drawn) {
+        (true, false) => Assignment::Open,
+        (true, true) => Assignment::Drawn,
+        (false, drawn) => Assignment::Qualified { least, drawn },
+    }
+}
+
+/// The usual sampling, with room for the longest answer.
+fn sampling(kind: &AnswerKind) -> Sampling {
+    let usual = Sampling::default();
+    let tokens = kind
+        .open_bytes()
+        .checked_div(BYTES_PER_TOKEN)
+        .unwrap_or(usual.max_tokens);
+    Sampling {
+        max_tokens: usual.max_tokens.max(tokens),
+        ..usual
+    }
+}
+
+/// A JSON schema given as itself or by a file's name, without the white space that would be paid for.
+fn schema(given: &str) -> Result<Vec<u8>, Failure> {
+    let inline = given.trim_start().starts_with('{');
+    let text = if inline {
+        given.to_owned()
+    } else {
+        fs::read_to_string(given).map_err(|error| {
+            Failure::usage(format!("--json-schema '{given}' cannot be read: {error}"))
+                .help("give a file with a JSON schema, or the schema itself, which begins with {")
+        })?
+    };
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+        let shown = if inline { "given" } else { given };
+        Failure::usage(format!("the JSON schema '{shown}' is no JSON: {error}"))
+    })?;
+    serde_json_canonicalizer::to_vec(&value)
+        .map_err(|error| Failure::usage(format!("the JSON schema cannot be written: {error}")))
 }
 
 fn seats(args: &AskArgs) -> Result<u8, Failure> {
@@ -70,6 +137,14 @@ fn kind(form: &Form) -> Result<AnswerKind, Failure> {
             .collect();
         return Ok(AnswerKind::Choice { options });
     }
+    if form.text {
+        let max_bytes = form.max_bytes;
+        return Ok(AnswerKind::Text { max_bytes });
+    }
+    if let Some(given) = &form.json_schema {
+        let schema = schema(given)?;
+        return Ok(AnswerKind::Json { schema });
+    }
     if form.number {
         let (scale, text) = (form.decimals, &form.tolerance);
         let wrong = |why: String| Failure::usage(format!("--tolerance '{text}' {why}"));
@@ -95,105 +170,5 @@ fn kind(form: &Form) -> Result<AnswerKind, Failure> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::cli::args::{Cli, Verb};
-    use clap::Parser;
-
-    fn ask(arguments: &[&str]) -> Result<Terms, Failure> {
-        let line = ["llm-oracle", "ask", "Is it so?"].iter().chain(arguments);
-        match Cli::try_parse_from(line).map_err(Failure::usage)?.verb {
-            Verb::Ask(args) => terms(&args),
-            other => unreachable!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_threshold_is_more_than_half_of_the_seats() {
-        for (seats, threshold) in [("1", 1), ("2", 2), ("3", 2), ("4", 3), ("32", 17)] {
-            assert_eq!(
-                ask(&["--bool", "--seats", seats]).unwrap().threshold,
-                threshold
-            );
-        }
-        assert_eq!(ask(&["--bool", "--threshold", "3"]).unwrap().threshold, 3);
-    }
-
-    #[test]
-    fn each_form_of_answer_can_be_asked_for() {
-        assert_eq!(ask(&["--bool"]).unwrap().answer, AnswerKind::Bool);
-        let options = vec![b"red".to_vec(), b"dark green".to_vec()];
-        assert_eq!(
-            ask(&["--choice", "red, dark green"]).unwrap().answer,
-            AnswerKind::Choice { options }
-        );
-        assert_eq!(
-            ask(&["--number", "--decimals", "2", "--tolerance", "0.5"])
-                .unwrap()
-                .answer,
-            AnswerKind::Number {
-                scale: 2,
-                tolerance: 50
-            }
-        );
-        assert_eq!(
-            ask(&["--number"]).unwrap().answer,
-            AnswerKind::Number {
-                scale: 0,
-                tolerance: 0
-            }
-        );
-    }
-
-    #[test]
-    fn named_operators_and_one_step_reach_the_terms() {
-        let terms = ask(&["--bool", "--seats", "1", "--named", "//Alice,//Bob"]).unwrap();
-        assert!(
-            matches!(terms.assignment, Assignment::Named { operators } if operators.len() == 2)
-        );
-        let terms = ask(&["--bool", "--one-step"]).unwrap();
-        assert_eq!((terms.seats, terms.threshold, terms.one_step), (1, 1, true));
-        assert!(ask(&["--bool", "--one-step", "--seats", "1"]).is_ok());
-        assert_eq!(ask(&["--bool"]).unwrap().seats, 3);
-    }
-
-    #[test]
-    fn a_wrong_question_is_refused_by_its_value() {
-        for (arguments, named) in [
-            (&["--choice", "one"][..], "1 options"),
-            (&["--choice", "a,a"], "twice"),
-            (&["--bool", "--seats", "33"], "33 seats"),
-            (&["--bool", "--one-step", "--seats", "5"], "asks for 5"),
-            (&["--bool", "--one-step", "--seats", "0"], "asks for 0"),
-            (
-                &["--bool", "--seats", "4", "--threshold", "2"],
-                "threshold of 2 for 4",
-            ),
-            (&["--number", "--decimals", "37"], "37 decimals"),
-            (&["--number", "--tolerance", "0.5"], "0.5"),
-            (&["--number", "--tolerance=-1"], "below zero"),
-            (&["--number", "--tolerance", "much"], "much"),
-            (&["--bool", "--named", "Alice"], "Alice"),
-            (&["--bool", "--named", "//Alice"], "1 operators named for 3"),
-            (&[], "--bool"),
-            (&["--bool", "--number"], "--number"),
-            (&["--bool", "--fee", "1DOT"], "1DOT"),
-        ] {
-            let refused = ask(arguments).unwrap_err();
-            assert!(refused.message.contains(named), "{arguments:?}: {refused}");
-        }
-    }
-
-    #[test]
-    fn a_prompt_over_the_limit_is_refused_and_never_cut() {
-        let long = "x".repeat(8193);
-        let cli = Cli::try_parse_from(["llm-oracle", "ask", &long, "--bool"]).unwrap();
-        let Verb::Ask(args) = cli.verb else {
-            unreachable!()
-        };
-        let refused = terms(&args).unwrap_err();
-        assert!(refused.message.contains("8193 bytes"), "{refused}");
-        assert_eq!(refused.code, crate::cli::exit::USAGE);
-    }
-}
+#[path = "terms_tests.rs"]
+mod tests;

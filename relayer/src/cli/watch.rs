@@ -1,17 +1,28 @@
 //! Following a request to its end.
 
 use super::{
+    answers::Words,
     exit::{self, Failure},
     output::Output,
-    render::stages,
+    stages::stages,
 };
-use crate::chain::Oracle;
-use llm_oracle_primitives::{DeliveryStatus, Error, RequestId, RequestView};
+use crate::chain::{Event, Head, Oracle};
+use llm_oracle_primitives::{BlockNumber, DeliveryStatus, Error, RequestId, RequestView};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Time between two looks at the chain.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Blocks before the best one in which a watch that begins late still looks for answers' words.
+const LOOK_BACK: BlockNumber = 256;
+
+/// A request that has been followed.
+pub struct Watched {
+    /// The request.
+    pub view: RequestView,
+    /// Open answers whose words were heard on the way.
+    pub words: Words,
+}
 
 /// Shows the stages of a request as they happen, until its end is final: only then is the result
 /// one that nothing can change.
@@ -23,9 +34,10 @@ pub async fn until_final(
     id: RequestId,
     patience: Duration,
     out: &Output,
-) -> Result<RequestView, Failure> {
+) -> Result<Watched, Failure> {
     let started = Instant::now();
     let (mut seen, mut head) = (None::<RequestView>, None);
+    let mut ear = Ear::default();
     loop {
         if started.elapsed() > patience {
             return Err(Failure::new(
@@ -44,7 +56,10 @@ pub async fn until_final(
         if head != Some(best.hash) {
             head = Some(best.hash);
             let view = look(oracle, id, Some(best.hash)).await?;
-            for line in stages(seen.as_ref(), &view) {
+            ear.listen(oracle, &view, best)
+                .await
+                .map_err(|failure| cut_off(id, failure))?;
+            for line in stages(seen.as_ref(), &view, &ear.words) {
                 out.stage(line);
             }
             out.waiting(waiting_for(&view));
@@ -60,11 +75,57 @@ pub async fn until_final(
             if let Some(view) = oracle.request(id, Some(finalized.hash)).await? {
                 if view.outcome.is_some() {
                     out.quiet();
-                    return Ok(view);
+                    let words = ear.words;
+                    return Ok(Watched { view, words });
                 }
             }
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Listens for the words of open answers, block by block.
+#[derive(Default)]
+struct Ear {
+    words: Words,
+    next: Option<BlockNumber>,
+}
+
+impl Ear {
+    /// Reads the events of the blocks that came since the last time, if the request's answers are open
+    /// ones. Blocks that the node no longer has are passed over: then seats show their digests.
+    async fn listen(
+        &mut self,
+        oracle: &Oracle,
+        view: &RequestView,
+        head: Head,
+    ) -> Result<(), Failure> {
+        self.words.look(view);
+        if view.kind.open_bytes() == 0 {
+            return Ok(());
+        }
+        let opened = view.reveals_opened_at.unwrap_or(head.number);
+        let first = opened.max(head.number.saturating_sub(LOOK_BACK));
+        for number in self.next.unwrap_or(first)..=head.number {
+            let Some(block) = oracle.chain.hash_at(number).await? else {
+                continue;
+            };
+            let events = match oracle.chain.oracle_events(&oracle.address, block).await {
+                Ok(events) => events,
+                Err(error) if error.is_connection() => return Err(error.into()),
+                Err(_) => continue,
+            };
+            for located in events {
+                match located.event {
+                    Event::Worded(said) if said.request_id == view.summary.request_id => {
+                        self.words.learn(said.answer);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.next = Some(head.number.saturating_add(1));
+        Ok(())
     }
 }
 
@@ -121,6 +182,10 @@ fn cut_off(id: RequestId, failure: Failure) -> Failure {
 
 fn waiting_for(view: &RequestView) -> String {
     let summary = &view.summary;
+    let undrawn = view.draw.as_ref().is_some_and(|draw| draw.drawn.is_none());
+    if undrawn && view.outcome.is_none() {
+        return "waiting for the committee to be drawn".to_owned();
+    }
     match (&view.outcome, summary.committed < summary.seats) {
         (Some(_), _) => "ended; waiting for finality".to_owned(),
         (None, true) => format!(

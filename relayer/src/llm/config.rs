@@ -43,7 +43,7 @@ pub enum ProviderConfig {
     /// Fixed answers, for tests only.
     Scripted {
         /// Answer to every prompt that `answers` does not list: `yes`, `no`, the text of an option,
-        /// a decimal, or `abstain` (also `abstain:too_soon`, `abstain:refused`).
+        /// a decimal, a text, a JSON document, or `abstain` (also `abstain:too_soon`, `abstain:refused`).
         answer: String,
         /// Answers by exact prompt.
         #[serde(default)]

@@ -60,12 +60,6 @@ pub enum ModelError {
         /// Most tokens.
         most: usize,
     },
-    /// This provider cannot give answers of the form asked for.
-    #[error("answers of kind {kind} are not supported")]
-    Unsupported {
-        /// The kind.
-        kind: &'static str,
-    },
     /// The question's own bytes cannot be put to a model.
     #[error("question cannot be asked: {0}")]
     BadQuestion(String),
@@ -84,7 +78,6 @@ impl ModelError {
             Self::NotServed { .. }
             | Self::Load { .. }
             | Self::PromptTooLong { .. }
-            | Self::Unsupported { .. }
             | Self::BadQuestion(_)
             | Self::NotConfigured(_) => Retry::Never,
             Self::Unreachable { .. } | Self::BadResponse { .. } | Self::Engine(_) => {

@@ -1,9 +1,9 @@
-//! The closed forms an answer can take: their labels, and the strict reader of a model's reply.
+//! The forms an answer can take: labels of the closed ones, and the strict reader of a model's reply.
 
-use super::ModelError;
+use super::{open, ModelError};
 use llm_oracle_primitives::{canonical, Answer, AnswerKind, Reason};
 
-/// Longest reply that is read as an answer, bytes: options have at most 64, decimals about 80.
+/// Longest reply that is read as a closed answer, bytes: options have at most 64, decimals about 80.
 const REPLY_BYTES_MAX: usize = 512;
 
 /// Words that stand for an abstention unless an option has the same text.
@@ -12,6 +12,15 @@ const ESCAPES: [(&str, Reason); 3] = [
     ("too soon", Reason::TooSoon),
     ("refused", Reason::Refused),
 ];
+
+/// What a reply comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// An answer in the form asked for, or an abstention.
+    Answer(Answer),
+    /// Neither; for open forms with what is wrong, as the model may be told.
+    Other(Option<String>),
+}
 
 /// The labels of a closed answer set, in the order of the answers; none for an open one.
 ///
@@ -52,40 +61,57 @@ pub(super) fn kind_name(kind: &AnswerKind) -> &'static str {
     }
 }
 
-/// The answer that the whole reply states, or nothing: white space, quotes, emphasis and a final
-/// period around it are forgiven, words are not.
+/// Whether a reply that was cut short could read as another whole one.
+pub(super) fn can_be_cut(kind: &AnswerKind) -> bool {
+    !matches!(kind, AnswerKind::Bool | AnswerKind::Choice { .. })
+}
+
+/// The answer that the whole reply states. For closed forms white space, quotes, emphasis and a final
+/// period around it are forgiven, words are not; for open ones see [`open`].
 ///
 /// # Errors
-/// When the question itself is unusable, see [`labels`].
-pub(super) fn read(kind: &AnswerKind, reply: &str) -> Result<Option<Answer>, ModelError> {
-    let labels = labels(kind)?;
-    if reply.len() > REPLY_BYTES_MAX {
-        return Ok(None);
-    }
-    let mut text = reply;
-    loop {
-        let found = match (&labels, kind) {
-            (Some(labels), _) => find_label(labels, kind, text).map(|i| answer_at(kind, i)),
-            (None, AnswerKind::Number { scale, .. }) => {
-                canonical::parse_decimal(text.trim(), *scale)
-                    .ok()
-                    .map(Answer::Number)
-            }
-            _ => {
-                return Err(ModelError::Unsupported {
-                    kind: kind_name(kind),
-                })
-            }
-        };
-        if let Some(answer) = found.or_else(|| escape(text).map(Answer::Abstain)) {
-            return Ok(Some(answer));
+/// When the question itself is unusable, see [`labels`] and [`open::check`].
+pub(super) fn read(kind: &AnswerKind, reply: &str) -> Result<Said, ModelError> {
+    let answer = match kind {
+        AnswerKind::Text { max_bytes } => return Ok(open::text(reply, *max_bytes)),
+        AnswerKind::Json { schema } => return open::json(reply, schema),
+        AnswerKind::Number { scale, .. } => whole(reply, |text| {
+            let number = canonical::parse_decimal(text.trim(), *scale).ok();
+            number.map(Answer::Number)
+        }),
+        AnswerKind::Bool | AnswerKind::Choice { .. } => {
+            let labels = labels(kind)?.unwrap_or_default();
+            whole(reply, |text| {
+                find_label(&labels, kind, text).map(|index| answer_at(kind, index))
+            })
         }
+    };
+    Ok(answer.map_or(Said::Other(None), Said::Answer))
+}
+
+/// What `find` or an escape word makes of a short reply, with its wrapping taken off bit by bit.
+fn whole(reply: &str, find: impl Fn(&str) -> Option<Answer>) -> Option<Answer> {
+    layers(reply).find_map(|text| find(text).or_else(|| escape(text).map(Answer::Abstain)))
+}
+
+/// The abstention that the whole of a reply states, in any case.
+pub(super) fn abstention(reply: &str) -> Option<Reason> {
+    layers(reply).find_map(escape)
+}
+
+/// The abstention that the whole of a reply states in capitals, as models are told to write it: in
+/// lower case it may be the very text that was asked for.
+pub(super) fn abstention_in_capitals(reply: &str) -> Option<Reason> {
+    abstention(reply).filter(|_| !reply.contains(char::is_lowercase))
+}
+
+/// A short reply, and what is left of it after each layer of wrapping; nothing for a long one.
+fn layers(reply: &str) -> impl Iterator<Item = &str> {
+    let short = (reply.len() <= REPLY_BYTES_MAX).then_some(reply);
+    std::iter::successors(short, |text| {
         let inner = unwrap_once(text);
-        if inner.len() == text.len() {
-            return Ok(None);
-        }
-        text = inner;
-    }
+        (inner.len() < text.len()).then_some(inner)
+    })
 }
 
 /// Whether an option takes the place of an escape word.
@@ -157,6 +183,13 @@ fn unwrap_once(text: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn answer(kind: &AnswerKind, reply: &str) -> Option<Answer> {
+        match read(kind, reply).unwrap() {
+            Said::Answer(answer) => Some(answer),
+            Said::Other(_) => None,
+        }
+    }
+
     fn choice(options: &[&str]) -> AnswerKind {
         AnswerKind::Choice {
             options: options.iter().map(|o| o.as_bytes().to_vec()).collect(),
@@ -165,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_whole_reply_is_an_answer_with_its_wrapping_forgiven() {
-        for (reply, answer) in [
+        for (reply, expected) in [
             ("yes", Answer::Bool(true)),
             (" No.\n", Answer::Bool(false)),
             ("**TRUE**", Answer::Bool(true)),
@@ -176,11 +209,7 @@ mod tests {
             ("Too  soon.", Answer::Abstain(Reason::TooSoon)),
             ("refused", Answer::Abstain(Reason::Refused)),
         ] {
-            assert_eq!(
-                read(&AnswerKind::Bool, reply).unwrap(),
-                Some(answer),
-                "{reply}"
-            );
+            assert_eq!(answer(&AnswerKind::Bool, reply), Some(expected), "{reply}");
         }
     }
 
@@ -205,9 +234,9 @@ mod tests {
             "Answer: yes",
             "{\"answer\":\"yes\"}",
         ] {
-            assert_eq!(read(&AnswerKind::Bool, reply).unwrap(), None, "{reply:?}");
+            assert_eq!(answer(&AnswerKind::Bool, reply), None, "{reply:?}");
         }
-        assert_eq!(read(&AnswerKind::Bool, &"*".repeat(100_000)).unwrap(), None);
+        assert_eq!(answer(&AnswerKind::Bool, &"*".repeat(100_000)), None);
     }
 
     #[test]
@@ -221,14 +250,10 @@ mod tests {
             ("'yes'", 5),
             ("YES.", 4),
         ] {
-            assert_eq!(
-                read(&kind, reply).unwrap(),
-                Some(Answer::Choice(index)),
-                "{reply}"
-            );
+            assert_eq!(answer(&kind, reply), Some(Answer::Choice(index)), "{reply}");
         }
         assert_eq!(
-            read(&kind, "Yes").unwrap(),
+            answer(&kind, "Yes"),
             None,
             "two options differ in case alone"
         );
@@ -242,13 +267,10 @@ mod tests {
             scale: 2,
             tolerance: 0,
         };
-        assert_eq!(
-            read(&kind, " 12.345. ").unwrap(),
-            Some(Answer::Number(1235))
-        );
-        assert_eq!(read(&kind, "**-3**").unwrap(), Some(Answer::Number(-300)));
+        assert_eq!(answer(&kind, " 12.345. "), Some(Answer::Number(1235)));
+        assert_eq!(answer(&kind, "**-3**"), Some(Answer::Number(-300)));
         for reply in ["1,000", "1e3", "about 5", "5 %", "$5", "NaN", "٣", "--1"] {
-            assert_eq!(read(&kind, reply).unwrap(), None, "{reply}");
+            assert_eq!(answer(&kind, reply), None, "{reply}");
         }
     }
 

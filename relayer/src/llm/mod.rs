@@ -13,7 +13,9 @@ mod error;
 mod form;
 #[cfg(feature = "local")]
 mod local;
+mod open;
 mod openai;
+mod schema;
 pub mod scripted;
 mod secret;
 
@@ -21,7 +23,7 @@ pub use config::{build, ProviderConfig};
 pub use error::{ModelError, Retry};
 
 use async_trait::async_trait;
-use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Sampling};
+use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling};
 use serde_json::{json, Value};
 
 /// What an operator is asked, with its bytes already checked as UTF-8.
@@ -73,6 +75,15 @@ pub trait Provider: Send + Sync {
     async fn answer(&self, question: &Question) -> Result<Reply, ModelError>;
 }
 
+/// Checks that operators can answer in this form, so that nobody pays for a question that all of them
+/// must abstain from. Forms that the contract refuses are not looked for.
+///
+/// # Errors
+/// Why they can't, with the remedy: the JSON schema can't be used.
+pub fn check_form(kind: &AnswerKind) -> Result<(), String> {
+    open::check(kind)
+}
+
 /// The refusal of a model that is not served here, or nothing.
 fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), ModelError> {
     if provider.serves(model) {
@@ -90,6 +101,23 @@ fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), Mode
     Err(ModelError::NotServed { name, remedy })
 }
 
+/// The abstention from a question that no answer could be right to, without asking the model; or
+/// nothing. Every operator abstains from it for the same reason, so the request ends undetermined
+/// instead of running out.
+fn abstain_unanswerable(provider: &dyn Provider, kind: &str, question: &Question) -> Option<Reply> {
+    let why = check_form(&question.answer).err()?;
+    Some(Reply {
+        answer: Answer::Abstain(Reason::Refused),
+        model: provider.name().to_owned(),
+        record: json!({
+            "provider": kind,
+            "model": provider.name(),
+            "question": record_of(question),
+            "not_asked": why,
+        }),
+    })
+}
+
 /// What was asked, as the record has it.
 fn record_of(question: &Question) -> Value {
     let kind = match &question.answer {
@@ -103,7 +131,10 @@ fn record_of(question: &Question) -> Value {
             json!({ "kind": "number", "scale": scale, "tolerance": tolerance.to_string() })
         }
         AnswerKind::Text { max_bytes } => json!({ "kind": "text", "max_bytes": max_bytes }),
-        AnswerKind::Json { .. } => json!({ "kind": "json" }),
+        // As text, as it was asked: it may be no JSON at all.
+        AnswerKind::Json { schema } => {
+            json!({ "kind": "json", "schema": String::from_utf8_lossy(schema) })
+        }
     };
     json!({ "prompt": question.prompt, "system": question.system, "answer": kind })
 }

@@ -1,6 +1,8 @@
 //! Fixed answers, for tests: no model is asked.
 
-use super::{form, record_of, refuse_unserved, ModelError, Provider, Question, Reply};
+use super::{
+    abstain_unanswerable, form, record_of, refuse_unserved, ModelError, Provider, Question, Reply,
+};
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, Reason};
 use serde_json::json;
@@ -90,12 +92,16 @@ fn parse(question: &Question, text: &str) -> Result<Answer, ModelError> {
         "abstain:refused" => return Ok(Answer::Abstain(Reason::Refused)),
         _ => {}
     }
-    form::read(&question.answer, text)?.ok_or_else(|| {
-        let kind = form::kind_name(&question.answer);
-        ModelError::NotConfigured(format!(
-            "scripted answer '{text}' is no answer of kind {kind}"
-        ))
-    })
+    match form::read(&question.answer, text)? {
+        form::Said::Answer(answer) => Ok(answer),
+        form::Said::Other(fault) => {
+            let kind = form::kind_name(&question.answer);
+            let fault = fault.map(|fault| format!(": {fault}")).unwrap_or_default();
+            Err(ModelError::NotConfigured(format!(
+                "scripted answer '{text}' is no answer of kind {kind}{fault}"
+            )))
+        }
+    }
 }
 
 fn note_call(path: &Path, prompt: &str) -> Result<(), ModelError> {
@@ -126,6 +132,9 @@ impl Provider for Scripted {
 
     async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
         refuse_unserved(self, &question.model)?;
+        if let Some(reply) = abstain_unanswerable(self, "scripted", question) {
+            return Ok(reply);
+        }
         self.calls.fetch_add(1, Ordering::SeqCst);
         if let Some(path) = &self.calls_file {
             note_call(path, &question.prompt)?;
@@ -205,6 +214,44 @@ mod tests {
         ));
         assert_eq!(provider.calls(), 4);
         assert_eq!(std::fs::read_to_string(calls).unwrap().lines().count(), 4);
+    }
+
+    #[tokio::test]
+    async fn open_answers_are_canonical_and_a_question_without_a_right_answer_is_not_asked() {
+        let table = BTreeMap::from([
+            ("text".to_owned(), " a\n b ".to_owned()),
+            ("json".to_owned(), "{\"b\": 1.0, \"a\": [ ]}".to_owned()),
+        ]);
+        let provider = Scripted::from_table("s", "{}".to_owned(), table);
+        let json = |schema: &str| AnswerKind::Json {
+            schema: schema.as_bytes().to_vec(),
+        };
+        let whole = r#"{"a":[],"b":1}"#;
+        for (kind, prompt, expected) in [
+            (
+                AnswerKind::Text { max_bytes: 3 },
+                "text",
+                Some(Answer::Text(b"a b".to_vec())),
+            ),
+            (AnswerKind::Text { max_bytes: 2 }, "text", None),
+            (
+                json("{\"required\":[\"a\"]}"),
+                "json",
+                Some(Answer::Json(whole.into())),
+            ),
+            (json("{\"required\":[\"a\"]}"), "other", None),
+            (
+                json("{\"type\":1}"),
+                "json",
+                Some(Answer::Abstain(Reason::Refused)),
+            ),
+        ] {
+            let mut asked = question(kind);
+            asked.prompt = prompt.to_owned();
+            let reply = provider.answer(&asked).await;
+            assert_eq!(reply.ok().map(|reply| reply.answer), expected, "{asked:?}");
+        }
+        assert_eq!(provider.calls(), 4, "the last one was not asked");
     }
 
     #[tokio::test]

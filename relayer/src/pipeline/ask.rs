@@ -177,6 +177,7 @@ impl Relayer {
             Ok(reply) => reply,
             Err(error) => return self.model_failed(&ask.entry, &error),
         };
+        let reply = evidence::fit(&ask.terms, reply);
         fault::reach(fault::ANSWER_MADE);
         let Entry {
             request_id,

@@ -1,52 +1,17 @@
 //! Taking seats and opening commitments: all of this process's operators in one transaction.
 
 use super::{
+    entries::{split, Seat},
     error::RelayerError,
-    evidence,
-    outbox::{free_nonce, send},
-    relayer::{in_turn, Now, Operator, Relayer},
+    relayer::{Now, Relayer},
+    retry::in_turn,
 };
 use crate::{
-    chain::{messages, BatchResults, Call, ChainError, DryRun, Oracle, Weight},
-    store::{now_ms, Answered, Entry, Job, NewAttempt, Purpose},
+    chain::{BatchResults, Call, ChainError, DryRun, Oracle, Weight},
+    store::{now_ms, Answered, Entry, Purpose},
 };
-use llm_oracle_primitives::{
-    digest, limits, AnswerEntry, BlockNumber, CommitEntry, Error, RequestId, RequestView,
-    RevealEntry,
-};
+use llm_oracle_primitives::{limits, Error, RequestId};
 
-/// One operator's part in a batch.
-#[derive(Debug, Clone)]
-pub(super) struct Seat {
-    /// Position of the operator in this process.
-    operator: usize,
-    answered: Answered,
-    commit_deadline: BlockNumber,
-    seats: u8,
-}
-
-impl Seat {
-    /// `None` without a recorded answer, which `decide` rules out.
-    pub(super) fn new(operator: usize, view: &RequestView, job: Option<Job>) -> Option<Self> {
-        let summary = &view.summary;
-        Some(Self {
-            operator,
-            answered: job?.answered,
-            commit_deadline: summary.commit_deadline,
-            seats: summary.seats,
-        })
-    }
-
-    fn entry(&self) -> Entry {
-        Entry {
-            request_id: self.answered.request_id,
-            operator: self.answered.operator,
-        }
-    }
-}
-
-/// Bytes that the largest entry of a batch takes, roughly; the batch must fit the contract's buffer.
-const ENTRY_BYTES: u32 = 220;
 /// Gas on top of a dry run's need, percent: the state may be another one when it runs.
 const GAS_MARGIN_PERCENT: u64 = 20;
 /// What settling may add to a reveal that did not settle in its dry run, for the request …
@@ -71,12 +36,9 @@ impl Relayer {
     ) -> Result<bool, RelayerError> {
         // Entries of one request share one load, one store and one event when they are neighbours.
         seats.sort_by_key(Seat::entry);
-        let most = limits::MAX_BATCH_ENTRIES.min(limits::MAX_BATCH_BYTES / ENTRY_BYTES);
         let mut worked = false;
-        for batch in seats.chunks(most.max(1) as usize) {
-            worked |= self
-                .send_batch(oracle, now, purpose, batch.to_vec())
-                .await?;
+        for batch in split(purpose, seats) {
+            worked |= self.send_batch(oracle, now, purpose, batch).await?;
         }
         Ok(worked)
     }
@@ -172,163 +134,6 @@ impl Relayer {
         }
     }
 
-    /// Signs with a fresh nonce, stores, sends.
-    #[allow(clippy::too_many_arguments)] // The parts of one transaction.
-    pub(super) async fn transact(
-        &self,
-        oracle: &Oracle,
-        now: &Now,
-        purpose: Purpose,
-        carrier: usize,
-        input: &[u8],
-        gas: Weight,
-        deposit_limit: Option<u128>,
-        entries: Vec<Entry>,
-    ) -> Result<(), RelayerError> {
-        let Operator {
-            key, account, id, ..
-        } = &self.operators[carrier];
-        let gas = match oracle.chain.max_extrinsic().await? {
-            // The call's own weight comes on top of the limit.
-            Some(most) => gas.at_most(Weight {
-                ref_time: (most.ref_time / 10).saturating_mul(9),
-                proof_size: (most.proof_size / 10).saturating_mul(9),
-            }),
-            None => gas,
-        };
-        let live = self.store.live_attempts()?;
-        let held: Vec<u64> = live
-            .iter()
-            .filter(|attempt| attempt.tx.carrier == *id)
-            .map(|attempt| attempt.tx.nonce)
-            .collect();
-        let best = oracle.chain.nonce_at(account, now.best.hash).await?;
-        let nonce = free_nonce(best, oracle.chain.next_nonce(account).await?, &held);
-        let tx = oracle
-            .chain
-            .sign_call(key, nonce, &oracle.address, 0, input, gas, deposit_limit)
-            .await?;
-        tracing::debug!(
-            purpose = purpose.name(),
-            nonce,
-            entries = entries.len(),
-            "sending"
-        );
-        let attempt = NewAttempt {
-            hash: tx.hash,
-            bytes: tx.bytes,
-            carrier: *id,
-            nonce,
-            valid_until: tx.valid_until,
-            purpose,
-            entries,
-        };
-        send(&self.store, &oracle.chain, &attempt).await
-    }
-
-    fn call(
-        &self,
-        purpose: Purpose,
-        seats: &[Seat],
-        carrier: usize,
-    ) -> Result<Call<BatchResults>, RelayerError> {
-        Ok(match purpose {
-            Purpose::Reveal => {
-                let entries: Result<Vec<_>, _> =
-                    seats.iter().map(|seat| self.reveal_entry(seat)).collect();
-                messages::reveal_batch(&entries?)
-            }
-            Purpose::Answer => {
-                let entries: Result<Vec<_>, _> =
-                    seats.iter().map(|seat| self.answer_entry(seat)).collect();
-                messages::answer_batch(&entries?)
-            }
-            _ => {
-                let entries: Vec<_> = seats
-                    .iter()
-                    .map(|seat| self.commit_entry(seat, carrier))
-                    .collect();
-                messages::commit_batch(&entries)
-            }
-        })
-    }
-
-    fn context(&self, seat: &Seat) -> digest::Context {
-        let answered = &seat.answered;
-        let Answered {
-            request_id,
-            terms_digest,
-            operator,
-            ..
-        } = *answered;
-        evidence::context(&self.base, request_id, terms_digest, operator)
-    }
-
-    fn commit_entry(&self, seat: &Seat, carrier: usize) -> CommitEntry {
-        let Answered {
-            request_id,
-            commitment,
-            evidence,
-            ..
-        } = seat.answered;
-        let operator = &self.operators[seat.operator];
-        // Whoever carries its own commit needs no permission from itself.
-        let signature = (seat.operator != carrier).then(|| {
-            let valid_until = seat.commit_deadline;
-            let context = self.context(seat);
-            let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
-            (valid_until, operator.key.sign(&message).0)
-        });
-        CommitEntry {
-            request_id,
-            slot: operator.slot,
-            model: 0,
-            commitment,
-            evidence,
-            signature,
-        }
-    }
-
-    fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
-        let Answered {
-            request_id,
-            evidence,
-            salt_secret,
-            ..
-        } = seat.answered;
-        let context = self.context(seat);
-        let operator = &self.operators[seat.operator];
-        let answer = seat.answered.answer.clone();
-        let message = digest::answer_message(&context, &answer, &evidence);
-        Ok(RevealEntry {
-            request_id,
-            slot: operator.slot,
-            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
-            signature: operator.key.sign(&message).0,
-            answer,
-        })
-    }
-
-    fn answer_entry(&self, seat: &Seat) -> Result<AnswerEntry, RelayerError> {
-        let evidence = seat.answered.evidence;
-        let RevealEntry {
-            request_id,
-            slot,
-            answer,
-            salt,
-            signature,
-        } = self.reveal_entry(seat)?;
-        Ok(AnswerEntry {
-            request_id,
-            slot,
-            model: 0,
-            answer,
-            evidence,
-            salt,
-            signature,
-        })
-    }
-
     /// The whole batch failed: every entry has failed once more.
     fn batch_failed(
         &self,
@@ -346,22 +151,16 @@ impl Relayer {
     }
 
     /// The contract would refuse this entry.
-    fn refused(&self, purpose: Purpose, seat: &Seat, error: Error) -> Result<(), RelayerError> {
+    fn refused(&mut self, purpose: Purpose, seat: &Seat, error: Error) -> Result<(), RelayerError> {
         let entry = seat.entry();
-        match error {
-            // Ran out of gas before it; the next turn sends it.
-            Error::NotTried => Ok(()),
-            // Done already: the next finalized block shows it, and whether it was us.
-            Error::SeatTakenBySame { .. } | Error::AlreadyRevealed { .. } => {
-                tracing::debug!(request = entry.request_id, %error, "already there");
-                self.fail(&entry, purpose, &error.to_string())
-            }
-            Error::SeatsTaken { .. } | Error::CommitClosed { .. } | Error::NotNamed { .. }
-                if purpose != Purpose::Reveal =>
-            {
+        match verdict(purpose, &error) {
+            Verdict::Again => Ok(()),
+            Verdict::Failed => self.fail(&entry, purpose, &error.to_string()),
+            Verdict::LeftOut => self.leave_out(&entry, &format!("no seat: {error}")),
+            Verdict::Barred => {
+                self.bar(seat.operator);
                 self.leave_out(&entry, &format!("no seat: {error}"))
             }
-            error => self.fail(&entry, purpose, &error.to_string()),
         }
     }
 
@@ -395,6 +194,40 @@ impl Relayer {
             );
         }
         Ok(())
+    }
+}
+
+/// What follows from the contract's refusal of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It was not refused for anything of its own: the next turn sends it.
+    Again,
+    /// It counts as a failure: after a rest it is tried again, a few times.
+    Failed,
+    /// Nothing that comes before the deadline changes it: the request is left out.
+    LeftOut,
+    /// The operator takes no seat any more, in this request or another.
+    Barred,
+}
+
+fn verdict(purpose: Purpose, error: &Error) -> Verdict {
+    match error {
+        // Ran out of gas before it.
+        Error::NotTried => Verdict::Again,
+        // A seat is opened whatever it takes: its bond is at stake.
+        _ if purpose == Purpose::Reveal => Verdict::Failed,
+        Error::Barred { .. } => Verdict::Barred,
+        Error::SeatsTaken { .. }
+        | Error::CommitClosed { .. }
+        | Error::NotNamed { .. }
+        | Error::RecordTooLow { .. }
+        | Error::WrongForm { .. }
+        | Error::OptionOutOfRange { .. }
+        | Error::AnswerLength { .. } => Verdict::LeftOut,
+        // `SeatTakenBySame`: the next finalized block shows it, and whether it was us. `NotDrawn` and
+        // `NotDrawnYet`: the best block has left the branch that showed the draw, or time will tell.
+        // A bond can be raised. Everything else is none of a seat's.
+        _ => Verdict::Failed,
     }
 }
 
@@ -440,4 +273,38 @@ fn gas_limit(purpose: Purpose, seats: &[Seat], dry: &DryRun<BatchResults>) -> We
         }
     }
     gas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_its_consequence() {
+        use Verdict::{Again, Barred, Failed, LeftOut};
+        let slot = 1;
+        let record = Error::RecordTooLow {
+            answers: 0,
+            agreement_ppm: 0,
+        };
+        let length = Error::AnswerLength { bytes: 9, most: 8 };
+        let early = Error::NotDrawnYet { until: 9, now: 8 };
+        for (error, consequence) in [
+            (Error::NotTried, Again),
+            (Error::SeatTakenBySame { slot }, Failed),
+            (Error::BondTooLow { bond: 0, least: 1 }, Failed),
+            (Error::NotDrawn { slot, opens_at: 9 }, Failed),
+            (early, Failed),
+            (Error::SeatsTaken { seats: 3 }, LeftOut),
+            (Error::NotNamed { slot }, LeftOut),
+            (record, LeftOut),
+            (length, LeftOut),
+            (Error::Barred { slot }, Barred),
+        ] {
+            assert_eq!(verdict(Purpose::Commit, &error), consequence, "{error}");
+            assert_eq!(verdict(Purpose::Answer, &error), consequence, "{error}");
+            let revealing = if consequence == Again { Again } else { Failed };
+            assert_eq!(verdict(Purpose::Reveal, &error), revealing, "{error}");
+        }
+    }
 }

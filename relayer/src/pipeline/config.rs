@@ -43,6 +43,8 @@ pub struct Limits {
     pub poll_ms: u64,
     /// How much later each further relayer tries what only one needs to do, milliseconds.
     pub turn_ms: u64,
+    /// Whether to read each finalized block for operators that sign two answers, and report them.
+    pub report_equivocations: bool,
 }
 
 impl Default for Limits {
@@ -53,6 +55,7 @@ impl Default for Limits {
             model_calls: 1,
             poll_ms: 2_000,
             turn_ms: 3_000,
+            report_equivocations: true,
         }
     }
 }

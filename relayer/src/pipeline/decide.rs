@@ -16,9 +16,23 @@ pub struct OnChain {
     /// Last block for reveals.
     pub reveal_deadline: BlockNumber,
     /// Whether there is a seat that this operator may take.
-    pub seat_free: bool,
+    pub free: Free,
     /// The operator's seat, if it has one.
     pub seat: Option<SeatOnChain>,
+}
+
+/// Whether a seat is free for an operator that has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Free {
+    /// No: all are taken, or kept for others to the end.
+    No,
+    /// Nobody knows: the committee has not been drawn. From this block on the seats are open to all,
+    /// drawn or not.
+    Undrawn(BlockNumber),
+    /// It was not drawn, and may take what those drawn have left from this block on.
+    From(BlockNumber),
+    /// Yes.
+    Yes,
 }
 
 /// An operator's seat at a finalized block.
@@ -102,6 +116,10 @@ pub enum Why {
     NoSeat,
     /// Commits do not count yet.
     NotOpen,
+    /// The committee has not been drawn.
+    Undrawn,
+    /// Others were drawn, and the seats they leave are not open to all yet.
+    NotDrawn,
     /// The other seats have not done their part.
     Others,
     /// Its part is done.
@@ -162,11 +180,17 @@ fn decide_unseated(chain: &OnChain, local: &Local, heads: &Heads) -> Step {
     if local.skipped {
         return Step::Nothing(Why::Skipped);
     }
-    if !chain.seat_free {
+    if chain.free == Free::No {
         return Step::Nothing(Why::NoSeat);
     }
     if next(heads.best) > chain.commit_deadline {
         return Step::Nothing(Why::TooLate);
+    }
+    match chain.free {
+        // Not one block earlier: the dry run before each commit sees the best block's number.
+        Free::Undrawn(block) if heads.best < block => return Step::Nothing(Why::Undrawn),
+        Free::From(block) if heads.best < block => return Step::Nothing(Why::NotDrawn),
+        Free::No | Free::Undrawn(_) | Free::From(_) | Free::Yes => {}
     }
     if local.commitment.is_none() {
         return match local {

@@ -14,12 +14,12 @@ const COMMITTING: OnChain = OnChain {
     opens_at: 5,
     commit_deadline: 20,
     reveal_deadline: 40,
-    seat_free: true,
+    free: Free::Yes,
     seat: None,
 };
 const REVEALING: OnChain = OnChain {
     phase: Phase::Revealing,
-    seat_free: false,
+    free: Free::No,
     seat: Some(SeatOnChain {
         state: SeatState::Committed,
         commitment: OURS,
@@ -38,10 +38,26 @@ const FRESH: Local = Local {
         reveal: false,
     },
 };
+const SKIPPED: Local = Local {
+    skipped: true,
+    ..FRESH
+};
 const ANSWERED: Local = Local {
     commitment: Some(OURS),
     ..FRESH
 };
+const COMPANY: Local = Local {
+    company: true,
+    ..ANSWERED
+};
+const IN_FLIGHT: Local = Local {
+    in_flight: true,
+    ..ANSWERED
+};
+
+fn open(free: Free) -> OnChain {
+    OnChain { free, ..COMMITTING }
+}
 
 fn seat(state: SeatState, commitment: Hash) -> Option<SeatOnChain> {
     Some(SeatOnChain { state, commitment })
@@ -78,10 +94,7 @@ fn the_table() {
         (
             "left out",
             COMMITTING,
-            Local {
-                skipped: true,
-                ..FRESH
-            },
+            SKIPPED,
             HEADS,
             Nothing(Why::Skipped),
         ),
@@ -94,13 +107,54 @@ fn the_table() {
         ),
         (
             "no seat",
-            OnChain {
-                seat_free: false,
-                ..COMMITTING
-            },
+            open(Free::No),
             FRESH,
             HEADS,
             Nothing(Why::NoSeat),
+        ),
+        (
+            "not drawn yet",
+            open(Free::Undrawn(15)),
+            FRESH,
+            HEADS,
+            Nothing(Why::Undrawn),
+        ),
+        (
+            "not drawn yet, too late",
+            open(Free::Undrawn(15)),
+            FRESH,
+            at(20),
+            Nothing(Why::TooLate),
+        ),
+        ("never drawn", open(Free::Undrawn(11)), FRESH, HEADS, Ask),
+        (
+            "others were drawn",
+            open(Free::From(12)),
+            FRESH,
+            HEADS,
+            Nothing(Why::NotDrawn),
+        ),
+        (
+            "others were drawn, answered",
+            open(Free::From(12)),
+            ANSWERED,
+            HEADS,
+            Nothing(Why::NotDrawn),
+        ),
+        ("open to all", open(Free::From(11)), FRESH, HEADS, Ask),
+        (
+            "open to all, answered",
+            open(Free::From(11)),
+            ANSWERED,
+            HEADS,
+            Commit,
+        ),
+        (
+            "left out of a draw",
+            open(Free::Undrawn(15)),
+            SKIPPED,
+            HEADS,
+            Nothing(Why::Skipped),
         ),
         (
             "asked before it opens",
@@ -146,30 +200,21 @@ fn the_table() {
         (
             "others still asked",
             COMMITTING,
-            Local {
-                company: true,
-                ..ANSWERED
-            },
+            COMPANY,
             HEADS,
             Nothing(Why::Asking),
         ),
         (
             "others still asked, late",
             COMMITTING,
-            Local {
-                company: true,
-                ..ANSWERED
-            },
+            COMPANY,
             at(16),
             Commit,
         ),
         (
             "commit on its way",
             COMMITTING,
-            Local {
-                in_flight: true,
-                ..ANSWERED
-            },
+            IN_FLIGHT,
             HEADS,
             Nothing(Why::InFlight),
         ),
@@ -212,10 +257,7 @@ fn the_table() {
         (
             "reveal on its way",
             REVEALING,
-            Local {
-                in_flight: true,
-                ..ANSWERED
-            },
+            IN_FLIGHT,
             HEADS,
             Nothing(Why::InFlight),
         ),
@@ -302,14 +344,7 @@ fn a_commitment_that_is_not_ours_stops_everything() {
             ..REVEALING
         },
     ] {
-        for local in [
-            FRESH,
-            ANSWERED,
-            Local {
-                in_flight: true,
-                ..ANSWERED
-            },
-        ] {
+        for local in [FRESH, ANSWERED, IN_FLIGHT] {
             let step = Step::Foreign {
                 found: OTHER,
                 ours: local.commitment,
@@ -342,11 +377,11 @@ fn a_foreign_commitment_is_seen_after_its_reveal_too() {
 #[test]
 fn an_answer_once_recorded_is_never_asked_for_again() {
     for phase in [Phase::Committing, Phase::Revealing, Phase::Ended] {
-        for seat_free in [true, false] {
+        for free in [Free::No, Free::Undrawn(30), Free::From(30), Free::Yes] {
             for best in 0..50 {
                 let chain = OnChain {
                     phase,
-                    seat_free,
+                    free,
                     ..COMMITTING
                 };
                 let step = decide(

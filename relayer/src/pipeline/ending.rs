@@ -6,7 +6,8 @@
 
 use super::{
     error::RelayerError,
-    relayer::{gave_up, in_turn, Now, Operator, Relayer},
+    relayer::{Now, Operator, Relayer},
+    retry::{gave_up, in_turn},
     scan::EndingPlan,
 };
 use crate::{

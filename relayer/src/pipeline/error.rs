@@ -27,6 +27,9 @@ pub enum RelayerError {
         "{operator} is not registered with the oracle; run `operator register` with its key first"
     )]
     NotRegistered { operator: String },
+    /// None of this process's operators may take a seat any more.
+    #[error("{operator} signed two answers to one question and takes no seat any more; its open seats are opened; register another operator")]
+    Barred { operator: String },
     /// The key is used by somebody else, or our own memory of using it is lost.
     #[error("request {request_id} holds a commitment of {operator} that is not in this store ({}{}); stop the other process that uses this key, or restore the store it was made with; nothing was revealed", hex0x(found), known(ours))]
     ForeignCommitment {

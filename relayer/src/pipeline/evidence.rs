@@ -4,8 +4,9 @@ use super::error::RelayerError;
 use crate::{chain::hex0x, llm::Reply, store::Answered};
 use llm_oracle_primitives::{
     digest::{self, Context},
-    Prompt, RequestId, Terms,
+    Answer, Prompt, Reason, RequestId, Terms,
 };
+use llm_oracle_rules::Form;
 use scale::Encode;
 use serde_json::{json, Value};
 
@@ -49,6 +50,24 @@ pub(super) fn bind(
         model_ms: times.model_ms,
         seen_at_ms: times.seen_at_ms,
     })
+}
+
+/// The reply, or an abstention if the contract would never take its answer: a commitment to an answer
+/// that cannot be revealed would cost the seat's bond.
+pub(super) fn fit(terms: &Terms, reply: Reply) -> Reply {
+    let Err(error) = Form::of(&terms.answer).check(&reply.answer, 0) else {
+        return reply;
+    };
+    tracing::warn!(%error, model = reply.model, "the model's answer is none of this form");
+    Reply {
+        record: json!({
+            "made": reply.record,
+            "answer": hex0x(&reply.answer.encode()),
+            "refused": error.to_string(),
+        }),
+        answer: Answer::Abstain(Reason::Unclear),
+        model: reply.model,
+    }
 }
 
 /// Canonical JSON (RFC 8785). The random bytes keep a short answer from being guessed by trying
@@ -141,7 +160,7 @@ pub(super) struct Base {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use llm_oracle_primitives::{Answer, AnswerKind, Assignment, ModelRef, Sampling};
+    use llm_oracle_primitives::{AnswerKind, Assignment, ModelRef, Sampling};
 
     fn terms(prompt: &[u8]) -> Terms {
         Terms {
@@ -203,6 +222,27 @@ mod tests {
         assert_eq!(one.commitment, commitment);
         // The salt opens a closed answer and stays out of the document.
         assert!(!String::from_utf8_lossy(&one.document).contains(&hex::encode(salt)));
+    }
+
+    #[test]
+    fn an_answer_that_could_not_be_revealed_becomes_an_abstention() {
+        let reply = |answer| Reply {
+            answer,
+            model: "m".into(),
+            record: json!({ "raw": 1 }),
+        };
+        let mut terms = terms(b"why?");
+        terms.answer = AnswerKind::Text { max_bytes: 4 };
+        for (text, fits) in [("four", true), ("fives", false), ("", false)] {
+            let fitted = fit(&terms, reply(Answer::Text(text.into())));
+            assert_eq!(fitted.answer == Answer::Text(text.into()), fits, "{text}");
+            if !fits {
+                assert_eq!(fitted.answer, Answer::Abstain(Reason::Unclear));
+                assert_eq!(fitted.record["made"]["raw"], 1);
+            }
+        }
+        let other = fit(&terms, reply(Answer::Bool(true)));
+        assert_eq!(other.answer, Answer::Abstain(Reason::Unclear));
     }
 
     #[test]

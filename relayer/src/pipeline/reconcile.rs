@@ -217,7 +217,8 @@ fn seat_of<'a>(view: &'a RequestView, operator: &[u8; 32]) -> Option<&'a SeatVie
 fn took_effect(purpose: Purpose, view: &RequestView, operator: &[u8; 32]) -> bool {
     let seat = seat_of(view, operator);
     match purpose {
-        Purpose::Ask => true,
+        // A report has its effect on the operator, whoever brought it.
+        Purpose::Ask | Purpose::Report => true,
         Purpose::Commit => seat.is_some(),
         Purpose::Answer | Purpose::Reveal => {
             let closed = [SeatState::Vacant, SeatState::Committed, SeatState::Silent];

@@ -2,18 +2,18 @@
 
 use super::{
     ask::{seen_now, Ask},
-    batch::Seat,
-    decide::{decide, GivenUp, Heads, Local, OnChain, SeatOnChain, Step},
     ending::Ending,
+    entries::Seat,
     error::RelayerError,
     relayer::{Now, Relayer},
+    seats::Records,
 };
 use crate::{
-    chain::{ss58, ChainError, Oracle},
-    store::{Attempt, Job, JobState, Purpose},
+    chain::{ChainError, Oracle},
+    store::Attempt,
 };
 use llm_oracle_primitives::{
-    digest, Assignment, DeliveryStatus, Phase, RequestId, RequestView, Summary, Terms,
+    digest, DeliveryStatus, Hash, Phase, RequestId, RequestView, Summary, Terms,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -26,7 +26,9 @@ use std::{
 pub(super) struct Memory {
     /// Terms never change once asked.
     terms: HashMap<RequestId, Arc<Terms>>,
-    seen_at_ms: HashMap<RequestId, i64>,
+    pub(super) seen_at_ms: HashMap<RequestId, i64>,
+    /// Track records of our operators at a block.
+    pub(super) records: Option<(Hash, Records)>,
     /// Since when something waits for somebody to settle or deliver it.
     pub(super) waiting_since: HashMap<RequestId, Instant>,
     /// Over, although ids below are not.
@@ -42,6 +44,8 @@ pub(super) struct Plan {
     pub(super) reveals: Vec<Seat>,
     pub(super) endings: Vec<Ending>,
     pub(super) settled_something: bool,
+    /// Whether one of our operators still has something to do about a request it has answered.
+    pub(super) unended: bool,
 }
 
 impl Relayer {
@@ -105,7 +109,9 @@ impl Relayer {
             summary.delivery,
             DeliveryStatus::Waiting | DeliveryStatus::Failed(_) | DeliveryStatus::Delivering
         );
-        if summary.settled && !undelivered && !self.has_unended_job(id)? {
+        let unended = self.has_unended_job(id)?;
+        plan.unended |= unended;
+        if summary.settled && !undelivered && !unended {
             self.over(id);
             return Ok(());
         }
@@ -132,7 +138,8 @@ impl Relayer {
             self.over(id);
             return Ok(());
         };
-        self.plan_seats(now, &view, &terms, live, plan)
+        let records = self.records(oracle, now, &view).await?;
+        self.plan_seats(now, (&view, &terms), &records, live, plan)
     }
 
     /// The terms, checked once against the digest that everything signed will be bound to.
@@ -161,196 +168,6 @@ impl Relayer {
             .or_insert_with(seen_now);
         Ok(Some(terms))
     }
-
-    fn plan_seats(
-        &mut self,
-        now: &Now,
-        view: &RequestView,
-        terms: &Arc<Terms>,
-        live: &[Attempt],
-        plan: &mut Plan,
-    ) -> Result<(), RelayerError> {
-        let id = view.summary.request_id;
-        let jobs = self.jobs_for(id)?;
-        let may_sit = self.may_sit(view, terms, &jobs);
-        let asking: Vec<bool> = self
-            .operators
-            .iter()
-            .map(|one| self.asks.is_asking(&one.entry(id)))
-            .collect();
-        let heads = Heads {
-            finalized: now.finalized.number,
-            best: now.best.number,
-        };
-        for (index, job) in jobs.into_iter().enumerate() {
-            if self.operators[index].stopped {
-                continue;
-            }
-            let company = (0..asking.len()).any(|other| other != index && asking[other]);
-            let local = self.local(id, index, job.as_ref(), asking[index], company, live)?;
-            let chain = on_chain(view, &self.operators[index].id, may_sit[index]);
-            let step = decide(&chain, &local, &heads);
-            tracing::trace!(request = id, operator = index, ?step, "decided");
-            self.note(id, index, job.as_ref(), &chain)?;
-            match step {
-                Step::Nothing(_) => {}
-                Step::Ask => {
-                    if let Some(ask) = self.admit(view, terms, index)? {
-                        plan.asks.push(ask);
-                    }
-                }
-                Step::Commit => plan.commits.extend(Seat::new(index, view, job)),
-                Step::Answer => plan.answers.extend(Seat::new(index, view, job)),
-                Step::Reveal => plan.reveals.extend(Seat::new(index, view, job)),
-                Step::Foreign { found, ours } => self.stop_operator(id, index, found, ours)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn jobs_for(&self, id: RequestId) -> Result<Vec<Option<Job>>, RelayerError> {
-        let jobs = self
-            .operators
-            .iter()
-            .map(|operator| self.store.job(id, &operator.id));
-        Ok(jobs.collect::<Result<_, _>>()?)
-    }
-
-    /// Which operators may go for the free seats: the named ones, and no more of ours than there
-    /// are seats; those that have begun come first, then each in its turn.
-    fn may_sit(&self, view: &RequestView, terms: &Terms, jobs: &[Option<Job>]) -> Vec<bool> {
-        let summary = &view.summary;
-        let free = usize::from(summary.seats.saturating_sub(summary.committed));
-        let count = self.operators.len();
-        let first = summary.request_id.checked_rem(count as u64);
-        let first = first
-            .and_then(|first| usize::try_from(first).ok())
-            .unwrap_or(0);
-        let turn = |index: usize| {
-            index
-                .saturating_add(count)
-                .saturating_sub(first)
-                .checked_rem(count)
-                .unwrap_or(0)
-        };
-        let mut wanting: Vec<usize> = (0..count)
-            .filter(|index| {
-                let operator = &self.operators[*index];
-                let named = match &terms.assignment {
-                    Assignment::Open => true,
-                    Assignment::Named { operators } => operators.contains(&operator.account),
-                    Assignment::Drawn => false,
-                };
-                let seated = view
-                    .seats
-                    .iter()
-                    .any(|seat| seat.operator == operator.account);
-                named && !seated && !operator.stopped
-            })
-            .collect();
-        wanting.sort_by_key(|index| {
-            let begun = jobs[*index].is_some()
-                || self
-                    .asks
-                    .is_asking(&self.operators[*index].entry(summary.request_id));
-            (!begun, turn(*index))
-        });
-        wanting.truncate(free);
-        (0..count).map(|index| wanting.contains(&index)).collect()
-    }
-
-    fn local(
-        &self,
-        id: RequestId,
-        index: usize,
-        job: Option<&Job>,
-        asking: bool,
-        company: bool,
-        live: &[Attempt],
-    ) -> Result<Local, RelayerError> {
-        let entry = self.operators[index].entry(id);
-        let in_flight = live.iter().any(|attempt| {
-            let seats = matches!(
-                attempt.tx.purpose,
-                Purpose::Commit | Purpose::Answer | Purpose::Reveal
-            );
-            seats && attempt.tx.entries.contains(&entry)
-        });
-        Ok(Local {
-            skipped: self.store.skipped(id, &entry.operator)?.is_some(),
-            asking,
-            company,
-            commitment: job.map(|job| job.answered.commitment),
-            in_flight,
-            given_up: GivenUp {
-                ask: self.asks.must_wait(&entry) || self.must_wait(&entry, Purpose::Ask)?,
-                commit: self.must_wait(&entry, Purpose::Commit)?
-                    || self.must_wait(&entry, Purpose::Answer)?,
-                // Never for good: until the deadline a bond is at stake.
-                reveal: self.is_resting(&entry, Purpose::Reveal)?,
-            },
-        })
-    }
-
-    /// Whether this relayer takes the request on at all; if not, the reason is recorded.
-    fn admit(
-        &self,
-        view: &RequestView,
-        terms: &Arc<Terms>,
-        index: usize,
-    ) -> Result<Option<Ask>, RelayerError> {
-        let summary = &view.summary;
-        let entry = self.operators[index].entry(summary.request_id);
-        let least = self.config.limits.min_reward;
-        if summary.reward < least {
-            let reason = format!(
-                "pays {} planck a seat, and min_reward is {least}",
-                summary.reward
-            );
-            self.leave_out(&entry, &reason)?;
-            return Ok(None);
-        }
-        if let Err(reason) = self.serves(terms) {
-            self.leave_out(&entry, &reason)?;
-            return Ok(None);
-        }
-        let seen = self.memory.seen_at_ms.get(&summary.request_id).copied();
-        Ok(Some(Ask {
-            entry,
-            terms: terms.clone(),
-            terms_digest: view.terms_digest,
-            seen_at_ms: seen.unwrap_or_else(seen_now),
-        }))
-    }
-
-    /// Another process works with the key, or our store was lost: this operator goes no further.
-    fn stop_operator(
-        &mut self,
-        request_id: RequestId,
-        index: usize,
-        found: llm_oracle_primitives::Hash,
-        ours: Option<llm_oracle_primitives::Hash>,
-    ) -> Result<(), RelayerError> {
-        let entry = self.operators[index].entry(request_id);
-        let operator = ss58(&self.operators[index].account);
-        let error = RelayerError::ForeignCommitment {
-            request_id,
-            operator,
-            found,
-            ours,
-        };
-        tracing::error!(request = request_id, %error, "operator stopped");
-        let reason = error.to_string();
-        let state = JobState::ForeignCommitment;
-        self.store
-            .set_job_state(request_id, &entry.operator, state, Some(&reason))?;
-        self.leave_out(&entry, &reason)?;
-        self.operators[index].stopped = true;
-        if self.operators.iter().all(|operator| operator.stopped) {
-            return Err(error);
-        }
-        Ok(())
-    }
 }
 
 /// What to do about a request that has ended.
@@ -359,24 +176,4 @@ pub(super) enum EndingPlan {
     Later,
     /// Nothing to do, or nothing more.
     Over,
-}
-
-fn on_chain(view: &RequestView, operator: &[u8; 32], seat_free: bool) -> OnChain {
-    let summary = &view.summary;
-    let seat = view.seats.iter().find(|seat| {
-        let holder: &[u8; 32] = seat.operator.as_ref();
-        holder == operator
-    });
-    OnChain {
-        phase: summary.phase,
-        one_step: view.one_step,
-        opens_at: summary.opens_at,
-        commit_deadline: summary.commit_deadline,
-        reveal_deadline: summary.reveal_deadline,
-        seat_free,
-        seat: seat.map(|seat| SeatOnChain {
-            state: seat.state,
-            commitment: seat.commitment,
-        }),
-    }
 }

@@ -19,16 +19,19 @@ pub enum Purpose {
     Advance,
     /// Calling the requester back.
     Deliver,
+    /// Reporting an operator that signed two answers.
+    Report,
 }
 
 impl Purpose {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Ask,
         Self::Commit,
         Self::Reveal,
         Self::Answer,
         Self::Advance,
         Self::Deliver,
+        Self::Report,
     ];
 
     /// Its name in the database and in logs.
@@ -40,6 +43,7 @@ impl Purpose {
             Self::Answer => "answer",
             Self::Advance => "advance",
             Self::Deliver => "deliver",
+            Self::Report => "report",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Processes that are killed, at chosen and at random moments.
 
-use llm_oracle_primitives::RequestId;
+use llm_oracle_primitives::{Answer, RequestId, SeatAnswer};
 use llm_oracle_relayer::store::fault::{self, CRASH_POINTS};
 use llm_oracle_tests::{
     process::{Model, Setup},
@@ -66,7 +66,7 @@ async fn restart_never_asks_again_after_commit() {
     let view = world.ended(id).await;
     assert_eq!(
         view.seats[0].answer,
-        Some(llm_oracle_primitives::Answer::Bool(true))
+        Some(SeatAnswer::Whole(Answer::Bool(true)))
     );
     world
         .history(id)

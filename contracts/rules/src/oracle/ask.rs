@@ -1,6 +1,6 @@
 //! Opening a request.
 
-use ink::prelude::vec::Vec;
+use ink::prelude::{vec, vec::Vec};
 use llm_oracle_primitives::{
     digest,
     event::{Asked, Event},
@@ -9,15 +9,18 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{add, codec, overflow, refuse, sub, times, Host, Refusal, Request};
+use crate::{
+    add, codec, draw::NOT_DRAWN, overflow, refuse, sub, text::empty_text, times, Host, Refusal,
+    Request,
+};
 
 impl<H: Host> Oracle<H> {
     /// What asking costs now. Checks all that `ask` checks, but the value.
     ///
     /// # Errors
     /// Whatever is wrong with the terms or the reward.
-    pub fn quote(&self, terms: &Terms, reward: Balance) -> Result<Quote, Refusal> {
-        let params = self.host.params();
+    pub fn quote(&mut self, terms: &Terms, reward: Balance) -> Result<Quote, Refusal> {
+        let params = self.params();
         let request = self.prepare(terms, reward, &params)?;
         let rewards = times(reward, terms.seats)?;
         let commit_fees = times(params.commit_fee, terms.seats)?;
@@ -38,7 +41,8 @@ impl<H: Host> Oracle<H> {
     /// # Errors
     /// Whatever is wrong with the terms, the reward or the value.
     pub fn ask(&mut self, terms: Terms, reward: Balance) -> Result<RequestId, Refusal> {
-        let params = self.host.params();
+        self.refuse_if_paused()?;
+        let params = self.params();
         let request = self.prepare(&terms, reward, &params)?;
         if request.beneficiary == self.host.contract() {
             return refuse(Error::RefundToOracle);
@@ -55,13 +59,15 @@ impl<H: Host> Oracle<H> {
         counters.total = add(counters.total, sent)?;
         self.host.set_counters(&counters);
 
-        let mut account = self.host.account(&request.beneficiary).unwrap_or_default();
-        account.open = account.open.checked_add(1).ok_or_else(overflow)?;
+        let mut account = self.open_account(&request.beneficiary)?;
         account.credit = add(account.credit, sub(sent, needed)?)?;
         self.host.set_account(&request.beneficiary, &account);
 
         self.host.set_request(id, &request);
         self.host.set_terms(id, &terms);
+        if let Some(text) = empty_text(&request.form) {
+            self.host.set_text(id, &text);
+        }
         self.host.emit(Event::Asked(Asked {
             request_id: id,
             requester: request.requester,
@@ -73,7 +79,12 @@ impl<H: Host> Oracle<H> {
     }
 
     /// The request as it would be stored, with every parameter frozen.
-    fn prepare(&self, terms: &Terms, reward: Balance, params: &Params) -> Result<Request, Refusal> {
+    fn prepare(
+        &mut self,
+        terms: &Terms,
+        reward: Balance,
+        params: &Params,
+    ) -> Result<Request, Refusal> {
         terms.check()?;
         if reward < params.min_reward {
             return refuse(Error::RewardTooLow {
@@ -94,7 +105,13 @@ impl<H: Host> Oracle<H> {
             add(reward, add(params.commit_fee, params.seat_bond)?)?,
             terms.seats,
         )?;
-        let named = self.named_slots(&terms.assignment)?;
+        let named = self.named_slots(terms)?;
+        let lottery = if terms.assignment.is_drawn() {
+            let beacon = self.beacon();
+            (beacon.tickets, beacon.value)
+        } else {
+            Default::default()
+        };
         let encoded = codec::encode(terms);
         let (bytes, most) = (encoded.len() as u32, MAX_TERMS_BYTES);
         if bytes > most {
@@ -109,12 +126,21 @@ impl<H: Host> Oracle<H> {
             named,
             params,
             (reward, escrow),
-            now,
+            (now, lottery),
         )
     }
 
-    fn named_slots(&self, assignment: &Assignment) -> Result<Vec<Slot>, Refusal> {
-        let Assignment::Named { operators } = assignment else {
+    /// Slots that may take a seat; places for them when they are drawn later.
+    fn named_slots(&self, terms: &Terms) -> Result<Vec<Slot>, Refusal> {
+        let seats = terms.seats;
+        if terms.assignment.is_drawn() {
+            let operators = self.host.counters().next_slot;
+            if operators < u32::from(seats) {
+                return refuse(Error::TooFewToDraw { operators, seats });
+            }
+            return Ok(vec![NOT_DRAWN; usize::from(seats)]);
+        }
+        let Assignment::Named { operators } = &terms.assignment else {
             return Ok(Vec::new());
         };
         let slot = |(position, id): (usize, _)| {

@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{refuse, Delivery, Host, Refusal, Request, Settlement};
+use crate::{refuse, text::read_text, Delivery, Host, Refusal, Request, Settlement};
 
 impl<H: Host> Oracle<H> {
     /// Settles a request whose end has come; the caller writes it. False: nothing to do.
@@ -17,21 +17,25 @@ impl<H: Host> Oracle<H> {
         id: RequestId,
         request: &mut Request,
     ) -> Result<bool, Refusal> {
-        let Some(settlement) = request.settle(self.host.block())? else {
+        let Some(mut settlement) = request.settle(self.host.block())? else {
             return Ok(false);
         };
-        let payouts = self.pay_seats(request, &settlement)?;
+        let payouts = self.pay_seats(request, &mut settlement)?;
+        self.record_no_shows(request)?;
+        self.fold(id, request);
         let Settlement {
             refund, fee, sunk, ..
         } = settlement;
+        request.refund = refund;
         self.credit(&request.beneficiary, refund)?;
         if fee > 0 || sunk > 0 {
             let identity = self.host.identity();
             self.credit(&identity.owner(), fee)?;
             self.credit(&identity.sink(), sunk)?;
         }
-        // A settled request always has an outcome: `settle` stored a result that `pad` accepted.
-        let outcome = request.outcome().unwrap_or(Outcome::Expired);
+        // A settled request always has an outcome: an agreed text was stored by the reveal that made
+        // it one.
+        let outcome = self.outcome(id, request).unwrap_or(Outcome::Expired);
         self.host.emit(Event::Ended(Ended {
             request_id: id,
             outcome,
@@ -43,16 +47,29 @@ impl<H: Host> Oracle<H> {
         Ok(true)
     }
 
+    /// The outcome of a settled request.
+    pub(super) fn outcome(&self, id: RequestId, request: &Request) -> Option<Outcome> {
+        request.outcome(|| read_text(&request.form, &self.host.text(id)?))
+    }
+
     fn pay_seats(
         &mut self,
-        request: &Request,
-        settlement: &Settlement,
+        request: &mut Request,
+        settlement: &mut Settlement,
     ) -> Result<Vec<Payout>, Refusal> {
+        let (reward, seat_bond) = (request.reward, request.seat_bond);
         let mut payouts = Vec::with_capacity(settlement.seats.len());
-        for (seat, one) in request.taken().zip(&settlement.seats) {
+        for (seat, index) in request.seats.iter_mut().zip(0..settlement.seats.len()) {
             let slot = seat.slot;
             let mut operator = self.operator(slot)?;
-            operator.unlock(request.seat_bond, one.state, one.paid, one.forfeited)?;
+            if operator.is_barred() {
+                seat.bond_lost = 1;
+                settlement.forfeit(index, seat_bond, reward)?;
+            }
+            let Some(one) = settlement.seats.get(index) else {
+                break;
+            };
+            operator.unlock(seat_bond, one.state, one.paid, one.forfeited)?;
             self.set_operator(slot, &operator);
             payouts.push(Payout {
                 operator: operator.id(),
@@ -84,7 +101,7 @@ impl<H: Host> Oracle<H> {
             Delivery::Waiting => {}
         }
         self.settle_if_ended(id, &mut request)?;
-        let outcome = request.outcome().ok_or(Error::NotEnded)?;
+        let outcome = self.outcome(id, &request).ok_or(Error::NotEnded)?;
         let limits = request.callback.ok_or(Error::NoCallback)?;
         request.delivery = Delivery::Running;
         self.host.set_request(id, &request);
@@ -129,7 +146,11 @@ impl<H: Host> Oracle<H> {
 
     /// Credits a carrier: an operator in its own account, which is there already. A cell opened for
     /// it would cost its transaction a deposit that whoever calls `withdraw` collects.
-    fn credit_carrier(&mut self, carrier: &AccountId, earned: Balance) -> Result<(), Refusal> {
+    pub(super) fn credit_carrier(
+        &mut self,
+        carrier: &AccountId,
+        earned: Balance,
+    ) -> Result<(), Refusal> {
         let Some(slot) = self.host.slot_of(carrier) else {
             return self.credit(carrier, earned);
         };
@@ -150,9 +171,7 @@ impl<H: Host> Oracle<H> {
         request.can_prune(&self.host.caller(), self.host.block())?;
         let refund = request.escrow;
         self.credit(&request.beneficiary, refund)?;
-        let mut account = self.host.account(&request.beneficiary).unwrap_or_default();
-        account.open = account.open.saturating_sub(1);
-        self.set_or_remove(&request.beneficiary, account);
+        self.close_account(&request.beneficiary);
         self.host.remove_request(id);
         self.host.emit(Event::Pruned(Pruned {
             request_id: id,

@@ -1,17 +1,21 @@
 //! Whole messages of the oracle, carried out over a [`Host`].
 
 mod ask;
+mod draw;
 mod ending;
+mod equivocation;
 mod operators;
+mod owner;
 mod seats;
 mod views;
 
 pub use seats::Batch;
 
-use ink::prelude::vec::Vec;
+use draw::LoadedTickets;
+use ink::prelude::{boxed::Box, vec::Vec};
 use llm_oracle_primitives::{AccountId, Balance, Error, RequestId, Slot};
 
-use crate::{add, sub, Account, Host, Operator, OperatorCell, Refusal, Request};
+use crate::{add, overflow, sub, Account, Beacon, Host, Operator, OperatorCell, Refusal, Request};
 
 /// The oracle during one call. Accounts of operators are loaded once, changed in memory, and written
 /// by [`Oracle::finish`] or before anything is called: a committee that shares a cell costs one read
@@ -19,6 +23,9 @@ use crate::{add, sub, Account, Host, Operator, OperatorCell, Refusal, Request};
 pub struct Oracle<H: Host> {
     host: H,
     cells: Vec<LoadedCell>,
+    beacon: Option<Box<Beacon>>,
+    beacon_changed: bool,
+    loaded_tickets: LoadedTickets,
 }
 
 struct LoadedCell {
@@ -33,6 +40,9 @@ impl<H: Host> Oracle<H> {
         Self {
             host,
             cells: Vec::new(),
+            beacon: None,
+            beacon_changed: false,
+            loaded_tickets: Vec::new(),
         }
     }
 
@@ -49,12 +59,18 @@ impl<H: Host> Oracle<H> {
                     .set_operator_cell(loaded.number, loaded.cell.bytes());
             }
         }
+        if let (true, Some(beacon)) = (self.beacon_changed, &self.beacon) {
+            self.host.set_beacon(beacon);
+            self.beacon_changed = false;
+        }
     }
 
     /// Writes what is in memory and forgets it: after an external call every copy is stale.
     fn flush_and_forget(&mut self) {
         self.flush();
         self.cells.clear();
+        self.beacon = None;
+        self.loaded_tickets.clear();
     }
 
     fn cell(&mut self, slot: Slot) -> &mut LoadedCell {
@@ -102,6 +118,21 @@ impl<H: Host> Oracle<H> {
             self.host.set_account(id, &account);
         }
         Ok(())
+    }
+
+    /// Opens an account for good, or for one request more.
+    fn open_account(&mut self, id: &AccountId) -> Result<Account, Refusal> {
+        let mut account = self.host.account(id).unwrap_or_default();
+        account.open = account.open.checked_add(1).ok_or_else(overflow)?;
+        self.host.set_account(id, &account);
+        Ok(account)
+    }
+
+    /// Takes back one [`Self::open_account`].
+    fn close_account(&mut self, id: &AccountId) {
+        let mut account = self.host.account(id).unwrap_or_default();
+        account.open = account.open.saturating_sub(1);
+        self.set_or_remove(id, account);
     }
 
     fn set_or_remove(&mut self, id: &AccountId, account: Account) {

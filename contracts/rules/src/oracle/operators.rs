@@ -7,25 +7,29 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{add, overflow, refuse, Host, Identity, Operator, Refusal};
+use crate::{add, overflow, refuse, Beacon, Host, Identity, Operator, Refusal};
 
 impl<H: Host> Oracle<H> {
     /// Opens the accounts of owner and sink for good, so that settling never opens one.
-    pub fn open_house_accounts(&mut self, identity: &Identity) {
-        for id in [identity.owner(), identity.sink()] {
-            let mut account = self.host.account(&id).unwrap_or_default();
-            account.open = account.open.saturating_add(1);
-            self.host.set_account(&id, &account);
-        }
+    /// The beacon gets its cell for the same reason.
+    ///
+    /// # Errors
+    /// `Overflow`, which fresh accounts rule out.
+    pub fn open_house(&mut self, identity: &Identity) -> Result<(), Refusal> {
+        self.open_account(&identity.owner())?;
+        self.open_account(&identity.sink())?;
+        self.host.set_beacon(&Beacon::new(identity.domain));
+        Ok(())
     }
 
     /// Registers an operator with the value sent as its bond; any carrier may bring its signature. A
     /// former operator whose bond is gone gets its old slot back.
     ///
     /// # Errors
-    /// `BondTooLow`, `BadSignature`, `AlreadyRegistered`, `Overflow`.
+    /// `Paused`, `BondTooLow`, `BadSignature`, `AlreadyRegistered`, `Barred`, `Overflow`.
     pub fn register(&mut self, id: AccountId, signature: &Signature) -> Result<Slot, Refusal> {
-        let (bond, least) = (self.host.value(), self.host.params().min_bond);
+        self.refuse_if_paused()?;
+        let (bond, least) = (self.host.value(), self.params().min_bond);
         if bond < least {
             return refuse(Error::BondTooLow { bond, least });
         }
@@ -38,9 +42,12 @@ impl<H: Host> Oracle<H> {
             return refuse(Error::BadSignature { slot });
         }
         let now = self.host.block();
-        let operator = match known {
+        let mut operator = match known {
             Some(slot) => {
                 let mut operator = self.operator(slot)?;
+                if operator.is_barred() {
+                    return refuse(Error::Barred { slot });
+                }
                 if operator.bond > 0 {
                     return refuse(Error::AlreadyRegistered { slot });
                 }
@@ -56,6 +63,7 @@ impl<H: Host> Oracle<H> {
         };
         counters.total = add(counters.total, bond)?;
         self.host.set_counters(&counters);
+        self.enter(slot, &mut operator);
         self.set_operator(slot, &operator);
         self.host.emit(Event::Registered(Registered {
             operator: id,
@@ -65,15 +73,20 @@ impl<H: Host> Oracle<H> {
         Ok(slot)
     }
 
-    /// Adds the value sent to an operator's bond, whoever sends it.
+    /// Adds the value sent to an operator's bond, whoever sends it, and gives it tickets for all of its
+    /// bond that has none: an operator of a version without draws calls it with nothing.
     ///
     /// # Errors
-    /// `NoSuchOperator`, `Overflow`.
+    /// `NoSuchOperator`, `Barred`, `Overflow`.
     pub fn bond(&mut self, slot: Slot) -> Result<(), Refusal> {
         let mut operator = self.operator(slot)?;
+        if operator.is_barred() {
+            return refuse(Error::Barred { slot });
+        }
         let value = self.host.value();
         operator.bond = add(operator.bond, value)?;
         self.grow_total(value)?;
+        self.enter(slot, &mut operator);
         self.set_operator(slot, &operator);
         self.host.emit(Event::Bonded(Bonded {
             slot,
@@ -91,7 +104,7 @@ impl<H: Host> Oracle<H> {
         if operator.id() != self.host.caller() {
             return refuse(Error::NotTheOperator { slot });
         }
-        let params = self.host.params();
+        let params = self.params();
         let until = self
             .host
             .block()

@@ -3,13 +3,14 @@
 use ink::prelude::{vec, vec::Vec};
 use llm_oracle_primitives::{
     digest,
-    event::{Committed, Event, Revealed, SeatCommitted, SeatRevealed},
+    event::{Committed, Event, Revealed, SeatCommitted, SeatRevealed, Worded},
     limits::{BATCH_RESERVE_REF_TIME, MAX_BATCH_ENTRIES},
-    AnswerEntry, CommitEntry, Error, Phase, RequestId, RevealEntry,
+    AccountId, Answer, AnswerEntry, CommitEntry, Error, Hash, Phase, RequestId, RevealEntry,
+    SeatAnswer, Signature, Slot,
 };
 
 use super::Oracle;
-use crate::{refuse, Host, Operator, Refusal, Request};
+use crate::{refuse, seat::shown, text::filled_text, Host, Operator, Refusal, Request};
 
 /// Result of each entry of a batch, in order.
 pub type Batch = Vec<Result<(), Error>>;
@@ -18,6 +19,7 @@ pub type Batch = Vec<Result<(), Error>>;
 struct Group {
     id: RequestId,
     request: Request,
+    drawn: bool,
     committed: Vec<SeatCommitted>,
     revealed: Vec<SeatRevealed>,
 }
@@ -139,11 +141,13 @@ impl<H: Host> Oracle<H> {
         }
     }
 
-    fn open_group(&self, id: RequestId) -> Result<Group, Refusal> {
-        let request = self.stored(id)?;
+    fn open_group(&mut self, id: RequestId) -> Result<Group, Refusal> {
+        let mut request = self.stored(id)?;
+        let drawn = self.draw_if_due(id, &mut request)?;
         Ok(Group {
             id,
             request,
+            drawn,
             committed: Vec::new(),
             revealed: Vec::new(),
         })
@@ -153,7 +157,7 @@ impl<H: Host> Oracle<H> {
     /// this was the last reveal.
     fn close_group(&mut self, mut group: Group) -> Result<(), Refusal> {
         let id = group.id;
-        if group.committed.is_empty() && group.revealed.is_empty() {
+        if !group.drawn && group.committed.is_empty() && group.revealed.is_empty() {
             return Ok(());
         }
         if !group.committed.is_empty() {
@@ -192,7 +196,7 @@ impl<H: Host> Oracle<H> {
         let now = self.host.block();
         group.request.can_commit(slot, false, now)?;
         let operator = self.operator(slot)?;
-        operator.can_lock(group.request.min_bond, group.request.seat_bond)?;
+        group.request.admit(slot, &operator)?;
         match signature {
             None if operator.id() == self.host.caller() => {}
             None => return refuse(Error::NotTheOperator { slot }),
@@ -246,11 +250,40 @@ impl<H: Host> Oracle<H> {
         if !self.host.verify(&signature, &message, &operator) {
             return refuse(Error::BadSignature { slot });
         }
-        group.request.reveal(slot, &answer, salt, signature, now)?;
+        self.open_seat(group, (slot, operator), answer, (salt, signature))
+    }
+
+    /// Opens a seat with an answer that has been checked. An open answer that nobody gave before goes
+    /// into an event; the one that reaches the threshold goes into the cell kept for it.
+    fn open_seat(
+        &mut self,
+        group: &mut Group,
+        (slot, operator): (Slot, AccountId),
+        answer: Answer,
+        (salt, signature): (Hash, Signature),
+    ) -> Result<(), Refusal> {
+        let (id, request) = (group.id, &mut group.request);
+        request.reveal(slot, &answer, salt, signature, self.host.block())?;
+        let shown = shown(answer.clone());
+        if let SeatAnswer::Digest(digest) = &shown {
+            let seats = request.seats_with(digest);
+            if seats == request.threshold {
+                if let Some(cell) = filled_text(&request.form, &answer) {
+                    self.host.set_text(id, &cell);
+                }
+            }
+            if seats == 1 {
+                self.host.emit(Event::Worded(Worded {
+                    request_id: id,
+                    slot,
+                    answer,
+                }));
+            }
+        }
         group.revealed.push(SeatRevealed {
             operator,
             slot,
-            answer,
+            answer: shown,
             salt,
             signature,
         });
@@ -270,7 +303,7 @@ impl<H: Host> Oracle<H> {
         let now = self.host.block();
         group.request.can_commit(slot, true, now)?;
         let operator = self.operator(slot)?;
-        operator.can_lock(group.request.min_bond, group.request.seat_bond)?;
+        group.request.admit(slot, &operator)?;
         group.request.form.check(&answer, slot)?;
         let id = operator.id();
         let context = group
@@ -286,30 +319,24 @@ impl<H: Host> Oracle<H> {
         group
             .request
             .commit(slot, model, commitment, evidence, now)?;
-        group.request.reveal(slot, &answer, salt, signature, now)?;
         group.committed.push(SeatCommitted {
             operator: id,
             slot,
             commitment,
             evidence,
         });
-        group.revealed.push(SeatRevealed {
-            operator: id,
-            slot,
-            answer,
-            salt,
-            signature,
-        });
-        Ok(())
+        self.open_seat(group, (slot, id), answer, (salt, signature))
     }
 
-    /// Does what the block number alone has decided: settles an ended request. Anyone may call.
+    /// Does what the block number and the beacon have decided: draws a committee, settles an ended
+    /// request. Anyone may call.
     ///
     /// # Errors
     /// `NoSuchRequest`.
     pub fn advance(&mut self, id: RequestId) -> Result<Phase, Refusal> {
         let mut request = self.stored(id)?;
-        if self.settle_if_ended(id, &mut request)? {
+        let drawn = self.draw_if_due(id, &mut request)?;
+        if self.settle_if_ended(id, &mut request)? || drawn {
             self.host.set_request(id, &request);
         }
         Ok(request.phase(self.host.block()))

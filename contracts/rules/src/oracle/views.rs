@@ -2,17 +2,18 @@
 
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
-    limits::MAX_PAGE, AccountId, AnswerState, Balance, Config, Error, LedgerView, OperatorView,
-    RequestId, RequestView, SeatState, SeatView, Slot, Summary, Terms, INTERFACE_VERSION,
+    limits::MAX_PAGE, AccountId, AnswerState, Balance, Config, DrawView, Error, LedgerView,
+    OperatorView, RequestId, RequestView, SeatView, Slot, Summary, Terms, INTERFACE_VERSION,
 };
 
 use super::Oracle;
-use crate::{Host, Refusal, Request, Seat};
+use crate::{draw::NOT_DRAWN, DrawState, Host, Refusal, Request, Seat};
 
 impl<H: Host> Oracle<H> {
     /// Identity and parameters.
     pub fn config(&self) -> Config {
         let (identity, counters) = (self.host.identity(), self.host.counters());
+        let (params, now) = (self.host.params_cell(), self.host.block());
         Config {
             interface_version: INTERFACE_VERSION,
             domain: identity.domain,
@@ -22,9 +23,16 @@ impl<H: Host> Oracle<H> {
             deployed_at_ms: identity.deployed_at_ms,
             owner: identity.owner(),
             sink: identity.sink(),
-            params: self.host.params(),
+            params: params.in_force(now),
             next_id: counters.next_id,
             operators: counters.next_slot,
+            paused: counters.is_paused(),
+            offered_to: self.host.offered_to(),
+            next_params: params.announced(now),
+            next_code: self
+                .host
+                .next_code()
+                .map(|code| (code.code_hash, code.from)),
         }
     }
 
@@ -39,9 +47,10 @@ impl<H: Host> Oracle<H> {
     }
 
     /// The request as it stands in this block: an end that has come but is not settled yet is shown
-    /// as settled, for nothing can change it any more.
-    fn as_of_now(&self, id: RequestId) -> Option<Request> {
+    /// as settled, and a committee whose seed is known as drawn: nothing can change them any more.
+    fn as_of_now(&mut self, id: RequestId) -> Option<Request> {
         let mut request = self.host.request(id)?;
+        let _ = self.draw(id, &mut request);
         // An error here would mean that the request cannot be settled at all: show it unsettled.
         let _ = request.settle(self.host.block());
         Some(request)
@@ -67,6 +76,8 @@ impl<H: Host> Oracle<H> {
             kind,
             threshold: request.threshold,
             one_step: request.one_step,
+            least_record: request.later.0.map(|added| added.least).unwrap_or_default(),
+            draw: self.draw_view(&request),
             asked_at: request.asked_at,
             reveals_opened_at: request.reveals_opened_at(now),
             ended_at: request.ended_since(now),
@@ -75,9 +86,21 @@ impl<H: Host> Oracle<H> {
             delivery_escrow: request.escrow,
             callback: request.callback,
             seats,
-            outcome: request.outcome(),
+            outcome: self.outcome(id, &request),
             refund: request.refund,
             fee: request.fee,
+        })
+    }
+
+    fn draw_view(&mut self, request: &Request) -> Option<DrawView> {
+        let draw = request.draw();
+        let named = request.named.iter();
+        let slots = named.filter(|slot| **slot != NOT_DRAWN).copied();
+        let drawn = || slots.filter_map(|slot| Some(self.operator(slot).ok()?.id()));
+        draw.is_wanted().then(|| DrawView {
+            drawn: draw.is_done().then(|| drawn().collect()),
+            weak: draw.state == DrawState::Weak,
+            opens_to_all_at: draw.opens_to_all_at,
         })
     }
 
@@ -97,7 +120,7 @@ impl<H: Host> Oracle<H> {
             signature: revealed.then_some(seat.signature),
             salt: revealed.then_some(seat.salt),
             paid: seat.paid,
-            forfeited: if seat.state() == SeatState::Silent {
+            forfeited: if seat.lost_its_bond() {
                 request.seat_bond
             } else {
                 0
@@ -121,12 +144,12 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// `NoSuchRequest`.
-    pub fn answer_of(&self, id: RequestId) -> Result<AnswerState, Refusal> {
+    pub fn answer_of(&mut self, id: RequestId) -> Result<AnswerState, Refusal> {
         let request = self
             .as_of_now(id)
             .ok_or(Error::NoSuchRequest { request_id: id })?;
-        Ok(request
-            .outcome()
+        Ok(self
+            .outcome(id, &request)
             .map_or(AnswerState::Pending, AnswerState::Final))
     }
 

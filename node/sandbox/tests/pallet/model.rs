@@ -1,192 +1,16 @@
 //! The plain rules and the Wasm on the pallet agree on random traces.
 
-use llm_oracle_primitives::{
-    AccountId, Balance, Error, LedgerView, OperatorView, RequestId, RequestView,
-};
+use llm_oracle_primitives::{Balance, Config, LedgerView, OperatorView, RequestId, RequestView};
 use llm_oracle_rules::MemoryHost;
 
 use crate::{
-    keys::Operator,
-    moves::{Move, Place, Player, Reply, actors, seed_and_steps},
-    world::{DEPLOYER, SINK, UNIT, World, params},
+    messages::in_memory,
+    moves::{Move, Player, actors, seed_and_steps},
+    world::{DEPLOYER, SINK, UNIT, World},
 };
 
 /// Moves of one trace; then a new one begins, so that no trace lives on old requests only.
 const TRACE: u32 = 250;
-
-/// Makes moves on the chain.
-pub fn on_pallet(
-    world: &mut World,
-    player: &Player,
-    caller: AccountId,
-    step: &Move,
-) -> Result<Reply, Error> {
-    let place = Place {
-        domain: world.config.domain,
-        contract: world.oracle,
-        block: world.block(),
-    };
-    match step {
-        Move::Register(operator, bond) => {
-            let (id, signature) = registration(&player.operators[*operator], &place);
-            world
-                .call(caller, *bond, "register", (id, signature))
-                .map(Reply::Slot)
-        }
-        Move::Bond(slot, value) => done(world.call(caller, *value, "bond", slot)),
-        Move::Unbond(operator, amount) => {
-            let slot = player.operators[*operator].slot;
-            done(world.call(caller, 0, "unbond", (slot, amount)))
-        }
-        Move::Release(slot) => world.call(caller, 0, "release", slot).map(Reply::Amount),
-        Move::Ask(terms, reward, value) => world
-            .call(caller, *value, "ask", (terms, reward))
-            .map(Reply::Id),
-        Move::Commit(parts) => {
-            let mut entries: Vec<_> = parts
-                .iter()
-                .map(|part| player.commit(part, &place))
-                .collect();
-            match entries.len() {
-                1 => done(world.call(caller, 0, "commit", entries.remove(0))),
-                _ => world
-                    .call(caller, 0, "commit_batch", entries)
-                    .map(Reply::Batch),
-            }
-        }
-        Move::Reveal(parts) => {
-            let mut entries: Vec<_> = parts
-                .iter()
-                .map(|part| player.reveal(part, &place))
-                .collect();
-            match entries.len() {
-                1 => done(world.call(caller, 0, "reveal", entries.remove(0))),
-                _ => world
-                    .call(caller, 0, "reveal_batch", entries)
-                    .map(Reply::Batch),
-            }
-        }
-        Move::Answer(parts) => {
-            let mut entries: Vec<_> = parts
-                .iter()
-                .map(|part| player.answer_entry(part, &place))
-                .collect();
-            match entries.len() {
-                1 => done(world.call(caller, 0, "answer", entries.remove(0))),
-                _ => world
-                    .call(caller, 0, "answer_batch", entries)
-                    .map(Reply::Batch),
-            }
-        }
-        Move::Advance(id) => world.call(caller, 0, "advance", id).map(Reply::Phase),
-        Move::Deliver(id) => world.call(caller, 0, "deliver", id).map(Reply::Delivery),
-        Move::Prune(id) => done(world.call(caller, 0, "prune", id)),
-        Move::Withdraw(account) => world
-            .call(caller, 0, "withdraw", account)
-            .map(Reply::Amount),
-        Move::Pass(blocks) => {
-            let block = world.block() + blocks;
-            world.jump_to(block);
-            Ok(Reply::Done)
-        }
-    }
-}
-
-/// Makes moves by the plain rules.
-fn in_memory(
-    chain: &mut MemoryHost,
-    player: &Player,
-    caller: AccountId,
-    step: &Move,
-) -> Result<Reply, Error> {
-    let place = Place {
-        domain: chain.domain(),
-        contract: MemoryHost::address(),
-        block: chain.block,
-    };
-    match step {
-        Move::Register(operator, bond) => {
-            let (id, signature) = registration(&player.operators[*operator], &place);
-            chain
-                .call(caller, *bond, |oracle| oracle.register(id, &signature))
-                .map(Reply::Slot)
-        }
-        Move::Bond(slot, value) => done(chain.call(caller, *value, |oracle| oracle.bond(*slot))),
-        Move::Unbond(operator, amount) => {
-            let slot = player.operators[*operator].slot;
-            done(chain.call(caller, 0, |oracle| oracle.unbond(slot, *amount)))
-        }
-        Move::Release(slot) => chain
-            .call(caller, 0, |oracle| oracle.release(*slot))
-            .map(Reply::Amount),
-        Move::Ask(terms, reward, value) => chain
-            .call(caller, *value, |oracle| oracle.ask(terms.clone(), *reward))
-            .map(Reply::Id),
-        Move::Commit(parts) => {
-            let mut entries: Vec<_> = parts
-                .iter()
-                .map(|part| player.commit(part, &place))
-                .collect();
-            match entries.len() {
-                1 => done(chain.call(caller, 0, |oracle| oracle.commit(entries.remove(0)))),
-                _ => chain
-                    .call(caller, 0, |oracle| oracle.commit_batch(entries))
-                    .map(Reply::Batch),
-            }
-        }
-        Move::Reveal(parts) => {
-            let mut entries: Vec<_> = parts
-                .iter()
-                .map(|part| player.reveal(part, &place))
-                .collect();
-            match entries.len() {
-                1 => done(chain.call(caller, 0, |oracle| oracle.reveal(entries.remove(0)))),
-                _ => chain
-                    .call(caller, 0, |oracle| oracle.reveal_batch(entries))
-                    .map(Reply::Batch),
-            }
-        }
-        Move::Answer(parts) => {
-            let mut entries: Vec<_> = parts
-                .iter()
-                .map(|part| player.answer_entry(part, &place))
-                .collect();
-            match entries.len() {
-                1 => done(chain.call(caller, 0, |oracle| oracle.answer(entries.remove(0)))),
-                _ => chain
-                    .call(caller, 0, |oracle| oracle.answer_batch(entries))
-                    .map(Reply::Batch),
-            }
-        }
-        Move::Advance(id) => chain
-            .call(caller, 0, |oracle| oracle.advance(*id))
-            .map(Reply::Phase),
-        Move::Deliver(id) => chain
-            .call(caller, 0, |oracle| oracle.deliver(*id))
-            .map(Reply::Delivery),
-        Move::Prune(id) => done(chain.call(caller, 0, |oracle| oracle.prune(*id))),
-        Move::Withdraw(account) => chain
-            .call(caller, 0, |oracle| oracle.withdraw(account))
-            .map(Reply::Amount),
-        Move::Pass(blocks) => {
-            chain.block += blocks;
-            Ok(Reply::Done)
-        }
-    }
-}
-
-fn done(result: Result<(), Error>) -> Result<Reply, Error> {
-    result.map(|()| Reply::Done)
-}
-
-fn registration(operator: &Operator, place: &Place) -> (AccountId, [u8; 64]) {
-    let message = llm_oracle_primitives::digest::register_message(
-        &place.domain,
-        &place.contract,
-        &operator.id,
-    );
-    (operator.id, operator.sign(&message))
-}
 
 /// A chain whose actors all have money: the rules in memory know no purses.
 pub fn funded() -> World {
@@ -195,17 +19,6 @@ pub fn funded() -> World {
         world.fund(id, 10_000_000 * UNIT);
     }
     world
-}
-
-/// A request without what differs between two deployments: digests and signatures.
-fn comparable(view: Option<RequestView>) -> Option<RequestView> {
-    let mut view = view?;
-    for seat in &mut view.seats {
-        (seat.commitment, seat.evidence) = ([0; 32], [0; 32]);
-        seat.salt = seat.salt.map(|_| [0; 32]);
-        seat.signature = seat.signature.map(|_| [0; 64]);
-    }
-    Some(view)
 }
 
 fn compare(world: &mut World, chain: &mut MemoryHost, ids: impl Iterator<Item = RequestId>) {
@@ -217,7 +30,7 @@ fn compare(world: &mut World, chain: &mut MemoryHost, ids: impl Iterator<Item = 
     for id in ids {
         let wasm: Option<RequestView> = world.view("request", id);
         let plain = chain.view(|oracle| oracle.request_view(id));
-        assert_eq!(comparable(wasm), comparable(plain), "request {id}");
+        assert_eq!(wasm, plain, "request {id}");
     }
 }
 
@@ -231,6 +44,8 @@ fn compare_all(world: &mut World, chain: &mut MemoryHost) {
         chain.view(|oracle| oracle.operators_view(0, 50)),
         "operators"
     );
+    let config: Config = world.view("config", ());
+    assert_eq!(config, chain.view(|oracle| oracle.config()), "config");
     for id in actors().into_iter().chain([DEPLOYER, SINK]) {
         let wasm: Balance = world.credit_of(id);
         assert_eq!(wasm, chain.view(|oracle| oracle.credit_of(&id)), "credit");
@@ -238,15 +53,18 @@ fn compare_all(world: &mut World, chain: &mut MemoryHost) {
 }
 
 fn trace(seed: u64, steps: u32) -> u32 {
-    let (mut world, mut chain) = (funded(), MemoryHost::new(params()));
-    let mut player = Player::new(seed);
+    let mut world = funded();
+    let mut chain = MemoryHost::like(&world.config, world.oracle);
+    let mut player = Player::new(seed, world.code_hash());
     chain.callbacks_succeed = false; // A plain account takes no callback.
     chain.block = world.block();
     let mut taken = 0;
     for number in 0..steps {
         let (caller, step) = player.next();
-        let wasm = on_pallet(&mut world, &player, caller, &step);
-        let plain = in_memory(&mut chain, &player, caller, &step);
+        let place = world.place();
+        let message = player.message(step.clone(), &place);
+        let wasm = world.take(caller, &message);
+        let plain = in_memory(&mut chain, caller, message);
         assert_eq!(
             wasm, plain,
             "seed {seed}, move {number}: {step:?} by {caller:?}"

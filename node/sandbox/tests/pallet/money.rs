@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 use llm_oracle_sandbox::runtime::{EXISTENTIAL_DEPOSIT, contracts::deposit};
 
 use crate::{
-    model::{funded, on_pallet},
+    model::funded,
     moves::{Player, actors, seed_and_steps},
     world::{
         ASKER, Batch, CANNOT_TELL, CARRIER, DEPLOYER, NO, REWARD, SINK, STRANGER, UNIT, World, YES,
@@ -207,11 +207,13 @@ fn held(view: &RequestView) -> Balance {
 #[test]
 fn solvency() {
     let (seed, steps) = seed_and_steps("solvency", 3_000);
-    let mut player = Player::new(seed);
     let mut zoo = funded_zoo();
+    let mut player = Player::new(seed, zoo.world.code_hash());
     for number in 0..steps {
         let (caller, step) = player.next();
-        let reply = on_pallet(&mut zoo.world, &player, caller, &step);
+        let place = zoo.world.place();
+        let message = player.message(step.clone(), &place);
+        let reply = zoo.world.take(caller, &message);
         player.note(caller, &step, &reply);
         if number % 40 == 0 {
             misbehave(&mut zoo, &mut player, number);
@@ -236,6 +238,10 @@ fn funded_zoo() -> Zoo {
 
 /// The zoo asks, or gets an answer delivered while it calls back into the oracle.
 fn misbehave(zoo: &mut Zoo, player: &mut Player, number: u32) {
+    // Another owner may have paused, and other parameters may hold.
+    zoo.world.config = zoo.world.view("config", ());
+    let owner = zoo.world.config.owner;
+    assert_eq!(zoo.world.call(owner, 0, "set_paused", false), Ok(()));
     let id = zoo.ask(mode::REENTER);
     player.asked.push((zoo.at, Zoo::terms()));
     let earlier = id.saturating_sub(u64::from(number % 5));

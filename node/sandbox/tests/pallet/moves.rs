@@ -2,14 +2,15 @@
 //! can both make.
 
 use llm_oracle_primitives::{
-    AccountId, Answer, AnswerEntry, AnswerKind, Assignment, Balance, BlockNumber, CallbackLimits,
-    CommitEntry, Error, Hash, Phase, RequestId, RevealEntry, Slot, Terms, digest::Context,
+    AccountId, Answer, AnswerKind, Assignment, Balance, BlockNumber, CallbackLimits, Error, Hash,
+    LeastRecord, Params, RequestId, Slot, Terms,
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng, seq::SliceRandom};
 
 use crate::{
-    keys::{Operator, answer_entry, commit_entry, reveal_entry},
-    world::{ASKER, CANNOT_TELL, CARRIER, REWARD, STRANGER, UNIT, terms},
+    keys::Operator,
+    messages::Reply,
+    world::{ASKER, CANNOT_TELL, CARRIER, DEPLOYER, REWARD, STRANGER, UNIT, params, terms},
 };
 
 /// Operators that may register and take seats.
@@ -60,26 +61,27 @@ pub enum Move {
     Deliver(RequestId),
     Prune(RequestId),
     Withdraw(AccountId),
+    Pause(bool),
+    Offer(AccountId),
+    Take,
+    AnnounceParams(Params),
+    AnnounceCode(Hash),
+    Upgrade,
+    Report(Part, Answer),
     Pass(BlockNumber),
 }
 
-/// What a move came to, whoever made it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reply {
-    Done,
-    Slot(Slot),
-    Id(RequestId),
-    Amount(Balance),
-    Phase(Phase),
-    Delivery(llm_oracle_primitives::DeliveryStatus),
-    Batch(Vec<Result<(), Error>>),
-}
-
-/// What entries are made of besides the move: where they are sent.
-pub struct Place {
-    pub domain: Hash,
-    pub contract: AccountId,
-    pub block: BlockNumber,
+impl Move {
+    fn is_the_owners(&self) -> bool {
+        matches!(
+            self,
+            Self::Pause(_)
+                | Self::Offer(_)
+                | Self::AnnounceParams(_)
+                | Self::AnnounceCode(_)
+                | Self::Upgrade
+        )
+    }
 }
 
 /// Chooses moves. Knows what was asked, for digests, and the operators' keys and slots.
@@ -87,15 +89,22 @@ pub struct Player {
     random: SmallRng,
     pub operators: Vec<Operator>,
     pub asked: Vec<(AccountId, Terms)>,
+    owner: AccountId,
+    offered_to: AccountId,
+    /// Hash of code that is on the chain.
+    code: Hash,
 }
 
 impl Player {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, code: Hash) -> Self {
         let operators = (1..=OPERATORS).map(Operator::new).collect();
         Self {
             random: SmallRng::seed_from_u64(seed),
             operators,
             asked: Vec::new(),
+            owner: DEPLOYER,
+            offered_to: DEPLOYER,
+            code,
         }
     }
 
@@ -117,22 +126,41 @@ impl Player {
             74..=79 => Move::Advance(id),
             80..=83 => Move::Deliver(id),
             84..=88 => Move::Prune(id),
-            89..=92 => Move::Withdraw(*actors().choose(&mut self.random).unwrap()),
+            89..=91 => Move::Withdraw(*actors().choose(&mut self.random).unwrap()),
+            92..=93 => self.of_the_owner(),
+            94 if self.random.gen_bool(0.2) => Move::Report(self.parts().remove(0), CANNOT_TELL),
             _ => Move::Pass(
-                *[1, 1, 1, 2, 2, 5, 12, 40, 600]
+                *[1, 1, 1, 2, 2, 2, 5, 5, 12, 12, 40, 600, 1_100]
                     .choose(&mut self.random)
                     .unwrap(),
             ),
         };
-        let own = matches!(step, Move::Unbond(..)) && self.random.gen_bool(0.8);
-        (
-            if own {
-                self.operators[operator].id
-            } else {
-                caller
-            },
-            step,
-        )
+        let own = self.random.gen_bool(0.8);
+        let caller = match step {
+            Move::Unbond(..) if own => self.operators[operator].id,
+            Move::Take if own => self.offered_to,
+            _ if step.is_the_owners() && own => self.owner,
+            _ => caller,
+        };
+        (caller, step)
+    }
+
+    fn of_the_owner(&mut self) -> Move {
+        match self.random.gen_range(0..10) {
+            0 => Move::Pause(true),
+            1..=3 => Move::Pause(false),
+            4 => Move::Offer(*actors().choose(&mut self.random).unwrap()),
+            5 => Move::Take,
+            6 => {
+                let mut next = params();
+                next.fee_ppm = self.random.gen_range(0..300_000);
+                next.commit_fee = self.random.gen_range(0..UNIT / 100);
+                next.seat_bond = self.random.gen_range(1..3 * UNIT);
+                Move::AnnounceParams(next)
+            }
+            7 => Move::AnnounceCode(*[[0; 32], self.code].choose(&mut self.random).unwrap()),
+            _ => Move::Upgrade,
+        }
     }
 
     fn operator(&mut self) -> usize {
@@ -159,10 +187,16 @@ impl Player {
         ]
         .choose(&mut self.random)
         .unwrap();
-        let kind = match self.random.gen_range(0..3) {
+        let kind = match self.random.gen_range(0..5) {
             0 => AnswerKind::Bool,
             1 => AnswerKind::Choice {
                 options: vec![b"a".to_vec(), b"b".to_vec()],
+            },
+            2 => AnswerKind::Text {
+                max_bytes: self.random.gen_range(0..5),
+            },
+            3 => AnswerKind::Json {
+                schema: b"{}".to_vec(),
             },
             _ => AnswerKind::Number {
                 scale: 2,
@@ -188,6 +222,15 @@ impl Player {
             asked.assignment = Assignment::Named {
                 operators: operators.map(|operator| operator.id).collect(),
             };
+        } else if self.random.gen_bool(0.3) {
+            asked.assignment = Assignment::Drawn;
+        } else if self.random.gen_bool(0.15) {
+            let least = LeastRecord {
+                agreement_ppm: self.random.gen_range(0..1_100_000),
+                answers: self.random.gen_range(0..2),
+            };
+            let drawn = self.random.gen_bool(0.5);
+            asked.assignment = Assignment::Qualified { least, drawn };
         }
         let value = *[0, UNIT / 10, UNIT, UNIT].choose(&mut self.random).unwrap();
         let reward = *[REWARD, REWARD, REWARD / 3]
@@ -248,6 +291,8 @@ impl Player {
         match self.asked.get(id as usize).map(|(_, terms)| &terms.answer) {
             Some(AnswerKind::Choice { .. }) => Answer::Choice(value),
             Some(AnswerKind::Number { .. }) => Answer::Number(i128::from(value)),
+            Some(AnswerKind::Text { .. }) => Answer::Text(vec![b'a'; usize::from(value) + 2]),
+            Some(AnswerKind::Json { .. }) => Answer::Json(vec![b'0' + value]),
             _ => Answer::Bool(value > 0),
         }
     }
@@ -259,64 +304,10 @@ impl Player {
             (Move::Register(operator, _), Ok(Reply::Slot(slot))) => {
                 self.operators[*operator].slot = *slot;
             }
+            (Move::Offer(to), Ok(_)) => self.offered_to = *to,
+            (Move::Take, Ok(_)) => self.owner = caller,
             _ => {}
         }
-    }
-
-    fn context(&self, part: &Part, place: &Place) -> Context {
-        let asked = self.asked.get(part.id as usize);
-        let terms_digest = asked.map_or([0; 32], |(requester, terms)| {
-            llm_oracle_primitives::digest::terms_digest(requester, terms)
-        });
-        Context {
-            domain: place.domain,
-            contract: place.contract,
-            request_id: part.id,
-            terms_digest,
-            round: u8::from(part.flaw == Flaw::Context),
-            phase: 0,
-            operator: self.operators[part.operator].id,
-            model: 0,
-        }
-    }
-
-    pub fn commit(&self, part: &Part, place: &Place) -> CommitEntry {
-        let until = if part.flaw == Flaw::Expired {
-            place.block - 1
-        } else {
-            place.block + 50
-        };
-        let operator = &self.operators[part.operator];
-        let mut entry = commit_entry(operator, &self.context(part, place), &part.answer, until);
-        match (part.flaw, &mut entry.signature) {
-            (Flaw::Signature, Some((_, signature))) => signature[40] ^= 1,
-            (Flaw::Answer, _) => entry.commitment = [5; 32],
-            (Flaw::Unsigned, _) => entry.signature = None,
-            _ => {}
-        }
-        entry
-    }
-
-    pub fn reveal(&self, part: &Part, place: &Place) -> RevealEntry {
-        let operator = &self.operators[part.operator];
-        let mut entry = reveal_entry(operator, &self.context(part, place), &part.answer);
-        match part.flaw {
-            Flaw::Signature => entry.signature[40] ^= 1,
-            Flaw::Answer => entry.answer = Answer::Choice(31),
-            _ => {}
-        }
-        entry
-    }
-
-    pub fn answer_entry(&self, part: &Part, place: &Place) -> AnswerEntry {
-        let operator = &self.operators[part.operator];
-        let mut entry = answer_entry(operator, &self.context(part, place), &part.answer);
-        match part.flaw {
-            Flaw::Signature => entry.signature[40] ^= 1,
-            Flaw::Answer => entry.answer = Answer::Choice(31),
-            _ => {}
-        }
-        entry
     }
 }
 

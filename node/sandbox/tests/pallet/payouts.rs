@@ -212,7 +212,15 @@ fn courses_of(mut number: u32, seats: u8) -> Vec<Course> {
 fn all_committed(params: &Params, seats: u8, threshold: u8) -> Request {
     let asked = terms(AnswerKind::Bool, seats, threshold);
     let parties = ([0; 32], ASKER, [0; 32]);
-    let mut request = Request::open(parties, &asked, vec![], params, (REWARD, 0), 1).unwrap();
+    let mut request = Request::open(
+        parties,
+        &asked,
+        vec![],
+        params,
+        (REWARD, 0),
+        (1, Default::default()),
+    )
+    .unwrap();
     for slot in 0..u32::from(seats) {
         request.commit(slot, 0, [1; 32], [2; 32], 1).unwrap();
     }

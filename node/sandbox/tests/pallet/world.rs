@@ -40,8 +40,8 @@ pub fn params() -> Params {
         max_window: 256,
         delivery_blocks: 10,
         retention_blocks: 20,
-        unbonding_blocks: 520,
-        upgrade_delay_blocks: 1_040,
+        unbonding_blocks: 530,
+        upgrade_delay_blocks: 1_060,
         ..Params::dev()
     }
 }
@@ -137,24 +137,38 @@ impl World {
     }
 
     /// Deploys on a chain. The same chain, salt and parameters give the same address.
-    pub fn deploy(mut sandbox: Sandbox, params: Params, salt: u8) -> Self {
+    pub fn deploy(sandbox: Sandbox, params: Params, salt: u8) -> Self {
+        let mut this =
+            Self::deploy_code(sandbox, oracle_wasm(), &(GENESIS, params, Some(SINK)), salt);
+        this.config = this.view("config", ());
+        this
+    }
+
+    /// Deploys some version of the oracle; the caller fills the config in.
+    fn deploy_code(mut sandbox: Sandbox, code: &[u8], arguments: &impl Encode, salt: u8) -> Self {
         for id in [DEPLOYER, SINK, ASKER, CARRIER, STRANGER] {
             sandbox.mint(&on_chain(id), 1_000_000 * UNIT).unwrap();
         }
-        let arguments = input("new", &(GENESIS, params, Some(SINK)));
+        let arguments = input("new", arguments);
         let (deployer, salt) = (on_chain(DEPLOYER), vec![salt]);
         let oracle = sandbox
-            .upload_and_instantiate(oracle_wasm(), arguments, 0, salt, deployer)
+            .upload_and_instantiate(code, arguments, 0, salt, deployer)
             .unwrap_or_else(|error| panic!("{error}"));
-        let oracle = AccountId(oracle.into());
-        let mut this = Self {
+        Self {
             sandbox,
-            oracle,
-            config: no_config(params),
+            oracle: AccountId(oracle.into()),
+            config: no_config(params()),
             operators: Vec::new(),
-        };
-        this.config = this.view("config", ());
-        this
+        }
+    }
+
+    /// Hash of the oracle's code.
+    pub fn code_hash(&mut self) -> Hash {
+        let oracle = on_chain(self.oracle);
+        self.sandbox
+            .execute(|| runtime::Contracts::code_hash(&oracle))
+            .map(|hash| hash.0)
+            .unwrap()
     }
 
     pub fn fund(&mut self, id: AccountId, amount: Balance) {
@@ -355,6 +369,44 @@ impl World {
     }
 }
 
+/// The code as it was before drawn committees and open answers, with registered operators.
+pub fn oracle_of_version_1(operators: u8) -> World {
+    let code = include_bytes!("../fixtures/llm_oracle_1.wasm");
+    let all = params().encode();
+    // Its parameters ended before those of the draw.
+    let first = &all[..all.len() - 8];
+    let mut arguments = GENESIS.encode();
+    arguments.extend_from_slice(first);
+    Some(SINK).encode_to(&mut arguments);
+    let mut world = World::deploy_code(Sandbox::new(), code, &Raw(arguments), 0);
+    let config: Vec<u8> = world.view::<Raw>("config", ()).0;
+    // The version, then the domain.
+    world.config.domain = config[4..36].try_into().unwrap();
+    for seed in 1..=operators {
+        world
+            .register(Operator::new(seed), params().min_bond)
+            .unwrap();
+    }
+    world
+}
+
+/// Bytes as they are.
+struct Raw(Vec<u8>);
+
+impl Encode for Raw {
+    fn encode_to<W: codec::Output + ?Sized>(&self, output: &mut W) {
+        output.write(&self.0);
+    }
+}
+
+impl Decode for Raw {
+    fn decode<I: codec::Input>(input: &mut I) -> Result<Self, codec::Error> {
+        let mut bytes = vec![0; input.remaining_len()?.unwrap_or_default()];
+        input.read(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
 pub type Batch = Vec<Result<(), Error>>;
 
 fn no_config(params: Params) -> Config {
@@ -370,5 +422,9 @@ fn no_config(params: Params) -> Config {
         params,
         next_id: 0,
         operators: 0,
+        paused: false,
+        offered_to: None,
+        next_params: None,
+        next_code: None,
     }
 }

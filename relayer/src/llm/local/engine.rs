@@ -1,16 +1,19 @@
-//! llama.cpp behind two verbs: the likelihood of given continuations, and greedy text under a grammar.
+//! llama.cpp behind two verbs: the likelihood of given continuations, and greedy text under rules.
 //!
 //! The same file, threads and CPU features give the same numbers whatever was asked before: a prompt
 //! is always decoded in the same batches, first its head (the examples, which most prompts share)
 //! and then the rest. What is found in a cache was made in just this way.
 
-use super::super::ModelError;
+mod generate;
+
+pub(super) use generate::Rules;
+
+use super::{super::ModelError, constrain::Spelling};
 use llama_cpp_2::{
     context::{params::LlamaContextParams, LlamaContext},
     llama_backend::LlamaBackend,
     llama_batch::LlamaBatch,
     model::LlamaModel,
-    sampling::LlamaSampler,
     token::LlamaToken,
 };
 use std::{collections::VecDeque, num::NonZeroU32};
@@ -50,6 +53,8 @@ pub(super) struct Engine<'model> {
     /// Tokens of the head that the cache holds.
     head: Vec<LlamaToken>,
     memo: VecDeque<(Prompt, Vec<String>, Likelihoods)>,
+    /// What the tokens spell, once JSON was asked for.
+    spelling: Option<Spelling>,
 }
 
 /// Log-likelihood (natural) of each continuation.
@@ -61,19 +66,6 @@ pub(super) struct Likelihoods {
     pub log_likelihood: Vec<f64>,
     /// Number of tokens of each continuation.
     pub tokens: Vec<usize>,
-}
-
-/// Text decoded under a grammar.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Generated {
-    /// Tokens of the prompt.
-    pub prompt_tokens: usize,
-    /// Tokens decoded.
-    pub tokens: usize,
-    /// The text without its final line break.
-    pub text: String,
-    /// Whether the model ended it, rather than the limit.
-    pub ended: bool,
 }
 
 impl<'model> Engine<'model> {
@@ -99,6 +91,7 @@ impl<'model> Engine<'model> {
             context_tokens: context_tokens as usize,
             head: Vec::new(),
             memo: VecDeque::with_capacity(MEMO_MAX),
+            spelling: None,
         })
     }
 
@@ -160,48 +153,6 @@ impl<'model> Engine<'model> {
             prompt_tokens: shared,
             log_likelihood,
             tokens,
-        })
-    }
-
-    /// The most likely text that the grammar allows, until a line break or the limit.
-    pub(super) fn generate(
-        &mut self,
-        prompt: &Prompt,
-        grammar: &str,
-        most: usize,
-    ) -> Result<Generated, ModelError> {
-        let tokens = self.tokens(&prompt.text());
-        self.check_length(tokens.len().saturating_add(most))?;
-        let rules = LlamaSampler::grammar(self.model, grammar, "root").map_err(failed)?;
-        let mut sampler = LlamaSampler::chain_simple([rules, LlamaSampler::greedy()]);
-        self.prefill(&prompt.head, &tokens)?;
-        let vocabulary = self.model.vocab();
-        let (mut bytes, mut count, mut ended) = (Vec::new(), 0, false);
-        while count < most {
-            // The sampler takes the token into the grammar's state itself.
-            let token = sampler.sample(&self.context, -1);
-            count = count.saturating_add(1);
-            if vocabulary.is_eog(token) {
-                ended = true;
-                break;
-            }
-            bytes.extend(vocabulary.detokenize(&[token], false, false));
-            if bytes.ends_with(b"\n") {
-                ended = true;
-                break;
-            }
-            self.decode(
-                &[token],
-                tokens.len().saturating_add(count).saturating_sub(1),
-                false,
-            )?;
-        }
-        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        Ok(Generated {
-            prompt_tokens: tokens.len(),
-            tokens: count,
-            text,
-            ended,
         })
     }
 

@@ -5,22 +5,28 @@
 //!
 //! Closed answer sets are scored, not generated: one run over the prompt, then the likelihood of
 //! each label, less its likelihood after content-free input. Numbers are decoded greedily under a
-//! grammar. Sampling settings therefore do not matter, but for the limit on tokens.
+//! grammar, JSON under one made from its schema, and texts are one line. Sampling settings therefore do
+//! not matter, but for the limit on tokens.
 
+mod constrain;
 mod decide;
 mod engine;
+mod examples;
 mod gguf;
 mod template;
 
-use super::{record_of, refuse_unserved, ModelError, Provider, Question, Reply};
+use super::{
+    abstain_unanswerable, form, form::Said, record_of, refuse_unserved, ModelError, Provider,
+    Question, Reply,
+};
 use async_trait::async_trait;
-use engine::{Engine, Prompt};
+use engine::{Engine, Rules};
 use llama_cpp_2::{
     llama_backend::LlamaBackend,
     model::{params::LlamaModelParams, LlamaModel},
     LogOptions,
 };
-use llm_oracle_primitives::{canonical, Answer, AnswerKind, Reason};
+use llm_oracle_primitives::{Answer, Reason};
 use serde_json::{json, Value};
 use std::{
     path::{Path, PathBuf},
@@ -32,8 +38,6 @@ use tokio::sync::{mpsc, oneshot};
 const ENGINE: &str = "llama-cpp-2 0.1.160";
 /// Questions that wait for the model; further callers wait to get in.
 const QUEUE_QUESTIONS_MAX: usize = 64;
-/// Most tokens of a number: sign, point and up to 38 digits at one token each.
-const NUMBER_TOKENS_MAX: u32 = 64;
 
 static BACKEND: LazyLock<Result<LlamaBackend, String>> = LazyLock::new(|| {
     llama_cpp_2::send_logs_to_tracing(LogOptions::default());
@@ -97,6 +101,9 @@ impl Provider for Local {
 
     async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
         refuse_unserved(self, &question.model)?;
+        if let Some(reply) = abstain_unanswerable(self, "local", question) {
+            return Ok(reply);
+        }
         let (reply, answered) = oneshot::channel();
         let job = Job {
             question: question.clone(),
@@ -157,7 +164,7 @@ fn answer(
     let started = std::time::Instant::now();
     let (answer, how) = match template::render(question)? {
         template::Form::Closed(closed) => decide::closed(engine, question, &closed)?,
-        template::Form::Number { prompt, grammar } => number(engine, question, &prompt, &grammar)?,
+        template::Form::Decoded(asked) => decoded(engine, question, &asked)?,
     };
     tracing::debug!(
         model = facts.name,
@@ -192,32 +199,37 @@ fn answer(
     })
 }
 
-fn number(
+/// Decodes and reads.
+fn decoded(
     engine: &mut Engine<'_>,
     question: &Question,
-    prompt: &Prompt,
-    grammar: &str,
+    asked: &template::Decoded,
 ) -> Result<(Answer, Value), ModelError> {
-    let most = question.sampling.max_tokens.clamp(1, NUMBER_TOKENS_MAX);
-    let reply = engine.generate(prompt, grammar, most as usize)?;
-    let AnswerKind::Number { scale, .. } = question.answer else {
-        return Err(ModelError::Unsupported {
-            kind: "other than number",
-        });
+    let most = question.sampling.max_tokens.clamp(1, asked.tokens_max);
+    let reply = engine.generate(&asked.prompt, &asked.rules, most as usize)?;
+    // What the limit cut short would be another number, another text.
+    let said = match reply.ended {
+        true => form::read(&question.answer, &reply.text)?,
+        false => Said::Other(None),
     };
-    // A number that the limit cut short would be another number.
-    let whole = reply
-        .ended
-        .then(|| canonical::parse_decimal(&reply.text, scale).ok())
-        .flatten();
-    let answer = whole.map_or(Answer::Abstain(Reason::Unclear), Answer::Number);
-    let how = json!({
-        "template": template::NUMBER,
-        "rendered": prompt.text(),
-        "grammar": grammar,
-        "response": { "text": reply.text, "ended": reply.ended },
+    let (answer, fault) = match said {
+        Said::Answer(answer) => (answer, None),
+        Said::Other(fault) => (Answer::Abstain(Reason::Unclear), fault),
+    };
+    let mut how = json!({
+        "template": asked.template,
+        "rendered": asked.prompt.text(),
+        "response": { "text": reply.text, "ended": reply.ended, "fault": fault },
         "usage": { "prompt_tokens": reply.prompt_tokens, "completion_tokens": reply.tokens },
     });
+    let grammar = match &asked.rules {
+        Rules::Grammar(grammar) => json!(grammar),
+        Rules::Line => Value::Null,
+        Rules::Json(_) => json!({ "name": constrain::ENGINE, "by_schema": reply.by_schema }),
+    };
+    if let (Value::Object(how), false) = (&mut how, grammar.is_null()) {
+        how.insert("grammar".to_owned(), grammar);
+    }
     Ok((answer, how))
 }
 
@@ -233,11 +245,14 @@ static SYSTEM_INFO: LazyLock<String> = LazyLock::new(|| {
 mod tests {
     #[test]
     fn the_recorded_engine_is_the_locked_one() {
-        let (name, version) = super::ENGINE.split_once(' ').unwrap_or_default();
-        let entry = format!("name = \"{name}\"\nversion = \"{version}\"\n");
-        assert!(
-            include_str!("../../../../Cargo.lock").contains(&entry),
-            "update ENGINE"
-        );
+        for engine in [super::ENGINE, super::constrain::ENGINE] {
+            let (name, version) = engine.split_once(' ').unwrap_or_default();
+            let entry = format!("name = \"{name}\"\nversion = \"{version}\"\n");
+            let lock = include_str!("../../../../Cargo.lock");
+            assert!(
+                lock.contains(&entry),
+                "update the ENGINE that says {engine}"
+            );
+        }
     }
 }

@@ -10,15 +10,22 @@
 //! better ones.
 
 use super::{
-    super::{form, ModelError, Question},
-    engine::Prompt,
+    super::{form, open, ModelError, Question},
+    engine::{Prompt, Rules},
+    examples::{
+        Example, BOOL_EXAMPLES, CHOICE_EXAMPLES, JSON_EXAMPLES, NUMBER_EXAMPLES, TEXT_EXAMPLES,
+    },
 };
 use llm_oracle_primitives::{canonical, limits, AnswerKind};
 
 /// Template of closed answer sets; the version counts up with every change of a character.
 pub(super) const CLOSED: &str = "plain-closed/1";
 /// Template of numbers; the version counts up with every change of a character.
-pub(super) const NUMBER: &str = "plain-number/1";
+const NUMBER: &str = "plain-number/1";
+/// Template of texts; the version counts up with every change of a character.
+const TEXT: &str = "plain-text/1";
+/// Template of JSON documents; the version counts up with every change of a character.
+const JSON: &str = "plain-json/1";
 
 /// What stands in the place of the content for the calibration: nothing, and sentences that decide
 /// nothing. The usual 'N/A' is left out, because small models read it as bad news.
@@ -31,78 +38,29 @@ const CONTENT_FREE: [&str; 3] = [
 const QUESTION_BYTES_MAX: usize = 400;
 /// Digits that every `i128` mantissa has room for.
 const MANTISSA_DIGITS: u8 = 38;
-
-/// One worked example: text, question, answer.
-type Example = (&'static str, &'static str, &'static str);
-
-const CHOICE_EXAMPLES: [Example; 4] = [
-    (
-        "The garden festival was a joy. The music was lovely, the food delicious, and the children did not want to leave.",
-        "What is the mood of this review?",
-        "good",
-    ),
-    (
-        "The repair took three weeks, the bill was twice the estimate, and the machine broke down again the next day.",
-        "What does the customer think of the service?",
-        "unsatisfied",
-    ),
-    (
-        "Shares plunged after the company admitted that it had lost its biggest customer and could not pay its debts.",
-        "Is this news favourable or unfavourable for the company?",
-        "unfavourable",
-    ),
-    (
-        "The volunteers finished the bridge early, and the whole village celebrated the safe new road to school.",
-        "How do the villagers feel?",
-        "happy",
-    ),
-];
-
-const BOOL_EXAMPLES: [Example; 4] = [
-    (
-        CHOICE_EXAMPLES[0].0,
-        "Is the mood of this review good?",
-        "yes",
-    ),
-    (CHOICE_EXAMPLES[1].0, "Is the customer satisfied?", "no"),
-    (
-        CHOICE_EXAMPLES[2].0,
-        "Is this good news for the company?",
-        "no",
-    ),
-    (CHOICE_EXAMPLES[3].0, "Are the villagers happy?", "yes"),
-];
-
-const NUMBER_EXAMPLES: [Example; 3] = [
-    (
-        "The hall has 40 chairs in each of its two rooms.",
-        "How many rooms are there?",
-        "2",
-    ),
-    (
-        "It was -3.5 degrees at dawn and 4 degrees at noon.",
-        "What was the temperature at dawn?",
-        "-3.5",
-    ),
-    (
-        "The committee met in March. Of its members, 17 came.",
-        "How many members came?",
-        "17",
-    ),
-];
+/// Most tokens of a number: sign, point and up to 38 digits at one token each.
+const NUMBER_TOKENS_MAX: u32 = 64;
 
 /// A question as the model gets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Form {
     /// Labels to score.
     Closed(Closed),
-    /// A number to decode.
-    Number {
-        /// The rendered prompt.
-        prompt: Prompt,
-        /// GBNF grammar of the answer.
-        grammar: String,
-    },
+    /// An answer to decode.
+    Decoded(Decoded),
+}
+
+/// A question whose answer is decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Decoded {
+    /// Name of the template.
+    pub template: &'static str,
+    /// The rendered prompt.
+    pub prompt: Prompt,
+    /// What may be decoded.
+    pub rules: Rules,
+    /// Most tokens that make sense; a request may allow fewer.
+    pub tokens_max: u32,
 }
 
 /// A closed question.
@@ -121,7 +79,7 @@ pub(super) struct Closed {
 /// Renders the question.
 ///
 /// # Errors
-/// `Unsupported` for open kinds, `BadQuestion` for options that are no text.
+/// `BadQuestion` for options that are no text and for a schema that can't be used.
 pub(super) fn render(question: &Question) -> Result<Form, ModelError> {
     let prompt = canonical::text(&question.prompt);
     let (asked, text) = split(&prompt);
@@ -130,7 +88,7 @@ pub(super) fn render(question: &Question) -> Result<Form, ModelError> {
             AnswerKind::Bool => &BOOL_EXAMPLES,
             _ => &CHOICE_EXAMPLES,
         };
-        let head = head(question, examples);
+        let head = head(question, examples, " ");
         // A prompt without a text of its own is all content: then the whole of it is replaced.
         let block_with = |content: &str| match text {
             Some(_) => block(asked, Some(content)),
@@ -155,27 +113,62 @@ pub(super) fn render(question: &Question) -> Result<Form, ModelError> {
             labels,
         }));
     }
-    let AnswerKind::Number { scale, .. } = question.answer else {
-        return Err(ModelError::Unsupported {
-            kind: form::kind_name(&question.answer),
-        });
+    decoded(question, asked, text).map(Form::Decoded)
+}
+
+fn decoded(question: &Question, asked: &str, text: Option<&str>) -> Result<Decoded, ModelError> {
+    let (template, examples, rules, tokens_max) = match &question.answer {
+        AnswerKind::Number { scale, .. } => (
+            NUMBER,
+            &NUMBER_EXAMPLES,
+            Rules::Grammar(grammar(*scale)),
+            NUMBER_TOKENS_MAX,
+        ),
+        // A token is at least a byte, but for the space before and the line break after them all.
+        AnswerKind::Text { max_bytes } => (
+            TEXT,
+            &TEXT_EXAMPLES,
+            Rules::Line,
+            max_bytes.saturating_add(2),
+        ),
+        AnswerKind::Json { schema } => {
+            open::check(&question.answer).map_err(ModelError::BadQuestion)?;
+            let schema = serde_json::from_slice(schema)
+                .map_err(|error| ModelError::BadQuestion(error.to_string()))?;
+            let rules = Rules::Json(schema);
+            (JSON, &JSON_EXAMPLES, rules, limits::MAX_ANSWER_BYTES)
+        }
+        kind @ (AnswerKind::Bool | AnswerKind::Choice { .. }) => {
+            let kind = form::kind_name(kind);
+            let reason = format!("a question of kind {kind} has no labels");
+            return Err(ModelError::BadQuestion(reason));
+        }
     };
-    let prompt = Prompt {
-        head: head(question, &NUMBER_EXAMPLES),
-        rest: block(asked, text),
+    // Documents start on a line of their own: a token that is a space and a bracket fits no grammar.
+    let gap = if matches!(rules, Rules::Json(_)) {
+        "\n"
+    } else {
+        " "
     };
-    Ok(Form::Number {
-        prompt,
-        grammar: grammar(scale),
+    let block = block(asked, text);
+    Ok(Decoded {
+        template,
+        prompt: Prompt {
+            head: head(question, examples, gap),
+            rest: format!("{block}{}", gap.trim_matches(' ')),
+        },
+        rules,
+        tokens_max,
     })
 }
 
-fn head(question: &Question, examples: &[Example]) -> String {
+/// What stands before the question; `gap` parts an example's answer from its 'Answer:'.
+fn head(question: &Question, examples: &[Example], gap: &str) -> String {
     match &question.system {
         Some(system) => format!("{}\n\n", system.trim()),
         None => examples
             .iter()
-            .map(|(text, asked, answer)| format!("{} {answer}\n\n", block(asked, Some(text))))
+            .map(|(text, asked, answer)| format!("{}{gap}{answer}\n\n", block(asked, Some(text))))
             .collect(),
     }
 }
@@ -237,7 +230,7 @@ mod tests {
     fn closed(question: &Question) -> Closed {
         match render(question).unwrap() {
             Form::Closed(closed) => closed,
-            Form::Number { .. } => unreachable!("a closed kind"),
+            Form::Decoded(_) => unreachable!("a closed kind"),
         }
     }
 
@@ -325,8 +318,27 @@ mod tests {
     }
 
     #[test]
-    fn open_kinds_are_refused_by_name() {
-        let error = render(&question("x", AnswerKind::Text { max_bytes: 9 })).unwrap_err();
-        assert_eq!(error, ModelError::Unsupported { kind: "text" });
+    fn an_open_question_ends_where_its_answer_begins() {
+        let decoded = |kind| match render(&question("Where to? It fell.", kind)) {
+            Ok(Form::Decoded(decoded)) => decoded,
+            other => unreachable!("{other:?}"),
+        };
+        let text = decoded(AnswerKind::Text { max_bytes: 9 });
+        let end = "Question: Who resigned?\nAnswer: Ada Berg\n\nText: It fell.\nQuestion: Where to?\nAnswer:";
+        assert!(text.prompt.text().ends_with(end), "{}", text.prompt.text());
+        assert_eq!((text.rules, text.tokens_max), (Rules::Line, 11));
+
+        let schema = br#"{"type": "object"}"#.to_vec();
+        let json = decoded(AnswerKind::Json { schema });
+        let end = "Answer:\n{\"name\": \"Ada Berg\", \"reason\": \"resigned\"}\n\nText: It fell.\nQuestion: Where to?\nAnswer:\n";
+        assert!(json.prompt.text().ends_with(end), "{}", json.prompt.text());
+        assert_eq!(
+            json.rules,
+            Rules::Json(serde_json::json!({ "type": "object" }))
+        );
+
+        let schema = b"{".to_vec();
+        let error = render(&question("x", AnswerKind::Json { schema })).unwrap_err();
+        assert!(matches!(error, ModelError::BadQuestion(_)), "{error:?}");
     }
 }

@@ -1,12 +1,14 @@
 //! What is said to a chat model, and what its response holds.
 
 use super::super::{form, ModelError, Question};
-use llm_oracle_primitives::{AnswerKind, Reason, Sampling};
+use llm_oracle_primitives::{limits, AnswerKind, Reason, Sampling};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 
 /// Longest part of an unusable reply that is shown to the model again, characters.
 const ECHO_CHARS_MAX: usize = 1000;
+/// Longest part of what was wrong with it that the model is told, characters: a schema's own words.
+const FAULT_CHARS_MAX: usize = 500;
 
 /// One message of a conversation.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(super) struct Completion {
     pub text: String,
     /// The model or the server's filter declined.
     pub refused: bool,
+    /// The limit on tokens ended it.
+    pub cut: bool,
     /// The model as reported.
     pub model: Option<String>,
     /// Tokens used, as reported.
@@ -61,14 +65,22 @@ pub(super) fn messages(question: &Question) -> Result<Vec<Message>, ModelError> 
     ])
 }
 
-/// The turn after a reply that was none of the forms.
+/// The turn after a reply that was none of the forms, with what was wrong with it where that is known.
 ///
 /// # Errors
 /// As [`messages`].
-pub(super) fn ask_again(question: &Question, reply: &str) -> Result<[Message; 2], ModelError> {
+pub(super) fn ask_again(
+    question: &Question,
+    reply: &str,
+    fault: Option<&str>,
+) -> Result<[Message; 2], ModelError> {
     let echo: String = reply.chars().take(ECHO_CHARS_MAX).collect();
+    let fault = fault.map_or(String::new(), |fault| {
+        let told: String = fault.chars().take(FAULT_CHARS_MAX).collect();
+        format!(": {told}")
+    });
     let content = format!(
-        "That reply is not in the form asked for. {}",
+        "That reply is not in the form asked for{fault}. {}",
         form_line(question)?
     );
     Ok([
@@ -99,7 +111,18 @@ fn form_line(question: &Question) -> Result<String, ModelError> {
         AnswerKind::Number { scale, .. } => Ok(format!(
             "Reply with exactly one decimal number such as -12.5, with at most {scale} digits after the point. Nothing else: no unit, no separators, no explanation."
         )),
-        kind => Err(ModelError::Unsupported { kind: form::kind_name(kind) }),
+        AnswerKind::Text { max_bytes } => Ok(format!(
+            "Reply with the answer alone, as plain text on one line, of at most {max_bytes} bytes in UTF-8. Answers are compared letter by letter, so choose the shortest usual wording. Nothing else: no quotes, no markup, no explanation."
+        )),
+        AnswerKind::Json { schema } => Ok(format!(
+            "Reply with exactly one JSON document that satisfies this JSON schema: {} It may have at most {} bytes in UTF-8 without white space. Answers are compared member by member, so leave out what is not asked for. Nothing else: no code fence, no explanation.",
+            String::from_utf8_lossy(schema).trim(),
+            limits::MAX_ANSWER_BYTES,
+        )),
+        AnswerKind::Bool | AnswerKind::Choice { .. } => Err(ModelError::BadQuestion(format!(
+            "a question of kind {} has no labels",
+            form::kind_name(&question.answer)
+        ))),
     }
 }
 
@@ -157,8 +180,10 @@ pub(super) fn completion(body: &str) -> Result<Completion, ModelError> {
         .into_iter()
         .next()
         .ok_or_else(|| bad("no choices".to_owned()))?;
-    let filtered = choice.finish_reason.as_deref() == Some("content_filter");
+    let finish = choice.finish_reason.as_deref();
+    let filtered = finish == Some("content_filter");
     Ok(Completion {
+        cut: finish == Some("length"),
         refused: filtered || choice.message.refusal.is_some_and(|text| !text.is_empty()),
         text: choice.message.content.unwrap_or_default(),
         model: response.model,

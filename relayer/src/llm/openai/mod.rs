@@ -6,15 +6,20 @@
 mod chat;
 mod http;
 
-use super::{form, record_of, refuse_unserved, secret, ModelError, Provider, Question, Reply};
+use super::{
+    abstain_unanswerable, form, form::Said, record_of, refuse_unserved, secret, ModelError,
+    Provider, Question, Reply,
+};
 use async_trait::async_trait;
 use chat::{Completion, Message};
-use llm_oracle_primitives::{Answer, Reason};
+use llm_oracle_primitives::{Answer, AnswerKind, Reason};
 use serde_json::{json, Value};
 use std::{path::Path, time::Duration};
 
-/// Name of the prompt template; its version counts up with every change of a word.
-const TEMPLATE: &str = "chat-closed-form/1";
+/// Prompt template of closed forms; its version counts up with every change of a word.
+const CLOSED: &str = "chat-closed-form/1";
+/// Prompt template of open forms; its version counts up with every change of a word.
+const OPEN: &str = "chat-open-form/1";
 
 /// A server and the model that is asked there.
 #[derive(Debug)]
@@ -25,7 +30,7 @@ pub(super) struct OpenAi {
 
 /// What one model run came to.
 struct Attempt {
-    answer: Option<Answer>,
+    said: Said,
     completion: Completion,
     exchange: Value,
 }
@@ -58,8 +63,11 @@ impl OpenAi {
         let body = chat::request(&self.model, messages, &question.sampling);
         let raw = self.endpoint.post(&self.model, &body).await?;
         let completion = chat::completion(&raw.text)?;
-        let answer = if completion.refused {
-            Some(Answer::Abstain(Reason::Refused))
+        let said = if completion.refused {
+            Said::Answer(Answer::Abstain(Reason::Refused))
+        } else if completion.cut && form::can_be_cut(&question.answer) {
+            let most = question.sampling.max_tokens;
+            Said::Other(Some(format!("it was cut short after {most} tokens")))
         } else {
             form::read(&question.answer, &completion.text)?
         };
@@ -68,7 +76,7 @@ impl OpenAi {
             "response": { "body": raw.text, "bytes": raw.bytes, "blake2_256": raw.digest },
         });
         Ok(Attempt {
-            answer,
+            said,
             completion,
             exchange,
         })
@@ -83,24 +91,35 @@ impl Provider for OpenAi {
 
     async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
         refuse_unserved(self, &question.model)?;
+        if let Some(reply) = abstain_unanswerable(self, "openai", question) {
+            return Ok(reply);
+        }
         let mut messages = chat::messages(question)?;
         let first = self.attempt(question, &messages).await?;
         let mut exchanges = vec![first.exchange];
-        let (answer, last) = match first.answer {
-            Some(answer) => (answer, first.completion),
-            None => {
-                messages.extend(chat::ask_again(question, &first.completion.text)?);
+        let (answer, last) = match first.said {
+            Said::Answer(answer) => (answer, first.completion),
+            Said::Other(fault) => {
+                let text = &first.completion.text;
+                messages.extend(chat::ask_again(question, text, fault.as_deref())?);
                 let second = self.attempt(question, &messages).await?;
                 exchanges.push(second.exchange);
-                let fallback = || Answer::Abstain(chat::why_no_answer(&second.completion.text));
-                (second.answer.unwrap_or_else(fallback), second.completion)
+                let answer = match second.said {
+                    Said::Answer(answer) => answer,
+                    Said::Other(_) => Answer::Abstain(chat::why_no_answer(&second.completion.text)),
+                };
+                (answer, second.completion)
             }
+        };
+        let template = match question.answer {
+            AnswerKind::Text { .. } | AnswerKind::Json { .. } => OPEN,
+            _ => CLOSED,
         };
         let model = last.model.unwrap_or_else(|| self.model.clone());
         let record = json!({
             "provider": "openai",
             "model": { "asked": self.model, "reported": model },
-            "template": TEMPLATE,
+            "template": template,
             "question": record_of(question),
             "exchanges": exchanges,
             "usage": last.usage,

@@ -71,6 +71,13 @@ fn ok(content: &str) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(completion(content))
 }
 
+/// A reply that the limit on tokens ended.
+fn cut(content: &str) -> ResponseTemplate {
+    let mut body = completion(content);
+    body["choices"][0]["finish_reason"] = json!("length");
+    ResponseTemplate::new(200).set_body_json(body)
+}
+
 #[tokio::test]
 async fn a_clean_reply_is_one_request_and_a_full_record() {
     let (reply, requests) = ask(&[ok(" Yes. ")], AnswerKind::Bool).await;
@@ -158,11 +165,92 @@ async fn choices_and_numbers_are_read_in_their_form() {
         scale: 1,
         tolerance: 0,
     };
-    let (reply, _) = ask(&[ok("-12.34")], kind).await;
+    let (reply, _) = ask(&[ok("-12.34")], kind.clone()).await;
     assert_eq!(reply.unwrap().answer, Answer::Number(-123));
-    let (reply, requests) = ask(&[], AnswerKind::Text { max_bytes: 9 }).await;
-    assert_eq!(reply.unwrap_err(), ModelError::Unsupported { kind: "text" });
+    // What the limit left of -12.34.
+    let (reply, _) = ask(&[cut("-1"), cut("-12")], kind).await;
+    assert_eq!(reply.unwrap().answer, Answer::Abstain(Reason::Unclear));
+}
+
+#[tokio::test]
+async fn a_text_is_taken_as_it_is_said() {
+    let kind = AnswerKind::Text { max_bytes: 9 };
+    let (reply, requests) = ask(&[ok(" Victor\nHugo, the poet "), ok("Hugo")], kind.clone()).await;
+    let reply = reply.unwrap();
+    assert_eq!(reply.answer, Answer::Text(b"Hugo".to_vec()));
+    assert_eq!(reply.record["template"], "chat-open-form/1");
+    assert_eq!(reply.record["question"]["answer"]["max_bytes"], 9);
+    assert_eq!(reply.record["exchanges"].as_array().unwrap().len(), 2);
+    let system = requests[0]["messages"][0]["content"].as_str().unwrap();
+    assert!(
+        system.contains("at most 9 bytes") && system.contains("reply UNCLEAR"),
+        "{system}"
+    );
+    let again = requests[1]["messages"][3]["content"].as_str().unwrap();
+    assert!(again.contains("it has 21 bytes, and at most 9"), "{again}");
+
+    let (reply, _) = ask(&[ok("TOO SOON")], kind.clone()).await;
+    assert_eq!(reply.unwrap().answer, Answer::Abstain(Reason::TooSoon));
+    // The words are whole, and yet the limit may have ended them.
+    let (reply, requests) = ask(&[cut("Victor"), cut("Victor")], kind).await;
+    assert_eq!(reply.unwrap().answer, Answer::Abstain(Reason::Unclear));
+    let again = requests[1]["messages"][3]["content"].as_str().unwrap();
+    assert!(again.contains("cut short after 9 tokens"), "{again}");
+}
+
+#[tokio::test]
+async fn a_document_satisfies_its_schema_or_is_none() {
+    let kind = |schema: &Value| AnswerKind::Json {
+        schema: schema.to_string().into_bytes(),
+    };
+    let schema = json!({ "type": "object", "required": ["n"], "properties": { "n": { "type": "integer" } } });
+    let fenced = ok("```json\n{ \"o\": [], \"n\": 3.0 }\n```");
+    let (reply, requests) = ask(&[fenced], kind(&schema)).await;
+    let reply = reply.unwrap();
+    assert_eq!(reply.answer, Answer::Json(br#"{"n":3,"o":[]}"#.to_vec()));
+    assert_eq!(
+        reply.record["question"]["answer"]["schema"],
+        schema.to_string()
+    );
+    let system = requests[0]["messages"][0]["content"].as_str().unwrap();
+    assert!(
+        system.contains(&schema.to_string()) && system.contains("2048"),
+        "{system}"
+    );
+
+    let (reply, requests) = ask(&[ok("{\"n\": \"3\"}"), ok("{\"n\": 3}")], kind(&schema)).await;
+    assert_eq!(reply.unwrap().answer, Answer::Json(br#"{"n":3}"#.to_vec()));
+    let again = requests[1]["messages"][3]["content"].as_str().unwrap();
+    assert!(
+        again.contains("integer") && again.contains("'/n'"),
+        "{again}"
+    );
+
+    for (replies, reason) in [
+        (["{}", "[]"], Reason::Unclear),
+        (["{}", "refused"], Reason::Refused),
+        (["{}", "I'm sorry, but no."], Reason::Refused),
+    ] {
+        let (reply, requests) = ask(&replies.map(ok), kind(&schema)).await;
+        assert_eq!(
+            reply.unwrap().answer,
+            Answer::Abstain(reason),
+            "{replies:?}"
+        );
+        assert_eq!(requests.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_question_whose_schema_cannot_be_used_is_not_put_to_the_model() {
+    let schema = br#"{"$ref":"http://127.0.0.1:9/schema"}"#.to_vec();
+    let (reply, requests) = ask(&[], AnswerKind::Json { schema }).await;
+    let reply = reply.unwrap();
+    assert_eq!(reply.answer, Answer::Abstain(Reason::Refused));
     assert!(requests.is_empty());
+    let why = reply.record["not_asked"].as_str().unwrap();
+    assert!(why.contains("nothing is fetched"), "{why}");
+    assert_eq!(reply.record["provider"], "openai");
 }
 
 #[tokio::test]

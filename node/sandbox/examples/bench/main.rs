@@ -1,6 +1,7 @@
 //! What the oracle's messages cost on the pallet: a table, and JSON in the file that is named.
 //!
-//! `cargo run --example bench [FILE]`. Everything is measured in the run: execution time and storage
+//! `bench [FILE] [--check STORED]`: with `--check` it fails when a row costs more than 5 % above the
+//! stored table, which `scripts/bench.sh contract --renew` writes. Everything is measured in the run: execution time and storage
 //! proof are `gas_consumed` of `bare_call`, which is what the meter charged; each transaction pays
 //! the fixed weights that are printed below the table on top. Deposits are in planck, events in
 //! bytes with their topics.
@@ -8,114 +9,36 @@
 #![allow(clippy::unwrap_used)] // A bench that can't go on has nothing to tell.
 
 #[allow(dead_code)] // The tests use the rest.
-#[path = "../tests/pallet/keys.rs"]
+#[path = "../../tests/pallet/keys.rs"]
 mod keys;
+mod stored;
+mod table;
 #[allow(dead_code)]
-#[path = "../tests/pallet/world.rs"]
+#[path = "../../tests/pallet/world.rs"]
 mod world;
 #[allow(dead_code)]
-#[path = "../tests/pallet/zoo.rs"]
+#[path = "../../tests/pallet/zoo.rs"]
 mod zoo;
 
 use codec::Encode;
 use llm_oracle_primitives::{AccountId, AnswerKind, RequestId, digest};
-use llm_oracle_sandbox::{CallOutcome, runtime::Runtime};
+use llm_oracle_sandbox::runtime::Runtime;
 use pallet_contracts::{Config, WeightInfo};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use keys::{Operator, answer_entry};
+use table::{Cost, MICROSECOND, Table};
 use world::{ASKER, CARRIER, REWARD, UNIT, World, YES, input, on_chain, terms};
 use zoo::{Zoo, mode};
 
-/// Picoseconds in a microsecond.
-const MICROSECOND: u64 = 1_000_000;
 /// What a further seat may cost by one carrier, microseconds.
-const SEAT_MOST_US: f64 = 300.0;
+const SEAT_MOST_US: f64 = 200.0;
+/// Execution time of a block that transactions may take, picoseconds.
+const BLOCK: u64 = 1_500_000 * MICROSECOND;
+/// Requests of one batch of one carrier.
+const TOGETHER: usize = 16;
 /// Seats of the whole requests.
 const SEATS: [u8; 4] = [1, 3, 7, 32];
-
-/// What one or several calls took.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    calls: u32,
-    ref_time: u64,
-    proof_size: u64,
-    deposit: i128,
-    event_bytes: usize,
-}
-
-impl Cost {
-    fn of(outcome: &CallOutcome) -> Self {
-        assert!(outcome.succeeded(), "{outcome:?}");
-        Self {
-            calls: 1,
-            ref_time: outcome.gas_consumed.ref_time(),
-            proof_size: outcome.gas_consumed.proof_size(),
-            deposit: outcome.deposit_signed(),
-            event_bytes: outcome
-                .events
-                .iter()
-                .map(|one| one.data.len() + 32 * one.topics.len())
-                .sum(),
-        }
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            calls: self.calls + other.calls,
-            ref_time: self.ref_time + other.ref_time,
-            proof_size: self.proof_size + other.proof_size,
-            deposit: self.deposit + other.deposit,
-            event_bytes: self.event_bytes + other.event_bytes,
-        }
-    }
-
-    fn micros(self) -> f64 {
-        self.ref_time as f64 / MICROSECOND as f64
-    }
-
-    fn json(self) -> Value {
-        json!({
-            "calls": self.calls,
-            "ref_time_ps": self.ref_time,
-            "proof_size_bytes": self.proof_size,
-            "storage_deposit_planck": self.deposit.to_string(),
-            "event_bytes": self.event_bytes,
-        })
-    }
-}
-
-/// Rows of the table.
-struct Table(Vec<(String, Cost)>);
-
-impl Table {
-    fn head(title: &str) -> Self {
-        println!(
-            "\n{title:<34}{:>6}{:>12}{:>12}{:>18}{:>8}",
-            "calls", "time us", "proof B", "deposit planck", "events"
-        );
-        Self(Vec::new())
-    }
-
-    fn row(&mut self, name: &str, cost: Cost) {
-        println!(
-            "{name:<34}{:>6}{:>12.1}{:>12}{:>18}{:>8}",
-            cost.calls,
-            cost.micros(),
-            cost.proof_size,
-            cost.deposit,
-            cost.event_bytes
-        );
-        self.0.push((name.to_owned(), cost));
-    }
-
-    fn json(&self) -> Value {
-        let rows = self.0.iter();
-        rows.map(|(name, cost)| (name.clone(), cost.json()))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    }
-}
 
 /// Calls that change something, each in the state that makes it do its work.
 fn messages(table: &mut Table) {
@@ -300,6 +223,58 @@ fn whole(world: &mut World, seats: u8, one_carrier: bool) -> [Cost; 3] {
     sum
 }
 
+/// Many requests of three seats by one carrier, in as few batches as their entries fit.
+fn together(world: &mut World) -> [Cost; 2] {
+    let asked = terms(AnswerKind::Bool, 3, 2);
+    let ids = [(); TOGETHER].map(|()| world.ask(&asked).unwrap());
+    let seats = || {
+        ids.into_iter()
+            .flat_map(|id| (0..3).map(move |index| (id, index)))
+    };
+    let commits: Vec<_> = seats()
+        .map(|(id, index)| world.commit_entry(id, index, &YES))
+        .collect();
+    let commits = Cost::of(&world.send(CARRIER, 0, "commit_batch", &commits));
+    let reveals: Vec<_> = seats()
+        .map(|(id, index)| world.reveal_entry(id, index, &YES))
+        .collect();
+    let reveals = Cost::of(&world.send(CARRIER, 0, "reveal_batch", &reveals));
+    for id in ids {
+        assert!(world.request(id).summary.settled);
+        world.call::<()>(ASKER, 0, "prune", id).unwrap();
+    }
+    [commits, reveals]
+}
+
+/// Requests of three seats with 10 and 1,000 registered operators; prints how many fit a block.
+fn crowds(table: &mut Table, fixed: u64) {
+    let mut world = World::new(0);
+    for registered in [10, 1_000] {
+        while world.operators.len() < registered {
+            let number = world.operators.len() as u16;
+            let operator = Operator::numbered(number);
+            world.register(operator, 100 * UNIT).unwrap();
+        }
+        let name = |how: &str| format!("{registered} operators: {how}");
+        let [_, commits, reveals] = whole(&mut world, 3, true);
+        let alone = commits.and(reveals);
+        table.row(&name("1 request by one carrier"), alone);
+        let [commits, reveals] = together(&mut world);
+        let many = commits.and(reveals);
+        table.row(&name("16 requests by one carrier"), many);
+        let fit = |cost: Cost, requests: u64| {
+            let whole = cost.ref_time + fixed * u64::from(cost.calls);
+            BLOCK * requests / whole
+        };
+        println!(
+            "    in a block of 1.5 s fit {} requests, each with its carrier, or {} by carriers of \
+             {TOGETHER}",
+            fit(alone, 1),
+            fit(many, TOGETHER as u64)
+        );
+    }
+}
+
 /// Whole requests; gives what a further seat costs by one carrier, microseconds: its commit, and its
 /// reveal with its part of the settlement.
 fn requests(table: &mut Table) -> [f64; 2] {
@@ -323,12 +298,23 @@ fn requests(table: &mut Table) -> [f64; 2] {
 }
 
 fn main() -> Result<(), std::io::Error> {
+    let mut arguments = std::env::args_os().skip(1);
+    let (mut out, mut stored) = (None, None);
+    while let Some(argument) = arguments.next() {
+        if argument == "--check" {
+            stored = arguments.next();
+        } else {
+            out = Some(argument);
+        }
+    }
     let mut single = Table::head("message");
     messages(&mut single);
     let mut whole = Table::head("whole request, commit to settled");
     let [commit, reveal] = requests(&mut whole);
     let further = commit + reveal;
     let fixed = <<Runtime as Config>::WeightInfo as WeightInfo>::call();
+    let mut crowd = Table::head("3 seats, commit to settled");
+    crowds(&mut crowd, fixed.ref_time());
     println!(
         "\na further seat costs {further:.1} us by one carrier: commit {commit:.1}, reveal and \
          settlement {reveal:.1} (3 to 32 seats; to reach: under {SEAT_MOST_US} us)"
@@ -341,20 +327,25 @@ fn main() -> Result<(), std::io::Error> {
     );
     let code = world::wasm("llm_oracle").len();
     println!("the oracle's code has {code} bytes");
-    if let Some(path) = std::env::args_os().nth(1) {
-        let report = json!({
-            "measure": "gas_consumed of bare_call, without the fixed weight of each transaction",
-            "code_bytes": code,
-            "fixed_per_call": {
-                "ref_time_ps": fixed.ref_time(),
-                "proof_size_bytes": fixed.proof_size(),
-            },
-            "messages": single.json(),
-            "requests": whole.json(),
-            "further_seat_us": further,
-            "further_seat_most_us": SEAT_MOST_US,
-        });
+    let report = json!({
+        "measure": "gas_consumed of bare_call, without the fixed weight of each transaction",
+        "code_bytes": code,
+        "fixed_per_call": {
+            "ref_time_ps": fixed.ref_time(),
+            "proof_size_bytes": fixed.proof_size(),
+        },
+        "messages": single.json(),
+        "requests": whole.json(),
+        "crowds": crowd.json(),
+        "further_seat_us": further,
+        "further_seat_most_us": SEAT_MOST_US,
+    });
+    if let Some(path) = out {
         std::fs::write(path, format!("{report:#}\n"))?;
+    }
+    if let Some(Err(worse)) = stored.map(|path| stored::check(&report, path.as_ref())) {
+        eprintln!("{worse}");
+        std::process::exit(1);
     }
     Ok(())
 }

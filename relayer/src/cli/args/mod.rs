@@ -1,8 +1,16 @@
 //! What can be typed. Parsed here, checked where it is used.
 
+mod ask;
+mod operator;
+mod owner;
+
+pub use ask::{AskArgs, Form};
+pub use operator::{OperatorVerb, ReportArgs};
+pub use owner::{OwnerVerb, ParamsArgs};
+
 use super::{account::Account, exit, money::Planck};
 use crate::config::{paths, Overrides};
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Ask language models from a contract, and answer such questions.
@@ -76,6 +84,9 @@ pub enum Verb {
     /// Register operators and look at them
     #[command(subcommand)]
     Operator(OperatorVerb),
+    /// What the oracle's owner may do: pause, hand over, announce parameters and code
+    #[command(subcommand)]
+    Owner(OwnerVerb),
     /// Answer questions
     #[command(subcommand)]
     Relayer(RelayerVerb),
@@ -147,57 +158,6 @@ pub struct DeployArgs {
     pub sign: Sign,
 }
 
-/// What can be done with operators.
-#[derive(Subcommand, Debug)]
-pub enum OperatorVerb {
-    /// Register the account of a key as an operator
-    Register {
-        /// Bond, planck or with UNIT [default: the least]
-        #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
-        bond: Option<Planck>,
-        /// Key and sending.
-        #[command(flatten)]
-        sign: Sign,
-    },
-    /// Add to an operator's bond
-    Bond {
-        /// What to add, planck or with UNIT
-        #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
-        amount: Planck,
-        /// Whose bond: SS58, 0x-hex or a development key [default: the key's own]
-        #[arg(long, value_name = "ACCOUNT")]
-        operator: Option<Account>,
-        /// Key and sending.
-        #[command(flatten)]
-        sign: Sign,
-    },
-    /// Put a part of the key's own bond aside, to be released after the unbonding time
-    Unbond {
-        /// How much, planck or with UNIT: all that is free, or what leaves the least bond
-        #[arg(long, value_name = "AMOUNT")]
-        amount: Planck,
-        /// Key and sending.
-        #[command(flatten)]
-        sign: Sign,
-    },
-    /// Turn what an operator has put aside long enough into credit; anyone may send it
-    Release {
-        /// Whose: SS58, 0x-hex or a development key [default: the key's own]
-        #[arg(long, value_name = "ACCOUNT")]
-        operator: Option<Account>,
-        /// Key and sending.
-        #[command(flatten)]
-        sign: Sign,
-    },
-    /// Show one operator
-    Show {
-        /// The operator: SS58, 0x-hex or a development key such as //Operator//1
-        account: Account,
-    },
-    /// List all operators
-    List,
-}
-
 /// What can be done with a relayer.
 #[derive(Subcommand, Debug)]
 pub enum RelayerVerb {
@@ -207,78 +167,6 @@ pub enum RelayerVerb {
         #[arg(long)]
         log_json: bool,
     },
-}
-
-/// Arguments of `ask`.
-#[derive(Args, Debug)]
-#[command(group = ArgGroup::new("form").required(true))]
-pub struct AskArgs {
-    /// The question
-    pub prompt: String,
-    /// Instruction that stands before the question
-    #[arg(long, value_name = "TEXT")]
-    pub system: Option<String>,
-    /// Operators that answer, 1 to 32 [default: 3, and 1 with --one-step]
-    #[arg(long, value_name = "N")]
-    pub seats: Option<u8>,
-    /// How many must agree [default: more than half of the seats]
-    #[arg(long, value_name = "K")]
-    pub threshold: Option<u8>,
-    /// Reward of one seat, planck or with UNIT [default: the least]
-    #[arg(long, value_name = "AMOUNT")]
-    pub fee: Option<Planck>,
-    /// What to send in all; more than the quote comes back as credit [default: the quote]
-    #[arg(long, value_name = "AMOUNT")]
-    pub value: Option<Planck>,
-    /// Name of the model that must answer [default: any]
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
-    /// Only these operators may answer, separated by commas
-    #[arg(long, value_name = "ACCOUNTS", value_delimiter = ',')]
-    pub named: Vec<Account>,
-    /// Length of the commit phase in blocks
-    #[arg(long, default_value_t = 256, value_name = "BLOCKS")]
-    pub commit_blocks: u32,
-    /// Length of the reveal phase in blocks
-    #[arg(long, default_value_t = 256, value_name = "BLOCKS")]
-    pub reveal_blocks: u32,
-    /// One seat answers in one call, without commit and reveal; its answer can be seen before it counts
-    #[arg(long)]
-    pub one_step: bool,
-    /// Return as soon as the question is on chain
-    #[arg(long)]
-    pub no_wait: bool,
-    /// Longest time to wait, seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    pub timeout: u64,
-    /// The form of the answer.
-    #[command(flatten)]
-    pub form: Form,
-    /// Key and sending.
-    #[command(flatten)]
-    pub sign: Sign,
-}
-
-/// The form of an answer: exactly one of the first three.
-#[derive(Args, Debug)]
-#[group(skip)]
-#[command(next_help_heading = "Form of the answer")]
-pub struct Form {
-    /// Yes or no
-    #[arg(long = "bool", group = "form")]
-    pub yes_no: bool,
-    /// One of these options, separated by commas
-    #[arg(long, value_name = "OPTIONS", value_delimiter = ',', group = "form")]
-    pub choice: Option<Vec<String>>,
-    /// A number
-    #[arg(long, group = "form")]
-    pub number: bool,
-    /// Decimal places of the number
-    #[arg(long, value_name = "N", conflicts_with_all = ["yes_no", "choice"], default_value_t = 0)]
-    pub decimals: u8,
-    /// How far from the median numbers still agree, such as 0.5
-    #[arg(long, value_name = "T", conflicts_with_all = ["yes_no", "choice"], default_value = "0")]
-    pub tolerance: String,
 }
 
 /// Arguments of `show`.

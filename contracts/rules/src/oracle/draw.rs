@@ -1,0 +1,193 @@
+//! Drawing a committee, and the tickets it is drawn from.
+
+use ink::prelude::{boxed::Box, vec::Vec};
+use llm_oracle_primitives::{
+    digest,
+    event::{CommitteeDrawn, Event},
+    Balance, Hash, RequestId, Slot,
+};
+
+use super::Oracle;
+use crate::{
+    draw::{most_lots, Lots, NOT_DRAWN},
+    Beacon, DrawState, Host, Operator, Refusal, Request, TicketCell, Tickets,
+};
+
+/// A bond must have grown by this part of the least bond to get tickets for it: a list that anybody can
+/// lengthen for nothing would make draws dear.
+const LEAST_RUN: Balance = 16;
+
+/// Cells of tickets read in one call; a draw looks at a few of them again and again.
+pub(super) type LoadedTickets = Vec<(u32, TicketCell)>;
+
+impl<H: Host> Oracle<H> {
+    /// The beacon, loaded once in a call.
+    pub(super) fn beacon(&mut self) -> &mut Beacon {
+        let host = &self.host;
+        self.beacon.get_or_insert_with(|| {
+            let beacon = host.beacon();
+            Box::new(beacon.unwrap_or_else(|| Beacon::new(host.identity().domain)))
+        })
+    }
+
+    /// Folds the end of a request into the beacon, if its salts were hidden until the reveals. Others
+    /// could be chosen while everything else is known.
+    pub(super) fn fold(&mut self, id: RequestId, request: &Request) {
+        if let Some(bound_at) = request.salts_bound_at() {
+            let salts = digest::salts(id, 0, &request.salts());
+            let now = self.host.block();
+            self.beacon().fold(salts, bound_at, now);
+            self.beacon_changed = true;
+        }
+    }
+
+    /// Gives an operator tickets for the part of its bond that has none yet.
+    pub(super) fn enter(&mut self, slot: Slot, operator: &mut Operator) {
+        let least = self.params().min_bond / LEAST_RUN;
+        let (first_of_owner, count) = operator.take_tickets(least);
+        if count == 0 {
+            return;
+        }
+        let beacon = self.beacon();
+        beacon.tickets = beacon.tickets.saturating_add(count);
+        let end = beacon.tickets;
+        let last = beacon.entries.checked_sub(1);
+        let mut index = beacon.entries;
+        let mut run = Tickets::new(end, first_of_owner, slot);
+        // Whoever adds twice in a row has one run: its numbers follow one another.
+        if let Some((last, mut known)) = last.and_then(|last| Some((last, self.run(last)?))) {
+            if known.slot == slot {
+                known.end = end;
+                (index, run) = (last, known);
+            }
+        }
+        let number = TicketCell::number(index);
+        let mut cell = TicketCell::new(self.host.ticket_cell(number));
+        cell.set(index, &run);
+        self.host.set_ticket_cell(number, cell.bytes());
+        self.loaded_tickets.clear();
+        let beacon = self.beacon();
+        beacon.entries = beacon.entries.max(index.saturating_add(1));
+        self.beacon_changed = true;
+    }
+
+    fn run(&mut self, index: u32) -> Option<Tickets> {
+        let number = TicketCell::number(index);
+        let known = self.loaded_tickets.iter().find(|(at, _)| *at == number);
+        if let Some((_, cell)) = known {
+            return cell.get(index);
+        }
+        let cell = TicketCell::new(self.host.ticket_cell(number));
+        let run = cell.get(index);
+        self.loaded_tickets.push((number, cell));
+        run
+    }
+
+    /// The run that a ticket belongs to and the number of its first ticket, by halving.
+    fn run_of(&mut self, ticket: u64) -> Option<(u64, Tickets)> {
+        let (mut low, mut high) = (0, self.beacon().entries);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.run(middle)?.end > ticket {
+                high = middle;
+            } else {
+                low = middle.saturating_add(1);
+            }
+        }
+        let start = match low.checked_sub(1) {
+            None => 0,
+            Some(before) => self.run(before)?.end,
+        };
+        Some((start, self.run(low)?))
+    }
+
+    /// Draws the committee of a request once its seed is known; the caller writes it. Whether it did.
+    ///
+    /// # Errors
+    /// `NoSuchOperator`, which the list of tickets rules out.
+    pub(super) fn draw_if_due(
+        &mut self,
+        id: RequestId,
+        request: &mut Request,
+    ) -> Result<bool, Refusal> {
+        let drawn = self.draw(id, request)?;
+        let is_drawn = drawn.is_some();
+        if let Some(event) = drawn {
+            self.host.emit(Event::CommitteeDrawn(event));
+        }
+        Ok(is_drawn)
+    }
+
+    /// [`Self::draw_if_due`] without its event, for views.
+    pub(super) fn draw(
+        &mut self,
+        id: RequestId,
+        request: &mut Request,
+    ) -> Result<Option<CommitteeDrawn>, Refusal> {
+        let draw = request.draw();
+        if draw.state != DrawState::Waiting || request.is_settled() {
+            return Ok(None);
+        }
+        let blocks = (request.asked_at, self.host.block());
+        let Some((seed, weak)) = self.beacon().seed(id, &draw, blocks) else {
+            return Ok(None);
+        };
+        let drawn = self.drawn(&seed, draw.tickets, request.seats.len() as u8)?;
+        let state = if weak {
+            DrawState::Weak
+        } else {
+            DrawState::Drawn
+        };
+        request.set_drawn(state, &drawn);
+        Ok(Some(CommitteeDrawn {
+            request_id: id,
+            slots: drawn,
+            weak,
+        }))
+    }
+
+    /// Distinct operators that lots fall on; fewer than seats when the lots run out.
+    fn drawn(&mut self, seed: &Hash, tickets: u64, seats: u8) -> Result<Vec<Slot>, Refusal> {
+        let mut drawn = Vec::with_capacity(usize::from(seats));
+        let mut lots = Lots::new(seed, tickets);
+        for _ in 0..most_lots(seats) {
+            if drawn.len() == usize::from(seats) {
+                break;
+            }
+            let ticket = lots.next_lot();
+            let Some((start, run)) = self.run_of(ticket) else {
+                break;
+            };
+            if drawn.contains(&run.slot) {
+                continue;
+            }
+            let owner = self.operator(run.slot)?;
+            if run.is_valid(ticket, start, &owner) && !owner.is_barred() {
+                drawn.push(run.slot);
+            }
+        }
+        Ok(drawn)
+    }
+
+    /// Records that drawn operators left their seats to others.
+    pub(super) fn record_no_shows(&mut self, request: &Request) -> Result<(), Refusal> {
+        for slot in request.no_shows() {
+            let mut operator = self.operator(slot)?;
+            operator.no_shows = operator.no_shows.saturating_add(1);
+            self.set_operator(slot, &operator);
+        }
+        Ok(())
+    }
+}
+
+impl Request {
+    /// Notes who was drawn. The list has its size from the ask on.
+    fn set_drawn(&mut self, state: DrawState, drawn: &[Slot]) {
+        for (index, place) in self.named.iter_mut().enumerate() {
+            *place = drawn.get(index).copied().unwrap_or(NOT_DRAWN);
+        }
+        if let Some(added) = &mut self.later.0 {
+            added.draw.state = state;
+        }
+    }
+}

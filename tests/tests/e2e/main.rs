@@ -4,6 +4,7 @@
 
 mod ask;
 mod bad_input;
+mod clients;
 mod crashes;
 mod delivery;
 mod draws;

@@ -4,6 +4,7 @@ use super::{
     args::{AskArgs, Form},
     exit::Failure,
 };
+use crate::llm::check_form;
 use llm_oracle_primitives::{
     canonical::parse_decimal, AnswerKind, Assignment, LeastRecord, ModelRef, Prompt, Sampling,
     Terms,
@@ -45,6 +46,8 @@ pub fn terms(args: &AskArgs) -> Result<Terms, Failure> {
     terms
         .check()
         .map_err(|error| Failure::usage(error).help("nothing was sent"))?;
+    // The contract takes any schema; operators would abstain from one that they can't check.
+    check_form(&terms.answer).map_err(|why| Failure::usage(why).help("nothing was sent"))?;
     Ok(terms)
 }
 

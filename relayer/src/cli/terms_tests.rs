@@ -181,3 +181,10 @@ fn open_answers_have_a_length_or_a_schema() {
         assert!(refused.message.contains(named), "{arguments:?}: {refused}");
     }
 }
+
+#[test]
+fn a_schema_that_no_operator_can_check_is_refused_before_anybody_pays() {
+    assert!(ask(&["--json-schema", r#"{"type":"string"}"#]).is_ok());
+    let remote = r#"{"$ref":"https://example.org/schema.json"}"#;
+    assert!(ask(&["--json-schema", remote]).is_err());
+}

@@ -20,6 +20,7 @@ mod evidence;
 mod keys;
 mod outbox;
 mod reconcile;
+mod recover;
 mod relayer;
 mod retry;
 mod scan;

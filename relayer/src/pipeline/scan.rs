@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     chain::{ChainError, Oracle},
-    store::Attempt,
+    store::{Attempt, Entry},
 };
 use llm_oracle_primitives::{
     digest, DeliveryStatus, Hash, Phase, RequestId, RequestView, Summary, Terms,
@@ -31,6 +31,8 @@ pub(super) struct Memory {
     pub(super) records: Option<(Hash, Records)>,
     /// Since when something waits for somebody to settle or deliver it.
     pub(super) waiting_since: HashMap<RequestId, Instant>,
+    /// Seats whose answers are lost and given up by a person: they fall silent.
+    pub(super) lost: BTreeSet<Entry>,
     /// Over, although ids below are not.
     done: BTreeSet<RequestId>,
 }

@@ -22,6 +22,7 @@
 mod blocks;
 mod contracts;
 mod outcome;
+mod storage;
 
 pub use contracts::Limits;
 pub use frame_support::{dispatch::DispatchResultWithPostInfo, weights::Weight};
@@ -37,7 +38,10 @@ pub use sp_runtime::DispatchError;
 /// What a call pays for storage, or gets back for freeing it.
 pub type StorageDeposit = pallet_contracts::StorageDeposit<Balance>;
 
-use frame_support::traits::fungible::Mutate;
+use frame_support::traits::{
+    fungible::{Inspect, Mutate},
+    tokens::{Fortitude, Preservation},
+};
 use llm_oracle_runtime::{Balances, System, genesis};
 use sp_core::Blake2Hasher;
 use sp_io::TestExternalities;
@@ -90,6 +94,18 @@ impl Sandbox {
         self.execute(|| Balances::free_balance(account))
     }
 
+    /// What a contract calls its balance: without the existential deposit and without deposits held.
+    pub fn spendable(&mut self, account: &AccountId) -> Balance {
+        self.execute(|| {
+            Balances::reducible_balance(account, Preservation::Preserve, Fortitude::Polite)
+        })
+    }
+
+    /// All the money there is.
+    pub fn total_issuance(&mut self) -> Balance {
+        self.execute(Balances::total_issuance)
+    }
+
     /// Makes `amount` out of nothing for `account`.
     ///
     /// # Errors
@@ -117,6 +133,11 @@ impl Sandbox {
     /// All events since the last call, instantiation, dispatch or new block.
     pub fn events(&mut self) -> Vec<EventRecord> {
         self.execute(outcome::all_events)
+    }
+
+    /// What contracts emitted since the last call, instantiation, dispatch or new block.
+    pub fn contract_events(&mut self) -> Vec<ContractEvent> {
+        self.execute(outcome::contract_events)
     }
 
     /// The state as it is now, to [`Sandbox::restore`] later. Copies it all: milliseconds.

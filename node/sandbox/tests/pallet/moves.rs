@@ -243,7 +243,6 @@ impl Player {
     fn parts(&mut self) -> Vec<Part> {
         let id = self.request();
         let count = *[1, 1, 1, 2, 3, 5].choose(&mut self.random).unwrap();
-        let agreed = self.random.gen_range(0..3);
         (0..count)
             .map(|index| {
                 let mixed = self.random.gen_bool(0.1);
@@ -253,7 +252,7 @@ impl Player {
                 } else {
                     self.operator()
                 };
-                let answer = self.answer(id, agreed);
+                let answer = self.answer(id, operator);
                 let flaws = [
                     Flaw::Signature,
                     Flaw::Context,
@@ -277,15 +276,21 @@ impl Player {
             .collect()
     }
 
-    /// The answer that an operator commits to is the one it reveals: it depends on the ids alone,
-    /// but for a few that change their mind.
-    fn answer(&mut self, id: RequestId, agreed: u8) -> Answer {
-        let value = if self.random.gen_bool(0.9) {
-            (id % 2) as u8
+    /// The answer that an operator commits to is the one it reveals: it depends on request and
+    /// operator alone, but for a few that change their mind. Most agree, some abstain or dissent.
+    fn answer(&mut self, id: RequestId, operator: usize) -> Answer {
+        let usual = (id.wrapping_mul(5) + 3 * operator as u64) % 11;
+        let number = if self.random.gen_bool(0.95) {
+            usual
         } else {
-            agreed
+            self.random.gen_range(0..11)
         };
-        if self.random.gen_bool(0.08) || id % 7 == 5 {
+        let value = match number {
+            0 => return CANNOT_TELL,
+            1 | 2 => 2,
+            _ => (id % 2) as u8,
+        };
+        if id % 7 == 5 {
             return CANNOT_TELL;
         }
         match self.asked.get(id as usize).map(|(_, terms)| &terms.answer) {
@@ -293,7 +298,7 @@ impl Player {
             Some(AnswerKind::Number { .. }) => Answer::Number(i128::from(value)),
             Some(AnswerKind::Text { .. }) => Answer::Text(vec![b'a'; usize::from(value) + 2]),
             Some(AnswerKind::Json { .. }) => Answer::Json(vec![b'0' + value]),
-            _ => Answer::Bool(value > 0),
+            _ => Answer::Bool(value > 1),
         }
     }
 
@@ -309,6 +314,13 @@ impl Player {
             _ => {}
         }
     }
+}
+
+/// As [`seed_and_steps`], with the size that `scripts/test.sh --long NAME` asks for.
+pub fn seed_and_long_steps(test: &str, small: u32, long: u32) -> (u64, u32) {
+    let named = std::env::var("LLM_ORACLE_LONG").unwrap_or_default();
+    let is_long = named.split(',').any(|name| name == test);
+    seed_and_steps(test, if is_long { long } else { small })
 }
 
 /// Seed and number of steps of a random test; prints them.

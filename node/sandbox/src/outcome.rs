@@ -20,6 +20,8 @@ pub struct CallOutcome {
     pub storage_deposit: StorageDeposit,
     /// What contracts emitted, in order: the called one and those that it called.
     pub events: Vec<ContractEvent>,
+    /// Size of a signed transaction that makes this call.
+    pub transaction_bytes: usize,
 }
 
 /// What an instantiation did. After an error or a revert it did nothing.

@@ -9,7 +9,7 @@ use llm_oracle_primitives::{
     RequestId, RequestView, Signature, Slot, Terms, event::Event,
 };
 use llm_oracle_rules::{
-    Account, Announced, Beacon, Counters, Host, Identity, Oracle, ParamsCell, Request, codec as raw,
+    Account, Announced, Counters, Host, House, Identity, Oracle, ParamsCell, Request, codec as raw,
 };
 use zerocopy::FromBytes;
 
@@ -27,7 +27,7 @@ pub enum Key {
     Slot(AccountId),
     Account(AccountId),
     Text(RequestId),
-    Beacon,
+    House,
     Tickets(u32),
     OfferedTo,
     NextCode,
@@ -168,10 +168,10 @@ impl Host for &Cells {
     fn set_next_code(&mut self, _: Option<&Announced>) {
         unreachable!("{NEVER}")
     }
-    fn beacon(&self) -> Option<Beacon> {
-        self.record(Key::Beacon)
+    fn house(&self) -> Option<House> {
+        self.record(Key::House)
     }
-    fn set_beacon(&mut self, _: &Beacon) {
+    fn set_house(&mut self, _: &House) {
         unreachable!("{NEVER}")
     }
     fn ticket_cell(&self, cell: u32) -> Vec<u8> {

@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
     RequestView, SeatAnswer, SeatState, SeatView, Slot,
     digest::{self, Context},
 };
-use llm_oracle_rules::Account;
+use llm_oracle_rules::{Account, Host, House};
 
 use crate::{
     cells::{Cells, Key},
@@ -44,6 +44,13 @@ impl Shot {
 
     fn size_of(&self, key: Key) -> Option<usize> {
         self.cells.cells.get(&key).map(Vec::len)
+    }
+
+    fn house(&self) -> House {
+        let cells = &self.cells;
+        cells
+            .house()
+            .unwrap_or_else(|| House::new(self.config.domain))
     }
 
     fn operator(&self, slot: Slot) -> &OperatorView {
@@ -90,6 +97,8 @@ pub const INVARIANTS: [(&str, Rule); 33] = [
         let operators = now.operators.iter().map(|one| one.bond + one.credit);
         let credits = now.accounts.values().map(|one| one.credit);
         let held = now.requests.values().map(held);
+        let house = now.house();
+        let credits = credits.chain([house.owner_credit, house.sink_credit]);
         operators.chain(credits).chain(held).sum::<Balance>() == now.total
     }),
     ("money sent unasked stays apart", |was, now| {

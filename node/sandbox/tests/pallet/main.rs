@@ -22,6 +22,7 @@ mod model;
 mod money;
 mod moves;
 mod payouts;
+mod plans;
 mod reached;
 mod replay;
 mod solvency;

@@ -2,8 +2,8 @@
 
 use codec::Decode;
 use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, Assignment, CallbackLimits, DeliveryStatus, Error, ModelRef,
-    Prompt, RequestId, Terms, limits,
+    AccountId, Answer, AnswerKind, Assignment, CallbackLimits, DeliveryStatus, Equivocation, Error,
+    ModelRef, Prompt, RequestId, SignedAnswer, Terms, limits,
 };
 use llm_oracle_sandbox::{Limits, runtime::EXISTENTIAL_DEPOSIT};
 
@@ -177,7 +177,23 @@ fn wrong_calls() -> Vec<Error> {
     let from: u32 = world
         .call(DEPLOYER, 0, "announce_upgrade", [9u8; 32])
         .unwrap();
+    errors.push(refusal(world.call::<()>(DEPLOYER, 0, "upgrade", ())));
     world.jump_to(from);
+    let same = SignedAnswer {
+        answer: [1; 32],
+        evidence: [2; 32],
+        signature: [3; 64],
+    };
+    let report = Equivocation {
+        request_id: 0,
+        terms_digest: [4; 32],
+        slot: 0,
+        model: 0,
+        first: same.clone(),
+        second: same,
+    };
+    let reported = world.call::<u128>(STRANGER, 0, "report_equivocation", report);
+    errors.push(refusal(reported));
     errors.push(refusal(world.call::<()>(DEPLOYER, 0, "upgrade", ())));
 
     let id = world.ask(&terms(AnswerKind::Bool, 1, 1)).unwrap();

@@ -157,13 +157,13 @@ async fn operator(
 }
 
 fn model(context: &Context) -> Result<String, Failure> {
-    let provider = llm::build(&context.settings.model).map_err(|error| {
+    let provider = llm::build_all(&context.settings.model).map_err(|error| {
         Failure::from(error).help("run ./scripts/setup.sh --model, give --model with a GGUF file, or set [model] in the settings")
     })?;
     Ok(format!(
         "{}: {}",
         describe_model(&context.settings.model),
-        provider.name()
+        provider.served().join(", ")
     ))
 }
 

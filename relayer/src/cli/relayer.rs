@@ -7,8 +7,8 @@ use super::{
 use crate::{
     chain::{hex0x, ss58, CheckedOracle},
     config::describe_model,
-    llm::{self, Provider, ProviderConfig},
-    pipeline::{KeySource, Limits, Relayer, RelayerConfig, RelayerError},
+    llm::{self, Models, Provider},
+    pipeline::{KeySource, Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError},
 };
 use serde_json::json;
 use std::{future::Future, path::Path, sync::Arc, time::Duration};
@@ -41,7 +41,7 @@ pub struct Service<'a> {
     /// Folder under which its store lives.
     pub folder: &'a Path,
     /// What the model is.
-    pub model: &'a ProviderConfig,
+    pub model: &'a Models,
     /// The model itself.
     pub provider: Arc<dyn Provider>,
 }
@@ -50,8 +50,8 @@ pub struct Service<'a> {
 ///
 /// # Errors
 /// When its model cannot be used.
-pub fn provider(model: &ProviderConfig) -> Result<Arc<dyn Provider>, Failure> {
-    llm::build(model).map_err(|error| {
+pub fn provider(model: &Models) -> Result<Arc<dyn Provider>, Failure> {
+    llm::build_all(model).map_err(|error| {
         Failure::from(error).help(format!(
             "the model in use is {}; give another with --model or [model] in the settings",
             describe_model(model)
@@ -114,6 +114,7 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
         operators: service.operators.iter().map(key).collect(),
         model: service.model.clone(),
         limits: Limits::default(),
+        policy: PolicyConfig::default(),
     };
     Ok(Running::spawn(
         Relayer::start(config, service.provider).await?,

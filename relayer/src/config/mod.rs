@@ -15,8 +15,8 @@ pub use file::ConfigFile;
 pub use model::describe_model;
 
 use crate::{
-    llm::ProviderConfig,
-    pipeline::{KeyError, KeySource, Limits, RelayerConfig},
+    llm::Models,
+    pipeline::{KeyError, KeySource, Limits, PolicyConfig, RelayerConfig},
 };
 use figment2::{
     providers::{Format, Toml},
@@ -90,12 +90,15 @@ struct Raw {
     key_file: Option<RelativePathBuf>,
     artifacts: Option<RelativePathBuf>,
     model_file: Option<RelativePathBuf>,
-    model: Option<ProviderConfig>,
+    model: Option<Models>,
+    models: Option<Models>,
     store: Option<RelativePathBuf>,
     #[serde(default)]
     operators: Vec<KeySource>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    policy: PolicyConfig,
 }
 
 /// Checked settings.
@@ -111,14 +114,16 @@ pub struct Settings {
     pub key: Option<SignerSource>,
     /// Folder with built contracts.
     pub artifacts: PathBuf,
-    /// The model that answers.
-    pub model: ProviderConfig,
+    /// The models that answer, in the order in which they are asked.
+    pub model: Models,
     /// Folder of the relayer's store.
     pub store: PathBuf,
     /// Keys of the operators that the relayer works for.
     pub operators: Vec<KeySource>,
     /// What the relayer takes on.
     pub limits: Limits,
+    /// Which requests it answers.
+    pub policy: PolicyConfig,
     /// Which key decided about the model.
     model_key: &'static str,
     figment: Figment,
@@ -232,9 +237,16 @@ impl Settings {
             (None, file) => file.map(|file| SignerSource::File(file.relative())),
         };
         let beside = |path: PathBuf, key: &str| relative_to_file(path, &figment, key);
-        let model = raw
-            .model
-            .map(|model| model::beside_file(model, &|path| beside(path, "model")));
+        let models = match (raw.model, raw.models) {
+            (Some(_), Some(_)) => {
+                let both = "both [model] and [[models]] are set: keep one of them";
+                return Err(ConfigError::Wrong(both.to_owned()));
+            }
+            (Some(model), None) => Some((model, "model")),
+            (None, models) => models.map(|models| (models, "models")),
+        };
+        let model = models
+            .map(|(models, key)| (model::beside_file(models, &|path| beside(path, key)), key));
         let model_file = raw.model_file.map(|file| file.relative());
         let (model, model_key) = model::choose(model, model_file, rank("model_file"))?;
         let operators = raw.operators.into_iter().map(|operator| KeySource {
@@ -256,6 +268,7 @@ impl Settings {
             store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
             operators: operators.collect(),
             limits: raw.limits,
+            policy: raw.policy,
             model_key,
             figment,
         })
@@ -274,6 +287,7 @@ impl Settings {
             operators: self.operators.clone(),
             model: self.model.clone(),
             limits: self.limits,
+            policy: self.policy.clone(),
         })
     }
 

@@ -18,7 +18,10 @@ mod equivocation;
 mod error;
 mod evidence;
 mod keys;
+mod ledger;
 mod outbox;
+mod policy;
+mod queue;
 mod reconcile;
 mod relayer;
 mod retry;
@@ -32,4 +35,8 @@ pub use decide::{decide, Free, GivenUp, Heads, Local, OnChain, SeatOnChain, Step
 pub use error::RelayerError;
 pub use keys::{load_key, KeyError, KeySource};
 pub use outbox::{send, Submit};
+pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
 pub use relayer::{Progress, Relayer};
+
+#[cfg(test)]
+mod spam_tests;

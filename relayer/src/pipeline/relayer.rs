@@ -101,9 +101,10 @@ impl Relayer {
             domain: base.domain,
         };
         let store = Store::open(&config.store, &identity)?;
+        let usage = store.usage()?;
         let wake = chain.wake_ups().await?;
         Ok(Self {
-            asks: Asks::new(provider, config.limits.model_calls),
+            asks: Asks::new(provider, config.limits.model_calls, usage.as_deref()),
             memory: Memory::default(),
             signatures: Signatures::default(),
             link: Some(Link {
@@ -178,7 +179,7 @@ impl Relayer {
         let plan = self.scan(&oracle, &now).await?;
         self.stop_if_barred(&plan)?;
         worked |= plan.settled_something;
-        worked |= self.start_asks(plan.asks);
+        worked |= self.start_asks(plan.asks)?;
         worked |= self
             .send_seats(&oracle, &now, Purpose::Commit, plan.commits)
             .await?;

@@ -13,6 +13,7 @@ mod jobs;
 mod lock;
 mod schema;
 mod secret;
+mod usage;
 
 pub use attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose};
 pub use jobs::{Answered, Job, JobState, Recorded, Skip};

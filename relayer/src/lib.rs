@@ -4,5 +4,6 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod llm;
+pub mod ops;
 pub mod pipeline;
 pub mod store;

@@ -19,6 +19,7 @@ mod doctor;
 mod equivocation;
 pub mod exit;
 mod failure;
+mod fetch;
 mod list;
 mod maintain;
 mod market;
@@ -38,6 +39,7 @@ mod samples;
 mod show;
 mod stack;
 mod stages;
+mod status;
 mod terms;
 mod watch;
 
@@ -118,6 +120,7 @@ async fn verb(context: &Context, verb: Verb) -> Outcome {
         Verb::Operator(verb) => operator_verb(context, verb).await,
         Verb::Owner(verb) => owner::run(context, verb).await,
         Verb::Relayer(RelayerVerb::Run { .. }) => relayer::run(context).await,
+        Verb::Relayer(RelayerVerb::Status { address }) => status::run(context, address).await,
         Verb::Ask(args) => ask::run(context, &args).await,
         Verb::Show(args) => show::run(context, &args).await,
         Verb::List(args) => list::run(context, &args).await,

@@ -16,6 +16,7 @@ pub use model::describe_model;
 
 use crate::{
     llm::ProviderConfig,
+    ops::OpsConfig,
     pipeline::{KeyError, KeySource, Limits, RelayerConfig},
 };
 use figment2::{
@@ -96,6 +97,8 @@ struct Raw {
     operators: Vec<KeySource>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    ops: OpsConfig,
 }
 
 /// Checked settings.
@@ -119,6 +122,8 @@ pub struct Settings {
     pub operators: Vec<KeySource>,
     /// What the relayer takes on.
     pub limits: Limits,
+    /// Where a running relayer can be looked at.
+    pub ops: OpsConfig,
     /// Which key decided about the model.
     model_key: &'static str,
     figment: Figment,
@@ -256,6 +261,7 @@ impl Settings {
             store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
             operators: operators.collect(),
             limits: raw.limits,
+            ops: raw.ops,
             model_key,
             figment,
         })
@@ -305,6 +311,7 @@ impl Settings {
         } else {
             "suri"
         };
+        let limits = &self.limits;
         [
             ("url", "url", self.url.clone()),
             ("contract", "contract", set(&self.contract)),
@@ -318,8 +325,15 @@ impl Settings {
             ("model", self.model_key, describe_model(&self.model)),
             ("store", "store", self.store.display().to_string()),
             ("operators", "operators", self.operators.len().to_string()),
+            ("ops.listen", "ops.listen", self.ops.listen.clone()),
         ]
         .into_iter()
+        .chain(
+            limits
+                .shown()
+                .into_iter()
+                .map(|(name, value)| (name, name, value)),
+        )
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))
         .collect()
     }

@@ -66,6 +66,16 @@ impl Asks {
         self.entries.contains(entry)
     }
 
+    /// Questions under way.
+    pub(super) fn asking(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether any question is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
     pub(super) fn must_wait(&self, entry: &Entry) -> bool {
         self.not_before
             .get(entry)
@@ -200,6 +210,8 @@ impl Relayer {
         let (request, operator) = (request_id, ss58(&operator.into()));
         match recorded {
             Recorded::New => {
+                let abstained = matches!(answered.answer, Answer::Abstain(_));
+                self.ops.metrics().answered(abstained, model_ms);
                 tracing::info!(
                     request,
                     operator,
@@ -221,6 +233,7 @@ impl Relayer {
     }
 
     fn model_failed(&mut self, entry: &Entry, error: &ModelError) -> Result<(), RelayerError> {
+        self.ops.metrics().model_failed();
         match error.retry() {
             Retry::Never => self.leave_out(entry, &error.to_string()),
             Retry::Later(pause) => {

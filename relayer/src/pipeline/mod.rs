@@ -18,6 +18,7 @@ mod equivocation;
 mod error;
 mod evidence;
 mod keys;
+mod observe;
 mod outbox;
 mod reconcile;
 mod relayer;

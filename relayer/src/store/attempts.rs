@@ -24,7 +24,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Ask,
         Self::Commit,
         Self::Reveal,
@@ -64,7 +64,7 @@ pub enum AttemptState {
 }
 
 impl AttemptState {
-    const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Signed,
         Self::Broadcast,
         Self::InBlock,

@@ -50,7 +50,7 @@ pub enum JobState {
 }
 
 impl JobState {
-    const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Answered,
         Self::Committed,
         Self::Revealed,

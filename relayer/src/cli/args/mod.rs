@@ -167,6 +167,12 @@ pub enum RelayerVerb {
         #[arg(long)]
         log_json: bool,
     },
+    /// Ask a running relayer how it is
+    Status {
+        /// Where it listens [default: what its store says, then `listen` in [ops]]
+        #[arg(long, value_name = "IP:PORT")]
+        address: Option<std::net::SocketAddr>,
+    },
 }
 
 /// Arguments of `show`.

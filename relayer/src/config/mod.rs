@@ -15,6 +15,7 @@ pub use file::ConfigFile;
 pub use model::describe_model;
 
 use crate::{
+    credential,
     llm::ProviderConfig,
     ops::OpsConfig,
     pipeline::{KeyError, KeySource, Limits, RelayerConfig},
@@ -341,6 +342,9 @@ impl Settings {
 
 /// A relative path in the file means one beside the file.
 fn relative_to_file(path: PathBuf, figment: &Figment, key: &str) -> PathBuf {
+    if credential::is_one(&path) {
+        return credential::resolve(path);
+    }
     let source = figment
         .find_metadata(key)
         .and_then(|found| found.source.as_ref());

@@ -208,6 +208,9 @@ impl Verdict {
 }
 
 #[cfg(test)]
+mod deploy_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -72,6 +72,12 @@ impl AttemptState {
         Self::Dead,
     ];
 
+    /// All names.
+    #[cfg(test)]
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(Self::name)
+    }
+
     /// Its name in the database and in logs.
     pub fn name(self) -> &'static str {
         match self {

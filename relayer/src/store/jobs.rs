@@ -59,6 +59,12 @@ impl JobState {
         Self::Dead,
     ];
 
+    /// All names.
+    #[cfg(test)]
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(Self::name)
+    }
+
     /// Its name in the database and in status output.
     pub fn name(self) -> &'static str {
         match self {

@@ -153,3 +153,101 @@ async fn systemd_hears_ready_watchdog_and_stopping() {
     wait_for("STOPPING=1");
     assert_eq!(relayer.end().await.code(), Some(0));
 }
+
+/// Runs `verify` without a store, so that evidence comes from where the arguments say.
+async fn verify(world: &World, id: u64, arguments: &[&str]) -> Cli {
+    let id = id.to_string();
+    world
+        .cli(&[&["verify", &id, "--json"], arguments].concat())
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_holds_on_chain_and_evidence_alone_and_finds_an_altered_byte() {
+    let world = World::new(2).await;
+    let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));
+    let mut relayer = setup.run();
+    let id = world.ask(&yes_or_no(2)).await;
+    world.ended(id).await;
+    let address = eventually("listening relayer", || async { setup.listens_at() }).await;
+    let from = format!("http://{address}");
+    let held = eventually("served evidence of a final end", || async {
+        let told = verify(&world, id, &["--from", &from]).await;
+        let whole = told.stdout.contains("consistent") && !told.stdout.contains("not ended");
+        (told.code == 0 && whole).then_some(told)
+    })
+    .await
+    .json(0);
+    assert_eq!(held["holds"], true, "{held}");
+    assert_eq!(held["seats"][1]["verdict"], "consistent", "{held}");
+    verify(&world, id, &[]).await.json(14);
+    relayer.terminate();
+    relayer.end().await;
+    let folder = world.folder.path().join("evidence");
+    let (config, out) = (setup.config(), folder.to_str().unwrap());
+    let export = [
+        "evidence",
+        "export",
+        "--json",
+        "--out",
+        out,
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let exported = Cli::run(world.folder.path(), &export).await.json(0);
+    assert_eq!(
+        exported["exported"].as_array().unwrap().len(),
+        2,
+        "{exported}"
+    );
+    verify(&world, id, &["--evidence", out]).await.json(0);
+    let file = exported["exported"][0]["file"].as_str().unwrap();
+    let text = std::fs::read_to_string(file).unwrap();
+    std::fs::write(file, text.replace("\"scripted\"", "\"scribbled\"")).unwrap();
+    let found = verify(&world, id, &["--evidence", out]).await.json(14);
+    assert_eq!(found["holds"], false, "{found}");
+    assert_eq!(
+        found["wrong"],
+        serde_json::json!([]),
+        "tally and payments stand: {found}"
+    );
+    let verdicts: Vec<_> = [0, 1]
+        .map(|seat| found["seats"][seat]["verdict"].clone())
+        .into();
+    assert!(verdicts.contains(&"wrong".into()) && verdicts.contains(&"consistent".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_answer_is_reproduced() {
+    let world = World::new(1).await;
+    let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Local);
+    let mut relayer = setup.run();
+    let id = world.ask(&yes_or_no(1)).await;
+    world.ended(id).await;
+    let operator: &[u8; 32] = world.operators[0].account.as_ref();
+    eventually("finalized end", || async {
+        let address = setup.listens_at()?;
+        get(&address, "/status")
+            .1
+            .contains("\"state\":\"ended\"")
+            .then_some(())
+    })
+    .await;
+    relayer.terminate();
+    relayer.end().await;
+    let config = setup.config();
+    let id = id.to_string();
+    let arguments = [
+        "verify",
+        &id,
+        "--json",
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let told = Cli::run(world.folder.path(), &arguments).await.json(0);
+    assert_eq!(told["seats"][0]["verdict"], "reproduced", "{told}");
+    assert_eq!(
+        setup.store().jobs(1).unwrap()[0].answered.operator,
+        *operator
+    );
+}

@@ -15,7 +15,9 @@ pub use file::ConfigFile;
 pub use model::describe_model;
 
 use crate::{
+    credential,
     llm::Models,
+    ops::OpsConfig,
     pipeline::{KeyError, KeySource, Limits, PolicyConfig, RelayerConfig},
 };
 use figment2::{
@@ -99,6 +101,8 @@ struct Raw {
     limits: Limits,
     #[serde(default)]
     policy: PolicyConfig,
+    #[serde(default)]
+    ops: OpsConfig,
 }
 
 /// Checked settings.
@@ -124,6 +128,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Which requests it answers.
     pub policy: PolicyConfig,
+    /// Where a running relayer can be looked at.
+    pub ops: OpsConfig,
     /// Which key decided about the model.
     model_key: &'static str,
     figment: Figment,
@@ -269,6 +275,7 @@ impl Settings {
             operators: operators.collect(),
             limits: raw.limits,
             policy: raw.policy,
+            ops: raw.ops,
             model_key,
             figment,
         })
@@ -319,6 +326,7 @@ impl Settings {
         } else {
             "suri"
         };
+        let limits = &self.limits;
         [
             ("url", "url", self.url.clone()),
             ("contract", "contract", set(&self.contract)),
@@ -332,8 +340,15 @@ impl Settings {
             ("model", self.model_key, describe_model(&self.model)),
             ("store", "store", self.store.display().to_string()),
             ("operators", "operators", self.operators.len().to_string()),
+            ("ops.listen", "ops.listen", self.ops.listen.clone()),
         ]
         .into_iter()
+        .chain(
+            limits
+                .shown()
+                .into_iter()
+                .map(|(name, value)| (name, name, value)),
+        )
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))
         .collect()
     }
@@ -341,6 +356,9 @@ impl Settings {
 
 /// A relative path in the file means one beside the file.
 fn relative_to_file(path: PathBuf, figment: &Figment, key: &str) -> PathBuf {
+    if credential::is_one(&path) {
+        return credential::resolve(path);
+    }
     let source = figment
         .find_metadata(key)
         .and_then(|found| found.source.as_ref());

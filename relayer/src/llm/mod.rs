@@ -141,7 +141,7 @@ fn abstain_unanswerable(provider: &dyn Provider, kind: &str, question: &Question
 }
 
 /// What was asked, as the record has it.
-fn record_of(question: &Question) -> Value {
+pub fn record_of(question: &Question) -> Value {
     let kind = match &question.answer {
         AnswerKind::Bool => json!({ "kind": "bool" }),
         AnswerKind::Choice { options } => {

@@ -98,6 +98,16 @@ impl Asks {
         self.tasks.contains_key(entry) || self.waiting.contains(entry)
     }
 
+    /// Questions under way.
+    pub(super) fn asking(&self) -> usize {
+        self.tasks.len().saturating_add(self.waiting.len())
+    }
+
+    /// Whether any question is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
     pub(super) fn must_wait(&self, entry: &Entry) -> bool {
         let pause = self.pauses.get(entry);
         pause.is_some_and(|pause| Instant::now() < pause.until)
@@ -329,6 +339,8 @@ impl Relayer {
         let (request, operator) = (request_id, ss58(&operator.into()));
         match recorded {
             Recorded::New => {
+                let abstained = matches!(answered.answer, Answer::Abstain(_));
+                self.ops.metrics().answered(abstained, model_ms);
                 tracing::info!(
                     request,
                     operator,
@@ -352,6 +364,7 @@ impl Relayer {
     /// What can get better by waiting is tried again: for as long as the deadline allows if no model
     /// ran, else a bounded number of times, since each may have cost something.
     fn model_failed(&mut self, entry: &Entry, error: &ModelError) -> Result<(), RelayerError> {
+        self.ops.metrics().model_failed();
         match error.retry() {
             Retry::Never => self.leave_out(entry, &error.to_string()),
             Retry::Later(pause) if error.is_free() => {

@@ -64,6 +64,23 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Each limit by its key in the file.
+    pub fn shown(&self) -> [(&'static str, String); 6] {
+        [
+            ("limits.min_reward", self.min_reward.to_string()),
+            ("limits.max_attempts", self.max_attempts.to_string()),
+            ("limits.model_calls", self.model_calls.to_string()),
+            ("limits.poll_ms", self.poll_ms.to_string()),
+            ("limits.turn_ms", self.turn_ms.to_string()),
+            (
+                "limits.report_equivocations",
+                self.report_equivocations.to_string(),
+            ),
+        ]
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

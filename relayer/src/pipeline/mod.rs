@@ -19,6 +19,7 @@ mod error;
 mod evidence;
 mod keys;
 mod ledger;
+mod observe;
 mod outbox;
 mod policy;
 mod queue;
@@ -33,6 +34,9 @@ mod transact;
 pub use config::{Limits, RelayerConfig};
 pub use decide::{decide, Free, GivenUp, Heads, Local, OnChain, SeatOnChain, Step, Why};
 pub use error::RelayerError;
+#[cfg(test)]
+pub(crate) use evidence::{bind, Secret, Times};
+pub use evidence::{context_json, question, question_digest, response_digest, EVIDENCE_FORMAT};
 pub use keys::{load_key, KeyError, KeySource};
 pub use outbox::{send, Submit};
 pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};

@@ -27,6 +27,10 @@ impl<T> Queue<T> {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
     pub(super) fn contains(&self, entry: &Entry) -> bool {
         self.deadlines.contains_key(entry)
     }

@@ -10,11 +10,15 @@ use crate::{
         Keypair, Oracle, WakeUps,
     },
     llm::Provider,
+    ops::Ops,
     store::{Entry, Identity, Purpose, Store},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// What a turn achieved.
@@ -64,7 +68,9 @@ pub(super) struct Now {
 pub struct Relayer {
     pub(super) config: RelayerConfig,
     pub(super) operators: Vec<Operator>,
-    pub(super) store: Store,
+    pub(super) store: Arc<Store>,
+    pub(super) ops: Arc<Ops>,
+    pub(super) observed: Option<Instant>,
     pub(super) base: Base,
     pub(super) asks: Asks,
     pub(super) memory: Memory,
@@ -100,7 +106,7 @@ impl Relayer {
             contract: *contract,
             domain: base.domain,
         };
-        let store = Store::open(&config.store, &identity)?;
+        let store = Arc::new(Store::open(&config.store, &identity)?);
         let usage = store.usage()?;
         let wake = chain.wake_ups().await?;
         Ok(Self {
@@ -114,6 +120,8 @@ impl Relayer {
             config,
             operators,
             store,
+            ops: Arc::default(),
+            observed: None,
             base,
             address,
             expect,
@@ -121,8 +129,13 @@ impl Relayer {
     }
 
     /// What this relayer has recorded.
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// Where this relayer says what it does.
+    pub fn ops(&self) -> &Arc<Ops> {
+        &self.ops
     }
 
     /// Works until it is told to stop. A lost connection is made again; what cannot get better by
@@ -133,29 +146,32 @@ impl Relayer {
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), RelayerError> {
         let mut pauses = pauses();
         loop {
-            let turn = tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(()),
-                turn = self.step() => turn,
-            };
-            match turn {
+            if stop.is_cancelled() {
+                return self.wind_up().await;
+            }
+            let started = Instant::now();
+            self.ops.turn_begins();
+            // Not broken off when it is time to stop: what it has begun to send, it also notes.
+            match self.step().await {
                 Ok(progress) => {
+                    self.ops.turn_ended(progress.into(), started.elapsed());
                     pauses = self::pauses();
                     if progress == Progress::Worked {
                         continue;
                     }
                     tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
+                        () = stop.cancelled() => {}
                         () = self.wait() => {}
                     }
                 }
                 Err(error) if is_passing(&error) => {
                     // The next turn connects and checks everything again.
                     self.link = None;
+                    self.ops.turn_failed(&error);
                     let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "a turn failed; trying again");
                     tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
+                        () = stop.cancelled() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                 }
@@ -175,6 +191,9 @@ impl Relayer {
             finalized: oracle.chain.finalized().await?,
             best: oracle.chain.best().await?,
         };
+        let asking = self.asks.asking();
+        self.ops
+            .looks(now.finalized.number, now.best.number, asking);
         worked |= self.reconcile(&oracle, &now).await?;
         let plan = self.scan(&oracle, &now).await?;
         self.stop_if_barred(&plan)?;
@@ -193,6 +212,7 @@ impl Relayer {
             worked |= self.finish(&oracle, &now, ending).await?;
         }
         worked |= self.watch_signatures(&oracle, &now).await?;
+        self.observe(&oracle).await?;
         Ok(if worked {
             Progress::Worked
         } else {
@@ -238,6 +258,11 @@ impl Relayer {
             wake,
         });
         Ok(checked.oracle)
+    }
+
+    /// The oracle over the connection of the last turn, if it stands.
+    pub(super) fn link(&self) -> Option<&Oracle> {
+        self.link.as_ref().map(|link| &link.oracle)
     }
 
     /// Operators that still act, by position.

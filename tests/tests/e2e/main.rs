@@ -13,6 +13,7 @@ mod equivocation;
 mod forged;
 mod open_answers;
 mod operators;
+mod ops;
 mod owner;
 mod rivals;
 mod settle;

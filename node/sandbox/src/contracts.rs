@@ -3,7 +3,7 @@
 use crate::{
     AccountId, Balance, CallOutcome, DispatchError, ExecReturnValue, Hash, InstantiateError,
     InstantiateOutcome, Sandbox, Weight,
-    outcome::{PalletResult, contract_events},
+    outcome::{PalletResult, contract_events, wide},
 };
 use frame_support::{
     dispatch::DispatchClass,
@@ -14,7 +14,7 @@ use llm_oracle_runtime::{
     Contracts, RuntimeCall, System, TxExtension, UncheckedExtrinsic, config::RuntimeBlockWeights,
 };
 use pallet_contracts::{Code, CollectEvents, DebugInfo, Determinism};
-use sp_runtime::{MultiSignature, generic::Era};
+use sp_runtime::{MultiSignature, SaturatedConversion, generic::Era};
 
 /// What a call may use at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +81,11 @@ impl Sandbox {
                 || {
                     Contracts::bare_instantiate(
                         caller,
-                        value,
+                        value.saturated_into(),
                         limits.gas,
-                        limits.storage_deposit,
+                        limits
+                            .storage_deposit
+                            .map(SaturatedConversion::saturated_into),
                         code,
                         input,
                         salt,
@@ -97,7 +99,7 @@ impl Sandbox {
                 result: outcome.result.map(|made| (made.account_id, made.result)),
                 gas_consumed: outcome.gas_consumed,
                 gas_required: outcome.gas_required,
-                storage_deposit: outcome.storage_deposit,
+                storage_deposit: wide(outcome.storage_deposit),
                 events,
             }
         })
@@ -172,9 +174,11 @@ impl Sandbox {
                     Contracts::bare_call(
                         caller,
                         contract,
-                        value,
+                        value.saturated_into(),
                         limits.gas,
-                        limits.storage_deposit,
+                        limits
+                            .storage_deposit
+                            .map(SaturatedConversion::saturated_into),
                         input,
                         DebugInfo::Skip,
                         CollectEvents::Skip,
@@ -187,7 +191,7 @@ impl Sandbox {
                 result: outcome.result,
                 gas_consumed: outcome.gas_consumed,
                 gas_required: outcome.gas_required,
-                storage_deposit: outcome.storage_deposit,
+                storage_deposit: wide(outcome.storage_deposit),
                 events,
                 transaction_bytes,
             }
@@ -205,9 +209,12 @@ fn transaction_bytes(
 ) -> usize {
     let call = pallet_contracts::Call::call {
         dest: contract.clone().into(),
-        value,
+        value: value.saturated_into(),
         gas_limit: limits.gas,
-        storage_deposit_limit: limits.storage_deposit.map(Into::into),
+        storage_deposit_limit: limits.storage_deposit.map(|most| {
+            let most: llm_oracle_runtime::Balance = most.saturated_into();
+            most.into()
+        }),
         data,
     };
     let extension: TxExtension = (

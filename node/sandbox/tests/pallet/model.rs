@@ -23,7 +23,7 @@ const MOVES: u32 = 60;
 pub fn funded() -> World {
     let mut world = World::new(0);
     for id in actors() {
-        world.fund(id, 10_000_000 * UNIT);
+        world.fund(id, 500_000 * UNIT);
     }
     world
 }

@@ -4,7 +4,7 @@ use codec::Encode;
 use llm_oracle_primitives::{
     AccountId, Answer, AnswerKind, Assignment, Balance, Error, RequestId, RequestView,
 };
-use llm_oracle_sandbox::runtime::{EXISTENTIAL_DEPOSIT, contracts::deposit};
+use llm_oracle_sandbox::{EXISTENTIAL_DEPOSIT, deposit};
 
 use crate::world::{
     ASKER, Batch, CANNOT_TELL, CARRIER, NO, REWARD, STRANGER, UNIT, World, YES, terms,

@@ -5,7 +5,7 @@ use llm_oracle_primitives::{
     AccountId, Answer, AnswerKind, Assignment, CallbackLimits, DeliveryStatus, Equivocation, Error,
     ModelRef, Prompt, RequestId, SignedAnswer, Terms, limits,
 };
-use llm_oracle_sandbox::{Limits, runtime::EXISTENTIAL_DEPOSIT};
+use llm_oracle_sandbox::{EXISTENTIAL_DEPOSIT, Limits};
 
 use crate::{
     coverage::Coverage,

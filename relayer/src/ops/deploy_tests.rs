@@ -1,7 +1,7 @@
 //! What lies in `deploy/` fits this program.
 #![allow(clippy::unwrap_used)]
 
-use super::metrics::{everything, names};
+use super::metrics::tests::{everything, names};
 use crate::{
     cli::{self, exit},
     config::{self, Overrides},

@@ -102,4 +102,6 @@ impl Findings {
 }
 
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod tests;

@@ -15,5 +15,6 @@ mod open_answers;
 mod operators;
 mod ops;
 mod owner;
+mod promises;
 mod rivals;
 mod settle;

@@ -3,14 +3,14 @@
 use ink::{
     env::{self, DefaultEnvironment},
     prelude::{vec, vec::Vec},
-    storage::Mapping,
+    storage::{traits::Storable, Mapping},
 };
 use llm_oracle_primitives::{
     event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Hash, Outcome, Params,
     RequestId, Signature, Slot, Terms, ON_ANSWER_SELECTOR,
 };
 use llm_oracle_rules::{
-    codec, Account, Announced, Beacon, Counters, Host, Identity, ParamsCell, Request,
+    codec, Account, Announced, Counters, Host, House, Identity, ParamsCell, Request,
 };
 use scale::{Decode, Encode};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -53,8 +53,8 @@ pub enum Key {
     Account(AccountId),
     /// The agreed text of a request.
     Text(RequestId),
-    /// [`Beacon`].
-    Beacon,
+    /// [`House`].
+    House,
     /// Packed runs of tickets.
     Tickets(u32),
     /// Account that ownership was offered to.
@@ -91,6 +91,31 @@ impl Decode for Raw {
     }
 }
 
+/// [`Raw`] that is written and never read: no copy of up to 12 KiB on the way out.
+struct RawRef<'a>(&'a [u8]);
+
+impl Storable for RawRef<'_> {
+    fn encode<T: scale::Output + ?Sized>(&self, output: &mut T) {
+        output.write(self.0);
+    }
+
+    fn decode<I: scale::Input>(_: &mut I) -> Result<Self, scale::Error> {
+        Err("a borrowed cell is never read".into())
+    }
+
+    fn encoded_size(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Encode for RawRef<'_> {
+    fn encode_to<W: scale::Output + ?Sized>(&self, output: &mut W) {
+        output.write(self.0);
+    }
+}
+
+impl scale::EncodeLike<Raw> for RawRef<'_> {}
+
 impl Cells {
     /// Writes what the constructor fixes.
     pub fn open(&mut self, identity: &Identity, params: &Params) {
@@ -104,8 +129,8 @@ impl Cells {
     }
 
     #[inline(never)]
-    fn store_bytes(&mut self, key: Key, bytes: Vec<u8>) {
-        self.cells.insert(key, &Raw(bytes));
+    fn store_bytes(&mut self, key: Key, bytes: &[u8]) {
+        self.cells.insert(key, &RawRef(bytes));
     }
 
     #[inline(never)]
@@ -123,11 +148,11 @@ impl Cells {
     }
 
     fn store_record<T: IntoBytes + Immutable>(&mut self, key: Key, value: &T) {
-        self.store_bytes(key, value.as_bytes().to_vec());
+        self.store_bytes(key, value.as_bytes());
     }
 
     fn store<T: Encode>(&mut self, key: Key, value: &T) {
-        self.store_bytes(key, codec::encode(value));
+        self.store_bytes(key, &codec::encode(value));
     }
 }
 
@@ -211,12 +236,12 @@ impl Host for Cells {
         }
     }
 
-    fn beacon(&self) -> Option<Beacon> {
-        self.load_record(Key::Beacon)
+    fn house(&self) -> Option<House> {
+        self.load_record(Key::House)
     }
 
-    fn set_beacon(&mut self, beacon: &Beacon) {
-        self.store_record(Key::Beacon, beacon);
+    fn set_house(&mut self, house: &House) {
+        self.store_record(Key::House, house);
     }
 
     fn ticket_cell(&self, cell: u32) -> Vec<u8> {
@@ -224,7 +249,7 @@ impl Host for Cells {
     }
 
     fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]) {
-        self.store_bytes(Key::Tickets(cell), bytes.to_vec());
+        self.store_bytes(Key::Tickets(cell), bytes);
     }
 
     fn text(&self, id: RequestId) -> Option<Vec<u8>> {
@@ -232,7 +257,7 @@ impl Host for Cells {
     }
 
     fn set_text(&mut self, id: RequestId, bytes: &[u8]) {
-        self.store_bytes(Key::Text(id), bytes.to_vec());
+        self.store_bytes(Key::Text(id), bytes);
     }
 
     fn counters(&self) -> Counters {
@@ -270,7 +295,7 @@ impl Host for Cells {
     }
 
     fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]) {
-        self.store_bytes(Key::Operators(cell), bytes.to_vec());
+        self.store_bytes(Key::Operators(cell), bytes);
     }
 
     fn slot_of(&self, operator: &AccountId) -> Option<Slot> {
@@ -342,7 +367,11 @@ impl Host for Cells {
 
 /// Emits an event with its signature topic. ink!'s own way builds a list of topics with code for
 /// each type of event; ours have this one topic only.
+///
+/// A function of its own for each type: the chain compiles each function that a call enters and
+/// charges for its bytes.
 #[cfg(target_arch = "wasm32")]
+#[inline(never)]
 fn emit<E: env::Event + Encode>(event: E) {
     // A SCALE list of one item.
     let mut topics = vec![4u8];

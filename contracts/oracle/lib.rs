@@ -33,6 +33,7 @@ pub mod llm_oracle {
     }
 
     /// Runs one rule over the storage, writes what it changed and ends the call with its result.
+    #[inline(never)]
     fn run<T: Encode>(rule: impl FnOnce(&mut Oracle<Cells>) -> Result<T, Refusal>) -> ! {
         // Handles are keys fixed by their types: a fresh set reaches the same cells.
         let mut oracle = Oracle::new(Cells::default());
@@ -42,6 +43,7 @@ pub mod llm_oracle {
     }
 
     /// Ends the call with a view's result.
+    #[inline(never)]
     fn read<T: Encode>(view: impl FnOnce(&mut Oracle<Cells>) -> T) -> ! {
         reply(&view(&mut Oracle::new(Cells::default())))
     }

@@ -3,6 +3,9 @@
 pub mod chain;
 pub mod cli;
 pub mod config;
+pub mod credential;
 pub mod llm;
+pub mod ops;
 pub mod pipeline;
 pub mod store;
+pub mod verify;

@@ -57,7 +57,7 @@ fn help_lists_every_verb_and_every_exit_code() {
     }
     for verb in [
         "dev", "deploy", "operator", "owner", "relayer", "ask", "show", "list", "doctor", "demo",
-        "mine", "withdraw", "prune", "advance", "deliver", "config",
+        "mine", "withdraw", "prune", "advance", "deliver", "config", "verify", "evidence",
     ] {
         assert!(
             help.contains(&format!("\n  {verb} ")),

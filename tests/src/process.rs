@@ -71,6 +71,7 @@ impl Setup {
             ss58(&world.oracle.address),
             hex0x(&world.code_hash),
         );
+        text.push_str("[ops]\nlisten = '127.0.0.1:0'\n");
         text.push_str("[limits]\npoll_ms = 500\nturn_ms = 1000\n");
         for key in operators {
             writeln!(text, "[[operators]]\nsuri = '{}'", key.suri).unwrap();
@@ -113,6 +114,13 @@ impl Setup {
     /// The store's folder.
     pub fn store_path(&self) -> PathBuf {
         self.folder.join("store")
+    }
+
+    /// Where a running relayer listens, once it does.
+    pub fn listens_at(&self) -> Option<String> {
+        fs::read_to_string(self.store_path().join("ops-address"))
+            .ok()
+            .filter(|address| !address.is_empty())
     }
 
     fn calls_file(&self) -> PathBuf {
@@ -179,7 +187,11 @@ impl Setup {
         self.run_with(&[(llm_oracle_relayer::store::fault::CRASH_AT, point)], &[])
     }
 
-    fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Relayer {
+    /// Starts a relayer with further variables and arguments.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Relayer {
         let log = self.folder.join("log");
         let file = File::options()
             .create(true)
@@ -209,6 +221,16 @@ impl Relayer {
     /// Process number, for measuring.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to stop, as a service manager does.
+    ///
+    /// # Panics
+    /// When it cannot be signalled.
+    pub fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Kills it with SIGKILL and waits.

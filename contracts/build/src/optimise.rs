@@ -12,8 +12,11 @@ const PROGRAM: &str = "wasm-opt";
 const REMEDY: &str = "install binaryen (Debian: `apt-get install binaryen`; version 108 or later)";
 
 /// Flags that 108, Debian 12's version, knows as well as the current one.
-pub(crate) const FLAGS: [&str; 5] = [
+pub(crate) const FLAGS: [&str; 6] = [
     "--mvp-features",
+    // The chain compiles each function that a call enters, and charges about 9 ns for each of its
+    // bytes: code of one message inlined into the dispatcher would be paid for by all of them.
+    "--one-caller-inline-max-function-size=10",
     // The pallet gives a contract fresh memory, so ink!'s static buffer of 16 KiB of zeros need not
     // be part of the code.
     "--zero-filled-memory",

@@ -4,10 +4,11 @@
 //! [`OracleConsumer`] is the callback that the oracle makes:
 //!
 //! ```ignore
+//! let oracle = Oracle::at(self.oracle);
 //! let terms = Question::yes_or_no("Is the tone of this announcement positive? We doubled sales.")
 //!     .callback(CALLBACK)
-//!     .terms();
-//! let id = Oracle::at(self.oracle).ask(&terms, reward, self.env().transferred_value())?;
+//!     .terms_for(&oracle)?;
+//! let id = oracle.ask(&terms, reward, self.env().transferred_value())?;
 //!
 //! impl OracleConsumer for MyContract {
 //!     #[ink(message, selector = 0x4c4c4d61)]
@@ -22,7 +23,7 @@
 mod question;
 
 pub use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, CallbackLimits, Error,
+    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, CallbackLimits, Config, Error,
     LeastRecord, Margin, ModelRef, Outcome, Prompt, Quote, Reason, RequestId, Sampling, Terms,
 };
 pub use question::Question;
@@ -98,6 +99,23 @@ impl Oracle {
     pub fn answer_of(&self, request_id: RequestId) -> Result<AnswerState, OracleError> {
         let selector = Selector::new(ink::selector_bytes!("answer_of"));
         self.call(0, ExecutionInput::new(selector).push_arg(request_id))
+    }
+
+    /// How many operators have registered.
+    ///
+    /// # Errors
+    /// `CallFailed`.
+    pub fn operators(&self) -> Result<u32, OracleError> {
+        let selector = Selector::new(ink::selector_bytes!("config"));
+        let result = build_call::<DefaultEnvironment>()
+            .call(self.account)
+            .exec_input(ExecutionInput::new(selector))
+            .returns::<Config>()
+            .try_invoke();
+        match result {
+            Ok(Ok(config)) => Ok(config.operators),
+            _ => Err(OracleError::CallFailed),
+        }
     }
 
     fn call<Args: scale::Encode, R: scale::Decode>(

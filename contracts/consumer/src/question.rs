@@ -1,16 +1,19 @@
 //! A builder for terms with sensible defaults.
 
+use crate::{Oracle, OracleError};
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
     AccountId, AnswerKind, Assignment, CallbackLimits, LeastRecord, ModelRef, Prompt, Sampling,
     Terms,
 };
 
-/// Builds [`Terms`]. Starts with three open seats of which two must agree, any model, phases of 256
-/// blocks, and no callback.
+/// Builds [`Terms`]. Starts with three seats of which two must agree, any model, phases of 256 blocks, and
+/// no callback.
 #[derive(Clone, Debug)]
 pub struct Question {
     terms: Terms,
+    /// Whether the asker has said who may take seats.
+    chosen: bool,
 }
 
 impl Question {
@@ -32,7 +35,14 @@ impl Question {
                 callback: None,
                 refund_to: None,
             },
+            chosen: false,
         }
+    }
+
+    fn assigned(mut self, assignment: Assignment) -> Self {
+        self.terms.assignment = assignment;
+        self.chosen = true;
+        self
     }
 
     /// A question answered with yes or no.
@@ -86,24 +96,24 @@ impl Question {
     }
 
     /// Lets only these operators take seats.
-    pub fn named(mut self, operators: impl Into<Vec<AccountId>>) -> Self {
-        self.terms.assignment = Assignment::Named {
-            operators: operators.into(),
-        };
-        self
+    pub fn named(self, operators: impl Into<Vec<AccountId>>) -> Self {
+        let operators = operators.into();
+        self.assigned(Assignment::Named { operators })
     }
 
-    /// Draws the committee by bond. Needs as many registered operators as seats; ask so wherever there
-    /// are twice as many.
-    pub fn drawn(mut self) -> Self {
-        self.terms.assignment = Assignment::Drawn;
-        self
+    /// Draws the committee by bond. Needs as many registered operators as seats.
+    pub fn drawn(self) -> Self {
+        self.assigned(Assignment::Drawn)
+    }
+
+    /// Leaves the seats to whoever commits first: for tests, and where all operators are trusted.
+    pub fn open(self) -> Self {
+        self.assigned(Assignment::Open)
     }
 
     /// Lets only operators with at least this track record take seats, drawn or open.
-    pub fn qualified(mut self, least: LeastRecord, drawn: bool) -> Self {
-        self.terms.assignment = Assignment::Qualified { least, drawn };
-        self
+    pub fn qualified(self, least: LeastRecord, drawn: bool) -> Self {
+        self.assigned(Assignment::Qualified { least, drawn })
     }
 
     /// Sets the lengths of the commit and the reveal phase, in blocks.
@@ -124,8 +134,43 @@ impl Question {
         self
     }
 
-    /// The terms.
-    pub fn terms(self) -> Terms {
+    /// The terms for an oracle with so many registered operators. Unless the asker has said who may
+    /// take seats, the committee is drawn where there are at least twice as many operators as seats,
+    /// and open to all otherwise.
+    pub fn terms(mut self, operators: u32) -> Terms {
+        if !self.chosen && operators >= u32::from(self.terms.seats).saturating_mul(2) {
+            self.terms.assignment = Assignment::Drawn;
+        }
         self.terms
+    }
+
+    /// [`Self::terms`] for an oracle that is asked how many operators it has.
+    ///
+    /// # Errors
+    /// `CallFailed` when there is no oracle.
+    pub fn terms_for(self, oracle: &Oracle) -> Result<Terms, OracleError> {
+        let operators = if self.chosen { 0 } else { oracle.operators()? };
+        Ok(self.terms(operators))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_committee_is_drawn_by_default_where_there_are_twice_as_many_operators() {
+        let asked = || Question::yes_or_no("?");
+        let drawn = |question: Question, operators| {
+            question.terms(operators).assignment == Assignment::Drawn
+        };
+        assert!(!drawn(asked(), 5));
+        assert!(drawn(asked(), 6));
+        assert!(!drawn(asked().committee(7, 4), 13));
+        assert!(drawn(asked().committee(7, 4), 14));
+        // What the asker said stands.
+        assert!(!drawn(asked().open(), 100));
+        assert!(!drawn(asked().named([[1; 32].into()]), 100));
+        assert!(drawn(asked().drawn(), 0));
     }
 }

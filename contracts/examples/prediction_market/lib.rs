@@ -212,15 +212,16 @@ pub mod prediction_market {
             if self.env().block_number() < it.closes_at {
                 return Err(Error::StillOpen);
             }
-            let terms = Question::new(&it.question, it.kind.clone())
-                .callback(CALLBACK)
-                .refund_to(self.env().caller())
-                .terms();
             let oracle = self
                 .oracle
                 .get()
                 .map(Oracle::at)
                 .ok_or(Error::NotTheOracle)?;
+            let terms = Question::new(&it.question, it.kind.clone())
+                .callback(CALLBACK)
+                .refund_to(self.env().caller())
+                .terms_for(&oracle)
+                .map_err(Error::Oracle)?;
             let id = oracle
                 .ask(
                     &terms,

@@ -21,6 +21,7 @@ pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
     bytes
 }
 
+#[inline(never)]
 fn decode_from<T: Decode, I: Input>(input: &mut I) -> Result<T, Error> {
     let mut lenient = Lenient {
         input,

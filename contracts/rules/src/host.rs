@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::{codec, Beacon, Request};
+use crate::{codec, House, Request};
 
 /// What the constructor fixed, plus the owner, as it lies in its cell.
 #[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -209,10 +209,10 @@ pub trait Host {
     fn next_code(&self) -> Option<Announced>;
     /// Notes announced code, or none.
     fn set_next_code(&mut self, code: Option<&Announced>);
-    /// The beacon; none in deployments of version 1 that have folded nothing yet.
-    fn beacon(&self) -> Option<Beacon>;
-    /// Writes the beacon.
-    fn set_beacon(&mut self, beacon: &Beacon);
+    /// The house; none in deployments of version 1 until an end changes it.
+    fn house(&self) -> Option<House>;
+    /// Writes the house.
+    fn set_house(&mut self, house: &House);
     /// Packed runs of tickets, see [`crate::TicketCell`]; empty when never written.
     fn ticket_cell(&self, cell: u32) -> Vec<u8>;
     /// Writes packed runs of tickets.

@@ -25,7 +25,7 @@ mod settlement;
 pub mod tally;
 mod text;
 
-pub use draw::{Beacon, Draw, DrawState, TicketCell, Tickets};
+pub use draw::{Beacon, Draw, DrawState, House, TicketCell, Tickets};
 pub use form::Form;
 pub use host::{Account, Announced, Counters, Host, Identity, ParamsCell};
 #[cfg(feature = "std")]

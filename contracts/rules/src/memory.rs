@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 };
 
 use crate::{
-    Account, Announced, Beacon, Counters, Host, Identity, Oracle, ParamsCell, Refusal, Request,
+    Account, Announced, Counters, Host, House, Identity, Oracle, ParamsCell, Refusal, Request,
 };
 
 /// The contract's storage, its money and its surroundings.
@@ -33,7 +33,7 @@ pub struct MemoryHost {
     params: ParamsCell,
     offered_to: Option<AccountId>,
     next_code: Option<Announced>,
-    beacon: Option<Beacon>,
+    house: Option<House>,
     tickets: BTreeMap<u32, Vec<u8>>,
     texts: BTreeMap<RequestId, Vec<u8>>,
     counters: Counters,
@@ -81,7 +81,7 @@ impl MemoryHost {
             params: ParamsCell::new(params),
             offered_to: None,
             next_code: None,
-            beacon: None,
+            house: None,
             tickets: BTreeMap::new(),
             texts: BTreeMap::new(),
             counters: Counters::default(),
@@ -139,7 +139,12 @@ impl MemoryHost {
             .map(|operator| operator.bond.saturating_add(operator.credit))
             .sum();
         let held: Balance = self.requests.values().map(Request::held).sum();
-        accounts.saturating_add(operators).saturating_add(held)
+        let house = self.house.as_ref().map_or(0, |house| {
+            house.owner_credit.saturating_add(house.sink_credit)
+        });
+        [operators, held, house]
+            .iter()
+            .fold(accounts, |sum, part| sum.saturating_add(*part))
     }
 
     /// Number of storage cells of every kind but operators', to see that inserts are removed.
@@ -203,11 +208,11 @@ impl Host for &mut MemoryHost {
     fn set_next_code(&mut self, code: Option<&Announced>) {
         self.next_code = code.copied();
     }
-    fn beacon(&self) -> Option<Beacon> {
-        self.beacon.clone()
+    fn house(&self) -> Option<House> {
+        self.house.clone()
     }
-    fn set_beacon(&mut self, beacon: &Beacon) {
-        self.beacon = Some(beacon.clone());
+    fn set_house(&mut self, house: &House) {
+        self.house = Some(house.clone());
     }
     fn ticket_cell(&self, cell: u32) -> Vec<u8> {
         self.tickets.get(&cell).cloned().unwrap_or_default()

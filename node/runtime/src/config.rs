@@ -9,7 +9,7 @@ use frame_support::{
     derive_impl,
     dispatch::DispatchClass,
     parameter_types,
-    traits::{ConstU8, ConstU16, ConstU32, ConstU64, ConstU128},
+    traits::{ConstU8, ConstU16, ConstU32, ConstU64},
     weights::{
         IdentityFee, Weight,
         constants::{
@@ -39,6 +39,8 @@ pub const TIMESTAMP_PERIOD_MS_MIN: u64 = 1;
 parameter_types! {
     /// Name and versions, for `frame-system`.
     pub const Version: RuntimeVersion = VERSION;
+    /// See [`EXISTENTIAL_DEPOSIT`].
+    pub const ExistentialDeposit: Balance = EXISTENTIAL_DEPOSIT;
     /// How much of each class of transactions fits into a block.
     pub RuntimeBlockWeights: BlockWeights = BlockWeights::builder()
         .base_block(BlockExecutionWeight::get())
@@ -94,7 +96,7 @@ impl pallet_balances::Config for Runtime {
     type Balance = Balance;
     type DoneSlashHandler = ();
     type DustRemoval = ();
-    type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
+    type ExistentialDeposit = ExistentialDeposit;
     type FreezeIdentifier = ();
     type MaxFreezes = ();
     type MaxLocks = ConstU32<50>;

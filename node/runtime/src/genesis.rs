@@ -6,7 +6,11 @@ use sp_genesis_builder::{DEV_RUNTIME_PRESET, PresetId};
 use sp_keyring::Sr25519Keyring;
 
 /// What each of the well-known accounts owns: 2^60, about 1.15 million units.
+#[cfg(not(feature = "narrow"))]
 pub const ENDOWMENT: Balance = 1 << 60;
+/// What each of the well-known accounts owns, so that all the money there is fits 64 bits: 2^50.
+#[cfg(feature = "narrow")]
+pub const ENDOWMENT: Balance = 1 << 50;
 
 /// Accounts with money at the start: Alice, Bob, Charlie, Dave, Eve, Ferdie and their stashes.
 pub fn endowed_accounts() -> impl Iterator<Item = AccountId> {

@@ -16,7 +16,7 @@
 
 extern crate alloc;
 
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", not(feature = "narrow")))]
 #[allow(dead_code)]
 mod wasm {
     include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
@@ -28,7 +28,7 @@ pub mod contracts;
 pub mod genesis;
 
 pub use apis::RuntimeApi;
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", not(feature = "narrow")))]
 pub use wasm::WASM_BINARY;
 
 use alloc::vec::Vec; // for the macros
@@ -45,7 +45,11 @@ pub type Signature = MultiSignature;
 /// Account: the public key of its owner, or a contract's address.
 pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
 /// Amount of money in the smallest unit.
+#[cfg(not(feature = "narrow"))]
 pub type Balance = u128;
+/// Amount of money in the smallest unit, as narrow as on some public chains.
+#[cfg(feature = "narrow")]
+pub type Balance = u64;
 /// Count of an account's transactions.
 pub type Nonce = u32;
 /// Hash of blocks, code and storage.

@@ -3,14 +3,18 @@
 use crate::{
     AccountId, Balance, CallOutcome, DispatchError, ExecReturnValue, Hash, InstantiateError,
     InstantiateOutcome, Sandbox, Weight,
-    outcome::{PalletResult, contract_events},
+    outcome::{PalletResult, contract_events, wide},
 };
 use frame_support::{
     dispatch::DispatchClass,
+    pallet_prelude::Encode,
     storage::{TransactionOutcome, with_transaction_unchecked},
 };
-use llm_oracle_runtime::{Contracts, System, config::RuntimeBlockWeights};
+use llm_oracle_runtime::{
+    Contracts, RuntimeCall, System, TxExtension, UncheckedExtrinsic, config::RuntimeBlockWeights,
+};
 use pallet_contracts::{Code, CollectEvents, DebugInfo, Determinism};
+use sp_runtime::{MultiSignature, SaturatedConversion, generic::Era};
 
 /// What a call may use at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +81,11 @@ impl Sandbox {
                 || {
                     Contracts::bare_instantiate(
                         caller,
-                        value,
+                        value.saturated_into(),
                         limits.gas,
-                        limits.storage_deposit,
+                        limits
+                            .storage_deposit
+                            .map(SaturatedConversion::saturated_into),
                         code,
                         input,
                         salt,
@@ -93,7 +99,7 @@ impl Sandbox {
                 result: outcome.result.map(|made| (made.account_id, made.result)),
                 gas_consumed: outcome.gas_consumed,
                 gas_required: outcome.gas_required,
-                storage_deposit: outcome.storage_deposit,
+                storage_deposit: wide(outcome.storage_deposit),
                 events,
             }
         })
@@ -160,6 +166,7 @@ impl Sandbox {
         value: Balance,
         limits: Limits,
     ) -> CallOutcome {
+        let transaction_bytes = transaction_bytes(&caller, &contract, value, limits, input.clone());
         self.execute(|| {
             let (outcome, events) = run(
                 mode,
@@ -167,9 +174,11 @@ impl Sandbox {
                     Contracts::bare_call(
                         caller,
                         contract,
-                        value,
+                        value.saturated_into(),
                         limits.gas,
-                        limits.storage_deposit,
+                        limits
+                            .storage_deposit
+                            .map(SaturatedConversion::saturated_into),
                         input,
                         DebugInfo::Skip,
                         CollectEvents::Skip,
@@ -182,11 +191,47 @@ impl Sandbox {
                 result: outcome.result,
                 gas_consumed: outcome.gas_consumed,
                 gas_required: outcome.gas_required,
-                storage_deposit: outcome.storage_deposit,
+                storage_deposit: wide(outcome.storage_deposit),
                 events,
+                transaction_bytes,
             }
         })
     }
+}
+
+/// Size of the signed transaction that makes a call, mortal and without a tip.
+fn transaction_bytes(
+    caller: &AccountId,
+    contract: &AccountId,
+    value: Balance,
+    limits: Limits,
+    data: Vec<u8>,
+) -> usize {
+    let call = pallet_contracts::Call::call {
+        dest: contract.clone().into(),
+        value: value.saturated_into(),
+        gas_limit: limits.gas,
+        storage_deposit_limit: limits.storage_deposit.map(|most| {
+            let most: llm_oracle_runtime::Balance = most.saturated_into();
+            most.into()
+        }),
+        data,
+    };
+    let extension: TxExtension = (
+        frame_system::CheckNonZeroSender::new(),
+        frame_system::CheckSpecVersion::new(),
+        frame_system::CheckTxVersion::new(),
+        frame_system::CheckGenesis::new(),
+        frame_system::CheckEra::from(Era::mortal(4_096, 0)),
+        frame_system::CheckNonce::from(1_000),
+        frame_system::CheckWeight::new(),
+        pallet_transaction_payment::ChargeTransactionPayment::from(0),
+    );
+    // The bytes of a signature do not change its size.
+    let signature = MultiSignature::Sr25519(Default::default());
+    let signer = caller.clone().into();
+    UncheckedExtrinsic::new_signed(RuntimeCall::Contracts(call), signer, signature, extension)
+        .encoded_size()
 }
 
 /// Runs `f` as a transaction would: its changes and events stay only if it succeeds. A dry run

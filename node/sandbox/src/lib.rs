@@ -22,26 +22,43 @@
 mod blocks;
 mod contracts;
 mod outcome;
+mod storage;
 
 pub use contracts::Limits;
 pub use frame_support::{dispatch::DispatchResultWithPostInfo, weights::Weight};
 pub use llm_oracle_runtime as runtime;
 pub use llm_oracle_runtime::{
-    AccountId, Balance, BlockNumber, EventRecord, Hash, RuntimeCall, RuntimeEvent, RuntimeOrigin,
+    AccountId, BlockNumber, EventRecord, Hash, RuntimeCall, RuntimeEvent, RuntimeOrigin,
 };
 pub use outcome::{CallOutcome, ContractEvent, InstantiateError, InstantiateOutcome};
 pub use pallet_contracts::ExecReturnValue;
 pub use sp_keyring::Sr25519Keyring as Keyring;
 pub use sp_runtime::DispatchError;
 
+/// Amount of money, however wide the runtime's own are. What does not fit those is their most: more
+/// than anybody has.
+pub type Balance = u128;
+
+/// An account with less than this is removed.
+#[allow(clippy::unnecessary_cast)] // The runtime's balances may be narrower.
+pub const EXISTENTIAL_DEPOSIT: Balance = llm_oracle_runtime::EXISTENTIAL_DEPOSIT as Balance;
+
+/// Deposit for so many storage items with so many bytes in all.
+pub fn deposit(items: u32, bytes: u32) -> Balance {
+    llm_oracle_runtime::contracts::deposit(items, bytes).saturated_into()
+}
+
 /// What a call pays for storage, or gets back for freeing it.
 pub type StorageDeposit = pallet_contracts::StorageDeposit<Balance>;
 
-use frame_support::traits::fungible::Mutate;
+use frame_support::traits::{
+    fungible::{Inspect, InspectHold, Mutate},
+    tokens::{Fortitude, Preservation},
+};
 use llm_oracle_runtime::{Balances, System, genesis};
 use sp_core::Blake2Hasher;
 use sp_io::TestExternalities;
-use sp_runtime::{BuildStorage, traits::Dispatchable};
+use sp_runtime::{BuildStorage, SaturatedConversion, traits::Dispatchable};
 use sp_state_machine::InMemoryBackend;
 
 /// Account of a well-known key, with money at the start.
@@ -87,7 +104,25 @@ impl Sandbox {
 
     /// What `account` can spend. Deposits held for storage are not part of it.
     pub fn free_balance(&mut self, account: &AccountId) -> Balance {
-        self.execute(|| Balances::free_balance(account))
+        self.execute(|| Balances::free_balance(account).saturated_into())
+    }
+
+    /// What a contract calls its balance: without the existential deposit and without deposits held.
+    pub fn spendable(&mut self, account: &AccountId) -> Balance {
+        self.execute(|| {
+            Balances::reducible_balance(account, Preservation::Preserve, Fortitude::Polite)
+                .saturated_into()
+        })
+    }
+
+    /// Deposits held from an account.
+    pub fn on_hold(&mut self, account: &AccountId) -> Balance {
+        self.execute(|| Balances::total_balance_on_hold(account).saturated_into())
+    }
+
+    /// All the money there is.
+    pub fn total_issuance(&mut self) -> Balance {
+        self.execute(|| Balances::total_issuance().saturated_into())
     }
 
     /// Makes `amount` out of nothing for `account`.
@@ -95,7 +130,7 @@ impl Sandbox {
     /// # Errors
     /// If the account would stay below the existential deposit, or the sum doesn't fit.
     pub fn mint(&mut self, account: &AccountId, amount: Balance) -> Result<(), DispatchError> {
-        self.execute(|| Balances::mint_into(account, amount).map(drop))
+        self.execute(|| Balances::mint_into(account, amount.saturated_into()).map(drop))
     }
 
     /// Does what the transaction would do, without its fee: all or nothing.
@@ -117,6 +152,11 @@ impl Sandbox {
     /// All events since the last call, instantiation, dispatch or new block.
     pub fn events(&mut self) -> Vec<EventRecord> {
         self.execute(outcome::all_events)
+    }
+
+    /// What contracts emitted since the last call, instantiation, dispatch or new block.
+    pub fn contract_events(&mut self) -> Vec<ContractEvent> {
+        self.execute(outcome::contract_events)
     }
 
     /// The state as it is now, to [`Sandbox::restore`] later. Copies it all: milliseconds.

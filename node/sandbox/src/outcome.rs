@@ -1,10 +1,12 @@
 //! What came of a call.
 
 use crate::{
-    AccountId, Balance, DispatchError, EventRecord, ExecReturnValue, Hash, RuntimeEvent,
-    StorageDeposit, Weight,
+    AccountId, DispatchError, EventRecord, ExecReturnValue, Hash, RuntimeEvent, StorageDeposit,
+    Weight,
 };
 use llm_oracle_runtime::System;
+use pallet_contracts::StorageDeposit as StorageDepositOf;
+use sp_runtime::SaturatedConversion;
 use std::fmt;
 
 /// What a call did. After an error or a revert it did nothing, and there are no events.
@@ -20,6 +22,8 @@ pub struct CallOutcome {
     pub storage_deposit: StorageDeposit,
     /// What contracts emitted, in order: the called one and those that it called.
     pub events: Vec<ContractEvent>,
+    /// Size of a signed transaction that makes this call.
+    pub transaction_bytes: usize,
 }
 
 /// What an instantiation did. After an error or a revert it did nothing.
@@ -144,4 +148,15 @@ pub(crate) fn contract_events() -> Vec<ContractEvent> {
 }
 
 /// Amounts that the pallet counts in.
-pub(crate) type PalletResult<R> = pallet_contracts::ContractResult<R, Balance, EventRecord>;
+pub(crate) type PalletResult<R> =
+    pallet_contracts::ContractResult<R, llm_oracle_runtime::Balance, EventRecord>;
+
+/// A deposit as the sandbox counts.
+pub(crate) fn wide(
+    deposit: pallet_contracts::StorageDeposit<llm_oracle_runtime::Balance>,
+) -> StorageDeposit {
+    match deposit {
+        StorageDepositOf::Charge(amount) => StorageDeposit::Charge(amount.saturated_into()),
+        StorageDepositOf::Refund(amount) => StorageDeposit::Refund(amount.saturated_into()),
+    }
+}

@@ -10,6 +10,7 @@ mod address;
 mod call;
 mod check;
 mod client;
+mod clock;
 mod deploy;
 mod endpoints;
 mod error;

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     chain::{hex0x, ss58},
     config::{describe_model, ConfigFile},
-    llm::ProviderConfig,
 };
 use serde_json::{json, Value};
 use std::{
@@ -65,10 +64,7 @@ struct Files {
 
 impl Files {
     fn write(context: &Context, args: &DevArgs, stack: &Stack) -> Result<Self, Failure> {
-        let model_file = match &context.settings.model {
-            ProviderConfig::Local { path, .. } => Some(absolute(path)),
-            ProviderConfig::Openai { .. } | ProviderConfig::Scripted { .. } => None,
-        };
+        let model_file = context.settings.model.local_path().map(absolute);
         let file = ConfigFile {
             url: stack.node.url().to_owned(),
             contract: stack.checked.oracle.address,

@@ -1,6 +1,7 @@
 //! `doctor`: is everything in place?
 
 use super::{
+    checks,
     context::Context,
     exit::{self, Failure, Outcome},
     money::Planck,
@@ -9,7 +10,6 @@ use super::{
 use crate::{
     chain::{account_of, hex0x, ss58, Chain, CheckedOracle, Oracle},
     config::{describe_model, ConfigError},
-    llm,
     pipeline::load_key,
 };
 use serde_json::{json, Value};
@@ -29,9 +29,9 @@ struct Check {
 /// When stdout cannot be written; what is wrong is a result, with the exit code of
 /// [`exit::UNHEALTHY`].
 pub async fn run(context: &Context) -> Outcome {
-    let mut checks = Vec::new();
+    let mut looked = Vec::new();
     let chain = context.chain().await;
-    checks.push(Check {
+    looked.push(Check {
         name: "node",
         found: chain.as_ref().map(reached).map_err(Clone::clone),
     });
@@ -43,7 +43,7 @@ pub async fn run(context: &Context) -> Outcome {
         (Ok(_), Err(_)) => Err(unknown("the node")),
         (Err(failure), _) => Err(failure),
     };
-    checks.push(Check {
+    looked.push(Check {
         name: "contract",
         found: checked
             .as_ref()
@@ -61,7 +61,7 @@ pub async fn run(context: &Context) -> Outcome {
             })
             .map_err(Clone::clone),
     });
-    checks.push(Check {
+    looked.push(Check {
         name: "key",
         found: key(context, chain.as_ref().ok()).await,
     });
@@ -72,20 +72,17 @@ pub async fn run(context: &Context) -> Outcome {
             (Ok(_), None) => Err(unknown("the contract")),
             (Ok(pair), Some(oracle)) => operator(oracle, &account_of(&pair)).await,
         };
-        checks.push(Check {
+        looked.push(Check {
             name: "operator",
             found,
         });
     }
-    checks.push(Check {
-        name: "model",
-        found: model(context),
-    });
-    checks.push(Check {
+    looked.extend(machine(context, checked.as_ref().ok()).await);
+    looked.push(Check {
         name: "artifacts",
         found: artifacts(context),
     });
-    report(context, &checks)
+    report(context, &looked)
 }
 
 fn reached(chain: &Chain) -> String {
@@ -156,15 +153,30 @@ async fn operator(
     ))
 }
 
-fn model(context: &Context) -> Result<String, Failure> {
-    let provider = llm::build(&context.settings.model).map_err(|error| {
-        Failure::from(error).help("run ./scripts/setup.sh --model, give --model with a GGUF file, or set [model] in the settings")
-    })?;
-    Ok(format!(
-        "{}: {}",
-        describe_model(&context.settings.model),
-        provider.name()
-    ))
+/// What does not need an operator: clock, store, model.
+async fn machine(context: &Context, checked: Option<&CheckedOracle>) -> Vec<Check> {
+    let clock = match checked {
+        Some(checked) => checks::clock(checked).await,
+        None => Err(unknown("the contract")),
+    };
+    let store = checks::store(context, checked);
+    let built = checks::build(context);
+    let model = built.as_ref().map_err(Clone::clone).map(|provider| {
+        let described = describe_model(&context.settings.model);
+        format!("{described}: {}", provider.served().join(", "))
+    });
+    let provider = match built {
+        Ok(provider) => checks::provider(provider).await,
+        Err(_) => Err(unknown("the model")),
+    };
+    let named = [
+        ("clock", clock),
+        ("store", store),
+        ("model", model),
+        ("provider", provider),
+    ];
+    let all = named.into_iter().map(|(name, found)| Check { name, found });
+    all.collect()
 }
 
 fn artifacts(context: &Context) -> Result<String, Failure> {

@@ -31,6 +31,10 @@ pub const NODE: u8 = 10;
 pub const UNHEALTHY: u8 = 11;
 /// Waiting took longer than `--timeout`; nothing else went wrong.
 pub const TIMEOUT: u8 = 12;
+/// No running relayer answers where `relayer status` looks.
+pub const RELAYER: u8 = 13;
+/// `verify` found something that is wrong.
+pub const WRONG: u8 = 14;
 
 /// Each code with its name in JSON and its meaning.
 pub const ALL: &[(u8, &str, &str)] = &[
@@ -79,6 +83,12 @@ pub const ALL: &[(u8, &str, &str)] = &[
         "`doctor` found something that needs a remedy",
     ),
     (TIMEOUT, "timeout", "waiting took longer than `--timeout`"),
+    (
+        RELAYER,
+        "no_relayer",
+        "no running relayer answers `relayer status`",
+    ),
+    (WRONG, "wrong", "`verify` found something that is wrong"),
 ];
 
 /// The codes as `--help` lists them.

@@ -10,6 +10,7 @@ mod answers;
 mod args;
 mod ask;
 mod bond;
+mod checks;
 mod config_show;
 mod context;
 mod demo;
@@ -17,8 +18,10 @@ mod deploy;
 mod dev;
 mod doctor;
 mod equivocation;
+mod evidence;
 pub mod exit;
 mod failure;
+mod fetch;
 mod list;
 mod maintain;
 mod market;
@@ -38,10 +41,12 @@ mod samples;
 mod show;
 mod stack;
 mod stages;
+mod status;
 mod terms;
+mod verify;
 mod watch;
 
-use args::{Cli, ConfigVerb, OperatorVerb, RelayerVerb, Verb};
+use args::{Cli, ConfigVerb, EvidenceVerb, OperatorVerb, RelayerVerb, Verb};
 use clap::Parser;
 use context::Context;
 use exit::{Failure, Outcome};
@@ -60,6 +65,12 @@ pub fn main() -> ExitCode {
         failure.code
     });
     ExitCode::from(code)
+}
+
+/// Whether a command line, program name first, is one of ours.
+#[cfg(test)]
+pub(crate) fn parses<'a>(words: impl Iterator<Item = &'a str>) -> bool {
+    Cli::try_parse_from(words).is_ok()
 }
 
 /// Ends with clap's message; as JSON if that was asked for.
@@ -118,6 +129,7 @@ async fn verb(context: &Context, verb: Verb) -> Outcome {
         Verb::Operator(verb) => operator_verb(context, verb).await,
         Verb::Owner(verb) => owner::run(context, verb).await,
         Verb::Relayer(RelayerVerb::Run { recover, .. }) => relayer::run(context, recover).await,
+        Verb::Relayer(RelayerVerb::Status { address }) => status::run(context, address).await,
         Verb::Ask(args) => ask::run(context, &args).await,
         Verb::Show(args) => show::run(context, &args).await,
         Verb::List(args) => list::run(context, &args).await,
@@ -128,6 +140,8 @@ async fn verb(context: &Context, verb: Verb) -> Outcome {
         Verb::Prune(args) => maintain::prune(context, &args).await,
         Verb::Advance(args) => maintain::advance(context, &args).await,
         Verb::Deliver(args) => maintain::deliver(context, &args).await,
+        Verb::Verify(args) => verify::run(context, &args).await,
+        Verb::Evidence(EvidenceVerb::Export { id, out }) => evidence::export(context, id, &out),
         Verb::Config(ConfigVerb::Show) => config_show::run(context),
     }
 }

@@ -7,19 +7,27 @@ use super::{
 use crate::{
     chain::{hex0x, ss58, CheckedOracle},
     config::describe_model,
-    llm::{self, Provider, ProviderConfig},
-    pipeline::{KeySource, Limits, Relayer, RelayerConfig, RelayerError},
+    llm::{self, Models, Provider},
+    ops::{self, Desk},
+    pipeline::{KeySource, Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError},
 };
 use serde_json::json;
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
+    net::TcpListener,
     signal::unix::{signal, SignalKind},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
 /// Longest orderly end of a relayer; what it has stored by then is enough to go on later.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+const STOP_PATIENCE: Duration = Duration::from_secs(25);
 
 /// Time between two looks whether a relayer still runs.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -41,7 +49,7 @@ pub struct Service<'a> {
     /// Folder under which its store lives.
     pub folder: &'a Path,
     /// What the model is.
-    pub model: &'a ProviderConfig,
+    pub model: &'a Models,
     /// The model itself.
     pub provider: Arc<dyn Provider>,
 }
@@ -50,8 +58,8 @@ pub struct Service<'a> {
 ///
 /// # Errors
 /// When its model cannot be used.
-pub fn provider(model: &ProviderConfig) -> Result<Arc<dyn Provider>, Failure> {
-    llm::build(model).map_err(|error| {
+pub fn provider(model: &Models) -> Result<Arc<dyn Provider>, Failure> {
+    llm::build_all(model).map_err(|error| {
         Failure::from(error).help(format!(
             "the model in use is {}; give another with --model or [model] in the settings",
             describe_model(model)
@@ -118,6 +126,7 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
         operators: service.operators.iter().map(key).collect(),
         model: service.model.clone(),
         limits: Limits::default(),
+        policy: PolicyConfig::default(),
     };
     Ok(Running::spawn(
         Relayer::start(config, service.provider).await?,
@@ -131,9 +140,18 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
 pub async fn run(context: &Context, recover: bool) -> Outcome {
     let mut config = context.settings.relayer()?;
     config.recover = recover;
+    // Before anything is started: a port that is taken is a mistake in the settings.
+    let listener = listen(context).await?;
     let provider = provider(&config.model)?;
     let stop = stop_signal()?;
+    let contract = config.contract.clone();
+    let model = provider.name().to_owned();
     let relayer = Relayer::start(config, provider).await?;
+    relayer.introduce(&contract, &model);
+    let mut window = Window::open(&relayer, listener)?;
+    tracing::info!(model, contract, "started");
+    ops::ready(&format!("answers with {model}"));
+    let ops = relayer.ops().clone();
     let mut running = Running::spawn(relayer);
     tokio::pin!(stop);
     loop {
@@ -143,12 +161,85 @@ pub async fn run(context: &Context, recover: bool) -> Outcome {
                 if let Some(failure) = running.ended().await {
                     return Err(failure);
                 }
+                window.check()?;
             }
         }
     }
+    ops.stops();
+    window.say_goodbye().await;
     running.stop().await;
+    window.close();
     context.out.result("", &json!({ "stopped": true }))?;
     Ok(exit::OK)
+}
+
+async fn listen(context: &Context) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = context.settings.ops.address().map_err(Failure::usage)? else {
+        return Ok(None);
+    };
+    let bound = TcpListener::bind(address).await;
+    bound.map(Some).map_err(|error| {
+        Failure::usage(format!("cannot listen at {address}: {error}"))
+            .help("another relayer may have it: give this one another `listen` in [ops], or off")
+    })
+}
+
+/// What the outside sees of a running relayer.
+struct Window {
+    tasks: Vec<JoinHandle<()>>,
+    notifier: JoinHandle<()>,
+    goodbye: CancellationToken,
+    closed: CancellationToken,
+    address_file: PathBuf,
+}
+
+impl Window {
+    fn open(relayer: &Relayer, listener: Option<TcpListener>) -> Result<Self, Failure> {
+        let (ops, store) = (relayer.ops().clone(), relayer.store().clone());
+        let (goodbye, closed) = (CancellationToken::new(), CancellationToken::new());
+        let notifier = tokio::spawn(ops::keep_notified(ops.clone(), goodbye.clone()));
+        let address_file = store.directory().join(ops::ADDRESS_FILE);
+        let mut tasks = Vec::new();
+        if let Some(listener) = listener {
+            let address = listener.local_addr();
+            let written = address.and_then(|address| fs::write(&address_file, address.to_string()));
+            written.map_err(|error| {
+                let path = address_file.display();
+                Failure::new(exit::STORE, format!("cannot write {path}: {error}"))
+            })?;
+            let desk = Arc::new(Desk { ops, store });
+            tasks.push(tokio::spawn(ops::serve(listener, desk, closed.clone())));
+        } else {
+            // That of an earlier run would lead nowhere.
+            let _ = fs::remove_file(&address_file);
+        }
+        Ok(Self {
+            tasks,
+            notifier,
+            goodbye,
+            closed,
+            address_file,
+        })
+    }
+
+    /// Neither task ends by itself.
+    fn check(&self) -> Result<(), Failure> {
+        if self.notifier.is_finished() || self.tasks.iter().any(JoinHandle::is_finished) {
+            return Err(Failure::bug("the server of [ops] has ended by itself"));
+        }
+        Ok(())
+    }
+
+    async fn say_goodbye(&mut self) {
+        self.goodbye.cancel();
+        // It has one datagram to send.
+        let _ = tokio::time::timeout(LOOK_EVERY, &mut self.notifier).await;
+    }
+
+    fn close(&self) {
+        self.closed.cancel();
+        let _ = fs::remove_file(&self.address_file);
+    }
 }
 
 /// Ends with Ctrl-C, SIGTERM or SIGHUP.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     chain::{account_of, parse_account, parse_hash, Chain, CheckedOracle, Expect, TxOptions},
-    llm::ProviderConfig,
+    llm::Models,
 };
 use llm_oracle_primitives::{Balance, Slot, Summary};
 use std::{
@@ -47,7 +47,7 @@ pub struct StackOptions {
     /// Folder with the built contracts.
     pub artifacts: PathBuf,
     /// The model.
-    pub model: ProviderConfig,
+    pub model: Models,
 }
 
 /// One operator of the stack.

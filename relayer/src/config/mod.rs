@@ -15,8 +15,10 @@ pub use file::ConfigFile;
 pub use model::describe_model;
 
 use crate::{
-    llm::ProviderConfig,
-    pipeline::{KeyError, KeySource, Limits, RelayerConfig},
+    credential,
+    llm::Models,
+    ops::OpsConfig,
+    pipeline::{KeyError, KeySource, Limits, PolicyConfig, RelayerConfig},
 };
 use figment2::{
     providers::{Format, Toml},
@@ -94,12 +96,17 @@ struct Raw {
     key_file: Option<RelativePathBuf>,
     artifacts: Option<RelativePathBuf>,
     model_file: Option<RelativePathBuf>,
-    model: Option<ProviderConfig>,
+    model: Option<Models>,
+    models: Option<Models>,
     store: Option<RelativePathBuf>,
     #[serde(default)]
     operators: Vec<KeySource>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    policy: PolicyConfig,
+    #[serde(default)]
+    ops: OpsConfig,
 }
 
 /// Checked settings.
@@ -121,14 +128,18 @@ pub struct Settings {
     pub key: Option<SignerSource>,
     /// Folder with built contracts.
     pub artifacts: PathBuf,
-    /// The model that answers.
-    pub model: ProviderConfig,
+    /// The models that answer, in the order in which they are asked.
+    pub model: Models,
     /// Folder of the relayer's store.
     pub store: PathBuf,
     /// Keys of the operators that the relayer works for.
     pub operators: Vec<KeySource>,
     /// What the relayer takes on.
     pub limits: Limits,
+    /// Which requests it answers.
+    pub policy: PolicyConfig,
+    /// Where a running relayer can be looked at.
+    pub ops: OpsConfig,
     /// Which key decided about the model.
     model_key: &'static str,
     figment: Figment,
@@ -242,9 +253,16 @@ impl Settings {
             (None, file) => file.map(|file| SignerSource::File(file.relative())),
         };
         let beside = |path: PathBuf, key: &str| relative_to_file(path, &figment, key);
-        let model = raw
-            .model
-            .map(|model| model::beside_file(model, &|path| beside(path, "model")));
+        let models = match (raw.model, raw.models) {
+            (Some(_), Some(_)) => {
+                let both = "both [model] and [[models]] are set: keep one of them";
+                return Err(ConfigError::Wrong(both.to_owned()));
+            }
+            (Some(model), None) => Some((model, "model")),
+            (None, models) => models.map(|models| (models, "models")),
+        };
+        let model = models
+            .map(|(models, key)| (model::beside_file(models, &|path| beside(path, key)), key));
         let model_file = raw.model_file.map(|file| file.relative());
         let (model, model_key) = model::choose(model, model_file, rank("model_file"))?;
         let operators = raw.operators.into_iter().map(|operator| KeySource {
@@ -277,6 +295,8 @@ impl Settings {
             store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
             operators: operators.collect(),
             limits: raw.limits,
+            policy: raw.policy,
+            ops: raw.ops,
             model_key,
             figment,
         })
@@ -299,6 +319,7 @@ impl Settings {
             operators: self.operators.clone(),
             model: self.model.clone(),
             limits: self.limits,
+            policy: self.policy.clone(),
         })
     }
 
@@ -330,6 +351,7 @@ impl Settings {
         } else {
             "suri"
         };
+        let limits = &self.limits;
         [
             ("url", "url", self.url.clone()),
             ("contract", "contract", set(&self.contract)),
@@ -343,8 +365,15 @@ impl Settings {
             ("model", self.model_key, describe_model(&self.model)),
             ("store", "store", self.store.display().to_string()),
             ("operators", "operators", self.operators.len().to_string()),
+            ("ops.listen", "ops.listen", self.ops.listen.clone()),
         ]
         .into_iter()
+        .chain(
+            limits
+                .shown()
+                .into_iter()
+                .map(|(name, value)| (name, name, value)),
+        )
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))
         .collect()
     }
@@ -352,6 +381,9 @@ impl Settings {
 
 /// A relative path in the file means one beside the file.
 fn relative_to_file(path: PathBuf, figment: &Figment, key: &str) -> PathBuf {
+    if credential::is_one(&path) {
+        return credential::resolve(path);
+    }
     let source = figment
         .find_metadata(key)
         .and_then(|found| found.source.as_ref());

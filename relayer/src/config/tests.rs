@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::llm::ProviderConfig;
 use std::fs;
 
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -107,10 +108,10 @@ fn a_model_file_from_a_stronger_place_is_the_local_models_file() {
     let (_folder, path) = file(local);
     let variable = |name: &str| (name == "LLM_ORACLE_MODEL").then(|| "v.gguf".to_owned());
     let settings = load_with(Some(path), &Overrides::default(), &variable).unwrap();
-    let ProviderConfig::Local { path, threads, .. } = settings.model else {
+    let ProviderConfig::Local { path, threads, .. } = &settings.model.0[0].provider else {
         panic!("{:?}", settings.model);
     };
-    assert_eq!((path, threads), (PathBuf::from("v.gguf"), 7));
+    assert_eq!((path.clone(), *threads), (PathBuf::from("v.gguf"), 7));
 }
 
 #[test]
@@ -188,12 +189,37 @@ fn files_of_the_other_providers_are_beside_it_too() {
     ] {
         let (folder, path) = file(text);
         let settings = load_with(Some(path), &Overrides::default(), &|_| None).unwrap();
-        let found = match settings.model {
+        let found = match settings.model.0[0].provider.clone() {
             ProviderConfig::Openai { api_key_file, .. } => api_key_file,
             ProviderConfig::Scripted { calls_file, .. } => calls_file,
             ProviderConfig::Local { .. } => None,
         };
         assert_eq!(found, Some(folder.path().join(name)));
+    }
+}
+
+#[test]
+fn several_models_are_asked_in_the_order_of_the_file() {
+    let two = "[[models]]\nprovider = 'openai'\nbase_url = 'https://h/v1'\nmodel = 'm'\nmoney_a_day = '9'\n[[models]]\nprovider = 'local'\npath = '/f.gguf'";
+    let (model, origin) = model_and_origin(two, None, None).unwrap();
+    assert_eq!(model, "openai m, then local /f.gguf");
+    assert!(origin.ends_with("oracle.toml"), "{origin}");
+    let (model, origin) = model_and_origin(two, Some("/g.gguf"), None).unwrap();
+    assert_eq!(model, "openai m, then local /g.gguf");
+    assert_eq!(origin, "flag --model");
+    let settings = load_file(two).unwrap();
+    assert_eq!(settings.model.0[0].limits.money_a_day, 9);
+    for (text, word) in [
+        (
+            format!("{two}\n[model]\nprovider = 'local'\npath = 'm'"),
+            "keep one",
+        ),
+        ("models = []".to_owned(), "at least one provider"),
+        (two.replace("money_a_day", "mony_a_day"), "mony_a_day"),
+        ("[policy]\nrisk = 1".to_owned(), "risk"),
+    ] {
+        let why = load_file(&text).unwrap_err().to_string();
+        assert!(why.contains(word), "{why}");
     }
 }
 

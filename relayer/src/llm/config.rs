@@ -3,9 +3,10 @@
 use super::{
     openai::OpenAi,
     scripted::{self, Scripted},
-    ModelError, Provider,
+    CallLimits, Fallback, ModelError, Provider,
 };
-use serde::Deserialize;
+use serde::{de::Error as _, Deserialize, Deserializer};
+use serde_json::{Map, Value};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 /// One provider, as the configuration file has it.
@@ -69,6 +70,87 @@ impl ProviderConfig {
             Self::Scripted { .. } => "scripted",
         }
     }
+}
+
+/// One provider with its limits: one table of the file holds both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelConfig {
+    /// Who answers.
+    pub provider: ProviderConfig,
+    /// How much of it may be used.
+    pub limits: CallLimits,
+}
+
+impl<'de> Deserialize<'de> for ModelConfig {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        // `flatten` would let unknown keys through, so the keys are dealt out by name.
+        let mut provider = Map::deserialize(input)?;
+        let limits: Map<String, Value> = CallLimits::KEYS
+            .into_iter()
+            .filter_map(|key| Some((key.to_owned(), provider.remove(key)?)))
+            .collect();
+        let read = |part| serde_json::from_value(Value::Object(part)).map_err(D::Error::custom);
+        let limits = serde_json::from_value(Value::Object(limits)).map_err(D::Error::custom)?;
+        Ok(Self {
+            provider: read(provider)?,
+            limits,
+        })
+    }
+}
+
+impl From<ProviderConfig> for ModelConfig {
+    fn from(provider: ProviderConfig) -> Self {
+        let limits = CallLimits::default();
+        Self { provider, limits }
+    }
+}
+
+/// The providers in the order in which they are asked; in the file one table, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Models(pub Vec<ModelConfig>);
+
+impl<'de> Deserialize<'de> for Models {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let read = |value| serde_json::from_value(value).map_err(D::Error::custom);
+        let models = match Value::deserialize(input)? {
+            Value::Array(list) => list.into_iter().map(read).collect::<Result<Vec<_>, _>>()?,
+            one => vec![read(one)?],
+        };
+        if models.is_empty() {
+            return Err(D::Error::custom("no model: name at least one provider"));
+        }
+        Ok(Self(models))
+    }
+}
+
+impl From<ProviderConfig> for Models {
+    fn from(provider: ProviderConfig) -> Self {
+        Self(vec![provider.into()])
+    }
+}
+
+impl Models {
+    /// The file of the first local model, if there is one.
+    pub fn local_path(&self) -> Option<&std::path::Path> {
+        self.0.iter().find_map(|model| match &model.provider {
+            ProviderConfig::Local { path, .. } => Some(path.as_path()),
+            _ => None,
+        })
+    }
+}
+
+/// Makes all providers, see [`build`].
+///
+/// # Errors
+/// When one of them cannot be used.
+pub fn build_all(models: &Models) -> Result<Arc<dyn Provider>, ModelError> {
+    let made = models
+        .0
+        .iter()
+        .map(|model| Ok((build(&model.provider)?, model.limits)));
+    Ok(Arc::new(Fallback::new(
+        made.collect::<Result<_, ModelError>>()?,
+    )?))
 }
 
 fn default_threads() -> u16 {
@@ -153,6 +235,20 @@ mod tests {
         let scripted =
             "provider = 'scripted'\nanswer = 'yes'\ndelay_ms = 5\n[answers]\n'p q?' = 'no'";
         assert!(toml::from_str::<ProviderConfig>(scripted).is_ok());
+        let limited = "provider = 'scripted'\nanswer = 'yes'\nmoney_a_day = '20000000000000000000'\ncalls_at_once = 2";
+        let model: ModelConfig = toml::from_str(limited).unwrap();
+        assert_eq!(model.limits.money_a_day, 20_000_000_000_000_000_000);
+        assert_eq!(model.limits.calls_at_once, 2);
+        for (bad, word) in [
+            (
+                "provider = 'local'\npath = 'm'\nmony_a_day = 2",
+                "mony_a_day",
+            ),
+            ("provider = 'local'\npath = 'm'\nmoney_a_day = 'x'", "'x'"),
+        ] {
+            let error = toml::from_str::<ModelConfig>(bad).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
         for (bad, word) in [
             ("provider = 'local'\npath = 'm'\nthread = 2", "thread"),
             ("provider = 'other'", "other"),

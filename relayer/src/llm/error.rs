@@ -22,13 +22,43 @@ pub enum ModelError {
         /// What is served, or what to change.
         remedy: String,
     },
-    /// The server could not be reached or did not answer in time.
+    /// The server could not be reached.
     #[error("model server of '{model}' not reached ({reason}): check `base_url`, the network and `timeout_ms`")]
     Unreachable {
         /// The model asked for.
         model: String,
         /// What failed, in a word or two.
         reason: String,
+    },
+    /// The server was reached and gave no whole response; it may have worked, and cost, all the same.
+    #[error("model server of '{model}' gave no whole answer ({reason}): check `timeout_ms` and the server")]
+    Broken {
+        /// The model asked for.
+        model: String,
+        /// What failed, in a word or two.
+        reason: String,
+    },
+    /// The provider may not be asked now.
+    #[error("model '{model}' is not asked now: {reason}")]
+    Resting {
+        /// The model asked for.
+        model: String,
+        /// It rests after failures, or a limit is reached.
+        reason: String,
+        /// When to come again.
+        wait: Duration,
+    },
+    /// None of several providers answered.
+    #[error("no provider answered: {texts}")]
+    NoneAnswered {
+        /// What each of them said.
+        texts: String,
+        /// Whether asking again can help.
+        again: bool,
+        /// When, if one of them named a time.
+        wait: Option<Duration>,
+        /// Whether it cost nothing.
+        free: bool,
     },
     /// The server answered with an HTTP status that is no success.
     #[error("model server answered status {code}: {}", remedy(*code))]
@@ -80,13 +110,37 @@ impl ModelError {
             | Self::PromptTooLong { .. }
             | Self::BadQuestion(_)
             | Self::NotConfigured(_) => Retry::Never,
-            Self::Unreachable { .. } | Self::BadResponse { .. } | Self::Engine(_) => {
-                Retry::Later(None)
-            }
+            Self::Unreachable { .. }
+            | Self::Broken { .. }
+            | Self::BadResponse { .. }
+            | Self::Engine(_) => Retry::Later(None),
+            Self::Resting { wait, .. } => Retry::Later(Some(*wait)),
+            Self::NoneAnswered { again, wait, .. } => match again {
+                true => Retry::Later(*wait),
+                false => Retry::Never,
+            },
             Self::Status { code, retry_after } => match code {
                 408 | 409 | 425 | 429 | 500..=599 => Retry::Later(*retry_after),
                 _ => Retry::Never,
             },
+        }
+    }
+}
+
+impl ModelError {
+    /// Whether no model ran, so that nothing was paid for and asking again is only a matter of time.
+    pub fn is_free(&self) -> bool {
+        match self {
+            Self::NotServed { .. }
+            | Self::Unreachable { .. }
+            | Self::Status { .. }
+            | Self::Resting { .. }
+            | Self::Load { .. }
+            | Self::PromptTooLong { .. }
+            | Self::BadQuestion(_)
+            | Self::NotConfigured(_) => true,
+            Self::NoneAnswered { free, .. } => *free,
+            Self::Broken { .. } | Self::BadResponse { .. } | Self::Engine(_) => false,
         }
     }
 }

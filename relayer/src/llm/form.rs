@@ -179,6 +179,10 @@ fn unwrap_once(text: &str) -> &str {
 }
 
 #[cfg(test)]
+#[path = "form_tests.rs"]
+mod hostile;
+
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //!
 //! One trait, three providers: a GGUF file run in this process ([`ProviderConfig::Local`]), any
 //! OpenAI-compatible server ([`ProviderConfig::Openai`]) and fixed answers for tests
-//! ([`ProviderConfig::Scripted`]).
+//! ([`ProviderConfig::Scripted`]). [`Fallback`] puts several of them behind one, with limits.
 //!
 //! **Architecture invariant:** a model gets text and gives text. It has no tools, no keys and no
 //! network of its own, and whatever it says either is exactly one of the forms asked for or
@@ -10,17 +10,21 @@
 
 mod config;
 mod error;
+mod fallback;
 mod form;
 #[cfg(feature = "local")]
 mod local;
+mod meter;
 mod open;
 mod openai;
 mod schema;
 pub mod scripted;
 mod secret;
 
-pub use config::{build, ProviderConfig};
+pub use config::{build, build_all, ModelConfig, Models, ProviderConfig};
 pub use error::{ModelError, Retry};
+pub use fallback::{Fallback, ProviderState};
+pub use meter::{day_of, planck, CallLimits, Load, Used};
 
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling};
@@ -68,6 +72,24 @@ pub trait Provider: Send + Sync {
         }
     }
 
+    /// Names of all the models that it serves.
+    fn served(&self) -> Vec<String> {
+        vec![self.name().to_owned()]
+    }
+
+    /// The most that one answer to a question can cost, planck.
+    fn price(&self, _question: &Question) -> u128 {
+        0
+    }
+
+    /// Where each provider behind it stands, for people, and to be kept over a restart.
+    fn states(&self) -> Vec<ProviderState> {
+        Vec::new()
+    }
+
+    /// Takes up what was used before a restart.
+    fn restore(&self, _states: &[ProviderState]) {}
+
     /// Answers one question.
     ///
     /// # Errors
@@ -96,7 +118,7 @@ fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), Mode
     };
     let remedy = format!(
         "ask for '{}', which is, for any model, or name other operators",
-        provider.name()
+        provider.served().join("' or '")
     );
     Err(ModelError::NotServed { name, remedy })
 }
@@ -119,7 +141,7 @@ fn abstain_unanswerable(provider: &dyn Provider, kind: &str, question: &Question
 }
 
 /// What was asked, as the record has it.
-fn record_of(question: &Question) -> Value {
+pub fn record_of(question: &Question) -> Value {
     let kind = match &question.answer {
         AnswerKind::Bool => json!({ "kind": "bool" }),
         AnswerKind::Choice { options } => {

@@ -3,34 +3,41 @@
 use super::{
     error::RelayerError,
     evidence::{self, Secret, Times},
+    ledger::Ledger,
+    policy::Stake,
+    queue::Queue,
     relayer::Relayer,
 };
 use crate::{
     chain::ss58,
-    llm::{ModelError, Provider, Question, Reply, Retry},
+    llm::{day_of, ModelError, Provider, ProviderState, Question, Reply, Retry},
     store::{fault, now_ms, Entry, Purpose, Recorded, Skip},
 };
-use llm_oracle_primitives::{Answer, Hash, Reason, Terms};
+use llm_oracle_primitives::{Answer, BlockNumber, Hash, Reason, Terms};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{
-    sync::Semaphore,
-    task::{JoinError, JoinSet},
-};
+use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 
 /// Questions that may wait for the model; more stay on the chain until these are through.
-const MOST_WAITING: usize = 64;
+const MOST_WAITING: usize = 256;
+/// Longest pause before a provider that failed at no cost is asked again, without its own word.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Longest pause by a provider's word.
+const LONGEST_NAMED_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// One question to put, with all that its answer will be bound to.
 pub(super) struct Ask {
-    pub(super) entry: Entry,
+    pub(super) stake: Stake,
     pub(super) terms: Arc<Terms>,
     pub(super) terms_digest: Hash,
     pub(super) seen_at_ms: i64,
+    /// Last block for its commit.
+    pub(super) deadline: BlockNumber,
 }
 
 /// A question that has come back.
@@ -40,36 +47,87 @@ struct Done {
     took: Duration,
 }
 
+/// A question that waits for time to pass: no model ran, so it costs nothing to try again.
+struct Pause {
+    until: Instant,
+    tries: u32,
+    why: String,
+}
+
+/// What has been used, as the store keeps it.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Usage {
+    providers: Vec<ProviderState>,
+    ledger: Ledger,
+}
+
 /// Questions under way.
 pub(super) struct Asks {
     provider: Arc<dyn Provider>,
-    permits: Arc<Semaphore>,
+    at_once: usize,
+    waiting: Queue<(Ask, Question)>,
     running: JoinSet<Done>,
-    entries: HashSet<Entry>,
+    tasks: HashMap<Entry, (BlockNumber, AbortHandle)>,
     finished: Vec<Result<Done, JoinError>>,
-    not_before: HashMap<Entry, Instant>,
+    pauses: HashMap<Entry, Pause>,
+    ledger: Ledger,
 }
 
 impl Asks {
-    pub(super) fn new(provider: Arc<dyn Provider>, at_once: u16) -> Self {
+    /// Nothing under way; `usage` is what the store has of an earlier process.
+    pub(super) fn new(provider: Arc<dyn Provider>, at_once: u16, usage: Option<&[u8]>) -> Self {
+        let usage: Usage = usage
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .unwrap_or_default();
+        provider.restore(&usage.providers);
         Self {
             provider,
-            permits: Arc::new(Semaphore::new(usize::from(at_once.max(1)))),
+            at_once: at_once.max(1).into(),
+            waiting: Queue::new(MOST_WAITING),
             running: JoinSet::new(),
-            entries: HashSet::new(),
+            tasks: HashMap::new(),
             finished: Vec::new(),
-            not_before: HashMap::new(),
+            pauses: HashMap::new(),
+            ledger: usage.ledger,
         }
     }
 
+    /// Whether a question is with the model or waits for it.
     pub(super) fn is_asking(&self, entry: &Entry) -> bool {
-        self.entries.contains(entry)
+        self.tasks.contains_key(entry) || self.waiting.contains(entry)
+    }
+
+    /// Questions under way.
+    pub(super) fn asking(&self) -> usize {
+        self.tasks.len().saturating_add(self.waiting.len())
+    }
+
+    /// Whether any question is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
     }
 
     pub(super) fn must_wait(&self, entry: &Entry) -> bool {
-        self.not_before
-            .get(entry)
-            .is_some_and(|ready| Instant::now() < *ready)
+        let pause = self.pauses.get(entry);
+        pause.is_some_and(|pause| Instant::now() < pause.until)
+    }
+
+    /// Why a question has no answer yet, as far as known, and forgets it.
+    pub(super) fn take_reason(&mut self, entry: &Entry) -> Option<String> {
+        self.pauses.remove(entry).map(|pause| pause.why)
+    }
+
+    /// The most that an answer can cost, planck.
+    pub(super) fn price(&self, terms: &Terms) -> u128 {
+        // What can't be put costs nothing.
+        evidence::question(terms).map_or(0, |question| self.provider.price(&question))
+    }
+
+    /// The day's books.
+    pub(super) fn ledger(&mut self) -> &mut Ledger {
+        self.ledger.open(day_of(now_ms()));
+        &mut self.ledger
     }
 
     /// Waits for any question to come back; for ever when there is none.
@@ -81,11 +139,9 @@ impl Asks {
     }
 
     fn start(&mut self, ask: Ask, question: Question) {
-        let (provider, permits) = (self.provider.clone(), self.permits.clone());
-        self.entries.insert(ask.entry);
-        self.running.spawn(async move {
-            // The semaphore is never closed; without a permit the question is put all the same.
-            let _permit = permits.acquire_owned().await;
+        let provider = self.provider.clone();
+        let (entry, deadline) = (ask.stake.entry, ask.deadline);
+        let task = self.running.spawn(async move {
             let started = Instant::now();
             let result = provider.answer(&question).await;
             Done {
@@ -94,40 +150,114 @@ impl Asks {
                 took: started.elapsed(),
             }
         });
+        self.tasks.insert(entry, (deadline, task));
+    }
+
+    /// Stops what can't be committed above this block any more.
+    fn drop_overdue(&mut self, best: BlockNumber) -> Vec<Entry> {
+        let mut dropped = self.waiting.drop_overdue(best);
+        self.tasks.retain(|entry, (deadline, task)| {
+            let overdue = *deadline <= best;
+            if overdue {
+                task.abort();
+                dropped.push(*entry);
+            }
+            !overdue
+        });
+        dropped
+    }
+
+    /// Whose task it was, which is over.
+    fn forget(&mut self, id: task::Id) -> Option<Entry> {
+        let entry = *self.tasks.iter().find(|(_, (_, task))| task.id() == id)?.0;
+        self.tasks.remove(&entry);
+        Some(entry)
+    }
+
+    fn pause(&mut self, entry: Entry, named: Option<Duration>, why: String) {
+        let tries = self.pauses.get(&entry).map_or(0, |pause| pause.tries);
+        let own = Duration::from_secs(2_u64.saturating_pow(tries.min(6))).min(LONGEST_PAUSE);
+        let pause = named.map_or(own, |named| named.min(LONGEST_NAMED_PAUSE));
+        let now = Instant::now();
+        let until = now.checked_add(pause).unwrap_or(now);
+        let tries = tries.saturating_add(1);
+        self.pauses.insert(entry, Pause { until, tries, why });
     }
 }
 
 impl Relayer {
-    /// Puts the questions of a plan to the model.
-    pub(super) fn start_asks(&mut self, asks: Vec<Ask>) -> bool {
+    /// Takes the questions of a plan in, and puts those that are due first to the model.
+    pub(super) fn start_asks(&mut self, asks: Vec<Ask>) -> Result<bool, RelayerError> {
         let mut started = false;
         for ask in asks {
-            if self.asks.entries.len() >= MOST_WAITING {
-                break;
-            }
-            let prepared = evidence::question(&ask.terms);
-            let Ok(question) = prepared else {
+            match evidence::question(&ask.terms) {
+                Ok(question) => {
+                    let (deadline, entry) = (ask.deadline, ask.stake.entry);
+                    self.asks.waiting.push(deadline, entry, (ask, question));
+                }
                 // An answer like any other, so that the seat is not lost: the text can't be read.
-                let why = prepared.err().unwrap_or_default();
-                let reply = Reply {
-                    answer: Answer::Abstain(Reason::Refused),
-                    model: self.asks.provider.name().to_owned(),
-                    record: json!({ "not_asked": why }),
-                };
-                let done = Done {
-                    ask,
-                    result: Ok(reply),
-                    took: Duration::ZERO,
-                };
-                self.asks.finished.push(Ok(done));
-                started = true;
-                continue;
-            };
-            tracing::debug!(request = ask.entry.request_id, "asking the model");
-            self.asks.start(ask, question);
-            started = true;
+                Err(why) => {
+                    let reply = Reply {
+                        answer: Answer::Abstain(Reason::Refused),
+                        model: self.asks.provider.name().to_owned(),
+                        record: json!({ "not_asked": why }),
+                    };
+                    self.record(ask, reply, Duration::ZERO)?;
+                    started = true;
+                }
+            }
         }
-        started
+        Ok(self.put_next()? || started)
+    }
+
+    /// Puts questions to the model for as long as it takes more, each booked before it leaves.
+    fn put_next(&mut self) -> Result<bool, RelayerError> {
+        let mut put = false;
+        while self.asks.tasks.len() < self.asks.at_once {
+            let Some((ask, question)) = self.asks.waiting.pop() else {
+                break;
+            };
+            let policy = &self.config.policy;
+            let ledger = self.asks.ledger();
+            if let Some(reason) = policy.over_budget(&ask.stake, ledger) {
+                self.leave_out(&ask.stake.entry, &reason)?;
+                continue;
+            }
+            ledger.charge(policy, &ask.stake);
+            tracing::debug!(request = ask.stake.entry.request_id, "asking the model");
+            self.asks.start(ask, question);
+            put = true;
+        }
+        if put {
+            self.note_usage()?;
+        }
+        Ok(put)
+    }
+
+    /// Keeps over a restart what the day's budgets have left.
+    fn note_usage(&mut self) -> Result<(), RelayerError> {
+        let usage = Usage {
+            providers: self.asks.provider.states(),
+            ledger: self.asks.ledger().clone(),
+        };
+        let bytes = serde_json::to_vec(&usage).unwrap_or_default();
+        Ok(self.store.set_usage(&bytes)?)
+    }
+
+    /// Stops asking what can't be committed above the best block any more, with the reason on record.
+    pub(super) fn drop_overdue(&mut self, best: BlockNumber) -> Result<(), RelayerError> {
+        for entry in self.asks.drop_overdue(best) {
+            self.overdue(&entry)?;
+        }
+        Ok(())
+    }
+
+    /// Records that a request's commit deadline is past and what kept it from an answer.
+    pub(super) fn overdue(&mut self, entry: &Entry) -> Result<(), RelayerError> {
+        let why = self.asks.take_reason(entry);
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let reason = format!("no answer was made by its commit deadline{why}");
+        self.leave_out(entry, &reason)
     }
 
     /// Whether the model that a request asks for is served here.
@@ -143,7 +273,7 @@ impl Relayer {
         };
         Err(format!(
             "asks for the model {wanted}, and '{}' is served",
-            self.asks.provider.name()
+            self.asks.provider.served().join("', '")
         ))
     }
 
@@ -156,33 +286,42 @@ impl Relayer {
         let worked = !finished.is_empty();
         for done in finished {
             match done {
-                Ok(done) => {
-                    self.asks.entries.remove(&done.ask.entry);
-                    self.record(done)?;
+                Ok(Done { ask, result, took }) => {
+                    let entry = ask.stake.entry;
+                    self.asks.tasks.remove(&entry);
+                    match result {
+                        Ok(reply) => {
+                            self.asks.pauses.remove(&entry);
+                            self.record(ask, reply, took)?;
+                        }
+                        Err(error) => self.model_failed(&entry, &error)?,
+                    }
                 }
+                // Stopped by us, at its deadline.
+                Err(error) if error.is_cancelled() => {}
+                // A panic in the provider. Counted like a failure: the question may be what does it.
                 Err(error) => {
-                    // A panic in the provider. Its question is asked again: nothing was recorded.
                     tracing::error!(%error, "the model's task died");
-                    self.asks.entries.clear();
-                    self.asks.running.abort_all();
+                    if let Some(entry) = self.asks.forget(error.id()) {
+                        self.fail(&entry, Purpose::Ask, "the model's task died")?;
+                    }
                 }
             }
+        }
+        if worked {
+            self.note_usage()?;
+            self.put_next()?;
         }
         Ok(worked)
     }
 
-    fn record(&mut self, done: Done) -> Result<(), RelayerError> {
-        let Done { ask, result, took } = done;
-        let reply = match result {
-            Ok(reply) => reply,
-            Err(error) => return self.model_failed(&ask.entry, &error),
-        };
+    fn record(&mut self, ask: Ask, reply: Reply, took: Duration) -> Result<(), RelayerError> {
         let reply = evidence::fit(&ask.terms, reply);
         fault::reach(fault::ANSWER_MADE);
         let Entry {
             request_id,
             operator,
-        } = ask.entry;
+        } = ask.stake.entry;
         let number = self.store.secrets().current();
         let secret = Secret {
             number,
@@ -200,6 +339,8 @@ impl Relayer {
         let (request, operator) = (request_id, ss58(&operator.into()));
         match recorded {
             Recorded::New => {
+                let abstained = matches!(answered.answer, Answer::Abstain(_));
+                self.ops.metrics().answered(abstained, model_ms);
                 tracing::info!(
                     request,
                     operator,
@@ -220,12 +361,20 @@ impl Relayer {
         Ok(())
     }
 
+    /// What can get better by waiting is tried again: for as long as the deadline allows if no model
+    /// ran, else a bounded number of times, since each may have cost something.
     fn model_failed(&mut self, entry: &Entry, error: &ModelError) -> Result<(), RelayerError> {
+        self.ops.metrics().model_failed();
         match error.retry() {
             Retry::Never => self.leave_out(entry, &error.to_string()),
+            Retry::Later(pause) if error.is_free() => {
+                tracing::warn!(request = entry.request_id, %error, "the model was not asked");
+                self.asks.pause(*entry, pause, error.to_string());
+                Ok(())
+            }
             Retry::Later(pause) => {
-                if let Some(pause) = pause {
-                    self.asks.not_before.insert(*entry, deadline(pause));
+                if pause.is_some() {
+                    self.asks.pause(*entry, pause, error.to_string());
                 }
                 self.fail(entry, Purpose::Ask, &error.to_string())
             }
@@ -246,13 +395,6 @@ impl Relayer {
             reason: reason.to_owned(),
         })?)
     }
-}
-
-fn deadline(pause: Duration) -> Instant {
-    let now = Instant::now();
-    // A server that names an absurd time is asked again after an hour.
-    now.checked_add(pause.min(Duration::from_secs(3600)))
-        .unwrap_or(now)
 }
 
 /// When this process first saw something, milliseconds since 1970.

@@ -1,8 +1,8 @@
 //! The relayer's configuration file.
 
-use super::keys::KeySource;
-use crate::llm::ProviderConfig;
-use serde::{de::Error as _, Deserialize, Deserializer};
+use super::{keys::KeySource, policy::PolicyConfig};
+use crate::llm::{planck, Models};
+use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Everything that `relayer run` needs to know. Unknown keys are refused.
@@ -33,11 +33,15 @@ pub struct RelayerConfig {
     pub store: PathBuf,
     /// The operators this process works for.
     pub operators: Vec<KeySource>,
-    /// The model that answers, for all of them.
-    pub model: ProviderConfig,
+    /// The models that answer, for all of them, in the order in which they are asked.
+    #[serde(alias = "models")]
+    pub model: Models,
     /// What this relayer takes on.
     #[serde(default)]
     pub limits: Limits,
+    /// Which requests it answers.
+    #[serde(default)]
+    pub policy: PolicyConfig,
 }
 
 impl RelayerConfig {
@@ -57,7 +61,7 @@ pub struct Limits {
     #[serde(deserialize_with = "planck")]
     pub min_reward: u128,
     /// Attempts at asking the model, committing, delivering, and settling for others before each is
-    /// given up. Reveals, and settling where one of our operators has a seat, go on.
+    /// given up. Asking counts those only in which a model may have run. Reveals, and settling where one of our operators has a seat, go on.
     pub max_attempts: u32,
     /// Questions put to the model at the same time.
     pub model_calls: u16,
@@ -82,19 +86,20 @@ impl Default for Limits {
     }
 }
 
-/// TOML's integers end at 2^63; amounts may not.
-fn planck<'de, D: Deserializer<'de>>(input: D) -> Result<u128, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Amount {
-        Number(u64),
-        Text(String),
-    }
-    match Amount::deserialize(input)? {
-        Amount::Number(number) => Ok(number.into()),
-        Amount::Text(text) => text
-            .parse()
-            .map_err(|_| D::Error::custom(format!("'{text}' is no amount of planck"))),
+impl Limits {
+    /// Each limit by its key in the file.
+    pub fn shown(&self) -> [(&'static str, String); 6] {
+        [
+            ("limits.min_reward", self.min_reward.to_string()),
+            ("limits.max_attempts", self.max_attempts.to_string()),
+            ("limits.model_calls", self.model_calls.to_string()),
+            ("limits.poll_ms", self.poll_ms.to_string()),
+            ("limits.turn_ms", self.turn_ms.to_string()),
+            (
+                "limits.report_equivocations",
+                self.report_equivocations.to_string(),
+            ),
+        ]
     }
 }
 

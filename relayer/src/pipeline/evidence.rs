@@ -1,7 +1,11 @@
 //! The document of how an answer was made, and the promise that binds an operator to it.
 
 use super::error::RelayerError;
-use crate::{chain::hex0x, llm::Reply, store::Answered};
+use crate::{
+    chain::hex0x,
+    llm::Reply,
+    store::{now_ms, Answered},
+};
 use llm_oracle_primitives::{
     digest::{self, Context},
     Answer, Prompt, Reason, RequestId, Terms,
@@ -10,30 +14,33 @@ use llm_oracle_rules::Form;
 use scale::Encode;
 use serde_json::{json, Value};
 
+/// Name of a document's form. Fields may be added to it; when one changes its meaning, so does the name.
+pub const EVIDENCE_FORMAT: &str = "llm-oracle/evidence/1";
+
 /// What the document says made it.
 const SOFTWARE: &str = concat!("llm-oracle/", env!("CARGO_PKG_VERSION"));
 
 /// A secret to derive salts from, with its number.
-pub(super) struct Secret<'a> {
-    pub(super) number: u32,
-    pub(super) bytes: &'a [u8; 32],
+pub(crate) struct Secret<'a> {
+    pub(crate) number: u32,
+    pub(crate) bytes: &'a [u8; 32],
 }
 
 /// Times of an answer.
-pub(super) struct Times {
-    pub(super) model_ms: i64,
-    pub(super) seen_at_ms: i64,
+pub(crate) struct Times {
+    pub(crate) model_ms: i64,
+    pub(crate) seen_at_ms: i64,
 }
 
 /// Makes all that commit and reveal need out of a reply.
-pub(super) fn bind(
+pub(crate) fn bind(
     context: &Context,
     terms: &Terms,
     reply: Reply,
     secret: &Secret<'_>,
     times: &Times,
 ) -> Result<Answered, RelayerError> {
-    let document = document(context, terms, &reply)?;
+    let document = document(context, terms, &reply, times)?;
     let salt = digest::salt(secret.bytes, context);
     let evidence = digest::evidence(&salt, &document);
     let operator: &[u8; 32] = context.operator.as_ref();
@@ -72,13 +79,18 @@ pub(super) fn fit(terms: &Terms, reply: Reply) -> Reply {
 
 /// Canonical JSON (RFC 8785). The random bytes keep a short answer from being guessed by trying
 /// documents against the digest, should the salt become known before the document.
-fn document(context: &Context, terms: &Terms, reply: &Reply) -> Result<Vec<u8>, RelayerError> {
+fn document(
+    context: &Context,
+    terms: &Terms,
+    reply: &Reply,
+    times: &Times,
+) -> Result<Vec<u8>, RelayerError> {
     let request_id = context.request_id;
     let failed = |reason: String| RelayerError::Evidence { request_id, reason };
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| failed(error.to_string()))?;
-    let value = json!({
-        "format": "llm-oracle/evidence/1",
+    let mut value = json!({
+        "format": EVIDENCE_FORMAT,
         "software": SOFTWARE,
         "context": context_json(context),
         "question_digest": hex0x(&question_digest(terms)),
@@ -86,11 +98,26 @@ fn document(context: &Context, terms: &Terms, reply: &Reply) -> Result<Vec<u8>, 
         "model": reply.model,
         "made": reply.record,
         "random": hex0x(&random),
+        "times": {
+            "seen_at_ms": times.seen_at_ms,
+            "answered_at_ms": now_ms(),
+            "model_ms": times.model_ms,
+        },
     });
+    if let (Value::Object(fields), Some(digest)) = (&mut value, response_digest(&reply.record)) {
+        fields.insert("response_digest".to_owned(), json!(digest));
+    }
     serde_json_canonicalizer::to_vec(&value).map_err(|error| failed(error.to_string()))
 }
 
-fn context_json(context: &Context) -> Value {
+/// Digest of the bytes that a model in this process gave; servers' responses have theirs beside them.
+pub fn response_digest(record: &Value) -> Option<String> {
+    let text = record["response"]["text"].as_str()?;
+    Some(hex0x(&digest::blake2(text.as_bytes())))
+}
+
+/// A context as documents show it.
+pub fn context_json(context: &Context) -> Value {
     let contract: &[u8; 32] = context.contract.as_ref();
     let operator: &[u8; 32] = context.operator.as_ref();
     json!({
@@ -107,15 +134,18 @@ fn context_json(context: &Context) -> Value {
 }
 
 /// Digest of the question's own bytes, so that a copy of it can be compared without the terms.
-fn question_digest(terms: &Terms) -> [u8; 32] {
+pub fn question_digest(terms: &Terms) -> [u8; 32] {
     match &terms.prompt {
         Prompt::Inline(bytes) => digest::blake2(bytes),
         Prompt::Linked { digest, .. } => *digest,
     }
 }
 
-/// The question as the model gets it; `Err` says why it cannot be put.
-pub(super) fn question(terms: &Terms) -> Result<crate::llm::Question, &'static str> {
+/// The question as the model gets it.
+///
+/// # Errors
+/// Why it cannot be put.
+pub fn question(terms: &Terms) -> Result<crate::llm::Question, &'static str> {
     let Prompt::Inline(prompt) = &terms.prompt else {
         return Err("linked prompts are not fetched by this version");
     };

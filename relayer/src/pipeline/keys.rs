@@ -1,6 +1,6 @@
 //! Operators' keys: from a file, the environment or a JSON keystore, never from the command line.
 
-use crate::chain::Keypair;
+use crate::{chain::Keypair, credential};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::{
@@ -44,6 +44,8 @@ pub enum KeyError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("{} is a credential of systemd, and CREDENTIALS_DIRECTORY is not set; start this as a service with LoadCredential=, or name a file", path.display())]
+    NoCredentials { path: PathBuf },
     #[error("the environment variable {0} is not set")]
     NoVariable(String),
     #[error("the secret from {0} is no secret URI (a phrase or 0x-seed, with //derivations)")]
@@ -117,10 +119,15 @@ fn read_secret(path: &Path) -> Result<SecretString, KeyError> {
         path: path.to_owned(),
         source,
     };
+    if credential::is_one(path) {
+        return Err(KeyError::NoCredentials {
+            path: path.to_owned(),
+        });
+    }
     let mut file = File::open(path).map_err(io)?;
     // Of the opened file, not of the name: the name may point elsewhere a moment later.
     let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if mode & credential::forbidden(path) != 0 {
         return Err(KeyError::Exposed {
             path: path.to_owned(),
             mode,

@@ -18,7 +18,11 @@ mod equivocation;
 mod error;
 mod evidence;
 mod keys;
+mod ledger;
+mod observe;
 mod outbox;
+mod policy;
+mod queue;
 mod reconcile;
 mod recover;
 mod relayer;
@@ -31,6 +35,13 @@ mod transact;
 pub use config::{Limits, RelayerConfig};
 pub use decide::{decide, Free, GivenUp, Heads, Local, OnChain, SeatOnChain, Step, Why};
 pub use error::RelayerError;
+#[cfg(test)]
+pub(crate) use evidence::{bind, Secret, Times};
+pub use evidence::{context_json, question, question_digest, response_digest, EVIDENCE_FORMAT};
 pub use keys::{load_key, KeyError, KeySource};
 pub use outbox::{send, Submit};
+pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
 pub use relayer::{Progress, Relayer};
+
+#[cfg(test)]
+mod spam_tests;

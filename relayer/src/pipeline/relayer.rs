@@ -10,11 +10,15 @@ use crate::{
         Expect, Fit, Head, Keypair, Known, Oracle, WakeUps,
     },
     llm::Provider,
+    ops::Ops,
     store::{Entry, Identity, Purpose, Store},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use llm_oracle_primitives::{AccountId, Hash, RequestId, Slot};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// What a turn achieved.
@@ -64,7 +68,9 @@ pub(super) struct Now {
 pub struct Relayer {
     pub(super) config: RelayerConfig,
     pub(super) operators: Vec<Operator>,
-    pub(super) store: Store,
+    pub(super) store: Arc<Store>,
+    pub(super) ops: Arc<Ops>,
+    pub(super) observed: Option<Instant>,
     pub(super) base: Base,
     pub(super) asks: Asks,
     pub(super) memory: Memory,
@@ -107,12 +113,14 @@ impl Relayer {
         };
         let backup = config.backup_dir.as_deref();
         let store = Store::open_with_backup(&config.store, backup, &identity)?;
+        let store = Arc::new(store);
         if config.recover {
             store.forget_finalized_seen()?;
         }
         let seen = store.finalized_seen()?;
+        let usage = store.usage()?;
         let mut relayer = Self {
-            asks: Asks::new(provider, config.limits.model_calls),
+            asks: Asks::new(provider, config.limits.model_calls, usage.as_deref()),
             memory: Memory::default(),
             signatures: Signatures::default(),
             link: None,
@@ -122,6 +130,8 @@ impl Relayer {
             config,
             operators,
             store,
+            ops: Arc::default(),
+            observed: None,
             base,
             address,
             expect,
@@ -132,8 +142,13 @@ impl Relayer {
     }
 
     /// What this relayer has recorded.
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// Where this relayer says what it does.
+    pub fn ops(&self) -> &Arc<Ops> {
+        &self.ops
     }
 
     /// Works until it is told to stop. A lost connection is made again; what cannot get better by
@@ -144,29 +159,32 @@ impl Relayer {
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), RelayerError> {
         let mut pauses = pauses();
         loop {
-            let turn = tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(()),
-                turn = self.step() => turn,
-            };
-            match turn {
+            if stop.is_cancelled() {
+                return self.wind_up().await;
+            }
+            let started = Instant::now();
+            self.ops.turn_begins();
+            // Not broken off when it is time to stop: what it has begun to send, it also notes.
+            match self.step().await {
                 Ok(progress) => {
+                    self.ops.turn_ended(progress.into(), started.elapsed());
                     pauses = self::pauses();
                     if progress == Progress::Worked {
                         continue;
                     }
                     tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
+                        () = stop.cancelled() => {}
                         () = self.wait() => {}
                     }
                 }
                 Err(error) if is_passing(&error) => {
                     // The next turn connects and checks everything again.
                     self.link = None;
+                    self.ops.turn_failed(&error);
                     let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "a turn failed; trying again");
                     tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
+                        () = stop.cancelled() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                 }
@@ -183,11 +201,14 @@ impl Relayer {
         // What the model said is kept, whatever state the nodes are in.
         let mut worked = self.record_answers()?;
         let (oracle, now) = self.connected().await?;
+        let asking = self.asks.asking();
+        self.ops
+            .looks(now.finalized.number, now.best.number, asking);
         worked |= self.reconcile(&oracle, &now).await?;
         let plan = self.scan(&oracle, &now).await?;
         self.stop_if_barred(&plan)?;
         worked |= plan.settled_something;
-        worked |= self.start_asks(plan.asks);
+        worked |= self.start_asks(plan.asks)?;
         worked |= self
             .send_seats(&oracle, &now, Purpose::Commit, plan.commits)
             .await?;
@@ -201,6 +222,7 @@ impl Relayer {
             worked |= self.finish(&oracle, &now, ending).await?;
         }
         worked |= self.watch_signatures(&oracle, &now).await?;
+        self.observe(&oracle).await?;
         Ok(if worked {
             Progress::Worked
         } else {
@@ -293,6 +315,11 @@ impl Relayer {
             self.seen = Some(finalized);
         }
         Ok(())
+    }
+
+    /// The oracle over the connection of the last turn, if it stands.
+    pub(super) fn link(&self) -> Option<&Oracle> {
+        self.link.as_ref().map(|link| &link.oracle)
     }
 
     /// Operators that still act, by position.

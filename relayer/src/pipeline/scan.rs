@@ -5,6 +5,7 @@ use super::{
     ending::Ending,
     entries::Seat,
     error::RelayerError,
+    queue::choose,
     relayer::{Now, Relayer},
     seats::Records,
 };
@@ -16,7 +17,7 @@ use llm_oracle_primitives::{
     digest, DeliveryStatus, Hash, Phase, RequestId, RequestView, Summary, Terms,
 };
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Instant,
 };
@@ -35,7 +36,12 @@ pub(super) struct Memory {
     pub(super) lost: BTreeSet<Entry>,
     /// Over, although ids below are not.
     done: BTreeSet<RequestId>,
+    /// Turns so far.
+    turns: u64,
 }
+
+/// Terms that are kept in memory, at most 12 KiB each; what is over is read again.
+const MOST_TERMS: usize = 2_048;
 
 /// What a turn is going to do.
 #[derive(Default)]
@@ -51,8 +57,9 @@ pub(super) struct Plan {
 }
 
 impl Relayer {
-    /// Looks at every request that is not over.
+    /// Looks at the requests that are not over: at those that are due first, and at the others in turn.
     pub(super) async fn scan(&mut self, oracle: &Oracle, now: &Now) -> Result<Plan, RelayerError> {
+        self.drop_overdue(now.best.number)?;
         let live = self.store.live_attempts()?;
         let cursor = self.store.cursor()?;
         let mut plan = Plan::default();
@@ -66,13 +73,39 @@ impl Relayer {
         }
         let summaries = oracle.summaries_from(cursor, now.finalized.hash).await?;
         let present: BTreeSet<_> = summaries.iter().map(|summary| summary.request_id).collect();
-        for summary in &summaries {
-            if !self.memory.done.contains(&summary.request_id) {
-                self.plan(oracle, now, summary, &live, &mut plan).await?;
-            }
+        let mut open = summaries;
+        open.retain(|summary| !self.memory.done.contains(&summary.request_id));
+        let idle = self.idle(&open)?;
+        self.memory.turns = self.memory.turns.wrapping_add(1);
+        let is_idle = |summary: &Summary| idle.contains(&summary.request_id);
+        for summary in choose(&open, is_idle, self.memory.turns) {
+            self.plan(oracle, now, summary, &live, &mut plan).await?;
+        }
+        for summary in &open {
+            plan.unended = plan.unended || self.has_unended_job(summary.request_id)?;
         }
         self.move_cursor(cursor, next_id, &present)?;
         Ok(plan)
+    }
+
+    /// Requests whose next step is the model's or nobody's: each operator has left them out, or is asking.
+    fn idle(&self, open: &[Summary]) -> Result<HashSet<RequestId>, RelayerError> {
+        let mut idle = HashSet::new();
+        for summary in open {
+            if summary.settled || summary.phase != Phase::Committing {
+                continue;
+            }
+            let id = summary.request_id;
+            let mut needs_us = false;
+            for operator in &self.operators {
+                let asking = self.asks.is_asking(&operator.entry(id));
+                needs_us |= !asking && self.store.skipped(id, &operator.id)?.is_none();
+            }
+            if !needs_us {
+                idle.insert(id);
+            }
+        }
+        Ok(idle)
     }
 
     /// The lowest id that is neither over nor pruned is where the next look begins.
@@ -112,7 +145,6 @@ impl Relayer {
             DeliveryStatus::Waiting | DeliveryStatus::Failed(_) | DeliveryStatus::Delivering
         );
         let unended = self.has_unended_job(id)?;
-        plan.unended |= unended;
         if summary.settled && !undelivered && !unended {
             self.over(id);
             return Ok(());
@@ -122,6 +154,7 @@ impl Relayer {
             return Ok(());
         };
         if summary.settled {
+            self.close_books(&view);
             plan.settled_something |= self.note_end(&view)?;
             if !undelivered {
                 self.over(id);
@@ -144,6 +177,20 @@ impl Relayer {
         self.plan_seats(now, (&view, &terms), &records, live, plan)
     }
 
+    /// What our seats have earned is no longer at risk.
+    fn close_books(&mut self, view: &RequestView) {
+        for operator in &self.operators {
+            let entry = operator.entry(view.summary.request_id);
+            let mut seats = view.seats.iter();
+            if let Some(seat) = seats.find(|seat| seat.operator == operator.account) {
+                let policy = &self.config.policy;
+                self.asks
+                    .ledger()
+                    .close(policy, &entry, view.commit_fee, seat.paid);
+            }
+        }
+    }
+
     /// The terms, checked once against the digest that everything signed will be bound to.
     async fn terms(
         &mut self,
@@ -163,6 +210,9 @@ impl Relayer {
             return Err(RelayerError::Inconsistent { request_id, reason });
         }
         let terms = Arc::new(terms);
+        if self.memory.terms.len() >= MOST_TERMS {
+            self.memory.terms.clear();
+        }
         self.memory.terms.insert(request_id, terms.clone());
         self.memory
             .seen_at_ms

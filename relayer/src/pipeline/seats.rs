@@ -2,9 +2,10 @@
 
 use super::{
     ask::{seen_now, Ask},
-    decide::{decide, Free, GivenUp, Heads, Local, OnChain, SeatOnChain, Step},
+    decide::{decide, Free, GivenUp, Heads, Local, OnChain, SeatOnChain, Step, Why},
     entries::Seat,
     error::RelayerError,
+    policy::{Candidate, Stake},
     relayer::{Now, Relayer},
     scan::Plan,
 };
@@ -13,8 +14,8 @@ use crate::{
     store::{Attempt, Job, JobState, Purpose},
 };
 use llm_oracle_primitives::{
-    AccountId, Assignment, DrawView, LeastRecord, OperatorView, Phase, RequestId, RequestView,
-    Terms,
+    AccountId, Assignment, BlockNumber, DrawView, LeastRecord, OperatorView, Phase, RequestId,
+    RequestView, Terms,
 };
 use std::sync::Arc;
 
@@ -82,9 +83,13 @@ impl Relayer {
             tracing::trace!(request = id, operator = index, ?step, "decided");
             self.note(id, index, job.as_ref(), &chain)?;
             match step {
+                Step::Nothing(Why::TooLate) if job.is_none() => {
+                    self.overdue(&self.operators[index].entry(id))?;
+                }
                 Step::Nothing(_) => {}
                 Step::Ask => {
-                    if let Some(ask) = self.admit(view, terms, records, index)? {
+                    let kept = is_kept(terms, free, view, heads.best);
+                    if let Some(ask) = self.admit((view, terms), records, index, kept)? {
                         plan.asks.push(ask);
                     }
                 }
@@ -172,35 +177,44 @@ impl Relayer {
 
     /// Whether this relayer takes the request on at all; if not, the reason is recorded.
     fn admit(
-        &self,
-        view: &RequestView,
-        terms: &Arc<Terms>,
+        &mut self,
+        (view, terms): (&RequestView, &Arc<Terms>),
         records: &Records,
         index: usize,
+        kept: bool,
     ) -> Result<Option<Ask>, RelayerError> {
         let summary = &view.summary;
-        let entry = self.operators[index].entry(summary.request_id);
-        let least = self.config.limits.min_reward;
-        let record = records.get(index).and_then(Option::as_ref);
-        let refusal = if summary.reward < least {
-            let reward = summary.reward;
-            Some(format!(
-                "pays {reward} planck a seat, and min_reward is {least}"
-            ))
-        } else {
-            let below = record.and_then(|record| below(&view.least_record, record));
-            below.or_else(|| self.serves(terms).err())
+        let stake = Stake {
+            entry: self.operators[index].entry(summary.request_id),
+            requester: view.requester,
+            commit_fee: view.commit_fee,
+            kept,
+            price: self.asks.price(terms),
         };
+        let candidate = Candidate {
+            stake,
+            beneficiary: view.beneficiary,
+            terms,
+            reward: summary.reward,
+        };
+        let min_reward = self.config.limits.min_reward;
+        let record = records.get(index).and_then(Option::as_ref);
+        let policy = &self.config.policy;
+        let refusal = policy
+            .refusal(min_reward, &candidate, self.asks.ledger())
+            .or_else(|| record.and_then(|record| below(&view.least_record, record)))
+            .or_else(|| self.serves(terms).err());
         if let Some(reason) = refusal {
-            self.leave_out(&entry, &reason)?;
+            self.leave_out(&stake.entry, &reason)?;
             return Ok(None);
         }
         let seen = self.memory.seen_at_ms.get(&summary.request_id).copied();
         Ok(Some(Ask {
-            entry,
+            stake,
             terms: terms.clone(),
             terms_digest: view.terms_digest,
             seen_at_ms: seen.unwrap_or_else(seen_now),
+            deadline: summary.commit_deadline,
         }))
     }
 
@@ -280,6 +294,21 @@ fn openness(assignment: &Assignment, draw: Option<&DrawView>, operator: &Account
         Some(drawn) if drawn.contains(operator) => Free::Yes,
         Some(_) => Free::From(draw.opens_to_all_at),
     }
+}
+
+/// Blocks that must be left for a commit to be sure of a seat that is kept for it.
+const KEPT_MARGIN_BLOCKS: BlockNumber = 4;
+
+/// Whether nobody else can take the seat that is free for an operator, for as long as it takes.
+fn is_kept(terms: &Terms, free: Free, view: &RequestView, best: BlockNumber) -> bool {
+    let until = match (&terms.assignment, view.draw.as_ref()) {
+        (Assignment::Named { operators }, _) if operators.len() <= usize::from(terms.seats) => {
+            view.summary.commit_deadline
+        }
+        (_, Some(draw)) if draw.drawn.is_some() && free == Free::Yes => draw.opens_to_all_at,
+        _ => return false,
+    };
+    until.saturating_sub(best) >= KEPT_MARGIN_BLOCKS
 }
 
 /// One of our operators that may go for a seat, now or later.

@@ -24,7 +24,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Ask,
         Self::Commit,
         Self::Reveal,
@@ -64,13 +64,19 @@ pub enum AttemptState {
 }
 
 impl AttemptState {
-    const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Signed,
         Self::Broadcast,
         Self::InBlock,
         Self::Final,
         Self::Dead,
     ];
+
+    /// All names.
+    #[cfg(test)]
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(Self::name)
+    }
 
     /// Its name in the database and in logs.
     pub fn name(self) -> &'static str {

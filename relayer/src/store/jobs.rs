@@ -50,7 +50,7 @@ pub enum JobState {
 }
 
 impl JobState {
-    const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Answered,
         Self::Committed,
         Self::Revealed,
@@ -58,6 +58,12 @@ impl JobState {
         Self::ForeignCommitment,
         Self::Dead,
     ];
+
+    /// All names.
+    #[cfg(test)]
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(Self::name)
+    }
 
     /// Its name in the database and in status output.
     pub fn name(self) -> &'static str {

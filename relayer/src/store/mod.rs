@@ -14,10 +14,13 @@ mod jobs;
 mod lock;
 mod schema;
 mod secret;
+mod stats;
+mod usage;
 
 pub use attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose};
 pub use jobs::{Answered, Job, JobState, Recorded, Skip};
 pub use secret::{SaltSecret, SaltSecrets};
+pub use stats::{Archive, Evidence, Stats};
 
 use llm_oracle_primitives::{BlockNumber, Hash};
 use rusqlite::Connection;

@@ -86,6 +86,13 @@ CREATE TABLE skips (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Evidence is asked for by its digest, and answers are counted by their state.
+const JOB_INDICES: &str = "
+CREATE INDEX jobs_by_evidence ON jobs (evidence);
+CREATE INDEX jobs_by_state ON jobs (state);
+CREATE INDEX attempts_by_purpose ON attempts (purpose, state);
+";
+
 /// Opens the database, brings it up to date and makes sure that its writes are synced.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     make_private_file(path)?;
@@ -96,7 +103,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     database.pragma_update(None, "recursive_triggers", true)?;
     expect_pragma(&database, "journal_mode", "WAL", "wal")?;
     expect_pragma(&database, "synchronous", "FULL", "2")?;
-    let migrations = Migrations::new(vec![M::up(VERSION_1)]);
+    let migrations = Migrations::new(vec![M::up(VERSION_1), M::up(JOB_INDICES)]);
     migrations
         .to_latest(&mut database)
         .map_err(|error| match error {

@@ -107,7 +107,7 @@ impl<H: Host> Oracle<H> {
         )?;
         let named = self.named_slots(terms)?;
         let lottery = if terms.assignment.is_drawn() {
-            let beacon = self.beacon();
+            let beacon = &self.house().beacon;
             (beacon.tickets, beacon.value)
         } else {
             Default::default()

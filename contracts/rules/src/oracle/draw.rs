@@ -10,7 +10,7 @@ use llm_oracle_primitives::{
 use super::Oracle;
 use crate::{
     draw::{most_lots, Lots, NOT_DRAWN},
-    Beacon, DrawState, Host, Operator, Refusal, Request, TicketCell, Tickets,
+    DrawState, Host, House, Operator, Refusal, Request, TicketCell, Tickets,
 };
 
 /// A bond must have grown by this part of the least bond to get tickets for it: a list that anybody can
@@ -21,13 +21,19 @@ const LEAST_RUN: Balance = 16;
 pub(super) type LoadedTickets = Vec<(u32, TicketCell)>;
 
 impl<H: Host> Oracle<H> {
-    /// The beacon, loaded once in a call.
-    pub(super) fn beacon(&mut self) -> &mut Beacon {
+    /// The house, loaded once in a call.
+    pub(super) fn house(&mut self) -> &mut House {
         let host = &self.host;
-        self.beacon.get_or_insert_with(|| {
-            let beacon = host.beacon();
-            Box::new(beacon.unwrap_or_else(|| Beacon::new(host.identity().domain)))
+        self.house.get_or_insert_with(|| {
+            let house = host.house();
+            Box::new(house.unwrap_or_else(|| House::new(host.identity().domain)))
         })
+    }
+
+    /// The house, to be written at the end of the call.
+    pub(super) fn change_house(&mut self) -> &mut House {
+        self.house_changed = true;
+        self.house()
     }
 
     /// Folds the end of a request into the beacon, if its salts were hidden until the reveals. Others
@@ -36,8 +42,7 @@ impl<H: Host> Oracle<H> {
         if let Some(bound_at) = request.salts_bound_at() {
             let salts = digest::salts(id, 0, &request.salts());
             let now = self.host.block();
-            self.beacon().fold(salts, bound_at, now);
-            self.beacon_changed = true;
+            self.change_house().beacon.fold(salts, bound_at, now);
         }
     }
 
@@ -48,7 +53,7 @@ impl<H: Host> Oracle<H> {
         if count == 0 {
             return;
         }
-        let beacon = self.beacon();
+        let beacon = &mut self.change_house().beacon;
         beacon.tickets = beacon.tickets.saturating_add(count);
         let end = beacon.tickets;
         let last = beacon.entries.checked_sub(1);
@@ -66,9 +71,8 @@ impl<H: Host> Oracle<H> {
         cell.set(index, &run);
         self.host.set_ticket_cell(number, cell.bytes());
         self.loaded_tickets.clear();
-        let beacon = self.beacon();
+        let beacon = &mut self.change_house().beacon;
         beacon.entries = beacon.entries.max(index.saturating_add(1));
-        self.beacon_changed = true;
     }
 
     fn run(&mut self, index: u32) -> Option<Tickets> {
@@ -85,7 +89,7 @@ impl<H: Host> Oracle<H> {
 
     /// The run that a ticket belongs to and the number of its first ticket, by halving.
     fn run_of(&mut self, ticket: u64) -> Option<(u64, Tickets)> {
-        let (mut low, mut high) = (0, self.beacon().entries);
+        let (mut low, mut high) = (0, self.house().beacon.entries);
         while low < high {
             let middle = low.midpoint(high);
             if self.run(middle)?.end > ticket {
@@ -129,7 +133,7 @@ impl<H: Host> Oracle<H> {
             return Ok(None);
         }
         let blocks = (request.asked_at, self.host.block());
-        let Some((seed, weak)) = self.beacon().seed(id, &draw, blocks) else {
+        let Some((seed, weak)) = self.house().beacon.seed(id, &draw, blocks) else {
             return Ok(None);
         };
         let drawn = self.drawn(&seed, draw.tickets, request.seats.len() as u8)?;

@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{refuse, text::read_text, Delivery, Host, Refusal, Request, Settlement};
+use crate::{add, refuse, text::read_text, Delivery, Host, Refusal, Request, Settlement};
 
 impl<H: Host> Oracle<H> {
     /// Settles a request whose end has come; the caller writes it. False: nothing to do.
@@ -29,9 +29,9 @@ impl<H: Host> Oracle<H> {
         request.refund = refund;
         self.credit(&request.beneficiary, refund)?;
         if fee > 0 || sunk > 0 {
-            let identity = self.host.identity();
-            self.credit(&identity.owner(), fee)?;
-            self.credit(&identity.sink(), sunk)?;
+            let house = self.change_house();
+            house.owner_credit = add(house.owner_credit, fee)?;
+            house.sink_credit = add(house.sink_credit, sunk)?;
         }
         // A settled request always has an outcome: an agreed text was stored by the reveal that made
         // it one.

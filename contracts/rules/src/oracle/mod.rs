@@ -15,7 +15,7 @@ use draw::LoadedTickets;
 use ink::prelude::{boxed::Box, vec::Vec};
 use llm_oracle_primitives::{AccountId, Balance, Error, RequestId, Slot};
 
-use crate::{add, overflow, sub, Account, Beacon, Host, Operator, OperatorCell, Refusal, Request};
+use crate::{add, overflow, sub, Account, Host, House, Operator, OperatorCell, Refusal, Request};
 
 /// The oracle during one call. Accounts of operators are loaded once, changed in memory, and written
 /// by [`Oracle::finish`] or before anything is called: a committee that shares a cell costs one read
@@ -23,8 +23,8 @@ use crate::{add, overflow, sub, Account, Beacon, Host, Operator, OperatorCell, R
 pub struct Oracle<H: Host> {
     host: H,
     cells: Vec<LoadedCell>,
-    beacon: Option<Box<Beacon>>,
-    beacon_changed: bool,
+    house: Option<Box<House>>,
+    house_changed: bool,
     loaded_tickets: LoadedTickets,
 }
 
@@ -40,8 +40,8 @@ impl<H: Host> Oracle<H> {
         Self {
             host,
             cells: Vec::new(),
-            beacon: None,
-            beacon_changed: false,
+            house: None,
+            house_changed: false,
             loaded_tickets: Vec::new(),
         }
     }
@@ -59,9 +59,9 @@ impl<H: Host> Oracle<H> {
                     .set_operator_cell(loaded.number, loaded.cell.bytes());
             }
         }
-        if let (true, Some(beacon)) = (self.beacon_changed, &self.beacon) {
-            self.host.set_beacon(beacon);
-            self.beacon_changed = false;
+        if let (true, Some(house)) = (self.house_changed, &self.house) {
+            self.host.set_house(house);
+            self.house_changed = false;
         }
     }
 
@@ -69,7 +69,7 @@ impl<H: Host> Oracle<H> {
     fn flush_and_forget(&mut self) {
         self.flush();
         self.cells.clear();
-        self.beacon = None;
+        self.house = None;
         self.loaded_tickets.clear();
     }
 

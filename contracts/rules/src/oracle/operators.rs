@@ -7,18 +7,18 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{add, overflow, refuse, Beacon, Host, Identity, Operator, Refusal};
+use crate::{add, overflow, refuse, Host, House, Identity, Operator, Refusal};
 
 impl<H: Host> Oracle<H> {
-    /// Opens the accounts of owner and sink for good, so that settling never opens one.
-    /// The beacon gets its cell for the same reason.
+    /// Opens the accounts of owner and sink for good, so that neither a payment nor a new owner opens
+    /// one. The house gets its cell for the same reason.
     ///
     /// # Errors
     /// `Overflow`, which fresh accounts rule out.
     pub fn open_house(&mut self, identity: &Identity) -> Result<(), Refusal> {
         self.open_account(&identity.owner())?;
         self.open_account(&identity.sink())?;
-        self.host.set_beacon(&Beacon::new(identity.domain));
+        self.host.set_house(&House::new(identity.domain));
         Ok(())
     }
 
@@ -148,6 +148,7 @@ impl<H: Host> Oracle<H> {
             amount = add(amount, core::mem::take(&mut operator.credit))?;
             self.set_operator(slot, &operator);
         }
+        amount = add(amount, self.take_from_house(id)?)?;
         if amount == 0 {
             return refuse(Error::NoCredit);
         }
@@ -160,6 +161,31 @@ impl<H: Host> Oracle<H> {
             account: *id,
             amount,
         }));
+        Ok(amount)
+    }
+
+    /// What the house owes an account, as owner and as sink, planck.
+    pub(super) fn owed_by_house(&mut self, id: &AccountId) -> Balance {
+        let identity = self.host.identity();
+        let (owner, sink) = (identity.owner() == *id, identity.sink() == *id);
+        let house = self.house();
+        let part = |is_owed, credit| if is_owed { credit } else { 0 };
+        part(owner, house.owner_credit).saturating_add(part(sink, house.sink_credit))
+    }
+
+    /// Takes out what the house owes an account.
+    pub(super) fn take_from_house(&mut self, id: &AccountId) -> Result<Balance, Refusal> {
+        let identity = self.host.identity();
+        let mut amount = 0;
+        if identity.owner() == *id {
+            amount = core::mem::take(&mut self.change_house().owner_credit);
+        }
+        if identity.sink() == *id {
+            amount = add(
+                amount,
+                core::mem::take(&mut self.change_house().sink_credit),
+            )?;
+        }
         Ok(amount)
     }
 }

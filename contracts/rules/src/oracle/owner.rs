@@ -77,7 +77,10 @@ impl<H: Host> Oracle<H> {
         let mut identity = self.host.identity();
         // The owner's account stays open, so that settling never opens one.
         self.open_account(&caller)?;
-        self.close_account(&identity.owner());
+        let former = identity.owner();
+        let earned = core::mem::take(&mut self.change_house().owner_credit);
+        self.credit(&former, earned)?;
+        self.close_account(&former);
         identity.set_owner(caller);
         self.host.set_identity(&identity);
         self.host

@@ -173,7 +173,8 @@ impl<H: Host> Oracle<H> {
     pub fn credit_of(&mut self, id: &AccountId) -> Balance {
         let own = self.host.account(id).map_or(0, |account| account.credit);
         let earned = self.operator_view(id).map_or(0, |operator| operator.credit);
-        own.saturating_add(earned)
+        let house = self.owed_by_house(id);
+        own.saturating_add(earned).saturating_add(house)
     }
 
     /// The books.

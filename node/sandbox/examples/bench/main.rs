@@ -21,14 +21,16 @@ mod world;
 mod zoo;
 
 use codec::Encode;
-use llm_oracle_primitives::{AccountId, AnswerKind, RequestId, digest};
+use llm_oracle_primitives::{
+    AccountId, Answer, AnswerKind, Equivocation, RequestId, SignedAnswer, digest,
+};
 use llm_oracle_sandbox::runtime::Runtime;
 use pallet_contracts::{Config, WeightInfo};
 use serde_json::json;
 
 use keys::{Operator, answer_entry};
 use table::{Cost, MICROSECOND, Table};
-use world::{ASKER, CARRIER, REWARD, UNIT, World, YES, input, on_chain, terms};
+use world::{ASKER, CARRIER, DEPLOYER, NO, REWARD, UNIT, World, YES, input, on_chain, terms};
 use zoo::{Zoo, mode};
 
 /// What a further seat may cost by one carrier, microseconds.
@@ -144,6 +146,56 @@ fn messages(table: &mut Table) {
         "deliver (consumer included)",
         cost(&mut zoo.world, CARRIER, 0, "deliver", &id),
     );
+}
+
+/// The owner's messages, and the report of an equivocation.
+fn rare_messages(table: &mut Table) {
+    let mut world = World::new(1);
+    let report = equivocation(&mut world);
+    let params = world.config.params;
+    let code = world.code_hash();
+    let calls: [(&str, AccountId, &dyn Bytes); 6] = [
+        ("report_equivocation", CARRIER, &report),
+        ("set_paused", DEPLOYER, &false),
+        ("announce_params", DEPLOYER, &params),
+        ("announce_upgrade", DEPLOYER, &code),
+        ("offer_ownership", DEPLOYER, &ASKER),
+        ("take_ownership", ASKER, &()),
+    ];
+    let oracle = on_chain(world.oracle);
+    for (message, caller, arguments) in calls {
+        let input = input_of(message, arguments);
+        let outcome = world
+            .sandbox
+            .call(on_chain(caller), oracle.clone(), input, 0);
+        table.row(message, Cost::of(&outcome));
+    }
+    let block = world.block();
+    world.jump_to(block + params.upgrade_delay_blocks);
+    let upgrade = world.send(ASKER, 0, "upgrade", &());
+    table.row("upgrade", Cost::of(&upgrade));
+}
+
+/// Two answers of the first operator to one question.
+fn equivocation(world: &mut World) -> Equivocation {
+    let id = world.ask(&terms(AnswerKind::Bool, 1, 1)).unwrap();
+    let context = world.context(id, 0);
+    let signed = |answer: &Answer| {
+        let message = digest::answer_message(&context, answer, &[2; 32]);
+        SignedAnswer {
+            answer: digest::answer_digest(answer),
+            evidence: [2; 32],
+            signature: world.operators[0].sign(&message),
+        }
+    };
+    Equivocation {
+        request_id: id,
+        terms_digest: context.terms_digest,
+        slot: 0,
+        model: 0,
+        first: signed(&YES),
+        second: signed(&NO),
+    }
 }
 
 fn views(world: &mut World, table: &mut Table) {
@@ -309,6 +361,7 @@ fn main() -> Result<(), std::io::Error> {
     }
     let mut single = Table::head("message");
     messages(&mut single);
+    rare_messages(&mut single);
     let mut whole = Table::head("whole request, commit to settled");
     let [commit, reveal] = requests(&mut whole);
     let further = commit + reveal;

@@ -14,6 +14,7 @@ pub struct Cost {
     proof_size: u64,
     deposit: i128,
     event_bytes: usize,
+    transaction_bytes: usize,
 }
 
 impl Cost {
@@ -29,6 +30,7 @@ impl Cost {
                 .iter()
                 .map(|one| one.data.len() + 32 * one.topics.len())
                 .sum(),
+            transaction_bytes: outcome.transaction_bytes,
         }
     }
 
@@ -39,6 +41,7 @@ impl Cost {
             proof_size: self.proof_size + other.proof_size,
             deposit: self.deposit + other.deposit,
             event_bytes: self.event_bytes + other.event_bytes,
+            transaction_bytes: self.transaction_bytes + other.transaction_bytes,
         }
     }
 
@@ -53,6 +56,7 @@ impl Cost {
             "proof_size_bytes": self.proof_size,
             "storage_deposit_planck": self.deposit.to_string(),
             "event_bytes": self.event_bytes,
+            "extrinsic_bytes": self.transaction_bytes,
         })
     }
 }
@@ -63,20 +67,21 @@ pub struct Table(Vec<(String, Cost)>);
 impl Table {
     pub fn head(title: &str) -> Self {
         println!(
-            "\n{title:<34}{:>6}{:>12}{:>12}{:>18}{:>8}",
-            "calls", "time us", "proof B", "deposit planck", "events"
+            "\n{title:<34}{:>6}{:>12}{:>12}{:>18}{:>9}{:>12}",
+            "calls", "time us", "proof B", "deposit planck", "events B", "extrinsic B"
         );
         Self(Vec::new())
     }
 
     pub fn row(&mut self, name: &str, cost: Cost) {
         println!(
-            "{name:<34}{:>6}{:>12.1}{:>12}{:>18}{:>8}",
+            "{name:<34}{:>6}{:>12.1}{:>12}{:>18}{:>9}{:>12}",
             cost.calls,
             cost.micros(),
             cost.proof_size,
             cost.deposit,
-            cost.event_bytes
+            cost.event_bytes,
+            cost.transaction_bytes
         );
         self.0.push((name.to_owned(), cost));
     }

@@ -41,10 +41,7 @@ fn carry(world: &mut World, id: RequestId, seats: &[(usize, Answer)]) {
 /// What the oracle holds for storage, planck.
 fn held(world: &mut World) -> Balance {
     let oracle = on_chain(world.oracle);
-    world.sandbox.execute(|| {
-        use frame_support::traits::fungible::InspectHold;
-        llm_oracle_sandbox::runtime::Balances::total_balance_on_hold(&oracle)
-    })
+    world.sandbox.on_hold(&oracle)
 }
 
 #[test]

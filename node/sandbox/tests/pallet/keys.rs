@@ -106,3 +106,12 @@ pub fn answer_entry(
         signature,
     }
 }
+
+/// Whether an operator signed a message.
+pub fn verifies(operator: &AccountId, message: &[u8], signature: &Signature) -> bool {
+    let (signature, key) = (
+        sr25519::Signature::from_raw(*signature),
+        sr25519::Public::from_raw(operator.0),
+    );
+    sr25519::Pair::verify(&signature, message, &key)
+}

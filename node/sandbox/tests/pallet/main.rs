@@ -7,9 +7,13 @@
 
 mod boundaries;
 mod callbacks;
+mod cells;
+mod coverage;
+mod edges;
 mod encoding;
 mod exits;
 mod features;
+mod invariants;
 mod keys;
 mod life;
 mod market;
@@ -18,6 +22,9 @@ mod model;
 mod money;
 mod moves;
 mod payouts;
+mod plans;
+mod reached;
 mod replay;
+mod solvency;
 mod world;
 mod zoo;

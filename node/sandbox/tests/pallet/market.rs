@@ -68,7 +68,12 @@ struct Market {
 impl Market {
     /// A market with stakes on both sides: 2 and 1 on yes, 3 on no.
     fn staked() -> Self {
-        let mut world = World::new(3);
+        Self::among(3)
+    }
+
+    /// The same, with so many registered operators.
+    fn among(operators: u8) -> Self {
+        let mut world = World::new(operators);
         let oracle = world.oracle;
         let at = world.deploy_other("prediction_market", &(oracle, REWARD), 0);
         let mut market = Self { world, at, id: 0 };
@@ -126,6 +131,21 @@ impl Market {
         let after = self.world.sandbox.free_balance(&on_chain(who));
         assert_eq!(after - before, claimed.unwrap_or(0));
         claimed
+    }
+}
+
+/// A contract that says nothing about its committee gets a drawn one where there are enough operators.
+#[test]
+fn the_committee_is_drawn_where_twice_as_many_operators_are_registered() {
+    for (operators, drawn) in [(5, false), (6, true)] {
+        let mut market = Market::among(operators);
+        market.world.pass(5);
+        let id = market.resolve();
+        assert_eq!(
+            market.world.request(id).draw.is_some(),
+            drawn,
+            "{operators}"
+        );
     }
 }
 

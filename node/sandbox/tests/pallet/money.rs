@@ -2,19 +2,12 @@
 
 use codec::Encode;
 use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, Assignment, Balance, Error, OperatorView, Phase, RequestId,
-    RequestView,
+    AccountId, Answer, AnswerKind, Assignment, Balance, Error, RequestId, RequestView,
 };
-use llm_oracle_sandbox::runtime::{EXISTENTIAL_DEPOSIT, contracts::deposit};
+use llm_oracle_sandbox::{EXISTENTIAL_DEPOSIT, deposit};
 
-use crate::{
-    model::funded,
-    moves::{Player, actors, seed_and_steps},
-    world::{
-        ASKER, Batch, CANNOT_TELL, CARRIER, DEPLOYER, NO, REWARD, SINK, STRANGER, UNIT, World, YES,
-        input, on_chain, terms,
-    },
-    zoo::{Zoo, mode},
+use crate::world::{
+    ASKER, Batch, CANNOT_TELL, CARRIER, NO, REWARD, STRANGER, UNIT, World, YES, terms,
 };
 
 /// Calls a message and fails if it moves a storage deposit.
@@ -179,116 +172,6 @@ fn a_payee_below_the_existential_deposit_blocks_no_one() {
     );
     world.fund(poor, UNIT);
     assert_eq!(world.call(STRANGER, 0, "withdraw", poor), Ok(amount));
-}
-
-/// What the oracle owes, summed up from what its messages show.
-fn liabilities(world: &mut World, others: &[AccountId]) -> Balance {
-    let operators: Vec<OperatorView> = world.view("operators", (0u32, 50u32));
-    let bonds: Balance = operators.iter().map(|operator| operator.bond).sum();
-    let mut owed: Vec<AccountId> = actors().into_iter().chain([DEPLOYER, SINK]).collect();
-    owed.extend(others);
-    let credits: Balance = owed.into_iter().map(|id| world.credit_of(id)).sum();
-    let next = world.view::<RequestId>("next_id", ());
-    let held: Balance = (0..next)
-        .filter_map(|id| world.view::<Option<RequestView>>("request", id))
-        .map(|view| held(&view))
-        .sum();
-    bonds + credits + held
-}
-
-fn held(view: &RequestView) -> Balance {
-    let summary = &view.summary;
-    let vacant = Balance::from(summary.seats - summary.committed);
-    let seats = Balance::from(summary.seats) * summary.reward + vacant * view.commit_fee;
-    view.delivery_escrow + if summary.settled { 0 } else { seats }
-}
-
-/// Random calls of everybody, with an asker that misbehaves in between.
-#[test]
-fn solvency() {
-    let (seed, steps) = seed_and_steps("solvency", 3_000);
-    let mut zoo = funded_zoo();
-    let mut player = Player::new(seed, zoo.world.code_hash());
-    for number in 0..steps {
-        let (caller, step) = player.next();
-        let place = zoo.world.place();
-        let message = player.message(step.clone(), &place);
-        let reply = zoo.world.take(caller, &message);
-        player.note(caller, &step, &reply);
-        if number % 40 == 0 {
-            misbehave(&mut zoo, &mut player, number);
-        }
-        let ledger = zoo.world.ledger();
-        let context = format!("seed {seed}, move {number}: {step:?} gave {reply:?}");
-        assert!(ledger.balance >= ledger.total, "{ledger:?} after {context}");
-        if number % 100 == 99 || number + 1 == steps {
-            let owed = liabilities(&mut zoo.world, &[zoo.at]);
-            assert_eq!(ledger.total, owed, "books after {context}");
-        }
-    }
-    everything_can_be_got_out(&mut zoo, &player);
-}
-
-fn funded_zoo() -> Zoo {
-    let mut world = funded();
-    let oracle = world.oracle;
-    let at = world.deploy_other("zoo", &oracle, 10_000 * UNIT);
-    Zoo { world, at }
-}
-
-/// The zoo asks, or gets an answer delivered while it calls back into the oracle.
-fn misbehave(zoo: &mut Zoo, player: &mut Player, number: u32) {
-    // Another owner may have paused, and other parameters may hold.
-    zoo.world.config = zoo.world.view("config", ());
-    let owner = zoo.world.config.owner;
-    assert_eq!(zoo.world.call(owner, 0, "set_paused", false), Ok(()));
-    let id = zoo.ask(mode::REENTER);
-    player.asked.push((zoo.at, Zoo::terms()));
-    let earlier = id.saturating_sub(u64::from(number % 5));
-    let calls = [
-        input("withdraw", &zoo.at),
-        input("prune", &earlier),
-        input("advance", &earlier),
-        input("bond", &0u32),
-        input("deliver", &earlier),
-    ];
-    zoo.behave_with(mode::REENTER, &calls[number as usize / 40 % calls.len()], 0);
-    for id in earlier..=id {
-        let _ = zoo.world.call::<Phase>(CARRIER, 0, "advance", id);
-        let _ = zoo.world.deliver(id);
-    }
-}
-
-/// Strangers alone free all escrow and credit.
-fn everything_can_be_got_out(zoo: &mut Zoo, player: &Player) {
-    let block = zoo.world.block() + 200;
-    zoo.world.jump_to(block);
-    for id in 0..zoo.world.view::<RequestId>("next_id", ()) {
-        if let Err(error) = zoo.world.call::<()>(STRANGER, 0, "prune", id) {
-            assert_eq!(error, Error::NoSuchRequest { request_id: id });
-        }
-    }
-    for slot in 0..player.operators.len() as u32 {
-        let _ = zoo.world.call::<Balance>(STRANGER, 0, "release", slot);
-    }
-    let everybody: Vec<_> = actors()
-        .into_iter()
-        .chain([DEPLOYER, SINK, zoo.at])
-        .collect();
-    for id in everybody {
-        let before = zoo.world.sandbox.free_balance(&on_chain(id));
-        if let Ok(amount) = zoo.world.call::<Balance>(STRANGER, 0, "withdraw", id) {
-            assert!(zoo.world.sandbox.free_balance(&on_chain(id)) >= before + amount - UNIT);
-        }
-        assert_eq!(zoo.world.credit_of(id), 0);
-    }
-    let operators: Vec<OperatorView> = zoo.world.view("operators", (0u32, 50u32));
-    assert!(
-        operators.iter().all(|operator| operator.locked == 0),
-        "{operators:?}"
-    );
-    let bonds: Balance = operators.iter().map(|operator| operator.bond).sum();
-    assert_eq!(zoo.world.ledger().total, bonds);
 }
 
 /// Batches pay as single calls do.

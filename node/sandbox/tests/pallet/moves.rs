@@ -10,6 +10,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng, seq::SliceRandom};
 use crate::{
     keys::Operator,
     messages::Reply,
+    plans::Plans,
     world::{ASKER, CANNOT_TELL, CARRIER, DEPLOYER, REWARD, STRANGER, UNIT, params, terms},
 };
 
@@ -93,13 +94,20 @@ pub struct Player {
     offered_to: AccountId,
     /// Hash of code that is on the chain.
     code: Hash,
+    /// Operators that register before anything else happens.
+    unregistered: Vec<usize>,
+    plans: Plans,
 }
 
 impl Player {
     pub fn new(seed: u64, code: Hash) -> Self {
         let operators = (1..=OPERATORS).map(Operator::new).collect();
+        let mut random = SmallRng::seed_from_u64(seed);
+        let unregistered = (0..usize::from(OPERATORS)).filter(|_| random.gen_bool(0.9));
         Self {
-            random: SmallRng::seed_from_u64(seed),
+            unregistered: unregistered.collect(),
+            plans: Plans::default(),
+            random,
             operators,
             asked: Vec::new(),
             owner: DEPLOYER,
@@ -111,6 +119,14 @@ impl Player {
     /// The next move and who makes it.
     pub fn next(&mut self) -> (AccountId, Move) {
         let caller = *actors().choose(&mut self.random).unwrap();
+        if let Some(operator) = self.unregistered.pop() {
+            return (caller, Move::Register(operator, 101 * UNIT));
+        }
+        if self.random.gen_bool(0.5)
+            && let Some(step) = self.plans.next(&mut self.random)
+        {
+            return (caller, step);
+        }
         let operator = self.operator();
         let slot = self.random.gen_range(0..Slot::from(OPERATORS) + 1);
         let id = self.request();
@@ -243,7 +259,6 @@ impl Player {
     fn parts(&mut self) -> Vec<Part> {
         let id = self.request();
         let count = *[1, 1, 1, 2, 3, 5].choose(&mut self.random).unwrap();
-        let agreed = self.random.gen_range(0..3);
         (0..count)
             .map(|index| {
                 let mixed = self.random.gen_bool(0.1);
@@ -253,7 +268,7 @@ impl Player {
                 } else {
                     self.operator()
                 };
-                let answer = self.answer(id, agreed);
+                let answer = self.answer(id, operator);
                 let flaws = [
                     Flaw::Signature,
                     Flaw::Context,
@@ -277,30 +292,27 @@ impl Player {
             .collect()
     }
 
-    /// The answer that an operator commits to is the one it reveals: it depends on the ids alone,
-    /// but for a few that change their mind.
-    fn answer(&mut self, id: RequestId, agreed: u8) -> Answer {
-        let value = if self.random.gen_bool(0.9) {
-            (id % 2) as u8
-        } else {
-            agreed
-        };
-        if self.random.gen_bool(0.08) || id % 7 == 5 {
-            return CANNOT_TELL;
-        }
-        match self.asked.get(id as usize).map(|(_, terms)| &terms.answer) {
-            Some(AnswerKind::Choice { .. }) => Answer::Choice(value),
-            Some(AnswerKind::Number { .. }) => Answer::Number(i128::from(value)),
-            Some(AnswerKind::Text { .. }) => Answer::Text(vec![b'a'; usize::from(value) + 2]),
-            Some(AnswerKind::Json { .. }) => Answer::Json(vec![b'0' + value]),
-            _ => Answer::Bool(value > 0),
+    /// The answer that an operator commits to is the one it reveals, but for a few that change their
+    /// mind.
+    fn answer(&mut self, id: RequestId, operator: usize) -> Answer {
+        let number = self.random.gen_range(0..11);
+        let changed = self.random.gen_bool(0.05);
+        match self.asked.get(id as usize) {
+            Some((_, terms)) if changed => answer(terms, id, number),
+            Some((_, terms)) => usual_answer(terms, id, operator),
+            None => Answer::Bool(changed),
         }
     }
 
     /// Remembers what was asked.
     pub fn note(&mut self, caller: AccountId, step: &Move, reply: &Result<Reply, Error>) {
         match (step, reply) {
-            (Move::Ask(terms, ..), Ok(Reply::Id(_))) => self.asked.push((caller, terms.clone())),
+            (Move::Ask(terms, ..), Ok(Reply::Id(id))) => {
+                self.asked.push((caller, terms.clone()));
+                if self.random.gen_bool(0.8) {
+                    self.plans.add(*id, terms, &mut self.random);
+                }
+            }
             (Move::Register(operator, _), Ok(Reply::Slot(slot))) => {
                 self.operators[*operator].slot = *slot;
             }
@@ -308,6 +320,38 @@ impl Player {
             (Move::Take, Ok(_)) => self.owner = caller,
             _ => {}
         }
+    }
+}
+
+/// As [`seed_and_steps`], with the size that `scripts/test.sh --long NAME` asks for.
+pub fn seed_and_long_steps(test: &str, small: u32, long: u32) -> (u64, u32) {
+    let named = std::env::var("LLM_ORACLE_LONG").unwrap_or_default();
+    let is_long = named.split(',').any(|name| name == test);
+    // The same tests run on a second runtime: `node/strict`.
+    let is_second = env!("CARGO_PKG_NAME") == "llm-oracle-strict";
+    let small = if is_second { small / 10 } else { small };
+    seed_and_steps(test, if is_long { long } else { small })
+}
+
+/// What an operator answers to a request. Most agree, some abstain or dissent.
+pub fn usual_answer(terms: &Terms, id: RequestId, operator: usize) -> Answer {
+    answer(terms, id, (id.wrapping_mul(5) + 3 * operator as u64) % 11)
+}
+
+fn answer(terms: &Terms, id: RequestId, number: u64) -> Answer {
+    if number == 0 || id % 7 == 5 {
+        return CANNOT_TELL;
+    }
+    let value = if number < 3 { 2 } else { (id % 2) as u8 };
+    match terms.answer {
+        // At times an option that does not exist.
+        AnswerKind::Choice { .. } if number == 2 => Answer::Choice(value),
+        AnswerKind::Choice { .. } => Answer::Choice(value.min(1)),
+        AnswerKind::Number { .. } => Answer::Number(4 * i128::from(value)),
+        // At times too long: requests take up to four bytes.
+        AnswerKind::Text { .. } => Answer::Text(vec![b'a'; usize::from(value) + 2]),
+        AnswerKind::Json { .. } => Answer::Json(vec![b'0' + value]),
+        AnswerKind::Bool => Answer::Bool(value > 1),
     }
 }
 

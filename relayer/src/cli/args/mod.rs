@@ -110,6 +110,11 @@ pub enum Verb {
     Advance(RequestArgs),
     /// Hand a request's end to the contract that asked; anyone may send it
     Deliver(RequestArgs),
+    /// Check an answered request from the chain and its evidence alone
+    Verify(VerifyArgs),
+    /// Evidence of how answers were made
+    #[command(subcommand)]
+    Evidence(EvidenceVerb),
     /// Look at settings
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -169,6 +174,12 @@ pub enum RelayerVerb {
         /// Go on with a lost or older store: find own answers again, from the backup copy too
         #[arg(long)]
         recover: bool,
+    },
+    /// Ask a running relayer how it is
+    Status {
+        /// Where it listens [default: what its store says, then `listen` in [ops]]
+        #[arg(long, value_name = "IP:PORT")]
+        address: Option<std::net::SocketAddr>,
     },
 }
 
@@ -244,6 +255,38 @@ pub struct RequestArgs {
     /// Key and sending.
     #[command(flatten)]
     pub sign: Sign,
+}
+
+/// Arguments of `verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// Number of the request
+    pub id: u64,
+    /// Folder with exported evidence
+    #[arg(long, value_name = "DIR")]
+    pub evidence: Option<PathBuf>,
+    /// Relayer that serves evidence, such as http://127.0.0.1:9615; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub from: Vec<String>,
+    /// Model file (GGUF) that local answers are asked of again [default: that of the settings]
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// Ask no model again
+    #[arg(long, conflicts_with = "model")]
+    pub no_rerun: bool,
+}
+
+/// What can be done with evidence.
+#[derive(Subcommand, Debug)]
+pub enum EvidenceVerb {
+    /// Write the evidence of revealed answers from the store into a folder, each under its digest
+    Export {
+        /// Number of the request [default: all]
+        id: Option<u64>,
+        /// The folder
+        #[arg(long, value_name = "DIR", default_value = "evidence")]
+        out: PathBuf,
+    },
 }
 
 /// What can be done with settings.

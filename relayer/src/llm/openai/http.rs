@@ -132,20 +132,17 @@ impl Endpoint {
 
     /// The client's own texts hold the URL, so only the kind of failure is passed on.
     fn unreachable(&self, model: &str, error: &reqwest::Error) -> ModelError {
+        let model = model.to_owned();
+        if error.is_connect() {
+            let reason = "connection failed".to_owned();
+            return ModelError::Unreachable { model, reason };
+        }
         let reason = if error.is_timeout() {
-            format!(
-                "no complete response within {} ms",
-                self.timeout.as_millis()
-            )
-        } else if error.is_connect() {
-            "connection failed".to_owned()
+            format!("nothing complete within {} ms", self.timeout.as_millis())
         } else {
             "transfer broke off".to_owned()
         };
-        ModelError::Unreachable {
-            model: model.to_owned(),
-            reason,
-        }
+        ModelError::Broken { model, reason }
     }
 }
 

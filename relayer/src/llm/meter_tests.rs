@@ -1,0 +1,129 @@
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
+
+use super::*;
+
+const ONE: Load = Load {
+    requests: 1,
+    tokens: 100,
+};
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[test]
+fn requests_of_the_last_minute_are_bounded() {
+    let limits = CallLimits {
+        requests_a_minute: 3,
+        ..CallLimits::default()
+    };
+    let start = Instant::now();
+    let mut meter = Meter::default();
+    for at in [0, 10, 20] {
+        meter.take(&limits, ONE, start + seconds(at), 1).unwrap();
+    }
+    let closed = meter.take(&limits, ONE, start + seconds(25), 1);
+    assert_eq!(closed.unwrap_err().wait, seconds(35));
+    let two = Load {
+        requests: 2,
+        tokens: 0,
+    };
+    let closed = meter.take(&limits, two, start + seconds(61), 1);
+    assert_eq!(closed.unwrap_err().wait, seconds(9));
+    meter.take(&limits, ONE, start + seconds(60), 1).unwrap();
+    // More than a minute allows in all still gets its turn.
+    let many = Load {
+        requests: 9,
+        tokens: 0,
+    };
+    assert!(meter.take(&limits, many, start + seconds(500), 1).is_ok());
+}
+
+#[test]
+fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
+    let limits = CallLimits {
+        tokens_a_day: 250,
+        planck_per_call: 7,
+        planck_per_million_tokens: 10_000,
+        money_a_day: 17,
+        ..CallLimits::default()
+    };
+    assert_eq!(limits.price(ONE), 8);
+    let now = Instant::now();
+    let mut meter = Meter::default();
+    meter.take(&limits, ONE, now, 1).unwrap();
+    meter.take(&limits, ONE, now, 1).unwrap();
+    let closed = meter.take(&limits, ONE, now, 1).unwrap_err();
+    assert!(closed.reason.contains("tokens_a_day is 250"), "{closed:?}");
+    let small = Load {
+        requests: 1,
+        tokens: 1,
+    };
+    meter.settle(&limits, ONE, small);
+    let used = (meter.used().tokens, meter.used().planck.clone());
+    assert_eq!(used, (101, "16".to_owned()));
+    let closed = meter.take(&limits, ONE, now, 1).unwrap_err();
+    assert!(closed.reason.contains("money_a_day is 17"), "{closed:?}");
+    meter.take(&limits, ONE, now, 2).unwrap();
+    assert_eq!(meter.used().requests, 1);
+}
+
+#[test]
+fn what_was_used_outlives_a_restart_and_a_damaged_amount_counts_as_spent() {
+    let limits = CallLimits {
+        planck_per_call: 1,
+        money_a_day: 10,
+        ..CallLimits::default()
+    };
+    for (planck, open) in [("9", true), ("10", false), ("ten", false)] {
+        let mut meter = Meter::default();
+        meter.restore(Used {
+            day: 3,
+            planck: planck.to_owned(),
+            ..Used::default()
+        });
+        let taken = meter.take(&limits, ONE, Instant::now(), 3);
+        assert_eq!(taken.is_ok(), open, "{planck}");
+    }
+}
+
+#[test]
+fn a_provider_rests_after_its_own_failures_and_not_after_a_questions() {
+    let status = |code, retry_after| ModelError::Status { code, retry_after };
+    let broken = || ModelError::Broken {
+        model: "m".to_owned(),
+        reason: "slow".to_owned(),
+    };
+    let gone = || ModelError::Unreachable {
+        model: "m".to_owned(),
+        reason: "gone".to_owned(),
+    };
+    for (errors, rest) in [
+        (vec![status(429, Some(seconds(17)))], Some(17)),
+        (vec![status(429, None)], Some(1)),
+        (vec![gone(), gone(), gone()], Some(4)),
+        (vec![status(401, None)], Some(300)),
+        (vec![broken()], None),
+        (vec![broken(), broken()], None),
+        (vec![broken(), broken(), status(500, None)], Some(1)),
+        ((0..40).map(|_| gone()).collect(), Some(60)),
+        (vec![status(413, None)], None),
+        (vec![ModelError::PromptTooLong { tokens: 9, most: 8 }], None),
+        (vec![ModelError::BadQuestion("no".to_owned())], None),
+    ] {
+        let now = Instant::now();
+        let mut meter = Meter::default();
+        for error in &errors {
+            meter.failed(error, now);
+        }
+        let found = meter.rest(now).map(|(rest, _)| rest.as_secs());
+        assert_eq!(found, rest, "{errors:?}");
+        if let Some(rest) = rest {
+            let limits = CallLimits::default();
+            assert!(meter.take(&limits, ONE, now, 1).is_err());
+            assert!(meter.take(&limits, ONE, now + seconds(rest), 1).is_ok());
+            meter.succeeded();
+            assert_eq!(meter.rest(now), None);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What a store holds, in numbers, and the evidence that is public.
+
+use super::{
+    attempts::{AttemptState, Purpose},
+    bytes32, from_sql,
+    jobs::JobState,
+    schema, to_sql, Identity, Store, StoreError,
+};
+use llm_oracle_primitives::{Hash, RequestId};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use serde_json::{json, Map, Value};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What a store holds, in numbers. They outlive the process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Answers by state, every state.
+    pub jobs: Vec<(JobState, u64)>,
+    /// Transactions by purpose and state, those that there are.
+    pub attempts: Vec<(Purpose, AttemptState, u64)>,
+    /// Requests left out, once for each operator.
+    pub left_out: u64,
+    /// Lowest request that may still need work.
+    pub cursor: RequestId,
+}
+
+impl Stats {
+    /// As JSON.
+    pub fn to_json(&self) -> Value {
+        let jobs = self
+            .jobs
+            .iter()
+            .map(|(state, count)| (state.name().to_owned(), json!(count)));
+        let attempts = self.attempts.iter().map(|(purpose, state, count)| {
+            json!({ "purpose": purpose.name(), "state": state.name(), "count": count })
+        });
+        json!({
+            "jobs": jobs.collect::<Map<_, _>>(),
+            "transactions": attempts.collect::<Vec<_>>(),
+            "left_out": self.left_out,
+            "cursor": self.cursor,
+        })
+    }
+}
+
+/// One evidence document of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// The request.
+    pub request_id: RequestId,
+    /// The operator's account.
+    pub operator: [u8; 32],
+    /// Its digest, as it stands on chain.
+    pub digest: Hash,
+    /// The document, canonical JSON.
+    pub document: Vec<u8>,
+    /// Whether its answer is revealed: before that, whoever reads the document could copy the answer.
+    pub public: bool,
+}
+
+impl Store {
+    /// What the store holds.
+    ///
+    /// # Errors
+    /// `Database`, `Damaged`.
+    pub fn stats(&self) -> Result<Stats, StoreError> {
+        let cursor = self.cursor()?;
+        let database = self.database();
+        Ok(Stats {
+            jobs: jobs(&database)?,
+            attempts: attempts(&database)?,
+            left_out: count(&database, "SELECT count(*) FROM skips")?,
+            cursor,
+        })
+    }
+
+    /// The document with a digest, if its answer is revealed.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn published(&self, digest: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT document FROM jobs
+                   WHERE evidence = ?1 AND state IN ('revealed', 'ended')";
+        let database = self.database();
+        let found = database.query_row(sql, [digest], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+}
+
+fn count(database: &Connection, sql: &str) -> Result<u64, StoreError> {
+    from_sql(database.query_row(sql, [], |row| row.get(0))?)
+}
+
+fn jobs(database: &Connection) -> Result<Vec<(JobState, u64)>, StoreError> {
+    let mut query = database.prepare_cached("SELECT count(*) FROM jobs WHERE state = ?1")?;
+    let mut all = Vec::new();
+    for state in JobState::ALL {
+        // None is a number too: a graph should not have to guess it.
+        let count = query.query_row([state.name()], |row| row.get(0))?;
+        all.push((state, from_sql(count)?));
+    }
+    Ok(all)
+}
+
+fn attempts(database: &Connection) -> Result<Vec<(Purpose, AttemptState, u64)>, StoreError> {
+    let sql = "SELECT count(*) FROM attempts WHERE purpose = ?1 AND state = ?2";
+    let mut query = database.prepare_cached(sql)?;
+    let mut all = Vec::new();
+    for purpose in Purpose::ALL {
+        for state in AttemptState::ALL {
+            let names = [purpose.name(), state.name()];
+            let count = from_sql(query.query_row(names, |row| row.get(0))?)?;
+            if purpose != Purpose::Ask {
+                all.push((purpose, state, count));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// A store to read only, also while a relayer works with it.
+pub struct Archive {
+    database: Connection,
+    path: PathBuf,
+}
+
+impl Archive {
+    /// Opens the store in a folder.
+    ///
+    /// # Errors
+    /// `Io` when there is none, `Database` when it does not open.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        let path = directory.join("relayer.sqlite");
+        std::fs::metadata(&path).map_err(StoreError::io(&path))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let database = Connection::open_with_flags(&path, flags)?;
+        database.busy_timeout(Duration::from_secs(5))?;
+        Ok(Self { database, path })
+    }
+
+    /// The database's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the store is made for; `None` before its first use.
+    ///
+    /// # Errors
+    /// `Database`, `Damaged`.
+    pub fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        let read = |what| {
+            let value = schema::read_meta(&self.database, what)?;
+            value.map(|bytes| bytes32(what, bytes)).transpose()
+        };
+        let parts = (read("chain")?, read("contract")?, read("deployment")?);
+        let (Some(genesis), Some(contract), Some(domain)) = parts else {
+            return Ok(None);
+        };
+        Ok(Some(Identity {
+            genesis,
+            contract,
+            domain,
+        }))
+    }
+
+    /// Whether the database's pages and constraints hold together.
+    ///
+    /// # Errors
+    /// `Database`; `Damaged` with SQLite's words.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let found: String = self
+            .database
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if found == "ok" {
+            return Ok(());
+        }
+        Err(StoreError::damaged("database", found))
+    }
+
+    /// The evidence of a request, or of all.
+    ///
+    /// # Errors
+    /// `Database`, `Damaged`.
+    pub fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError> {
+        let sql = "SELECT request_id, operator, evidence, document, state IN ('revealed', 'ended')
+                   FROM jobs WHERE ?1 IS NULL OR request_id = ?1 ORDER BY request_id, operator";
+        let mut query = self.database.prepare_cached(sql)?;
+        let mut rows = query.query([request.map(to_sql).transpose()?])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(Evidence {
+                request_id: from_sql(row.get(0)?)?,
+                operator: bytes32("operator", row.get(1)?)?,
+                digest: bytes32("evidence", row.get(2)?)?,
+                document: row.get(3)?,
+                public: row.get(4)?,
+            });
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::store::{private_folder, Answered};
+    use llm_oracle_primitives::Answer;
+
+    fn answered(request_id: u64) -> Answered {
+        Answered {
+            request_id,
+            operator: [1; 32],
+            terms_digest: [2; 32],
+            answer: Answer::Bool(true),
+            document: b"{}".to_vec(),
+            evidence: [request_id as u8; 32],
+            salt_secret: 1,
+            commitment: [4; 32],
+            model: "m".to_owned(),
+            model_ms: 5,
+            seen_at_ms: 6,
+        }
+    }
+
+    #[test]
+    fn a_store_in_use_can_be_read_beside_its_process_and_not_written() {
+        let folder = private_folder();
+        let identity = Identity {
+            genesis: [7; 32],
+            contract: [8; 32],
+            domain: [9; 32],
+        };
+        assert!(matches!(
+            Archive::open(folder.path()),
+            Err(StoreError::Io { .. })
+        ));
+        let store = Store::open(folder.path(), &identity).unwrap();
+        store.record_answer(&answered(3)).unwrap();
+        store.record_answer(&answered(4)).unwrap();
+        store
+            .set_job_state(3, &[1; 32], JobState::Revealed, None)
+            .unwrap();
+        let archive = Archive::open(folder.path()).unwrap();
+        archive.check().unwrap();
+        assert_eq!(archive.identity().unwrap(), Some(identity));
+        let public: Vec<bool> = archive
+            .evidence(None)
+            .unwrap()
+            .iter()
+            .map(|one| one.public)
+            .collect();
+        assert_eq!(public, [true, false]);
+        assert_eq!(archive.evidence(Some(4)).unwrap().len(), 1);
+        assert!(archive.database.execute("DELETE FROM meta", []).is_err());
+        let stats = store.stats().unwrap();
+        assert!(stats.jobs.contains(&(JobState::Revealed, 1)));
+        assert!(stats.jobs.contains(&(JobState::Answered, 1)));
+        assert!(stats.jobs.contains(&(JobState::Dead, 0)));
+    }
+
+    #[test]
+    fn evidence_is_found_through_an_index() {
+        let folder = private_folder();
+        let identity = Identity {
+            genesis: [7; 32],
+            contract: [8; 32],
+            domain: [9; 32],
+        };
+        let store = Store::open(folder.path(), &identity).unwrap();
+        let sql = "EXPLAIN QUERY PLAN SELECT document FROM jobs
+                   WHERE evidence = x'00' AND state IN ('revealed', 'ended')";
+        let database = store.database();
+        let plan: String = database.query_row(sql, [], |row| row.get(3)).unwrap();
+        assert!(plan.contains("jobs_by_evidence"), "{plan}");
+    }
+}

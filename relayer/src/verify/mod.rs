@@ -1,0 +1,107 @@
+//! Checking an answered request from the chain and the evidence alone.
+//!
+//! Nobody's word is taken: every digest, signature, vote and payment is worked out again, and what a
+//! local model is said to have answered is asked again. Everything here but [`rerun`] is pure.
+
+mod document;
+mod payout;
+mod request;
+mod rerun;
+mod seat;
+
+pub use request::check_request;
+pub use rerun::{compare, Rerun};
+pub use seat::check_seat;
+
+use llm_oracle_primitives::{digest::Context, AccountId, Hash, Params, RequestView, Terms};
+use serde::Serialize;
+
+/// A request with all that the chain says about it.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Domain of the deployment.
+    pub domain: Hash,
+    /// The oracle.
+    pub contract: AccountId,
+    /// The request.
+    pub view: RequestView,
+    /// Its terms.
+    pub terms: Terms,
+    /// Parameters in force when it was asked; `None` when the node does not keep that state.
+    pub params: Option<Params>,
+    /// Operators among the seats that signed two answers to one question: their bonds are lost.
+    pub barred: Vec<AccountId>,
+}
+
+impl Subject {
+    /// What the seat of an operator is bound to.
+    pub fn context(&self, operator: AccountId, model: u32) -> Context {
+        Context {
+            domain: self.domain,
+            contract: self.contract,
+            request_id: self.view.summary.request_id,
+            terms_digest: self.view.terms_digest,
+            round: 0,
+            phase: 0,
+            operator,
+            model,
+        }
+    }
+}
+
+/// What is said about a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything holds, and the same model gives the same answer again.
+    Reproduced,
+    /// Everything holds; the model's part could not be repeated here.
+    Consistent,
+    /// Its answer was never opened, so there is nothing to check.
+    Unrevealed,
+    /// Something does not hold.
+    Wrong,
+}
+
+impl Verdict {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reproduced => "reproduced",
+            Self::Consistent => "consistent",
+            Self::Unrevealed => "unrevealed",
+            Self::Wrong => "wrong",
+        }
+    }
+}
+
+/// What was found, about a seat or about the request as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Findings {
+    /// What does not hold, each with both values where there are two.
+    pub wrong: Vec<String>,
+    /// What could not be checked, and why.
+    pub notes: Vec<String>,
+}
+
+impl Findings {
+    fn wrong(&mut self, what: impl Into<String>) {
+        self.wrong.push(what.into());
+    }
+
+    fn note(&mut self, what: impl Into<String>) {
+        self.notes.push(what.into());
+    }
+
+    /// Both values are named when they differ.
+    fn same<T: PartialEq + std::fmt::Display>(&mut self, what: &str, found: T, expected: T) {
+        if found != expected {
+            self.wrong(format!("{what} is {found}, and should be {expected}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

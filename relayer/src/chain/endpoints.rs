@@ -97,9 +97,23 @@ impl Endpoints {
     pub async fn survey(&mut self, mut known: Known) -> Result<Fit, ChainError> {
         known.block_ms = self.block_ms;
         self.connect_all().await;
+        loop {
+            match self.survey_connected(&known).await {
+                Err(error) if !matches!(error, ChainError::Disagree { .. }) => {
+                    // One that is still being connected to may be fit.
+                    if !self.wait_for_one().await {
+                        return Err(error);
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn survey_connected(&mut self, known: &Known) -> Result<Fit, ChainError> {
         let looks = self.nodes.iter_mut().map(|node| node.look(known.seen));
         let mut sights = join_all(looks).await;
-        if let Some(number) = common_height(&sights, &known) {
+        if let Some(number) = common_height(&sights, known) {
             let asked = self
                 .nodes
                 .iter()
@@ -115,17 +129,17 @@ impl Endpoints {
                 }
             }
         }
-        match judge(&sights, &known, self.current) {
+        match judge(&sights, known, self.current) {
             Verdict::Use(index) => self.take(index, &sights),
             Verdict::Disagree { one, other } => {
                 let name = |index: usize| self.name(index);
                 Err(ChainError::Disagree {
                     one: name(one),
                     other: name(other),
-                    number: common_height(&sights, &known).unwrap_or_default(),
+                    number: common_height(&sights, known).unwrap_or_default(),
                 })
             }
-            Verdict::Nobody => Err(self.nobody(&sights, &known)),
+            Verdict::Nobody => Err(self.nobody(&sights, known)),
         }
     }
 
@@ -198,17 +212,26 @@ impl Endpoints {
             }
         }
         while !self.nodes.iter().any(Node::is_connected) {
-            let waiting = self
-                .nodes
-                .iter_mut()
-                .filter(|node| node.connecting.is_some());
-            let waiting: Vec<_> = waiting.map(|node| Box::pin(node.finish())).collect();
-            if waiting.is_empty() {
+            if !self.wait_for_one().await {
                 return;
             }
-            // Dropping the others loses nothing: their tasks go on.
-            select_all(waiting).await;
         }
+    }
+
+    /// Waits until one of the connections that are being made is there or has failed; `false` if
+    /// none is being made.
+    async fn wait_for_one(&mut self) -> bool {
+        let waiting = self
+            .nodes
+            .iter_mut()
+            .filter(|node| node.connecting.is_some());
+        let waiting: Vec<_> = waiting.map(|node| Box::pin(node.finish())).collect();
+        if waiting.is_empty() {
+            return false;
+        }
+        // Dropping the others loses nothing: their tasks go on.
+        select_all(waiting).await;
+        true
     }
 }
 

@@ -144,10 +144,11 @@ fn over(nodes: &[&Shared], block_ms: Option<u64>) -> (Endpoints, Arc<Wires>) {
 }
 
 fn seen(node: &Shared, number: u32) -> Known {
+    let script = node.lock().unwrap();
     Known {
-        genesis: Some(hash(&node.lock().unwrap(), 0)),
+        genesis: Some(hash(&script, 0)),
         seen: Some(Head {
-            hash: hash(&node.lock().unwrap(), number.into()),
+            hash: hash(&script, number.into()),
             number,
         }),
         block_ms: None,

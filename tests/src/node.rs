@@ -67,6 +67,16 @@ impl Node {
         self.child.id()
     }
 
+    /// Stops it as a machine does that hangs: its sockets stay open and nothing answers.
+    ///
+    /// # Panics
+    /// When it can't be stopped.
+    pub fn freeze(&self) {
+        let id = self.child.id().to_string();
+        let frozen = Command::new("kill").args(["-STOP", &id]).status().unwrap();
+        assert!(frozen.success());
+    }
+
     /// Kills it with SIGKILL and waits.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

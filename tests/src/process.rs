@@ -148,7 +148,35 @@ impl Setup {
     /// # Panics
     /// When it cannot be started.
     pub fn run(&self) -> Relayer {
-        self.run_with(&[])
+        self.run_with(&[], &[])
+    }
+
+    /// Starts a relayer that finds its lost answers again.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run_recovering(&self) -> Relayer {
+        self.run_with(&[], &["--recover"])
+    }
+
+    /// The same relayer with a second copy of its answers.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    #[must_use]
+    pub fn with_copy(self) -> Self {
+        self.with("backup_dir = 'copy'")
+    }
+
+    /// The same relayer with a further line at the top of its settings.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    #[must_use]
+    pub fn with(self, line: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        fs::write(self.config(), format!("{line}\n{text}")).unwrap();
+        self
     }
 
     /// Starts a relayer that dies by SIGKILL at a crash point.
@@ -156,14 +184,14 @@ impl Setup {
     /// # Panics
     /// When it cannot be started.
     pub fn run_until(&self, point: &str) -> Relayer {
-        self.run_with(&[(llm_oracle_relayer::store::fault::CRASH_AT, point)])
+        self.run_with(&[(llm_oracle_relayer::store::fault::CRASH_AT, point)], &[])
     }
 
-    /// Starts a relayer with further variables.
+    /// Starts a relayer with further variables and arguments.
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn run_with(&self, variables: &[(&str, &str)]) -> Relayer {
+    pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Relayer {
         let log = self.folder.join("log");
         let file = File::options()
             .create(true)
@@ -173,6 +201,7 @@ impl Setup {
         let child = clean(&self.folder)
             .args(["relayer", "run", "--config"])
             .arg(self.config())
+            .args(arguments)
             .env("LLM_ORACLE_LOG", "llm_oracle=debug,warn")
             .envs(variables.iter().copied())
             .stdout(file.try_clone().unwrap())

@@ -3,6 +3,7 @@
 use super::{
     address::account32,
     error::ChainError,
+    health::Sight,
     transport::{Line, Watched},
 };
 use llm_oracle_primitives::{AccountId, BlockNumber, Hash};
@@ -70,6 +71,14 @@ impl Chain {
     /// `Unreachable` when nothing answers within [`CONNECT_TIMEOUT`]; `Unsupported` when the chain
     /// has no pallet-contracts.
     pub async fn connect(url: &str) -> Result<Self, ChainError> {
+        Self::connect_within(url, REQUEST_TIMEOUT).await
+    }
+
+    /// The same, with a deadline of one's own for every later answer.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_within(url: &str, answer_within: Duration) -> Result<Self, ChainError> {
         let shown: Arc<str> = redact(url).into();
         let unreachable = |reason: String| ChainError::Unreachable {
             url: shown.to_string(),
@@ -81,7 +90,7 @@ impl Chain {
             .map_err(|_| unreachable(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))?
             // The transport's message is kept, the URL in it is not ours to repeat.
             .map_err(|error| unreachable(error.to_string().replace(url, &shown)))?;
-        let chain = Self::over(inner, shown.clone()).await?;
+        let chain = Self::over(inner, shown.clone(), answer_within).await?;
         let head = chain.finalized().await?;
         let at = chain.at(head.hash).await?;
         if at
@@ -97,12 +106,16 @@ impl Chain {
     }
 
     /// Speaks over any line.
-    pub(super) async fn over<C: RpcClientT>(inner: C, url: Arc<str>) -> Result<Self, ChainError> {
+    pub(super) async fn over<C: RpcClientT>(
+        inner: C,
+        url: Arc<str>,
+        answer_within: Duration,
+    ) -> Result<Self, ChainError> {
         let line = Line::default();
         let raw = RpcClient::new(Watched {
             inner,
             line: line.clone(),
-            timeout: REQUEST_TIMEOUT,
+            timeout: answer_within,
         });
         let backend = Arc::new(LegacyBackend::builder().build(raw.clone()));
         let client = Client::from_backend_with_config(SubstrateConfig::new(), backend)
@@ -276,6 +289,34 @@ impl Chain {
         }
     }
 
+    /// Looks at the node's state: what it says of itself, its heads, and its block where `seen` was
+    /// final. How long its head has stood still is for the caller to add.
+    ///
+    /// # Errors
+    /// Connection errors.
+    pub(super) async fn sight(&self, seen: Option<Head>) -> Result<Sight, ChainError> {
+        let health = self.rpc.system_health().await;
+        let health = health.map_err(|error| self.lift("its health", &error))?;
+        let finalized = self.finalized().await?;
+        let best = self.best().await?;
+        let at_seen = match seen {
+            Some(seen) if seen == finalized => Some(seen.hash),
+            Some(seen) if seen.number <= finalized.number => self.hash_at(seen.number).await?,
+            _ => None,
+        };
+        Ok(Sight {
+            genesis: self.genesis(),
+            syncing: health.is_syncing,
+            peers: health.peers as u64,
+            wants_peers: health.should_have_peers,
+            best,
+            finalized,
+            still_ms: 0,
+            at_seen,
+            at_common: None,
+        })
+    }
+
     /// Whether the node still answers.
     ///
     /// # Errors
@@ -291,6 +332,11 @@ impl Chain {
     /// Whether this connection is gone for good.
     pub fn is_lost(&self) -> bool {
         self.line.dead().is_some()
+    }
+
+    /// Whether both speak over one connection.
+    pub fn is_same_line(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.kept, &other.kept)
     }
 
     pub(super) async fn at_or_best(&self, at: Option<Hash>) -> Result<Arc<AtBlock>, ChainError> {

@@ -1,7 +1,7 @@
 //! What can go wrong between us and the chain, sorted by what the caller does about it.
 
 use super::address::{hex0x, ss58};
-use llm_oracle_primitives::{AccountId, Error as ContractError, Hash};
+use llm_oracle_primitives::{AccountId, BlockNumber, Error as ContractError, Hash};
 
 /// Where an error leads: to an exit code, and to the question whether to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,16 @@ pub enum ChainError {
     /// A connection that worked is gone, or a request stayed unanswered.
     #[error("the connection to {url} is lost: {reason}")]
     Lost { url: String, reason: String },
+    /// A node answers and may not be acted on.
+    #[error("the node at {url} is not acted on: {reason}; nothing is signed until it is well again, or give another one in `urls`")]
+    Unfit { url: String, reason: String },
+    /// Two nodes have different finalized blocks at one height.
+    #[error("{one} and {other} have different blocks at the finalized height {number}; nothing is signed until they agree; find out which of them is on the right chain and take the other out of `urls`")]
+    Disagree {
+        one: String,
+        other: String,
+        number: BlockNumber,
+    },
     /// The node answered with an error of its own.
     #[error("the node refuses {what}: {reason}")]
     Node { what: String, reason: String },
@@ -93,9 +103,11 @@ impl ChainError {
     /// What kind of trouble it is.
     pub fn class(&self) -> Class {
         match self {
-            Self::Unreachable { .. } | Self::Lost { .. } | Self::NotIncluded { .. } => {
-                Class::Unreachable
-            }
+            Self::Unreachable { .. }
+            | Self::Lost { .. }
+            | Self::Unfit { .. }
+            | Self::Disagree { .. }
+            | Self::NotIncluded { .. } => Class::Unreachable,
             Self::Node { .. }
             | Self::Contract(_)
             | Self::ForeignContract { .. }

@@ -245,5 +245,7 @@ pub(super) async fn still(metadata: Vec<u8>) -> Chain {
         handed: Mutex::default(),
         best: AtomicU64::new(START),
     };
-    Chain::over(node, Arc::from("ws://still")).await.unwrap()
+    Chain::over(node, Arc::from("ws://still"), super::REQUEST_TIMEOUT)
+        .await
+        .unwrap()
 }

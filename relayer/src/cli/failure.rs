@@ -56,6 +56,8 @@ impl From<RelayerError> for Failure {
             }
             RelayerError::Store(_)
             | RelayerError::ForeignCommitment { .. }
+            | RelayerError::FreshStore { .. }
+            | RelayerError::OldStore { .. }
             | RelayerError::Evidence { .. } => Self::new(exit::STORE, error),
             RelayerError::Inconsistent { .. } => Self::new(exit::WRONG_CHAIN, error),
             RelayerError::Key(_)

@@ -92,7 +92,7 @@ fn refuse(error: &clap::Error) -> ! {
 
 fn start_log(cli: &Cli) {
     let (quiet, log_json) = match &cli.verb {
-        Verb::Relayer(RelayerVerb::Run { log_json }) => ("info,subxt=warn", *log_json),
+        Verb::Relayer(RelayerVerb::Run { log_json, .. }) => ("info,subxt=warn", *log_json),
         _ => ("error", false),
     };
     let default = match cli.global.verbose {
@@ -128,7 +128,7 @@ async fn verb(context: &Context, verb: Verb) -> Outcome {
         Verb::Deploy(args) => deploy::run(context, &args).await,
         Verb::Operator(verb) => operator_verb(context, verb).await,
         Verb::Owner(verb) => owner::run(context, verb).await,
-        Verb::Relayer(RelayerVerb::Run { .. }) => relayer::run(context).await,
+        Verb::Relayer(RelayerVerb::Run { recover, .. }) => relayer::run(context, recover).await,
         Verb::Relayer(RelayerVerb::Status { address }) => status::run(context, address).await,
         Verb::Ask(args) => ask::run(context, &args).await,
         Verb::Show(args) => show::run(context, &args).await,

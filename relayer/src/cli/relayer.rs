@@ -116,6 +116,10 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
     };
     let config = RelayerConfig {
         url: service.url.to_owned(),
+        urls: Vec::new(),
+        block_time_ms: None,
+        backup_dir: None,
+        recover: false,
         contract: ss58(&service.checked.oracle.address),
         code_hash: Some(hex0x(&service.checked.code_hash)),
         store: service.folder.join("relayer"),
@@ -133,8 +137,9 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
 ///
 /// # Errors
 /// When its settings are wrong, or it ends by itself.
-pub async fn run(context: &Context) -> Outcome {
-    let config = context.settings.relayer()?;
+pub async fn run(context: &Context, recover: bool) -> Outcome {
+    let mut config = context.settings.relayer()?;
+    config.recover = recover;
     // Before anything is started: a port that is taken is a mistake in the settings.
     let listener = listen(context).await?;
     let provider = provider(&config.model)?;

@@ -86,6 +86,10 @@ pub enum ConfigError {
 #[serde(deny_unknown_fields)]
 struct Raw {
     url: Option<String>,
+    #[serde(default)]
+    urls: Vec<String>,
+    block_time_ms: Option<u64>,
+    backup_dir: Option<RelativePathBuf>,
     contract: Option<String>,
     code_hash: Option<String>,
     suri: Option<SecretUriText>,
@@ -110,6 +114,12 @@ struct Raw {
 pub struct Settings {
     /// Address of the node.
     pub url: String,
+    /// Further nodes of the relayer.
+    pub urls: Vec<String>,
+    /// Time between two blocks, milliseconds.
+    pub block_time_ms: Option<u64>,
+    /// Folder of the relayer's second copy.
+    pub backup_dir: Option<PathBuf>,
     /// The contract, if one is set.
     pub contract: Option<String>,
     /// Code hash recorded when the contract was deployed.
@@ -262,8 +272,19 @@ impl Settings {
             ..operator
         });
         let store = raw.store.map(|path| path.relative());
+        // A flag or a variable that names a node means that node alone.
+        let urls = if rank("url") > rank("urls") {
+            Vec::new()
+        } else {
+            raw.urls
+        };
+        let first = raw.url.or_else(|| urls.first().cloned());
+        let url = first.unwrap_or_else(|| DEFAULT_URL.to_owned());
         Ok(Self {
-            url: raw.url.unwrap_or_else(|| DEFAULT_URL.to_owned()),
+            urls: urls.into_iter().filter(|other| *other != url).collect(),
+            url,
+            block_time_ms: raw.block_time_ms,
+            backup_dir: raw.backup_dir.map(|path| path.relative()),
             contract: raw.contract,
             code_hash: raw.code_hash,
             key,
@@ -288,6 +309,10 @@ impl Settings {
     pub fn relayer(&self) -> Result<RelayerConfig, ConfigError> {
         Ok(RelayerConfig {
             url: self.url.clone(),
+            urls: self.urls.clone(),
+            block_time_ms: self.block_time_ms,
+            backup_dir: self.backup_dir.clone(),
+            recover: false,
             contract: self.contract()?.to_owned(),
             code_hash: self.code_hash.clone(),
             store: self.store.clone(),

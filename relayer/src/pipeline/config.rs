@@ -11,6 +11,19 @@ use std::path::PathBuf;
 pub struct RelayerConfig {
     /// The node's WebSocket.
     pub url: String,
+    /// Further nodes: each is looked at before every turn, and takes over when those before it fail.
+    #[serde(default)]
+    pub urls: Vec<String>,
+    /// Time between two blocks, milliseconds; a node without a new one for three of them is left
+    /// alone. Not set on chains that make blocks on demand.
+    #[serde(default)]
+    pub block_time_ms: Option<u64>,
+    /// Folder for the second copy of salt secrets and answers, on another disk than the store.
+    #[serde(default)]
+    pub backup_dir: Option<PathBuf>,
+    /// Whether a person has decided to go on with what is left of a lost or older store.
+    #[serde(skip)]
+    pub recover: bool,
     /// Address of the oracle, SS58.
     pub contract: String,
     /// Hash of its code as the deployment printed it; when given, another is refused.
@@ -29,6 +42,15 @@ pub struct RelayerConfig {
     /// Which requests it answers.
     #[serde(default)]
     pub policy: PolicyConfig,
+}
+
+impl RelayerConfig {
+    /// All nodes, in the order of preference.
+    pub(super) fn all_urls(&self) -> Vec<String> {
+        let mut all = vec![self.url.clone()];
+        all.extend(self.urls.iter().filter(|url| **url != self.url).cloned());
+        all
+    }
 }
 
 /// What a relayer takes on, and how often it tries.

@@ -49,6 +49,8 @@ pub struct SeatOnChain {
 pub struct Local {
     /// Left out, for a reason that is recorded.
     pub skipped: bool,
+    /// It has a seat whose answer is lost, as a person knows.
+    pub lost: bool,
     /// The model is being asked.
     pub asking: bool,
     /// Other operators of this process are still being asked; their commits could travel along.
@@ -108,6 +110,8 @@ pub enum Step {
 pub enum Why {
     /// Left out before.
     Skipped,
+    /// The answer of its seat is lost.
+    Lost,
     /// The model is thinking, for this operator or for others whose commits travel along.
     Asking,
     /// A transaction is on its way.
@@ -149,6 +153,9 @@ pub fn decide(chain: &OnChain, local: &Local, heads: &Heads) -> Step {
 
 fn decide_seated(chain: &OnChain, seat: &SeatOnChain, local: &Local, heads: &Heads) -> Step {
     let open = seat.state == SeatState::Committed && chain.phase != Phase::Ended;
+    if local.lost && local.commitment.is_none() {
+        return Step::Nothing(Why::Lost);
+    }
     // A seat whose part is done may be forgotten; an open one that we know nothing of is not ours.
     let ours = local
         .commitment

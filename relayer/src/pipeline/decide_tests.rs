@@ -28,6 +28,7 @@ const REVEALING: OnChain = OnChain {
 };
 const FRESH: Local = Local {
     skipped: false,
+    lost: false,
     asking: false,
     company: false,
     commitment: None,

@@ -24,6 +24,7 @@ mod outbox;
 mod policy;
 mod queue;
 mod reconcile;
+mod recover;
 mod relayer;
 mod retry;
 mod scan;

@@ -6,15 +6,15 @@ use super::{
 };
 use crate::{
     chain::{
-        account_of, parse_account, parse_hash, ss58, Chain, CheckedOracle, Class, Expect, Head,
-        Keypair, Oracle, WakeUps,
+        account_of, parse_account, parse_hash, ss58, ChainError, CheckedOracle, Class, Endpoints,
+        Expect, Fit, Head, Keypair, Known, Oracle, WakeUps,
     },
     llm::Provider,
     ops::Ops,
     store::{Entry, Identity, Purpose, Store},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
-use llm_oracle_primitives::{AccountId, RequestId, Slot};
+use llm_oracle_primitives::{AccountId, Hash, RequestId, Slot};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -77,6 +77,10 @@ pub struct Relayer {
     pub(super) signatures: Signatures,
     address: AccountId,
     expect: Expect,
+    endpoints: Endpoints,
+    genesis: Hash,
+    /// The highest finalized block acted on, as the store has it.
+    seen: Option<Head>,
     link: Option<Link>,
 }
 
@@ -93,8 +97,9 @@ impl Relayer {
         let address = parse_account(&config.contract)?;
         let code_hash = config.code_hash.as_deref().map(parse_hash).transpose()?;
         let expect = Expect { code_hash };
-        let chain = Chain::connect(&config.url).await?;
-        let checked = CheckedOracle::check(&chain, address, expect).await?;
+        let mut endpoints = Endpoints::new(&config.all_urls(), config.block_time_ms);
+        let fit = endpoints.survey(Known::default()).await?;
+        let checked = CheckedOracle::check(&fit.chain, address, expect).await?;
         let operators = look_up(&checked.oracle, keys).await?;
         let contract: &[u8; 32] = address.as_ref();
         let base = Base {
@@ -102,21 +107,26 @@ impl Relayer {
             contract: *contract,
         };
         let identity = Identity {
-            genesis: chain.genesis(),
+            genesis: fit.chain.genesis(),
             contract: *contract,
             domain: base.domain,
         };
-        let store = Arc::new(Store::open(&config.store, &identity)?);
+        let backup = config.backup_dir.as_deref();
+        let store = Store::open_with_backup(&config.store, backup, &identity)?;
+        let store = Arc::new(store);
+        if config.recover {
+            store.forget_finalized_seen()?;
+        }
+        let seen = store.finalized_seen()?;
         let usage = store.usage()?;
-        let wake = chain.wake_ups().await?;
-        Ok(Self {
+        let mut relayer = Self {
             asks: Asks::new(provider, config.limits.model_calls, usage.as_deref()),
             memory: Memory::default(),
             signatures: Signatures::default(),
-            link: Some(Link {
-                oracle: checked.oracle,
-                wake,
-            }),
+            link: None,
+            endpoints,
+            genesis: identity.genesis,
+            seen: seen.map(|(number, hash)| Head { hash, number }),
             config,
             operators,
             store,
@@ -125,7 +135,10 @@ impl Relayer {
             base,
             address,
             expect,
-        })
+        };
+        let (oracle, now) = relayer.connected().await?;
+        relayer.account_for_seats(&oracle, &now).await?;
+        Ok(relayer)
     }
 
     /// What this relayer has recorded.
@@ -185,12 +198,9 @@ impl Relayer {
     /// # Errors
     /// As [`Self::run`], and connection errors.
     pub async fn step(&mut self) -> Result<Progress, RelayerError> {
-        let oracle = self.connected().await?;
+        // What the model said is kept, whatever state the nodes are in.
         let mut worked = self.record_answers()?;
-        let now = Now {
-            finalized: oracle.chain.finalized().await?,
-            best: oracle.chain.best().await?,
-        };
+        let (oracle, now) = self.connected().await?;
         let asking = self.asks.asking();
         self.ops
             .looks(now.finalized.number, now.best.number, asking);
@@ -236,28 +246,75 @@ impl Relayer {
         }
     }
 
-    /// The oracle over a live connection. A new connection is checked like the first one, code hash
-    /// included: it may lead to another node, and the contract may have been changed meanwhile.
-    async fn connected(&mut self) -> Result<Oracle, RelayerError> {
+    /// The oracle over a node that may be acted on, and that node's heads. A new connection is
+    /// checked like the first one, code hash included: it may lead to another node, and the contract
+    /// may have been changed meanwhile.
+    async fn connected(&mut self) -> Result<(Oracle, Now), RelayerError> {
+        let known = Known {
+            genesis: Some(self.genesis),
+            seen: self.seen,
+            block_ms: None,
+        };
+        let fit = match self.endpoints.survey(known).await {
+            Ok(fit) => fit,
+            Err(error) => return Err(self.unless_another_chain(error).await),
+        };
+        let oracle = self.checked(&fit).await?;
+        self.note_seen(fit.finalized)?;
+        let now = Now {
+            finalized: fit.finalized,
+            best: fit.best,
+        };
+        Ok((oracle, now))
+    }
+
+    async fn checked(&mut self, fit: &Fit) -> Result<Oracle, RelayerError> {
         if let Some(link) = &self.link {
-            if !link.oracle.chain.is_lost() {
+            if link.oracle.chain.is_same_line(&fit.chain) {
                 return Ok(link.oracle.clone());
             }
         }
-        let chain = Chain::connect(&self.config.url).await?;
-        let checked = CheckedOracle::check(&chain, self.address, self.expect).await?;
+        let checked = CheckedOracle::check(&fit.chain, self.address, self.expect).await?;
         if checked.config.domain != self.base.domain {
             // The same address on a chain that was started anew.
             let (expected, found) = (self.base.domain, checked.config.domain);
-            return Err(crate::chain::ChainError::OtherDomain { expected, found }.into());
+            return Err(ChainError::OtherDomain { expected, found }.into());
         }
-        let wake = chain.wake_ups().await?;
-        tracing::info!(url = chain.url(), "connected again");
+        let wake = fit.chain.wake_ups().await?;
+        tracing::info!(url = fit.chain.url(), "connected");
+        let oracle = checked.oracle;
         self.link = Some(Link {
-            oracle: checked.oracle.clone(),
+            oracle: oracle.clone(),
             wake,
         });
-        Ok(checked.oracle)
+        Ok(oracle)
+    }
+
+    /// A chain that was started anew looks like one that was set back, and never gets well again.
+    async fn unless_another_chain(&self, error: ChainError) -> RelayerError {
+        if !matches!(error, ChainError::Unfit { .. }) {
+            return error.into();
+        }
+        for chain in self.endpoints.connected() {
+            let oracle = Oracle::new(chain, self.address);
+            let Ok(config) = oracle.config(None).await else {
+                continue;
+            };
+            let (expected, found) = (self.base.domain, config.domain);
+            if expected != found {
+                return ChainError::OtherDomain { expected, found }.into();
+            }
+        }
+        error.into()
+    }
+
+    fn note_seen(&mut self, finalized: Head) -> Result<(), RelayerError> {
+        if self.seen.is_none_or(|seen| finalized.number > seen.number) {
+            self.store
+                .set_finalized_seen(finalized.number, &finalized.hash)?;
+            self.seen = Some(finalized);
+        }
+        Ok(())
     }
 
     /// The oracle over the connection of the last turn, if it stands.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     chain::{ChainError, Oracle},
-    store::Attempt,
+    store::{Attempt, Entry},
 };
 use llm_oracle_primitives::{
     digest, DeliveryStatus, Hash, Phase, RequestId, RequestView, Summary, Terms,
@@ -32,6 +32,8 @@ pub(super) struct Memory {
     pub(super) records: Option<(Hash, Records)>,
     /// Since when something waits for somebody to settle or deliver it.
     pub(super) waiting_since: HashMap<RequestId, Instant>,
+    /// Seats whose answers are lost and given up by a person: they fall silent.
+    pub(super) lost: BTreeSet<Entry>,
     /// Over, although ids below are not.
     done: BTreeSet<RequestId>,
     /// Turns so far.

@@ -159,6 +159,7 @@ impl Relayer {
             seats && attempt.tx.entries.contains(&entry)
         });
         Ok(Local {
+            lost: self.memory.lost.contains(&entry),
             skipped: self.store.skipped(id, &entry.operator)?.is_some(),
             asking,
             company,

@@ -126,6 +126,12 @@ impl Store {
     /// `Database`.
     pub fn record_answer(&self, answered: &Answered) -> Result<Recorded, StoreError> {
         let database = self.database();
+        if let Some(backup) = &self.backup {
+            // Not over the copy of an answer that stands.
+            if read(&database, answered.request_id, &answered.operator)?.is_none() {
+                backup.keep(answered)?;
+            }
+        }
         let inserted = insert(&database, answered);
         match inserted {
             Ok(()) => return Ok(Recorded::New),
@@ -147,6 +153,30 @@ impl Store {
     /// `Database`, `Damaged`.
     pub fn job(&self, request: RequestId, operator: &[u8; 32]) -> Result<Option<Job>, StoreError> {
         read(&self.database(), request, operator)
+    }
+
+    /// Whether nothing was ever answered with this store.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn is_fresh(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT NOT EXISTS (SELECT 1 FROM jobs)";
+        Ok(self.database().query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// The second copy of an answer, if there is one.
+    ///
+    /// # Errors
+    /// `Damaged` when it does not read back, `Io`.
+    pub fn backed_up(
+        &self,
+        request: RequestId,
+        operator: &[u8; 32],
+    ) -> Result<Option<Answered>, StoreError> {
+        match &self.backup {
+            Some(backup) => backup.find(request, operator),
+            None => Ok(None),
+        }
     }
 
     /// All jobs, newest request first, for status output.

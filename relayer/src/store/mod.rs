@@ -8,6 +8,7 @@
 //! truth about what happened; the store only remembers what must never be made twice.
 
 mod attempts;
+mod backup;
 pub mod fault;
 mod jobs;
 mod lock;
@@ -21,7 +22,7 @@ pub use jobs::{Answered, Job, JobState, Recorded, Skip};
 pub use secret::{SaltSecret, SaltSecrets};
 pub use stats::{Archive, Evidence, Stats};
 
-use llm_oracle_primitives::Hash;
+use llm_oracle_primitives::{BlockNumber, Hash};
 use rusqlite::Connection;
 use std::{
     fs,
@@ -66,6 +67,9 @@ pub enum StoreError {
     /// The file that a stored answer needs is gone.
     #[error("the salt secret number {number} is missing from the store; restore salt-secret-{number} from a backup, or seats made with it stay unrevealed")]
     MissingSecret { number: u32 },
+    /// The second copy is another store's.
+    #[error("{} is another store's secret; give this store a `backup_dir` of its own, or the copy that belongs to it", path.display())]
+    OtherBackup { path: PathBuf },
     /// A row that does not read back.
     #[error("the store's {what} is damaged: {reason}; restore a backup")]
     Damaged { what: &'static str, reason: String },
@@ -110,6 +114,7 @@ pub struct Store {
     database: Mutex<Connection>,
     secrets: SaltSecrets,
     directory: PathBuf,
+    backup: Option<backup::Backup>,
     _lock: lock::Lock,
 }
 
@@ -120,12 +125,30 @@ impl Store {
     /// `Locked` when another process has it, `Foreign` when it was made for another chain or
     /// contract, `TooNew`, `NotDurable`, `OpenFolder`, `Exposed`, or what the file system says.
     pub fn open(directory: &Path, identity: &Identity) -> Result<Self, StoreError> {
+        Self::open_with_backup(directory, None, identity)
+    }
+
+    /// The same, with a folder for the second copy of secrets and answers.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `OtherBackup` when the folder holds another store's copy.
+    pub fn open_with_backup(
+        directory: &Path,
+        backup: Option<&Path>,
+        identity: &Identity,
+    ) -> Result<Self, StoreError> {
         make_private_directory(directory)?;
         let lock = lock::Lock::take(directory)?;
+        let backup = backup.map(|folder| backup::Backup::open(folder, directory));
+        let backup = backup.transpose()?;
         let mut database = schema::open(&directory.join("relayer.sqlite"))?;
         schema::bind(&mut database, identity)?;
         let secrets = SaltSecrets::load_or_create(directory)?;
+        if let Some(backup) = &backup {
+            backup.keep_secrets(directory)?;
+        }
         Ok(Self {
+            backup,
             database: Mutex::new(database),
             secrets,
             directory: directory.to_owned(),
@@ -163,6 +186,38 @@ impl Store {
     /// `Database`.
     pub fn set_cursor(&self, request_id: u64) -> Result<(), StoreError> {
         schema::write_meta(&self.database(), "cursor", &request_id.to_le_bytes())
+    }
+
+    /// The highest finalized block that was acted on: height and hash.
+    ///
+    /// # Errors
+    /// `Database`, `Damaged`.
+    pub fn finalized_seen(&self) -> Result<Option<(BlockNumber, Hash)>, StoreError> {
+        let value = schema::read_meta(&self.database(), "finalized")?;
+        let Some(value) = value else { return Ok(None) };
+        let split = value.split_first_chunk::<4>();
+        let (height, hash) = split.ok_or_else(|| StoreError::damaged("head", "too short"))?;
+        let hash = bytes32("head", hash.to_vec())?;
+        Ok(Some((BlockNumber::from_le_bytes(*height), hash)))
+    }
+
+    /// Notes the highest finalized block that was acted on.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn set_finalized_seen(&self, height: BlockNumber, hash: &Hash) -> Result<(), StoreError> {
+        let value = [height.to_le_bytes().as_slice(), hash].concat();
+        schema::write_meta(&self.database(), "finalized", &value)
+    }
+
+    /// Forgets it: for a person who knows that the chain itself was set back.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn forget_finalized_seen(&self) -> Result<(), StoreError> {
+        let sql = "DELETE FROM meta WHERE key = 'finalized'";
+        self.database().execute(sql, [])?;
+        Ok(())
     }
 
     fn database(&self) -> MutexGuard<'_, Connection> {

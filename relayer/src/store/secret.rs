@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 const PREFIX: &str = "salt-secret-";
@@ -39,25 +39,45 @@ impl SaltSecrets {
         secret.ok_or(StoreError::MissingSecret { number })
     }
 
+    /// All secrets with their numbers, the newest first.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &[u8; 32])> {
+        let newest_first = self.by_number.iter().rev();
+        newest_first.map(|(number, secret)| (*number, secret.expose_secret()))
+    }
+
     pub(super) fn load_or_create(directory: &Path) -> Result<Self, StoreError> {
         let mut by_number = BTreeMap::new();
-        for entry in fs::read_dir(directory).map_err(StoreError::io(directory))? {
-            let entry = entry.map_err(StoreError::io(directory))?;
-            let name = entry.file_name();
-            let number = name
-                .to_str()
-                .and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
-            if let Some(number) = number {
-                by_number.insert(number, read(&entry.path())?);
-            }
+        for (number, path) in files(directory)? {
+            by_number.insert(number, read(&path)?);
         }
         if by_number.is_empty() {
-            let path = directory.join(format!("{PREFIX}1"));
+            let path = directory.join(name(1));
             create(directory, &path)?;
             by_number.insert(1, read(&path)?);
         }
         Ok(Self { by_number })
     }
+}
+
+/// The file name of the secret with a number.
+pub(super) fn name(number: u32) -> String {
+    format!("{PREFIX}{number}")
+}
+
+/// The files with secrets in a folder, by their numbers.
+pub(super) fn files(directory: &Path) -> Result<BTreeMap<u32, PathBuf>, StoreError> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(directory).map_err(StoreError::io(directory))? {
+        let entry = entry.map_err(StoreError::io(directory))?;
+        let name = entry.file_name();
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
+        if let Some(number) = number {
+            files.insert(number, entry.path());
+        }
+    }
+    Ok(files)
 }
 
 fn read(path: &Path) -> Result<SaltSecret, StoreError> {

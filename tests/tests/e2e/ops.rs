@@ -135,7 +135,7 @@ async fn systemd_hears_ready_watchdog_and_stopping() {
         ("NOTIFY_SOCKET", path.to_str().unwrap()),
         ("WATCHDOG_USEC", "200000"),
     ];
-    let mut relayer = setup.run_with(&variables);
+    let mut relayer = setup.run_with(&variables, &[]);
     let wait_for = |wanted: &str| {
         let mut buffer = [0; 4096];
         loop {

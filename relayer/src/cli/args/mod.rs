@@ -171,6 +171,9 @@ pub enum RelayerVerb {
         /// Log as JSON lines
         #[arg(long)]
         log_json: bool,
+        /// Go on with a lost or older store: find own answers again, from the backup copy too
+        #[arg(long)]
+        recover: bool,
     },
     /// Ask a running relayer how it is
     Status {

@@ -6,6 +6,7 @@ use super::{
     health::Sight,
     transport::{Line, Watched},
 };
+use futures::{stream::BoxStream, Stream, StreamExt};
 use llm_oracle_primitives::{AccountId, BlockNumber, Hash};
 use std::{
     collections::VecDeque,
@@ -17,7 +18,7 @@ use subxt::{
     client::{ClientAtBlock, OnlineClient, OnlineClientAtBlockImpl},
     config::{Header, RpcConfigFor, SubstrateConfig},
     rpcs::{
-        client::{jsonrpsee_client, rpc_params, RpcSubscription},
+        client::{jsonrpsee_client, rpc_params},
         LegacyRpcMethods, RpcClient, RpcClientT,
     },
     utils::H256,
@@ -201,9 +202,10 @@ impl Chain {
     pub async fn wake_ups(&self) -> Result<WakeUps, ChainError> {
         let stream = self.rpc.chain_subscribe_finalized_heads().await;
         let stream = stream.map_err(|error| self.lift("finalized heads", &error))?;
-        Ok(WakeUps {
-            stream: Mutex::new(stream),
-        })
+        Ok(WakeUps::over(stream.map(|header| {
+            let number = header.ok()?.number();
+            height(number).ok()
+        })))
     }
 
     /// Nonce of an account after a block, without what waits in the pool.
@@ -334,9 +336,9 @@ impl Chain {
         self.line.dead().is_some()
     }
 
-    /// Whether both speak over one connection.
-    pub fn is_same_line(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.kept, &other.kept)
+    /// Tells connections apart: clones share what they keep, and nothing else does.
+    pub(super) fn line(&self) -> usize {
+        Arc::as_ptr(&self.kept).addr()
     }
 
     pub(super) async fn at_or_best(&self, at: Option<Hash>) -> Result<Arc<AtBlock>, ChainError> {
@@ -383,18 +385,24 @@ impl Chain {
 /// Stream of finalized heads, used as an alarm clock.
 pub struct WakeUps {
     /// In a mutex, which is never locked, so that whoever holds this can be shared between threads.
-    stream: Mutex<RpcSubscription<<SubstrateConfig as subxt::Config>::Header>>,
+    stream: Mutex<BoxStream<'static, Option<BlockNumber>>>,
 }
 
 impl WakeUps {
+    /// Wake-ups from a stream that ends, or gives nothing, when the connection is gone.
+    pub(super) fn over(stream: impl Stream<Item = Option<BlockNumber>> + Send + 'static) -> Self {
+        Self {
+            stream: Mutex::new(stream.boxed()),
+        }
+    }
+
     /// Waits for the next finalized head; `None` when the connection is gone.
     pub async fn next(&mut self) -> Option<BlockNumber> {
         let stream = self
             .stream
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        let header = stream.next().await?.ok()?;
-        height(header.number()).ok()
+        stream.next().await?
     }
 }
 

@@ -1,6 +1,7 @@
 //! Several nodes at once: connected, looked at before every turn, and changed when one fails.
 
 use super::{
+    access::AnyChain,
     client::{Chain, Head},
     error::ChainError,
     health::{common_height, highest, judge, stall_ms, unfit, Known, Sight, Verdict},
@@ -24,7 +25,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 #[async_trait]
 pub(super) trait Connect: Send + Sync {
     /// Connects to the node at `url`.
-    async fn connect(&self, url: &str) -> Result<Chain, ChainError>;
+    async fn connect(&self, url: &str) -> Result<AnyChain, ChainError>;
 }
 
 /// Over WebSockets.
@@ -34,8 +35,9 @@ struct WebSockets {
 
 #[async_trait]
 impl Connect for WebSockets {
-    async fn connect(&self, url: &str) -> Result<Chain, ChainError> {
-        Chain::connect_within(url, self.answer_within).await
+    async fn connect(&self, url: &str) -> Result<AnyChain, ChainError> {
+        let chain = Chain::connect_within(url, self.answer_within).await?;
+        Ok(Arc::new(chain))
     }
 }
 
@@ -43,7 +45,7 @@ impl Connect for WebSockets {
 #[derive(Debug, Clone)]
 pub struct Fit {
     /// The connection to it.
-    pub chain: Chain,
+    pub chain: AnyChain,
     /// Its finalized block, not below any that was seen before.
     pub finalized: Head,
     /// Its best block.
@@ -60,8 +62,8 @@ pub struct Endpoints {
 
 struct Node {
     url: String,
-    chain: Option<Chain>,
-    connecting: Option<JoinHandle<Result<Chain, ChainError>>>,
+    chain: Option<AnyChain>,
+    connecting: Option<JoinHandle<Result<AnyChain, ChainError>>>,
     pauses: ExponentialBackoff,
     not_before: Option<Instant>,
     /// Its best block, and since when.
@@ -144,7 +146,7 @@ impl Endpoints {
     }
 
     /// Every connection there is, fit or not.
-    pub fn connected(&self) -> Vec<Chain> {
+    pub fn connected(&self) -> Vec<AnyChain> {
         let chains = self.nodes.iter().filter_map(|node| node.chain.clone());
         chains.filter(|chain| !chain.is_lost()).collect()
     }

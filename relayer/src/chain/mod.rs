@@ -6,6 +6,7 @@
 //!
 //! **Architecture invariant:** this module knows neither the store nor the models.
 
+mod access;
 mod address;
 mod call;
 mod check;
@@ -28,6 +29,7 @@ mod transfer;
 mod transport;
 mod tx;
 
+pub use access::{Access, AnyChain, Ran, Run};
 pub use address::{account_of, hex0x, parse_account, parse_hash, ss58, verifies, AddressError};
 pub use call::{oracle as messages, selector, BatchResults, Call};
 pub use check::{CheckedOracle, Expect};
@@ -37,7 +39,7 @@ pub use endpoints::{Endpoints, Fit};
 pub use error::{ChainError, Class};
 pub use event::{Event, Located};
 pub use exec::{Deposit, DryRun, Weight};
-pub use health::{Known, LAG_BLOCKS_MAX, STALL_BLOCKS};
+pub use health::{Known, Sight, LAG_BLOCKS_MAX, STALL_BLOCKS};
 pub use oracle::Oracle;
 pub use subxt_signer::sr25519::Keypair;
 pub use tx::{InBlock, Receipt, SignedTx, TxOptions, ERA_BLOCKS};

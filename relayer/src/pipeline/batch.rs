@@ -5,9 +5,10 @@ use super::{
     error::RelayerError,
     relayer::{Now, Relayer},
     retry::in_turn,
+    Oracle,
 };
 use crate::{
-    chain::{BatchResults, Call, ChainError, DryRun, Oracle, Weight},
+    chain::{BatchResults, Call, ChainError, DryRun, Weight},
     store::{now_ms, Answered, Entry, Purpose},
 };
 use llm_oracle_primitives::{limits, Error, RequestId};

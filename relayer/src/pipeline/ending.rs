@@ -9,9 +9,10 @@ use super::{
     relayer::{Now, Operator, Relayer},
     retry::{gave_up, in_turn},
     scan::EndingPlan,
+    Oracle,
 };
 use crate::{
-    chain::{messages, Oracle, Weight},
+    chain::{messages, Weight},
     store::{Attempt, Entry, Purpose, Skip},
 };
 use llm_oracle_primitives::{CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView};

@@ -43,5 +43,8 @@ pub use outbox::{send, Submit};
 pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
 pub use relayer::{Progress, Relayer};
 
+/// The oracle on whatever chain it is worked on.
+type Oracle = crate::chain::Oracle<crate::chain::AnyChain>;
+
 #[cfg(test)]
 mod spam_tests;

@@ -3,9 +3,10 @@
 use super::{
     error::RelayerError,
     relayer::{Progress, Relayer},
+    Oracle,
 };
 use crate::{
-    chain::{hex0x, ss58, Oracle},
+    chain::{hex0x, ss58},
     ops::{OperatorStatus, Turn},
 };
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use super::error::RelayerError;
 use crate::{
-    chain::{Chain, ChainError},
+    chain::{AnyChain, ChainError},
     store::{fault, Attempt, AttemptState, NewAttempt, Purpose, Store},
 };
 use async_trait::async_trait;
@@ -19,9 +19,9 @@ pub trait Submit: Send + Sync {
 }
 
 #[async_trait]
-impl Submit for Chain {
+impl Submit for AnyChain {
     async fn submit(&self, bytes: &[u8]) -> Result<Hash, ChainError> {
-        Chain::submit(self, bytes).await
+        self.as_ref().submit(bytes).await
     }
 }
 

@@ -6,11 +6,9 @@ use super::{
     error::RelayerError,
     outbox::{fate, hand_over, Fate, Nonces},
     relayer::{Now, Relayer},
+    Oracle,
 };
-use crate::{
-    chain::Oracle,
-    store::{fault, now_ms, Attempt, AttemptState, Job, JobState, Purpose},
-};
+use crate::store::{fault, now_ms, Attempt, AttemptState, Job, JobState, Purpose};
 use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, RequestView, SeatState, SeatView};
 
 impl Relayer {

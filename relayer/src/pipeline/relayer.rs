@@ -2,12 +2,12 @@
 
 use super::{
     ask::Asks, config::RelayerConfig, error::RelayerError, evidence::Base, keys::load_key,
-    scan::Memory, signatures::Signatures,
+    scan::Memory, signatures::Signatures, Oracle,
 };
 use crate::{
     chain::{
         account_of, parse_account, parse_hash, ss58, ChainError, CheckedOracle, Class, Endpoints,
-        Expect, Fit, Head, Keypair, Known, Oracle, WakeUps,
+        Expect, Fit, Head, Keypair, Known, WakeUps,
     },
     llm::Provider,
     ops::Ops,
@@ -270,7 +270,7 @@ impl Relayer {
 
     async fn checked(&mut self, fit: &Fit) -> Result<Oracle, RelayerError> {
         if let Some(link) = &self.link {
-            if link.oracle.chain.is_same_line(&fit.chain) {
+            if link.oracle.chain.is_same_line(fit.chain.as_ref()) {
                 return Ok(link.oracle.clone());
             }
         }

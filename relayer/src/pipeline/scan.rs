@@ -8,9 +8,10 @@ use super::{
     queue::choose,
     relayer::{Now, Relayer},
     seats::Records,
+    Oracle,
 };
 use crate::{
-    chain::{ChainError, Oracle},
+    chain::ChainError,
     store::{Attempt, Entry},
 };
 use llm_oracle_primitives::{

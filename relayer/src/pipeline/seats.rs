@@ -8,9 +8,10 @@ use super::{
     policy::{Candidate, Stake},
     relayer::{Now, Relayer},
     scan::Plan,
+    Oracle,
 };
 use crate::{
-    chain::{ss58, Oracle},
+    chain::ss58,
     store::{Attempt, Job, JobState, Purpose},
 };
 use llm_oracle_primitives::{

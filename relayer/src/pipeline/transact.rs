@@ -4,9 +4,10 @@ use super::{
     error::RelayerError,
     outbox::{free_nonce, send},
     relayer::{Now, Operator, Relayer},
+    Oracle,
 };
 use crate::{
-    chain::{Oracle, Weight},
+    chain::Weight,
     store::{Entry, NewAttempt, Purpose},
 };
 

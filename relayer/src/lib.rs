@@ -1,7 +1,9 @@
 //! Relayer and command line of the LLM oracle.
 
 pub mod chain;
+mod chance;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod credential;
 pub mod llm;

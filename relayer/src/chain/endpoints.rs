@@ -6,14 +6,12 @@ use super::{
     error::ChainError,
     health::{common_height, highest, judge, stall_ms, unfit, Known, Sight, Verdict},
 };
+use crate::{chance, clock::Instant};
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures::future::{join_all, select_all};
 use llm_oracle_primitives::Hash;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
 /// Shortest time that a node has for an answer, however short its blocks are.
@@ -332,12 +330,11 @@ fn only_other_chains(sights: &[Option<Sight>], known: &Known) -> Option<(Hash, H
 
 /// Pauses that double, with jitter, so that many relayers don't fall on a node that comes back.
 fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::default()
+    let pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(PAUSE_MAX)
-        .with_jitter()
-        .without_max_times()
-        .build()
+        .without_max_times();
+    chance::jitter(pauses).build()
 }
 
 #[cfg(test)]

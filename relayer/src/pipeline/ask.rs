@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     chain::ss58,
+    clock::Instant,
     llm::{day_of, ModelError, Provider, ProviderState, Question, Reply, Retry},
     store::{fault, now_ms, Entry, Purpose, Recorded, Skip},
 };
@@ -17,9 +18,9 @@ use llm_oracle_primitives::{Answer, BlockNumber, Hash, Reason, Terms};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 
@@ -68,7 +69,7 @@ pub(super) struct Asks {
     at_once: usize,
     waiting: Queue<(Ask, Question)>,
     running: JoinSet<Done>,
-    tasks: HashMap<Entry, (BlockNumber, AbortHandle)>,
+    tasks: BTreeMap<Entry, (BlockNumber, AbortHandle)>,
     finished: Vec<Result<Done, JoinError>>,
     pauses: HashMap<Entry, Pause>,
     ledger: Ledger,
@@ -86,7 +87,7 @@ impl Asks {
             at_once: at_once.max(1).into(),
             waiting: Queue::new(MOST_WAITING),
             running: JoinSet::new(),
-            tasks: HashMap::new(),
+            tasks: BTreeMap::new(),
             finished: Vec::new(),
             pauses: HashMap::new(),
             ledger: usage.ledger,

@@ -13,10 +13,11 @@ use super::{
 };
 use crate::{
     chain::{messages, Weight},
+    clock::Instant,
     store::{Attempt, Entry, Purpose, Skip},
 };
 use llm_oracle_primitives::{CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Something one relayer must do for a request that has ended.
 #[derive(Debug, Clone, Copy)]

@@ -7,9 +7,10 @@ use super::{
 };
 use crate::{
     chain::{hex0x, ss58},
+    clock::Instant,
     ops::{OperatorStatus, Turn},
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Time between two looks at balances and bonds: they cost reads and change slowly.
 const OBSERVE_EVERY: Duration = Duration::from_secs(30);

@@ -9,16 +9,15 @@ use crate::{
         account_of, parse_account, parse_hash, ss58, ChainError, CheckedOracle, Class, Endpoints,
         Expect, Fit, Head, Keypair, Known, WakeUps,
     },
+    chance,
+    clock::Instant,
     llm::Provider,
     ops::Ops,
     store::{Entry, Identity, Purpose, Store},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use llm_oracle_primitives::{AccountId, Hash, RequestId, Slot};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// What a turn achieved.
@@ -173,6 +172,7 @@ impl Relayer {
                         continue;
                     }
                     tokio::select! {
+                        biased;
                         () = stop.cancelled() => {}
                         () = self.wait() => {}
                     }
@@ -237,6 +237,7 @@ impl Relayer {
             return timer.await;
         };
         let alive = tokio::select! {
+            biased;
             head = link.wake.next() => head.is_some(),
             () = self.asks.any() => true,
             () = timer => true,
@@ -333,12 +334,11 @@ impl Relayer {
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 fn pauses() -> backon::ExponentialBackoff {
-    ExponentialBuilder::default()
+    let pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(LONGEST_PAUSE)
-        .with_jitter()
-        .without_max_times()
-        .build()
+        .without_max_times();
+    chance::jitter(pauses).build()
 }
 
 /// Errors that a new connection or some time may cure. A chain or contract that is another one, and

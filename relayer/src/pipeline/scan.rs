@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     chain::ChainError,
+    clock::Instant,
     store::{Attempt, Entry},
 };
 use llm_oracle_primitives::{
@@ -20,7 +21,6 @@ use llm_oracle_primitives::{
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
-    time::Instant,
 };
 
 /// What a process remembers between turns and can lose without harm.

@@ -17,6 +17,7 @@ mod secret;
 mod stats;
 mod usage;
 
+pub use crate::clock::now_ms;
 pub use attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose};
 pub use jobs::{Answered, Job, JobState, Recorded, Skip};
 pub use secret::{SaltSecret, SaltSecrets};
@@ -28,7 +29,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Why the store cannot be used, or refused a write.
@@ -224,14 +224,6 @@ impl Store {
         // A panic while the lock was held rolled its transaction back: the database is whole.
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Milliseconds since 1970, for rows that people read.
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Makes the folder, or checks the one that is there.

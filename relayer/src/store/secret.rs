@@ -112,7 +112,7 @@ fn read(path: &Path) -> Result<SaltSecret, StoreError> {
 fn create(directory: &Path, path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut secret = [0; 32];
-    getrandom::fill(&mut secret)
+    crate::chance::fill(&mut secret)
         .map_err(|error| StoreError::damaged("source of randomness", error))?;
     let draft = directory.join("new-salt-secret");
     let mut options = OpenOptions::new();

@@ -102,7 +102,8 @@ pub(super) fn fate(attempt: &Attempt, nonces: Nonces, finalized: BlockNumber, no
     }
     let quiet = attempt
         .sent_at_ms
-        .is_none_or(|sent| now_ms.saturating_sub(sent) >= RESEND_MS);
+        // Sent in the future: the clock was set back, and nobody can say how long it has been.
+        .is_none_or(|sent| !(0..RESEND_MS).contains(&now_ms.saturating_sub(sent)));
     if quiet {
         Fate::Resend
     } else {
@@ -266,6 +267,7 @@ mod tests {
                 1_000 + RESEND_MS,
                 Fate::Resend,
             ),
+            ("clock set back", &sent, nonces(3, 3), 50, 0, Fate::Resend),
             ("in a block", &sent, nonces(3, 4), 50, 2_000, Fate::InBlock),
             ("through", &sent, nonces(4, 4), 50, 2_000, Fate::Over),
             (

@@ -9,5 +9,8 @@ pub mod credential;
 pub mod llm;
 pub mod ops;
 pub mod pipeline;
+mod planted;
+#[cfg(test)]
+mod sim;
 pub mod store;
 pub mod verify;

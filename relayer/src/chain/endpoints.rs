@@ -21,7 +21,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Makes connections.
 #[async_trait]
-pub(super) trait Connect: Send + Sync {
+pub(crate) trait Connect: Send + Sync {
     /// Connects to the node at `url`.
     async fn connect(&self, url: &str) -> Result<AnyChain, ChainError>;
 }
@@ -79,7 +79,8 @@ impl Endpoints {
         Self::over(urls, block_ms, Arc::new(WebSockets { answer_within }))
     }
 
-    pub(super) fn over(urls: &[String], block_ms: Option<u64>, connect: Arc<dyn Connect>) -> Self {
+    /// Over connections of another kind.
+    pub(crate) fn over(urls: &[String], block_ms: Option<u64>, connect: Arc<dyn Connect>) -> Self {
         Self {
             nodes: urls.iter().map(|url| Node::new(url)).collect(),
             connect,

@@ -17,6 +17,8 @@ mod endpoints;
 mod error;
 mod event;
 mod exec;
+#[cfg(test)]
+pub(crate) mod fake;
 mod follow;
 mod health;
 mod inputs;

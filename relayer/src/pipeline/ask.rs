@@ -12,6 +12,7 @@ use crate::{
     chain::ss58,
     clock::Instant,
     llm::{day_of, ModelError, Provider, ProviderState, Question, Reply, Retry},
+    planted::{planted, Bug},
     store::{fault, now_ms, Entry, Purpose, Recorded, Skip},
 };
 use llm_oracle_primitives::{Answer, BlockNumber, Hash, Reason, Terms};
@@ -366,6 +367,9 @@ impl Relayer {
     /// ran, else a bounded number of times, since each may have cost something.
     fn model_failed(&mut self, entry: &Entry, error: &ModelError) -> Result<(), RelayerError> {
         self.ops.metrics().model_failed();
+        if planted(Bug::ModelErrorEnds) {
+            return Err(RelayerError::NoOperators);
+        }
         match error.retry() {
             Retry::Never => self.leave_out(entry, &error.to_string()),
             Retry::Later(pause) if error.is_free() => {
@@ -384,6 +388,14 @@ impl Relayer {
 
     /// Leaves a request out for good, with the reason on record.
     pub(super) fn leave_out(&self, entry: &Entry, reason: &str) -> Result<(), RelayerError> {
+        if planted(Bug::SkipWithoutRecord) {
+            return Ok(());
+        }
+        let reason = if planted(Bug::SkipWithoutReason) {
+            ""
+        } else {
+            reason
+        };
         let operator = ss58(&entry.operator.into());
         tracing::info!(request = entry.request_id, operator, reason, "left out");
         let Entry {

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     chain::{BatchResults, Call, ChainError, DryRun, Weight},
-    store::{now_ms, Answered, Entry, Purpose},
+    planted::{planted, Bug},
+    store::{now_ms, Answered, Entry, JobState, Purpose},
 };
 use llm_oracle_primitives::{limits, Error, RequestId};
 
@@ -127,6 +128,13 @@ impl Relayer {
             Ok(()) => {
                 if purpose != Purpose::Reveal {
                     self.note_submitted(seats)?;
+                }
+                if planted(Bug::CommittedWhenSent) && purpose == Purpose::Commit {
+                    for seat in seats {
+                        let (id, state) = (seat.answered.request_id, JobState::Committed);
+                        self.store
+                            .set_job_state(id, &seat.answered.operator, state, None)?;
+                    }
                 }
                 Ok(true)
             }

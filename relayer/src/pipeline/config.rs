@@ -45,6 +45,25 @@ pub struct RelayerConfig {
 }
 
 impl RelayerConfig {
+    /// One for simulations: keys and store are given otherwise.
+    #[cfg(test)]
+    pub(crate) fn simulated(contract: String, urls: Vec<String>, limits: Limits) -> Self {
+        Self {
+            url: urls.first().cloned().unwrap_or_default(),
+            urls,
+            block_time_ms: None,
+            backup_dir: None,
+            recover: false,
+            contract,
+            code_hash: None,
+            store: PathBuf::new(),
+            operators: Vec::new(),
+            model: Models(Vec::new()),
+            limits,
+            policy: PolicyConfig::default(),
+        }
+    }
+
     /// All nodes, in the order of preference.
     pub(super) fn all_urls(&self) -> Vec<String> {
         let mut all = vec![self.url.clone()];

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     chain::{messages, Weight},
     clock::Instant,
+    planted::{planted, Bug},
     store::{Attempt, Entry, Purpose, Skip},
 };
 use llm_oracle_primitives::{CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView};
@@ -56,6 +57,13 @@ impl Relayer {
             (true, Some(limits)) => (Purpose::Deliver, Act::Deliver(limits)),
             (true, None) => return Ok(EndingPlan::Over),
         };
+        let never = match purpose {
+            Purpose::Advance => planted(Bug::NeverSettle),
+            _ => planted(Bug::NeverDeliver),
+        };
+        if never {
+            return Ok(EndingPlan::Over);
+        }
         let sent = live.iter().any(|attempt| {
             let ours = attempt
                 .tx

@@ -3,10 +3,11 @@
 use super::{error::RelayerError, evidence, relayer::Relayer};
 use crate::{
     chain::{messages, BatchResults, Call},
+    planted::{planted, Bug},
     store::{Answered, Entry, Job, Purpose},
 };
 use llm_oracle_primitives::{
-    digest, limits, AnswerEntry, BlockNumber, CommitEntry, RequestView, RevealEntry,
+    digest, limits, Answer, AnswerEntry, BlockNumber, CommitEntry, Reason, RequestView, RevealEntry,
 };
 use scale::Encode;
 
@@ -147,7 +148,10 @@ impl Relayer {
         } = seat.answered;
         let context = self.context(seat);
         let operator = &self.operators[seat.operator];
-        let answer = seat.answered.answer.clone();
+        let answer = match planted(Bug::RevealAnotherAnswer) {
+            true => Answer::Abstain(Reason::TooSoon),
+            false => seat.answered.answer.clone(),
+        };
         let message = digest::answer_message(&context, &answer, &evidence);
         Ok(RevealEntry {
             request_id,
@@ -183,7 +187,6 @@ impl Relayer {
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
-    use llm_oracle_primitives::Answer;
 
     fn seat(request_id: u64, answer: Answer) -> Seat {
         Seat {

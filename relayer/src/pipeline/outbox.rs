@@ -3,6 +3,7 @@
 use super::error::RelayerError;
 use crate::{
     chain::{AnyChain, ChainError},
+    planted::{planted, Bug},
     store::{fault, Attempt, AttemptState, NewAttempt, Purpose, Store},
 };
 use async_trait::async_trait;
@@ -38,13 +39,16 @@ pub async fn send(
     wire: &dyn Submit,
     attempt: &NewAttempt,
 ) -> Result<(), RelayerError> {
+    if planted(Bug::SendBeforeStore) {
+        wire.submit(&attempt.bytes).await?;
+    }
     let id = store.add_attempt(attempt)?;
     reach(attempt.purpose, Point::Signed);
     let sent = hand_over(store, wire, id, &attempt.bytes, attempt.purpose).await;
     if let Err(RelayerError::Chain(error)) = &sent {
         // When the connection broke, nobody knows whether it arrived: the row stays live and is
         // sent again. Otherwise the node never took it.
-        if !error.is_connection() {
+        if !error.is_connection() || planted(Bug::CutMeansDead) {
             let reason = format!("the node refuses it: {error}");
             store.set_attempt_state(id, AttemptState::Dead, Some(&reason))?;
         }
@@ -64,6 +68,9 @@ pub(super) async fn hand_over(
     reach(purpose, Point::Sent);
     store.mark_sent(id)?;
     reach(purpose, Point::Marked);
+    if planted(Bug::FinalWhenSent) {
+        store.set_attempt_state(id, AttemptState::Final, None)?;
+    }
     Ok(())
 }
 
@@ -95,6 +102,9 @@ pub(super) fn fate(attempt: &Attempt, nonces: Nonces, finalized: BlockNumber, no
         return Fate::Over;
     }
     if attempt.tx.nonce < nonces.best {
+        if planted(Bug::FinalAtBestBlock) {
+            return Fate::Over;
+        }
         return Fate::InBlock;
     }
     if finalized > attempt.tx.valid_until {
@@ -114,7 +124,13 @@ pub(super) fn fate(attempt: &Attempt, nonces: Nonces, finalized: BlockNumber, no
 /// Next nonce of a carrier: above what is used at the best block and in the node's pool, and not
 /// one that a live transaction of ours holds.
 pub(super) fn free_nonce(best: u64, pool: u64, held: &[u64]) -> u64 {
+    if planted(Bug::ReuseNonce) {
+        return best;
+    }
     let mut nonce = best.max(pool);
+    if planted(Bug::SkipNonce) {
+        nonce = nonce.saturating_add(1);
+    }
     // A dropped transaction leaves a gap below what the pool counts; ours that is held there is
     // sent again by itself.
     while held.contains(&nonce) {

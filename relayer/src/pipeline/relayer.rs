@@ -13,6 +13,7 @@ use crate::{
     clock::Instant,
     llm::Provider,
     ops::Ops,
+    planted::{planted, Bug},
     store::{Entry, Identity, Purpose, Store},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -93,10 +94,37 @@ impl Relayer {
         provider: Arc<dyn Provider>,
     ) -> Result<Self, RelayerError> {
         let keys = load_keys(&config)?;
+        let endpoints = Endpoints::new(&config.all_urls(), config.block_time_ms);
+        let open = |config: &RelayerConfig, identity: &Identity| {
+            let backup = config.backup_dir.as_deref();
+            let store = Store::open_with_backup(&config.store, backup, identity)?;
+            Ok(Arc::new(store))
+        };
+        Self::assemble(config, keys, provider, endpoints, open).await
+    }
+
+    /// The same over a network, keys and a store that are given.
+    #[cfg(test)]
+    pub(crate) async fn start_over(
+        config: RelayerConfig,
+        keys: Vec<Keypair>,
+        provider: Arc<dyn Provider>,
+        endpoints: Endpoints,
+        store: Arc<Store>,
+    ) -> Result<Self, RelayerError> {
+        Self::assemble(config, keys, provider, endpoints, |_, _| Ok(store)).await
+    }
+
+    async fn assemble(
+        config: RelayerConfig,
+        keys: Vec<Keypair>,
+        provider: Arc<dyn Provider>,
+        mut endpoints: Endpoints,
+        open: impl FnOnce(&RelayerConfig, &Identity) -> Result<Arc<Store>, RelayerError>,
+    ) -> Result<Self, RelayerError> {
         let address = parse_account(&config.contract)?;
         let code_hash = config.code_hash.as_deref().map(parse_hash).transpose()?;
         let expect = Expect { code_hash };
-        let mut endpoints = Endpoints::new(&config.all_urls(), config.block_time_ms);
         let fit = endpoints.survey(Known::default()).await?;
         let checked = CheckedOracle::check(&fit.chain, address, expect).await?;
         let operators = look_up(&checked.oracle, keys).await?;
@@ -110,9 +138,7 @@ impl Relayer {
             contract: *contract,
             domain: base.domain,
         };
-        let backup = config.backup_dir.as_deref();
-        let store = Store::open_with_backup(&config.store, backup, &identity)?;
-        let store = Arc::new(store);
+        let store = open(&config, &identity)?;
         if config.recover {
             store.forget_finalized_seen()?;
         }
@@ -240,7 +266,7 @@ impl Relayer {
             biased;
             head = link.wake.next() => head.is_some(),
             () = self.asks.any() => true,
-            () = timer => true,
+            () = timer, if !planted(Bug::NoTimer) => true,
         };
         if !alive {
             self.link = None;
@@ -345,6 +371,7 @@ fn pauses() -> backon::ExponentialBackoff {
 /// everything that is not the chain's, is not among them.
 fn is_passing(error: &RelayerError) -> bool {
     match error {
+        RelayerError::Chain(error) if planted(Bug::LostConnectionEnds) => !error.is_connection(),
         RelayerError::Chain(error) => error.class() != Class::Wrong,
         _ => false,
     }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     chain::ChainError,
     clock::Instant,
+    planted::{planted, Bug},
     store::{Attempt, Entry},
 };
 use llm_oracle_primitives::{
@@ -117,7 +118,10 @@ impl Relayer {
         present: &BTreeSet<RequestId>,
     ) -> Result<(), RelayerError> {
         let open = |id: &RequestId| present.contains(id) && !self.memory.done.contains(id);
-        let lowest = (cursor..next_id).find(open).unwrap_or(next_id);
+        let mut lowest = (cursor..next_id).find(open).unwrap_or(next_id);
+        if planted(Bug::CursorPastOpen) {
+            lowest = next_id;
+        }
         if lowest > cursor {
             self.store.set_cursor(lowest)?;
             self.memory.done = self.memory.done.split_off(&lowest);
@@ -150,7 +154,11 @@ impl Relayer {
             self.over(id);
             return Ok(());
         }
-        let Some(view) = oracle.request(id, Some(now.finalized.hash)).await? else {
+        let at = match planted(Bug::RevealAtBestBlock) {
+            true => now.best.hash,
+            false => now.finalized.hash,
+        };
+        let Some(view) = oracle.request(id, Some(at)).await? else {
             self.over(id);
             return Ok(());
         };

@@ -62,7 +62,7 @@ fn simulation() {
         true => LONG_SEEDS,
         false => number("LLM_ORACLE_SEEDS").unwrap_or(SEEDS),
     };
-    let (mut counts, mut sums) = (BTreeMap::<_, u64>::new(), [0; 4]);
+    let (mut counts, mut sums) = (BTreeMap::<_, u64>::new(), [0; 5]);
     for seed in 0..seeds {
         let report = run(plan(seed, None));
         if !report.violations.is_empty() {
@@ -80,14 +80,15 @@ fn simulation() {
             report.requests,
             report.answered,
             report.sends,
+            report.reveals,
             report.blocks.into(),
         ];
         sums.iter_mut()
             .zip(parts)
             .for_each(|(sum, part)| *sum += part);
     }
-    let [requests, answered, sends, blocks] = sums;
-    println!("{seeds} seeds (0 to {}): {requests} requests, {answered} answered, {sends} transactions handed in, {blocks} blocks", seeds - 1);
+    let [requests, answered, sends, reveals, blocks] = sums;
+    println!("{seeds} seeds (0 to {}): {requests} requests, {answered} answered, {sends} transactions and {reveals} reveals handed in, {blocks} blocks", seeds - 1);
     for (fault, count) in &counts {
         println!("{count:>8} {fault}");
     }

@@ -105,7 +105,11 @@ impl Wire {
             let slow = roll >= cut && roll < cut + slow;
             world.questions += 1;
             // Time passes now and then, so that nothing can go round for ever in one moment.
-            let usual = if world.questions % 8 == 0 { 10 } else { 0 };
+            let usual = if world.questions.is_multiple_of(8) {
+                10
+            } else {
+                0
+            };
             (world.kill.clone(), if slow { wait } else { usual })
         };
         kill.pass(Kind::Await, Side::Before).await;
@@ -329,7 +333,7 @@ impl Wire {
             .trace
             .note(format!("node {}: {short} {nonce} {name}", self.node));
         let fault = self.fault(world);
-        let known = world.pool.iter().any(|other| *other == tx);
+        let known = world.pool.contains(&tx);
         let answer = match fault {
             Some(SubmitFault::CutBefore) => {
                 world.cut_lines(self.node);
@@ -339,7 +343,7 @@ impl Wire {
                 Err(Self::refuses("the transaction", "temporarily banned"))
             }
             Some(SubmitFault::Lost) if !known => return Ok(hash),
-            _ => self.into_pool(world, &tx, known),
+            _ => self.offer(world, &tx, known),
         };
         match &answer {
             Ok(()) if world.seen.contains(&tx) => {}
@@ -381,7 +385,7 @@ impl Wire {
     }
 
     /// What the pool says to it, by the node's best block.
-    fn into_pool(&self, world: &mut World, tx: &Tx, known: bool) -> Result<(), ChainError> {
+    fn offer(&self, world: &mut World, tx: &Tx, known: bool) -> Result<(), ChainError> {
         let best = world.nodes[self.node].best;
         let Some(state) = world.tree.state(&best) else {
             return Err(Self::refuses("the transaction", "no state"));

@@ -2,15 +2,16 @@
 
 use super::{faults::Rates, run::Report, run::Run, scenario::Kind};
 use crate::{
-    chain::fake::lock,
+    chain::fake::{lock, ERA},
     store::{database::Database, JobState},
 };
 use llm_oracle_primitives::{BlockNumber, DeliveryStatus, RequestId, SeatState, SeatView};
 
 /// Blocks without faults within which everything must come to its end.
 const PATIENCE: u32 = 140;
-/// Blocks without faults that a seat must have had for its reveal to be owed.
-const MARGIN: BlockNumber = 14;
+/// Blocks without faults that a seat must have had for its reveal to be owed: a reveal that was lost
+/// before is replaced once its era has passed.
+const MARGIN: BlockNumber = 2 * ERA;
 
 /// What is owed at the end.
 struct Owed {

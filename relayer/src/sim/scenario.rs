@@ -139,7 +139,7 @@ pub(crate) fn terms(dice: &mut Dice, kind: Kind, number: u64, operators: u8) -> 
         assignment: Assignment::Open,
         one_step: kind == Kind::OneStep,
         commit_blocks: 14 + u32::try_from(dice.roll(16)).unwrap(),
-        reveal_blocks: 16 + u32::try_from(dice.roll(20)).unwrap(),
+        reveal_blocks: 16 + u32::try_from(dice.roll(50)).unwrap(),
         callback: (kind == Kind::Delivered).then_some(CallbackLimits {
             ref_time: 1_000_000_000,
             proof_size: 10_000,

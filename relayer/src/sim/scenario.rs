@@ -41,7 +41,8 @@ pub(crate) fn genesis() -> &'static (Vec<Keypair>, State) {
             let message =
                 digest::register_message(&host.domain(), &MemoryHost::address(), &account);
             let signature = key.sign(&message).0;
-            let registered = host.call(account, params.min_bond, |oracle| {
+            // More than the least, so that a forfeit bars nobody from the next seat.
+            let registered = host.call(account, 3 * params.min_bond, |oracle| {
                 oracle.register(account, &signature)
             });
             registered.unwrap();

@@ -22,6 +22,9 @@ mod inputs;
 #[cfg(test)]
 mod mortality;
 mod oracle;
+mod remedy;
+#[cfg(test)]
+mod signing_tests;
 #[cfg(test)]
 mod still;
 mod transfer;
@@ -39,5 +42,6 @@ pub use event::{Event, Located};
 pub use exec::{Deposit, DryRun, Weight};
 pub use health::{Known, LAG_BLOCKS_MAX, STALL_BLOCKS};
 pub use oracle::Oracle;
+pub use remedy::Remedy;
 pub use subxt_signer::sr25519::Keypair;
 pub use tx::{InBlock, Receipt, SignedTx, TxOptions, ERA_BLOCKS};

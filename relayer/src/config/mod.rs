@@ -5,12 +5,14 @@
 //! `$XDG_CONFIG_HOME/llm-oracle`. Files are never mixed: a key for one chain and a contract of
 //! another would be worse than a missing setting.
 
+mod explain;
 mod file;
 pub mod key;
 mod layer;
 mod model;
 pub mod paths;
 
+pub(crate) use explain::{line_of, without_values};
 pub use file::ConfigFile;
 pub use model::describe_model;
 
@@ -206,10 +208,11 @@ fn load_with(
     let mut figment = Figment::new();
     if let Some(path) = file {
         let text = std::fs::read_to_string(&path);
-        text.map_err(|reason| ConfigError::Unreadable {
+        let text = text.map_err(|reason| ConfigError::Unreadable {
             path: path.clone(),
             reason,
         })?;
+        explain::check_syntax(&path, &text)?;
         figment = figment.merge(Toml::file(path).search(false));
     }
     let mut from_environment = Vec::new();
@@ -231,14 +234,8 @@ fn load_with(
     }
     let raw: Raw = figment
         .extract()
-        .map_err(|error| ConfigError::Wrong(explain(&error)))?;
+        .map_err(|error| ConfigError::Wrong(explain::explain(&error)))?;
     Settings::check(raw, figment)
-}
-
-/// What is wrong with a setting: the reason, the key and where it stands.
-fn explain(error: &figment2::Error) -> String {
-    // A chain of errors shows one a line; one sentence is easier to read and to search for.
-    error.to_string().replace('\n', "; ")
 }
 
 impl Settings {
@@ -269,6 +266,7 @@ impl Settings {
             suri_file: operator.suri_file.map(|path| beside(path, "operators")),
             keystore: operator.keystore.map(|path| beside(path, "operators")),
             password_file: operator.password_file.map(|path| beside(path, "operators")),
+            signer: operator.signer.map(|path| beside(path, "operators")),
             ..operator
         });
         let store = raw.store.map(|path| path.relative());

@@ -69,6 +69,9 @@ pub struct OperatorStatus {
     /// Free balance for fees, planck.
     #[serde(serialize_with = "planck")]
     pub balance: u128,
+    /// Balance for fees below which it is called poor, planck.
+    #[serde(serialize_with = "planck")]
+    pub min_balance: u128,
     /// Seats that stayed silent.
     pub silent: u32,
     /// Seats that agreed with a result.

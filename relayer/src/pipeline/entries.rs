@@ -3,6 +3,7 @@
 use super::{error::RelayerError, evidence, relayer::Relayer};
 use crate::{
     chain::{messages, BatchResults, Call},
+    signer::{AnswerToSign, SeatToSign, SignerError},
     store::{Answered, Entry, Job, Purpose},
 };
 use llm_oracle_primitives::{
@@ -93,11 +94,11 @@ impl Relayer {
                 messages::answer_batch(&entries?)
             }
             _ => {
-                let entries: Vec<_> = seats
+                let entries: Result<Vec<_>, _> = seats
                     .iter()
                     .map(|seat| self.commit_entry(seat, carrier))
                     .collect();
-                messages::commit_batch(&entries)
+                messages::commit_batch(&entries?)
             }
         })
     }
@@ -113,7 +114,7 @@ impl Relayer {
         evidence::context(&self.base, request_id, terms_digest, operator)
     }
 
-    fn commit_entry(&self, seat: &Seat, carrier: usize) -> CommitEntry {
+    fn commit_entry(&self, seat: &Seat, carrier: usize) -> Result<CommitEntry, RelayerError> {
         let Answered {
             request_id,
             commitment,
@@ -124,18 +125,23 @@ impl Relayer {
         // Whoever carries its own commit needs no permission from itself.
         let signature = (seat.operator != carrier).then(|| {
             let valid_until = seat.commit_deadline;
-            let context = self.context(seat);
-            let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
-            (valid_until, operator.key.sign(&message).0)
+            let signed = operator.key.sign_seat(&SeatToSign {
+                context: self.context(seat),
+                commitment,
+                evidence,
+                valid_until,
+            });
+            let signed = signed.map_err(|error| unsigned(seat, error));
+            signed.map(|signature| (valid_until, signature))
         });
-        CommitEntry {
+        Ok(CommitEntry {
             request_id,
             slot: operator.slot,
             model: 0,
             commitment,
             evidence,
-            signature,
-        }
+            signature: signature.transpose()?,
+        })
     }
 
     fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
@@ -147,14 +153,19 @@ impl Relayer {
         } = seat.answered;
         let context = self.context(seat);
         let operator = &self.operators[seat.operator];
-        let answer = seat.answered.answer.clone();
-        let message = digest::answer_message(&context, &answer, &evidence);
+        let opened = AnswerToSign {
+            context,
+            answer: seat.answered.answer.clone(),
+            evidence,
+            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
+        };
+        let signed = operator.key.sign_answer(&opened);
         Ok(RevealEntry {
             request_id,
             slot: operator.slot,
-            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
-            signature: operator.key.sign(&message).0,
-            answer,
+            salt: opened.salt,
+            signature: signed.map_err(|error| unsigned(seat, error))?,
+            answer: opened.answer,
         })
     }
 
@@ -176,6 +187,13 @@ impl Relayer {
             salt,
             signature,
         })
+    }
+}
+
+fn unsigned(seat: &Seat, error: SignerError) -> RelayerError {
+    RelayerError::Unsigned {
+        entry: seat.entry(),
+        error,
     }
 }
 

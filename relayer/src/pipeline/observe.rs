@@ -39,9 +39,19 @@ impl Relayer {
                 continue;
             };
             let bond = view.bond.saturating_sub(view.unbonding);
+            let balance = oracle.chain.free_balance(&operator.account).await?;
+            let (operator_name, least) = (ss58(&operator.account), self.config.limits.min_balance);
+            if balance < least {
+                tracing::warn!(
+                    operator = operator_name,
+                    balance,
+                    least,
+                    "low balance: it can soon pay no fees"
+                );
+            }
             let barred = operator.barred || view.barred;
             seen.push(OperatorStatus {
-                account: ss58(&operator.account),
+                account: operator_name,
                 slot: operator.slot,
                 able: !operator.stopped && !barred && bond >= min_bond,
                 stopped: operator.stopped,
@@ -50,7 +60,8 @@ impl Relayer {
                 min_bond,
                 locked: view.locked,
                 credit: view.credit,
-                balance: oracle.chain.free_balance(&operator.account).await?,
+                balance,
+                min_balance: least,
                 silent: view.silent,
                 agreed: view.agreed,
                 dissented: view.dissented,

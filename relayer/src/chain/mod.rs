@@ -34,7 +34,7 @@ mod tx;
 pub use address::{account_of, hex0x, parse_account, parse_hash, ss58, verifies, AddressError};
 pub use call::{oracle as messages, selector, BatchResults, Call};
 pub use check::{CheckedOracle, Expect};
-pub use client::{Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};
+pub use client::{redact, Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};
 pub use deploy::{DeployDryRun, Deployed};
 pub use endpoints::{Endpoints, Fit};
 pub use error::{ChainError, Class};

@@ -50,15 +50,35 @@ const REASONS: [(&str, &str, Remedy); 14] = [
     ("Transaction is outdated", "Stale", Now),
     // The era's block or the runtime has changed since it was signed.
     ("Transaction has a bad signature", "BadProof", Now),
-    ("Transaction has an ancient birth block", "AncientBirthBlock", Now),
-    ("Transaction would exhaust the block limits", "ExhaustsResources", Later),
-    ("Transaction dispatch is mandatory", "MandatoryValidation", Never),
+    (
+        "Transaction has an ancient birth block",
+        "AncientBirthBlock",
+        Now,
+    ),
+    (
+        "Transaction would exhaust the block limits",
+        "ExhaustsResources",
+        Later,
+    ),
+    (
+        "Transaction dispatch is mandatory",
+        "MandatoryValidation",
+        Never,
+    ),
     ("A call was labelled as mandatory", "BadMandatory", Never),
     ("Custom error", "Custom", Later),
     ("InvalidTransaction custom error", "Custom", Later),
     ("Invalid signing address", "BadSigner", Wrong),
-    ("The implicit data was unable to be calculated", "IndeterminateImplicit", Wrong),
-    ("The transaction extension did not authorize any origin", "UnknownOrigin", Wrong),
+    (
+        "The implicit data was unable to be calculated",
+        "IndeterminateImplicit",
+        Wrong,
+    ),
+    (
+        "The transaction extension did not authorize any origin",
+        "UnknownOrigin",
+        Wrong,
+    ),
 ];
 
 /// Dispatch errors by their names as `dispatch_error_name` gives them, without what follows a colon.
@@ -153,13 +173,43 @@ mod tests {
     #[test]
     fn every_word_of_the_pool_has_a_remedy() {
         for (code, data, name, remedy) in [
-            (1010, Some("Inability to pay some fees (e.g. account balance too low)"), "Payment", Later),
+            (
+                1010,
+                Some("Inability to pay some fees (e.g. account balance too low)"),
+                "Payment",
+                Later,
+            ),
             (1010, Some("Transaction is outdated"), "Stale", Now),
-            (1010, Some("Transaction will be valid in the future"), "Future", Now),
-            (1010, Some("Transaction has a bad signature"), "BadProof", Now),
-            (1010, Some("Transaction has an ancient birth block"), "AncientBirthBlock", Now),
-            (1010, Some("Transaction would exhaust the block limits"), "ExhaustsResources", Later),
-            (1010, Some("Transaction call is not expected"), "Call", Wrong),
+            (
+                1010,
+                Some("Transaction will be valid in the future"),
+                "Future",
+                Now,
+            ),
+            (
+                1010,
+                Some("Transaction has a bad signature"),
+                "BadProof",
+                Now,
+            ),
+            (
+                1010,
+                Some("Transaction has an ancient birth block"),
+                "AncientBirthBlock",
+                Now,
+            ),
+            (
+                1010,
+                Some("Transaction would exhaust the block limits"),
+                "ExhaustsResources",
+                Later,
+            ),
+            (
+                1010,
+                Some("Transaction call is not expected"),
+                "Call",
+                Wrong,
+            ),
             (1010, Some("Custom error: 7"), "Custom", Later),
             // Words that this version does not know: the safe class.
             (1010, Some("Transaction is too blue"), "Invalid", Later),
@@ -169,14 +219,21 @@ mod tests {
             (1014, None, "TooLowPriority", Now),
             (1016, None, "ImmediatelyDropped", Later),
         ] {
-            assert_eq!(said(code, data), Some((name.to_owned(), remedy)), "{code} {data:?}");
+            assert_eq!(
+                said(code, data),
+                Some((name.to_owned(), remedy)),
+                "{code} {data:?}"
+            );
         }
         // The codes that the pool has: 1010 to 1016 and 1018 to 1021.
         for code in (1010..=1016).chain(1018..=1021) {
             assert!(said(code, None).is_some(), "{code}");
         }
         assert_eq!(said(-32603, None), None);
-        assert_eq!(of_pool(&RpcError::User(UserError::method_not_found())), None);
+        assert_eq!(
+            of_pool(&RpcError::User(UserError::method_not_found())),
+            None
+        );
     }
 
     #[test]
@@ -199,7 +256,12 @@ mod tests {
 
     #[test]
     fn nothing_that_one_entry_of_a_batch_can_cause_gives_up_the_others() {
-        for cause in ["ContractTrapped", "OutOfGas", "ContractReverted", "ValueTooLarge"] {
+        for cause in [
+            "ContractTrapped",
+            "OutOfGas",
+            "ContractReverted",
+            "ValueTooLarge",
+        ] {
             assert_eq!(of_dispatch(&format!("Contracts::{cause}")), Later);
         }
     }

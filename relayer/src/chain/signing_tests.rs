@@ -115,23 +115,24 @@ async fn what_a_signer_process_reads_is_what_is_sent() {
             .await
             .unwrap();
         let payload = signer.seen.lock().unwrap().clone().unwrap();
-        let signature = tx
-            .bytes
-            .windows(64)
-            .find(|part| {
-                let signature: &[u8; 64] = (*part).try_into().unwrap();
-                verifies(signature, &signed_part(&payload), &signer.account())
-            });
+        let signature = tx.bytes.windows(64).find(|part| {
+            let signature: &[u8; 64] = (*part).try_into().unwrap();
+            verifies(signature, &signed_part(&payload), &signer.account())
+        });
         assert!(signature.is_some(), "the transaction carries its signature");
     }
-    let other = messages::commit_batch(&[entry(3, [8; 32])]).input().to_vec();
+    let other = messages::commit_batch(&[entry(3, [8; 32])])
+        .input()
+        .to_vec();
     for (to, value, input, deposit, name) in [
         (contract, 0, &other, Some(0), "conflicting_commitment"),
         (contract, 1, &short, Some(0), "value"),
         (contract, 0, &short, None, "deposit"),
         ([4; 32].into(), 0, &short, Some(0), "other_contract"),
     ] {
-        let refused = chain.sign_call(&signer, 1, &to, value, input, gas, deposit).await;
+        let refused = chain
+            .sign_call(&signer, 1, &to, value, input, gas, deposit)
+            .await;
         let found = match refused {
             Err(ChainError::Signer(SignerError::Refused { name, .. })) => name,
             other => panic!("{other:?}"),
@@ -150,6 +151,8 @@ async fn a_tip_between_extensions_of_another_order_is_refused() {
     let input = messages::advance(7).input().to_vec();
     let gas = Weight::default();
     let contract = [5; 32].into();
-    let signed = chain.sign_call(&signer, 0, &contract, 0, &input, gas, Some(0)).await;
+    let signed = chain
+        .sign_call(&signer, 0, &contract, 0, &input, gas, Some(0))
+        .await;
     assert!(matches!(signed, Err(ChainError::Signer(_))), "{signed:?}");
 }

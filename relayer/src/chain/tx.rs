@@ -128,7 +128,9 @@ impl Chain {
         let whole = draft.whole_payload(&call, &with(&[])).map_err(lift)?;
         let signature = signer.sign_call(&CallToSign {
             signed: &signed,
-            whole: whole.as_deref().filter(|whole| signed_part(whole) == signed),
+            whole: whole
+                .as_deref()
+                .filter(|whole| signed_part(whole) == signed),
         })?;
         let account = signer.account();
         let made = signable
@@ -137,7 +139,9 @@ impl Chain {
                 &MultiSignature::Sr25519(signature),
             )
             .map_err(lift)?;
-        draft.finish(account, made.hash().0, made.into_encoded()).await
+        draft
+            .finish(account, made.hash().0, made.into_encoded())
+            .await
     }
 
     pub(super) async fn sign<C: subxt::transactions::Payload>(
@@ -435,7 +439,10 @@ fn read_fee(told: &[u8]) -> Result<Balance, ChainError> {
     <(Compact<u64>, Compact<u64>, u8)>::decode(&mut rest).map_err(|_| unreadable())?;
     match *rest {
         [a, b, c, d, e, f, g, h] => Ok(u64::from_le_bytes([a, b, c, d, e, f, g, h]).into()),
-        _ => rest.try_into().map(Balance::from_le_bytes).map_err(|_| unreadable()),
+        _ => rest
+            .try_into()
+            .map(Balance::from_le_bytes)
+            .map_err(|_| unreadable()),
     }
 }
 

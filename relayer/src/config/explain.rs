@@ -23,7 +23,10 @@ pub(super) fn check_syntax(path: &Path, text: &str) -> Result<(), ConfigError> {
 /// The line in which a range of bytes begins, counted from 1.
 pub(crate) fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
     let before = span.and_then(|span| text.as_bytes().get(..span.start));
-    let breaks = before.unwrap_or_default().iter().filter(|byte| **byte == b'\n');
+    let breaks = before
+        .unwrap_or_default()
+        .iter()
+        .filter(|byte| **byte == b'\n');
     breaks.count().saturating_add(1)
 }
 
@@ -63,7 +66,10 @@ mod tests {
                 r#"invalid type: found string "s3cret", expected u64 for key "limits""#,
                 r#"invalid type: found a string, expected u64 for key "limits""#,
             ),
-            (r#"string "a\"b\\", then string "c""#, "a string, then a string"),
+            (
+                r#"string "a\"b\\", then string "c""#,
+                "a string, then a string",
+            ),
             (r#"string "never ends"#, "a string"),
         ] {
             assert_eq!(without_values(text), shown);
@@ -73,7 +79,9 @@ mod tests {
     #[test]
     fn a_broken_line_is_named_by_its_number_and_not_shown() {
         let text = "url = 'ws://x'\n[[operators]]\nsuri = \"s3cret phrase\n";
-        let error = check_syntax(Path::new("a.toml"), text).unwrap_err().to_string();
+        let error = check_syntax(Path::new("a.toml"), text)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("a.toml line 3"), "{error}");
         assert!(!error.contains("s3cret"), "{error}");
         assert!(check_syntax(Path::new("a.toml"), "url = 'x'").is_ok());

@@ -17,6 +17,7 @@ pub use file::ConfigFile;
 pub use model::describe_model;
 
 use crate::{
+    chain::redact,
     credential,
     llm::Models,
     ops::OpsConfig,
@@ -340,6 +341,10 @@ impl Settings {
     /// Each setting with its value (secrets as `***`) and where it comes from.
     pub fn origins(&self) -> Vec<(&'static str, String, String)> {
         let set = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        let list = |values: &mut dyn Iterator<Item = String>| {
+            let all: Vec<String> = values.collect();
+            set(&(!all.is_empty()).then(|| all.join(", ")))
+        };
         let key = self
             .key
             .as_ref()
@@ -351,7 +356,17 @@ impl Settings {
         };
         let limits = &self.limits;
         [
-            ("url", "url", self.url.clone()),
+            ("url", "url", redact(&self.url)),
+            (
+                "urls",
+                "urls",
+                list(&mut self.urls.iter().map(|url| redact(url))),
+            ),
+            (
+                "block_time_ms",
+                "block_time_ms",
+                set(&self.block_time_ms.map(|time| time.to_string())),
+            ),
             ("contract", "contract", set(&self.contract)),
             ("code_hash", "code_hash", set(&self.code_hash)),
             ("key", key_name, key),
@@ -362,6 +377,14 @@ impl Settings {
             ),
             ("model", self.model_key, describe_model(&self.model)),
             ("store", "store", self.store.display().to_string()),
+            (
+                "backup_dir",
+                "backup_dir",
+                set(&self
+                    .backup_dir
+                    .as_ref()
+                    .map(|path| path.display().to_string())),
+            ),
             ("operators", "operators", self.operators.len().to_string()),
             ("ops.listen", "ops.listen", self.ops.listen.clone()),
         ]
@@ -370,6 +393,7 @@ impl Settings {
             limits
                 .shown()
                 .into_iter()
+                .chain(self.policy.shown())
                 .map(|(name, value)| (name, name, value)),
         )
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))

@@ -124,7 +124,9 @@ pub(super) fn decisions(input: &[u8], sender: &AccountId) -> Result<Vec<Decision
         None => return Err(Refusal::Message(format!("0x{}", hex::encode(name)))),
     };
     let entries = entries.map_err(|_| Refusal::NotACall("its entries do not decode"))?;
-    let own = entries.into_iter().filter(|entry| entry.signature.is_none());
+    let own = entries
+        .into_iter()
+        .filter(|entry| entry.signature.is_none());
     let decisions = own.map(|entry| Decision {
         request_id: entry.request_id,
         operator: *sender,

@@ -42,15 +42,15 @@ CREATE TRIGGER IF NOT EXISTS one_place
 BEFORE UPDATE OF domain, contract, request_id, operator ON signed
 BEGIN SELECT RAISE(ABORT, 'what was signed stays where it is'); END;
 
-CREATE TRIGGER IF NOT EXISTS one_commitment
-BEFORE UPDATE ON signed
-WHEN NEW.commitment IS NOT OLD.commitment OR NEW.evidence IS NOT OLD.evidence
-BEGIN SELECT RAISE(ABORT, 'conflicting commitment'); END;
-
 CREATE TRIGGER IF NOT EXISTS one_answer
 BEFORE UPDATE ON signed
-WHEN OLD.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer
-BEGIN SELECT RAISE(ABORT, 'conflicting answer'); END;
+WHEN NEW.commitment IS NOT OLD.commitment OR NEW.evidence IS NOT OLD.evidence
+    OR (OLD.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer)
+BEGIN
+    SELECT CASE WHEN OLD.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer
+        THEN RAISE(ABORT, 'conflicting answer')
+        ELSE RAISE(ABORT, 'conflicting commitment') END;
+END;
 
 CREATE TRIGGER IF NOT EXISTS kept
 BEFORE DELETE ON signed
@@ -111,10 +111,11 @@ fn note_one(
 ) -> Result<bool, Refusal> {
     let id = decision.request_id;
     let failed = |error: rusqlite::Error| refusal(id, &error);
-    let request = i64::try_from(id)
-        .map_err(|_| Refusal::Record(format!("request {id} is out of range")))?;
+    let request =
+        i64::try_from(id).map_err(|_| Refusal::Record(format!("request {id} is out of range")))?;
     let operator: &[u8; 32] = decision.operator.as_ref();
-    let sql = "SELECT commitment = ?5 AND evidence = ?6 AND (?7 IS NULL OR answer IS ?7) FROM signed
+    let sql =
+        "SELECT commitment = ?5 AND evidence = ?6 AND (?7 IS NULL OR answer IS ?7) FROM signed
                WHERE domain = ?1 AND contract = ?2 AND request_id = ?3 AND operator = ?4";
     let values = (
         domain,
@@ -163,7 +164,8 @@ fn connect(path: &Path) -> Result<Connection, GuardError> {
     };
     let failed = |error: rusqlite::Error| ill(error.to_string());
     let database = Connection::open(path).map_err(failed)?;
-    let pragma = |name: &str, value: &dyn rusqlite::ToSql| database.pragma_update(None, name, value);
+    let pragma =
+        |name: &str, value: &dyn rusqlite::ToSql| database.pragma_update(None, name, value);
     // Without it, REPLACE deletes rows past the triggers.
     pragma("recursive_triggers", &true).map_err(failed)?;
     pragma("journal_mode", &"WAL").map_err(failed)?;
@@ -171,7 +173,10 @@ fn connect(path: &Path) -> Result<Connection, GuardError> {
     // Read back: some file systems and builds quietly keep another value.
     let number = |name: &str| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let mode = database.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
-    let (mode, sync) = (mode.map_err(failed)?, number("synchronous").map_err(failed)?);
+    let (mode, sync) = (
+        mode.map_err(failed)?,
+        number("synchronous").map_err(failed)?,
+    );
     if mode != "wal" || sync != 2 {
         return Err(ill(format!(
             "it does not sync every write (journal {mode}, synchronous {sync}); use a local file system"

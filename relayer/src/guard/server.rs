@@ -31,7 +31,9 @@ const CONNECTIONS_MAX: usize = 64;
 /// # Errors
 /// `SocketInUse` when another process answers there, `OpenFolder`, or what the file system says.
 pub fn bind(path: &Path) -> Result<UnixListener, GuardError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     private_folder(folder.unwrap_or(Path::new(".")))?;
     remove_stale(path)?;
     let listener = UnixListener::bind(path).map_err(io(path))?;
@@ -104,7 +106,10 @@ async fn accept(
 async fn talk(guard: Arc<Guard>, mut stream: UnixStream) -> Result<(), Error> {
     let peer = stream.peer_cred()?;
     if peer.uid() != rustix::process::geteuid().as_raw() {
-        tracing::warn!(uid = peer.uid(), "a process of another user was turned away");
+        tracing::warn!(
+            uid = peer.uid(),
+            "a process of another user was turned away"
+        );
         return Ok(());
     }
     let mut prefix = [0; 4];

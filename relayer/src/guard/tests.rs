@@ -156,7 +156,10 @@ fn commit(request_id: u64, commitment: Hash) -> Vec<u8> {
 #[test]
 fn what_was_signed_is_signed_again_and_nothing_else_is() {
     let (folder, mut guard) = open();
-    let (yes, no) = (answer(7, Answer::Bool(true)), answer(7, Answer::Bool(false)));
+    let (yes, no) = (
+        answer(7, Answer::Bool(true)),
+        answer(7, Answer::Bool(false)),
+    );
     for restarted in [false, true] {
         if restarted {
             drop(guard);
@@ -165,10 +168,18 @@ fn what_was_signed_is_signed_again_and_nothing_else_is() {
         let Told::Signed(seat) = guard.answer(&Ask::Seat(seat_of(&yes))) else {
             panic!("the first commitment is signed, and again");
         };
-        assert!(verifies(&seat, &seat_of(&yes).message(), &yes.context.operator));
-        assert_eq!(refused(guard.answer(&Ask::Seat(seat_of(&no)))), "conflicting_commitment");
-        // Another answer opens another commitment.
-        assert_eq!(refused(guard.answer(&Ask::Answer(no.clone()))), "conflicting_commitment");
+        assert!(verifies(
+            &seat,
+            &seat_of(&yes).message(),
+            &yes.context.operator
+        ));
+        assert_eq!(
+            refused(guard.answer(&Ask::Seat(seat_of(&no)))),
+            "conflicting_commitment"
+        );
+        // Another answer opens another commitment, and is named as an answer once there was one.
+        let conflict = ["conflicting_commitment", "conflicting_answer"][usize::from(restarted)];
+        assert_eq!(refused(guard.answer(&Ask::Answer(no.clone()))), conflict);
         let Told::Signed(signed) = guard.answer(&Ask::Answer(yes.clone())) else {
             panic!("the answer that was committed to is signed");
         };
@@ -193,7 +204,10 @@ fn no_part_of_a_question_makes_room_for_a_second_answer() {
         refused(guard.answer(&Ask::Answer(other)))
     };
     let conflict = "conflicting_commitment";
-    assert_eq!(changed(&|one| one.answer = Answer::Choice(1)), conflict);
+    assert_eq!(
+        changed(&|one| one.answer = Answer::Choice(1)),
+        "conflicting_answer"
+    );
     assert_eq!(changed(&|one| one.evidence = [9; 32]), conflict);
     assert_eq!(changed(&|one| one.salt = [9; 32]), conflict);
     assert_eq!(changed(&|one| one.context.model = 1), conflict);
@@ -201,8 +215,14 @@ fn no_part_of_a_question_makes_room_for_a_second_answer() {
     assert_eq!(changed(&|one| one.context.round = 1), "other_phase");
     assert_eq!(changed(&|one| one.context.phase = 1), "other_phase");
     assert_eq!(changed(&|one| one.context.domain = [9; 32]), "other_domain");
-    assert_eq!(changed(&|one| one.context.contract = [9; 32].into()), "other_contract");
-    assert_eq!(changed(&|one| one.context.operator = [9; 32].into()), "unknown_account");
+    assert_eq!(
+        changed(&|one| one.context.contract = [9; 32].into()),
+        "other_contract"
+    );
+    assert_eq!(
+        changed(&|one| one.context.operator = [9; 32].into()),
+        "unknown_account"
+    );
     assert_eq!(changed(&|_| {}), "signed");
 }
 
@@ -248,7 +268,10 @@ fn a_call_is_signed_only_when_it_is_a_relayers() {
     assert_eq!(with(&|parts| parts.indices = [4, 0]), "not_a_call");
     assert_eq!(with(&|parts| parts.indices = [7, 7]), "not_a_call");
     assert_eq!(with(&|parts| parts.dest = vec![0; 33]), "other_contract");
-    assert_eq!(with(&|parts| parts.dest = [&[1][..], &CONTRACT].concat()), "not_a_call");
+    assert_eq!(
+        with(&|parts| parts.dest = [&[1][..], &CONTRACT].concat()),
+        "not_a_call"
+    );
     assert_eq!(with(&|parts| parts.value = 1), "value");
     assert_eq!(with(&|parts| parts.deposit = Some(5)), "signed");
     assert_eq!(with(&|parts| parts.deposit = Some(6)), "deposit");
@@ -277,18 +300,26 @@ fn a_payload_cut_off_anywhere_is_refused_and_so_is_its_digest() {
     for length in 0..whole.len() {
         assert_ne!(ask(&whole[..length]), "signed", "{length}");
     }
-    assert_eq!(ask(&llm_oracle_primitives::digest::blake2(&whole)), "not_a_call");
+    assert_eq!(
+        ask(&llm_oracle_primitives::digest::blake2(&whole)),
+        "not_a_call"
+    );
     assert_eq!(ask(&whole), "signed");
 }
 
 #[test]
 fn a_commit_inside_a_call_counts_like_one_of_its_own() {
     let (_folder, guard) = open();
-    let call = |request, commitment| refused(guard.answer(&Parts::new(&commit(request, commitment)).ask()));
+    let call = |request, commitment| {
+        refused(guard.answer(&Parts::new(&commit(request, commitment)).ask()))
+    };
     let yes = answer(7, Answer::Bool(true));
     assert_eq!(call(7, yes.commitment()), "signed");
     assert_eq!(call(7, [9; 32]), "conflicting_commitment");
-    assert_eq!(refused(guard.answer(&Ask::Answer(answer(7, Answer::Bool(false))))), "conflicting_commitment");
+    assert_eq!(
+        refused(guard.answer(&Ask::Answer(answer(7, Answer::Bool(false))))),
+        "conflicting_commitment"
+    );
     assert_eq!(refused(guard.answer(&Ask::Answer(yes))), "signed");
     // In a batch, one that conflicts takes all others with it, and none of them is kept.
     let entry = |request_id, commitment| CommitEntry {
@@ -354,13 +385,16 @@ async fn over_the_socket_it_is_a_signer_like_any_other() {
     let account = key("//Alice").account();
     let remote = Remote::new(served.config.socket.clone(), account);
     remote.check().unwrap();
-    let (yes, no) = (answer(7, Answer::Bool(true)), answer(7, Answer::Bool(false)));
+    let (yes, no) = (
+        answer(7, Answer::Bool(true)),
+        answer(7, Answer::Bool(false)),
+    );
     remote.sign_seat(&seat_of(&yes)).unwrap();
     remote.sign_answer(&yes).unwrap();
     remote.sign_registration(&DOMAIN, &CONTRACT.into()).unwrap();
     let refused = remote.sign_answer(&no).unwrap_err();
     assert!(
-        matches!(&refused, SignerError::Refused { name, .. } if name == "conflicting_commitment"),
+        matches!(&refused, SignerError::Refused { name, .. } if name == "conflicting_answer"),
         "{refused}"
     );
     // A long payload: its digest is what is signed.
@@ -378,7 +412,10 @@ async fn over_the_socket_it_is_a_signer_like_any_other() {
     assert!(matches!(stranger.check(), Err(SignerError::Wrong { .. })));
     served.stop.cancel();
     served.task.await.unwrap();
-    assert!(matches!(remote.check(), Err(SignerError::Unreachable { .. })));
+    assert!(matches!(
+        remote.check(),
+        Err(SignerError::Unreachable { .. })
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -463,5 +500,8 @@ async fn the_socket_is_private_and_has_one_owner() {
     let open = served.folder.path().join("open");
     std::fs::create_dir(&open).unwrap();
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(matches!(bind(&open.join("s")), Err(GuardError::OpenFolder { .. })));
+    assert!(matches!(
+        bind(&open.join("s")),
+        Err(GuardError::OpenFolder { .. })
+    ));
 }

@@ -82,6 +82,13 @@ pub struct OperatorStatus {
     pub abstained: u32,
 }
 
+impl OperatorStatus {
+    /// Whether it is this account and has too little for fees.
+    pub fn is_poor(&self, account: &str) -> bool {
+        self.account == account && self.balance < self.min_balance
+    }
+}
+
 fn planck<S: serde::Serializer>(amount: &u128, out: S) -> Result<S::Ok, S::Error> {
     out.serialize_str(&amount.to_string())
 }

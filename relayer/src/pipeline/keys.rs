@@ -43,7 +43,9 @@ pub struct KeySource {
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // The messages spell the fields out.
 pub enum KeyError {
-    #[error("give exactly one of suri, suri_file, suri_env, keystore and signer for each operator")]
+    #[error(
+        "give exactly one of suri, suri_file, suri_env, keystore and signer for each operator"
+    )]
     NotOneSource,
     #[error("suri takes development keys such as //Alice only; put a real one into a file of mode 0600 and name it with suri_file")]
     NotADevelopmentKey,
@@ -88,7 +90,10 @@ pub fn load_signer(source: &KeySource) -> Result<Arc<dyn Signer>, KeyError> {
             if *source != alone {
                 return Err(KeyError::NotOneSource);
             }
-            Ok(Arc::new(Remote::new(socket.clone(), parse_account(account)?)))
+            Ok(Arc::new(Remote::new(
+                socket.clone(),
+                parse_account(account)?,
+            )))
         }
         _ => Err(KeyError::SignerAlone),
     }
@@ -134,6 +139,14 @@ fn from_uri(origin: &str, secret: &SecretString) -> Result<Keypair, KeyError> {
 
 fn from_keystore(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
     let json = read_secret(path)?;
+    // The library takes it for granted that there is as much as the parameters need.
+    let encoded = serde_json::from_str::<Encoded>(json.expose_secret());
+    if encoded.is_ok_and(|keystore| keystore.encoded.len() < ENCODED_CHARS_MIN) {
+        return Err(KeyError::Keystore {
+            path: path.to_owned(),
+            reason: "it is cut off".to_owned(),
+        });
+    }
     let password = match (&source.password_file, &source.password_env) {
         (Some(file), None) => read_secret(file)?,
         (None, Some(name)) => read_variable(name)?,
@@ -150,6 +163,15 @@ fn from_keystore(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
         }
     })
 }
+
+/// The part of a keystore that holds the key: base64 of 68 bytes of parameters and what is encrypted.
+#[derive(Deserialize)]
+struct Encoded {
+    encoded: String,
+}
+
+/// Less than this can't be more than the parameters.
+const ENCODED_CHARS_MIN: usize = 96;
 
 fn read_variable(name: &str) -> Result<SecretString, KeyError> {
     let value = std::env::var(name).map_err(|_| KeyError::NoVariable(name.to_owned()))?;
@@ -253,10 +275,34 @@ mod tests {
         assert_eq!(crate::chain::ss58(&signer.account()), alice);
         assert!(matches!(load_key(&source), Err(KeyError::InSigner { .. })));
         for (wrong, part) in [
-            (KeySource { account: None, ..source.clone() }, "together"),
-            (KeySource { signer: None, ..source.clone() }, "together"),
-            (KeySource { suri: Some("//Bob".into()), ..source.clone() }, "exactly one"),
-            (KeySource { account: Some("5Grw".into()), ..source.clone() }, "'5Grw'"),
+            (
+                KeySource {
+                    account: None,
+                    ..source.clone()
+                },
+                "together",
+            ),
+            (
+                KeySource {
+                    signer: None,
+                    ..source.clone()
+                },
+                "together",
+            ),
+            (
+                KeySource {
+                    suri: Some("//Bob".into()),
+                    ..source.clone()
+                },
+                "exactly one",
+            ),
+            (
+                KeySource {
+                    account: Some("5Grw".into()),
+                    ..source.clone()
+                },
+                "'5Grw'",
+            ),
         ] {
             let refused = load_signer(&wrong).err().unwrap().to_string();
             assert!(refused.contains(part), "{refused}");

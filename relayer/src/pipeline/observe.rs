@@ -34,16 +34,18 @@ impl Relayer {
         }
         let min_bond = oracle.config(None).await?.params.min_bond;
         let mut seen = Vec::with_capacity(self.operators.len());
+        // Said once, not at each look.
+        let before = self.ops.status().operators;
         for operator in &self.operators {
             let Some(view) = oracle.operator(&operator.account, None).await? else {
                 continue;
             };
             let bond = view.bond.saturating_sub(view.unbonding);
             let balance = oracle.chain.free_balance(&operator.account).await?;
-            let (operator_name, least) = (ss58(&operator.account), self.config.limits.min_balance);
-            if balance < least {
+            let (account, least) = (ss58(&operator.account), self.config.limits.min_balance);
+            if balance < least && !before.iter().any(|one| one.is_poor(&account)) {
                 tracing::warn!(
-                    operator = operator_name,
+                    operator = account,
                     balance,
                     least,
                     "low balance: it can soon pay no fees"
@@ -51,7 +53,7 @@ impl Relayer {
             }
             let barred = operator.barred || view.barred;
             seen.push(OperatorStatus {
-                account: operator_name,
+                account,
                 slot: operator.slot,
                 able: !operator.stopped && !barred && bond >= min_bond,
                 stopped: operator.stopped,

@@ -145,7 +145,11 @@ fn is_ours(stream: &UnixStream) -> io::Result<bool> {
 }
 
 /// Fills the buffer, or fails at the deadline however slowly bytes drip.
-fn read_until(stream: &mut UnixStream, buffer: &mut [u8], until: Option<Instant>) -> io::Result<()> {
+fn read_until(
+    stream: &mut UnixStream,
+    buffer: &mut [u8],
+    until: Option<Instant>,
+) -> io::Result<()> {
     let mut rest = buffer;
     while !rest.is_empty() {
         let left = until.map_or(PATIENCE, |until| {

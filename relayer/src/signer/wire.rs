@@ -108,9 +108,7 @@ pub fn length(prefix: [u8; 4]) -> Result<usize, FrameError> {
 /// `Version`, `Unreadable`.
 pub fn unpack<T: Decode>(frame: &[u8]) -> Result<T, FrameError> {
     match frame.split_first() {
-        Some((&VERSION, mut body)) => {
-            T::decode_all(&mut body).map_err(|_| FrameError::Unreadable)
-        }
+        Some((&VERSION, mut body)) => T::decode_all(&mut body).map_err(|_| FrameError::Unreadable),
         Some((other, _)) => Err(FrameError::Version(*other)),
         None => Err(FrameError::Length(0)),
     }

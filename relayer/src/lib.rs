@@ -6,11 +6,13 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;
+pub mod guard;
 pub mod llm;
 pub mod ops;
 pub mod pipeline;
 mod planted;
 #[cfg(test)]
 mod sim;
+pub mod signer;
 pub mod store;
 pub mod verify;

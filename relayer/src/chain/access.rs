@@ -10,11 +10,11 @@ use super::{
     health::Sight,
     tx::SignedTx,
 };
+use crate::signer::Signer;
 use async_trait::async_trait;
 use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
 use scale::Decode;
 use std::sync::Arc;
-use subxt_signer::sr25519::Keypair;
 
 /// Any chain that the pipeline can work on. Cheap to clone.
 pub type AnyChain = Arc<dyn Access>;
@@ -102,7 +102,7 @@ pub trait Access: Send + Sync {
     #[allow(clippy::too_many_arguments)] // The transaction's own fields, each needed.
     async fn sign_call(
         &self,
-        signer: &Keypair,
+        signer: &dyn Signer,
         nonce: u64,
         contract: &AccountId,
         value: Balance,
@@ -110,6 +110,8 @@ pub trait Access: Send + Sync {
         gas_limit: Weight,
         storage_deposit_limit: Option<Balance>,
     ) -> Result<SignedTx, ChainError>;
+    /// The most that signed bytes may cost, planck, as the chain estimates it.
+    async fn fee_of(&self, bytes: &[u8]) -> Result<Balance, ChainError>;
     /// Hands bytes to the node's pool. Sending the same bytes again does no harm.
     async fn submit(&self, bytes: &[u8]) -> Result<Hash, ChainError>;
 }
@@ -239,7 +241,7 @@ impl Access for Chain {
     }
     async fn sign_call(
         &self,
-        signer: &Keypair,
+        signer: &dyn Signer,
         nonce: u64,
         contract: &AccountId,
         value: Balance,
@@ -258,6 +260,9 @@ impl Access for Chain {
             deposit_limit,
         )
         .await
+    }
+    async fn fee_of(&self, bytes: &[u8]) -> Result<Balance, ChainError> {
+        Chain::fee_of(self, bytes).await
     }
     async fn submit(&self, bytes: &[u8]) -> Result<Hash, ChainError> {
         Chain::submit(self, bytes).await

@@ -435,9 +435,14 @@ fn height(number: u64) -> Result<BlockNumber, ChainError> {
 }
 
 /// The URL without user, password, path and query: keys of hosted nodes stand in any of them.
-fn redact(url: &str) -> String {
+pub fn redact(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("ws", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let after = rest.get(authority.len()..).unwrap_or_default();
+    if after.contains('@') {
+        // A path, or a password with such a character in it: nobody can tell, so neither is shown.
+        return format!("{scheme}://***");
+    }
     let host = authority.rsplit('@').next().unwrap_or_default();
     format!("{scheme}://{host}")
 }
@@ -455,6 +460,8 @@ mod tests {
                 "wss://node.example:443",
             ),
             ("wss://node.example/v1/0123abcd", "wss://node.example"),
+            ("wss://user:pa/ss@node.example", "wss://***"),
+            ("wss://us@er:pa#ss@node.example", "wss://***"),
         ] {
             assert_eq!(redact(url), shown);
         }

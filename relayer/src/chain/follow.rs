@@ -39,7 +39,7 @@ impl Chain {
                 // Fork-aware pools say this of new bytes too, when they make a new view of the
                 // chain while the bytes come in.
                 Err(error) if is_known(&error) => self.search(tx, before, finalized).await,
-                Err(error) => Err(self.lift("the transaction", &error)),
+                Err(error) => Err(self.pool_error(&error)),
             }
         };
         match tokio::time::timeout(INCLUSION_TIMEOUT, waiting).await {

@@ -25,6 +25,9 @@ mod inputs;
 #[cfg(test)]
 mod mortality;
 mod oracle;
+mod remedy;
+#[cfg(test)]
+mod signing_tests;
 #[cfg(test)]
 mod still;
 mod transfer;
@@ -35,7 +38,7 @@ pub use access::{Access, AnyChain, Ran, Run};
 pub use address::{account_of, hex0x, parse_account, parse_hash, ss58, verifies, AddressError};
 pub use call::{oracle as messages, selector, BatchResults, Call};
 pub use check::{CheckedOracle, Expect};
-pub use client::{Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};
+pub use client::{redact, Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};
 pub use deploy::{DeployDryRun, Deployed};
 pub use endpoints::{Endpoints, Fit};
 pub use error::{ChainError, Class};
@@ -43,5 +46,6 @@ pub use event::{Event, Located};
 pub use exec::{Deposit, DryRun, Weight};
 pub use health::{Known, Sight, LAG_BLOCKS_MAX, STALL_BLOCKS};
 pub use oracle::Oracle;
+pub use remedy::Remedy;
 pub use subxt_signer::sr25519::Keypair;
 pub use tx::{InBlock, Receipt, SignedTx, TxOptions, ERA_BLOCKS};

@@ -20,8 +20,8 @@ use subxt::{
 
 #[derive(TypeInfo)]
 struct Gas {
-    ref_time: u64,
-    proof_size: u64,
+    ref_time: Compact<u64>,
+    proof_size: Compact<u64>,
 }
 
 #[derive(TypeInfo)]

@@ -279,7 +279,10 @@ mod tests {
                 "provider = 'local'\npath = 'm'\nmony_a_day = 2",
                 "mony_a_day",
             ),
-            ("provider = 'local'\npath = 'm'\nmoney_a_day = 'x'", "'x'"),
+            (
+                "provider = 'local'\npath = 'm'\nmoney_a_day = 'x'",
+                "planck",
+            ),
         ] {
             let error = toml::from_str::<ModelConfig>(bad).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");

@@ -8,7 +8,7 @@ use super::{
     Oracle,
 };
 use crate::{
-    chain::{BatchResults, Call, ChainError, DryRun, Weight},
+    chain::{BatchResults, Call, ChainError, DryRun, Remedy, Weight},
     planted::{planted, Bug},
     store::{now_ms, Answered, Entry, JobState, Purpose},
 };
@@ -60,7 +60,15 @@ impl Relayer {
             if seats.is_empty() {
                 return Ok(true);
             }
-            let call = self.call(purpose, &seats, carrier)?;
+            let call = match self.call(purpose, &seats, carrier) {
+                // The others go without it.
+                Err(RelayerError::Unsigned { entry, error }) if !error.may_pass() => {
+                    self.fail(&entry, purpose, &error.to_string())?;
+                    seats.retain(|seat| seat.entry() != entry);
+                    continue;
+                }
+                call => call?,
+            };
             let account = &self.operators[carrier].account;
             let ran = oracle
                 .chain
@@ -112,18 +120,17 @@ impl Relayer {
     ) -> Result<bool, RelayerError> {
         let entries: Vec<Entry> = seats.iter().map(Seat::entry).collect();
         // Neither message changes the size of anything stored, so neither may take a deposit.
-        let sent = self
-            .transact(
-                oracle,
-                now,
-                purpose,
-                carrier,
-                call.input(),
-                gas,
-                Some(0),
-                entries.clone(),
-            )
-            .await;
+        let (input, deposit) = (call.input(), Some(0));
+        let send = || {
+            let entries = entries.clone();
+            self.transact(oracle, now, purpose, carrier, input, gas, deposit, entries)
+        };
+        let mut sent = send().await;
+        if matches!(&sent, Err(RelayerError::Chain(error)) if error.remedy() == Remedy::Now) {
+            // Made anew, with a nonce from what the chain says now; once, so that no word of the pool
+            // can keep us here.
+            sent = send().await;
+        }
         match sent {
             Ok(()) => {
                 if purpose != Purpose::Reveal {
@@ -153,8 +160,14 @@ impl Relayer {
         if error.is_connection() {
             return Err(error.into());
         }
+        let hopeless = matches!(error.remedy(), Remedy::Never | Remedy::Wrong);
         for seat in seats {
-            self.fail(&seat.entry(), purpose, &error.to_string())?;
+            let entry = seat.entry();
+            self.fail(&entry, purpose, &error.to_string())?;
+            // A seat that is taken is opened whatever it takes.
+            if hopeless && purpose != Purpose::Reveal {
+                self.leave_out(&entry, &format!("no seat: {error}"))?;
+            }
         }
         Ok(true)
     }

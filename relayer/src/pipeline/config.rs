@@ -79,6 +79,13 @@ pub struct Limits {
     /// Least reward of a seat, planck; requests below it are left out. A number, or a string of one.
     #[serde(deserialize_with = "planck")]
     pub min_reward: u128,
+    /// Most that one transaction may cost in fees, planck; a dearer one is not sent. Tips are always 0.
+    /// 0: any fee. A number, or a string of one.
+    #[serde(deserialize_with = "planck")]
+    pub max_fee: u128,
+    /// Balance for fees below which an operator is called poor, planck. A number, or a string of one.
+    #[serde(deserialize_with = "planck")]
+    pub min_balance: u128,
     /// Attempts at asking the model, committing, delivering, and settling for others before each is
     /// given up. Asking counts those only in which a model may have run. Reveals, and settling where one of our operators has a seat, go on.
     pub max_attempts: u32,
@@ -96,6 +103,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             min_reward: 0,
+            max_fee: 10_000_000_000_000,
+            min_balance: 1_000_000_000_000,
             max_attempts: 5,
             model_calls: 1,
             poll_ms: 2_000,
@@ -107,9 +116,11 @@ impl Default for Limits {
 
 impl Limits {
     /// Each limit by its key in the file.
-    pub fn shown(&self) -> [(&'static str, String); 6] {
+    pub fn shown(&self) -> [(&'static str, String); 8] {
         [
             ("limits.min_reward", self.min_reward.to_string()),
+            ("limits.max_fee", self.max_fee.to_string()),
+            ("limits.min_balance", self.min_balance.to_string()),
             ("limits.max_attempts", self.max_attempts.to_string()),
             ("limits.model_calls", self.model_calls.to_string()),
             ("limits.poll_ms", self.poll_ms.to_string()),

@@ -4,6 +4,7 @@ use super::{error::RelayerError, evidence, relayer::Relayer};
 use crate::{
     chain::{messages, BatchResults, Call},
     planted::{planted, Bug},
+    signer::{AnswerToSign, SeatToSign, SignerError},
     store::{Answered, Entry, Job, Purpose},
 };
 use llm_oracle_primitives::{
@@ -94,11 +95,11 @@ impl Relayer {
                 messages::answer_batch(&entries?)
             }
             _ => {
-                let entries: Vec<_> = seats
+                let entries: Result<Vec<_>, _> = seats
                     .iter()
                     .map(|seat| self.commit_entry(seat, carrier))
                     .collect();
-                messages::commit_batch(&entries)
+                messages::commit_batch(&entries?)
             }
         })
     }
@@ -114,7 +115,7 @@ impl Relayer {
         evidence::context(&self.base, request_id, terms_digest, operator)
     }
 
-    fn commit_entry(&self, seat: &Seat, carrier: usize) -> CommitEntry {
+    fn commit_entry(&self, seat: &Seat, carrier: usize) -> Result<CommitEntry, RelayerError> {
         let Answered {
             request_id,
             commitment,
@@ -125,18 +126,23 @@ impl Relayer {
         // Whoever carries its own commit needs no permission from itself.
         let signature = (seat.operator != carrier).then(|| {
             let valid_until = seat.commit_deadline;
-            let context = self.context(seat);
-            let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
-            (valid_until, operator.key.sign(&message).0)
+            let signed = operator.key.sign_seat(&SeatToSign {
+                context: self.context(seat),
+                commitment,
+                evidence,
+                valid_until,
+            });
+            let signed = signed.map_err(|error| unsigned(seat, error));
+            signed.map(|signature| (valid_until, signature))
         });
-        CommitEntry {
+        Ok(CommitEntry {
             request_id,
             slot: operator.slot,
             model: 0,
             commitment,
             evidence,
-            signature,
-        }
+            signature: signature.transpose()?,
+        })
     }
 
     fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
@@ -152,13 +158,19 @@ impl Relayer {
             true => Answer::Abstain(Reason::TooSoon),
             false => seat.answered.answer.clone(),
         };
-        let message = digest::answer_message(&context, &answer, &evidence);
+        let opened = AnswerToSign {
+            context,
+            answer,
+            evidence,
+            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
+        };
+        let signed = operator.key.sign_answer(&opened);
         Ok(RevealEntry {
             request_id,
             slot: operator.slot,
-            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
-            signature: operator.key.sign(&message).0,
-            answer,
+            salt: opened.salt,
+            signature: signed.map_err(|error| unsigned(seat, error))?,
+            answer: opened.answer,
         })
     }
 
@@ -180,6 +192,13 @@ impl Relayer {
             salt,
             signature,
         })
+    }
+}
+
+fn unsigned(seat: &Seat, error: SignerError) -> RelayerError {
+    RelayerError::Unsigned {
+        entry: seat.entry(),
+        error,
     }
 }
 

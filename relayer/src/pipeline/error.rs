@@ -3,7 +3,8 @@
 use super::keys::KeyError;
 use crate::{
     chain::{hex0x, AddressError, ChainError},
-    store::StoreError,
+    signer::SignerError,
+    store::{Entry, StoreError},
 };
 use llm_oracle_primitives::{Hash, RequestId};
 use std::path::PathBuf;
@@ -20,6 +21,9 @@ pub enum RelayerError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// What one seat brings to a batch is not signed.
+    #[error("request {}: {error}", entry.request_id)]
+    Unsigned { entry: Entry, error: SignerError },
     #[error("the configuration names no operator; add one [[operators]] table")]
     NoOperators,
     #[error("the operator {0} is named twice in the configuration")]

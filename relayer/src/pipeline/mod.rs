@@ -38,7 +38,7 @@ pub use error::RelayerError;
 #[cfg(test)]
 pub(crate) use evidence::{bind, Secret, Times};
 pub use evidence::{context_json, question, question_digest, response_digest, EVIDENCE_FORMAT};
-pub use keys::{load_key, KeyError, KeySource};
+pub use keys::{load_key, load_signer, KeyError, KeySource};
 pub use outbox::{send, Submit};
 pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
 pub use relayer::{Progress, Relayer};

@@ -1,19 +1,20 @@
 //! The daemon: one wheel, turned by finalized heads, by answers of the model and by a timer.
 
 use super::{
-    ask::Asks, config::RelayerConfig, error::RelayerError, evidence::Base, keys::load_key,
+    ask::Asks, config::RelayerConfig, error::RelayerError, evidence::Base, keys::load_signer,
     scan::Memory, signatures::Signatures, Oracle,
 };
 use crate::{
     chain::{
-        account_of, parse_account, parse_hash, ss58, ChainError, CheckedOracle, Class, Endpoints,
-        Expect, Fit, Head, Keypair, Known, WakeUps,
+        parse_account, parse_hash, ss58, ChainError, CheckedOracle, Class, Endpoints, Expect, Fit,
+        Head, Known, WakeUps,
     },
     chance,
     clock::Instant,
     llm::Provider,
     ops::Ops,
     planted::{planted, Bug},
+    signer::Signer,
     store::{Entry, Identity, Purpose, Store},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -32,7 +33,7 @@ pub enum Progress {
 
 /// One account that this process works for.
 pub(super) struct Operator {
-    pub(super) key: Keypair,
+    pub(super) key: Arc<dyn Signer>,
     pub(super) account: AccountId,
     pub(super) id: [u8; 32],
     pub(super) slot: Slot,
@@ -107,7 +108,7 @@ impl Relayer {
     #[cfg(test)]
     pub(crate) async fn start_over(
         config: RelayerConfig,
-        keys: Vec<Keypair>,
+        keys: Vec<Arc<dyn Signer>>,
         provider: Arc<dyn Provider>,
         endpoints: Endpoints,
         store: Arc<Store>,
@@ -117,7 +118,7 @@ impl Relayer {
 
     async fn assemble(
         config: RelayerConfig,
-        keys: Vec<Keypair>,
+        keys: Vec<Arc<dyn Signer>>,
         provider: Arc<dyn Provider>,
         mut endpoints: Endpoints,
         open: impl FnOnce(&RelayerConfig, &Identity) -> Result<Arc<Store>, RelayerError>,
@@ -373,18 +374,20 @@ fn is_passing(error: &RelayerError) -> bool {
     match error {
         RelayerError::Chain(error) if planted(Bug::LostConnectionEnds) => !error.is_connection(),
         RelayerError::Chain(error) => error.class() != Class::Wrong,
+        RelayerError::Unsigned { error, .. } => error.may_pass(),
         _ => false,
     }
 }
 
-fn load_keys(config: &RelayerConfig) -> Result<Vec<Keypair>, RelayerError> {
-    let mut keys: Vec<Keypair> = Vec::new();
+fn load_keys(config: &RelayerConfig) -> Result<Vec<Arc<dyn Signer>>, RelayerError> {
+    let mut keys: Vec<Arc<dyn Signer>> = Vec::new();
     for source in &config.operators {
-        let key = load_key(source)?;
-        let account = account_of(&key);
-        if keys.iter().any(|known| account_of(known) == account) {
+        let key = load_signer(source)?;
+        let account = key.account();
+        if keys.iter().any(|known| known.account() == account) {
             return Err(RelayerError::OperatorTwice(ss58(&account)));
         }
+        key.check().map_err(ChainError::from)?;
         keys.push(key);
     }
     if keys.is_empty() {
@@ -393,10 +396,13 @@ fn load_keys(config: &RelayerConfig) -> Result<Vec<Keypair>, RelayerError> {
     Ok(keys)
 }
 
-async fn look_up(oracle: &Oracle, keys: Vec<Keypair>) -> Result<Vec<Operator>, RelayerError> {
+async fn look_up(
+    oracle: &Oracle,
+    keys: Vec<Arc<dyn Signer>>,
+) -> Result<Vec<Operator>, RelayerError> {
     let mut operators = Vec::with_capacity(keys.len());
     for key in keys {
-        let account = account_of(&key);
+        let account = key.account();
         let view = oracle.operator(&account, None).await?;
         let view = view.ok_or_else(|| RelayerError::NotRegistered {
             operator: ss58(&account),

@@ -12,12 +12,13 @@ use crate::{
     chain::{
         account_of,
         fake::{lock, Shared, Wires, World},
-        ss58, Endpoints, Keypair,
+        ss58, Endpoints,
     },
     chance::simulated::{self, Dice},
     clock::Instant,
     pipeline::{Limits, Relayer, RelayerConfig, RelayerError},
     planted::{plant, Bug},
+    signer::Signer,
     store::{sqlite::Sqlite, Identity, SaltSecrets, Store},
 };
 use llm_oracle_primitives::{BlockNumber, Terms};
@@ -163,9 +164,10 @@ impl Run {
         lock(&self.world)
     }
 
-    fn keys(&self) -> Vec<Keypair> {
-        let keys = genesis().0.iter();
-        keys.take(self.plan.operators.into()).cloned().collect()
+    fn keys(&self) -> Vec<Arc<dyn Signer>> {
+        let keys = genesis().0.iter().take(self.plan.operators.into());
+        keys.map(|key| Arc::new(key.clone()) as Arc<dyn Signer>)
+            .collect()
     }
 
     fn urls(&self) -> Vec<String> {

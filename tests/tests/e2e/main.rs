@@ -4,6 +4,7 @@
 
 mod ask;
 mod bad_input;
+mod canary;
 mod clients;
 mod crashes;
 mod delivery;
@@ -20,3 +21,4 @@ mod promises;
 mod recovery;
 mod rivals;
 mod settle;
+mod signer;

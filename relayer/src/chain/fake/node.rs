@@ -3,7 +3,7 @@
 use super::{
     super::{
         access::{Access, AnyChain, Ran, Run},
-        address::{account_of, hex0x},
+        address::hex0x,
         client::{Head, WakeUps},
         endpoints::Connect,
         error::ChainError,
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     planted::{planted, Bug},
+    signer::Signer,
     sim::kill::{Kind, Side},
 };
 use async_trait::async_trait;
@@ -27,7 +28,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use subxt_signer::sr25519::Keypair;
 
 /// The network, shared by the test and all connections.
 pub(crate) type Shared = Arc<Mutex<World>>;
@@ -272,7 +272,7 @@ impl Access for Wire {
 
     async fn sign_call(
         &self,
-        signer: &Keypair,
+        signer: &dyn Signer,
         nonce: u64,
         _: &AccountId,
         value: Balance,
@@ -281,7 +281,7 @@ impl Access for Wire {
         _: Option<Balance>,
     ) -> Result<SignedTx, ChainError> {
         let world = self.ask().await?;
-        let account = account_of(signer);
+        let account = signer.account();
         let id: &[u8; 32] = account.as_ref();
         let anchor = world.nodes[self.node].finalized;
         let valid_until = world.tree.number(&anchor) + ERA - 1;
@@ -306,6 +306,11 @@ impl Access for Wire {
             nonce,
             valid_until,
         })
+    }
+
+    async fn fee_of(&self, _: &[u8]) -> Result<Balance, ChainError> {
+        self.ask().await?;
+        Ok(FEE)
     }
 
     async fn submit(&self, bytes: &[u8]) -> Result<Hash, ChainError> {

@@ -4,6 +4,8 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod credential;
+#[cfg(test)]
+mod fuzz;
 pub mod llm;
 pub mod ops;
 pub mod pipeline;

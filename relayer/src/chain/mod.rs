@@ -17,6 +17,8 @@ mod error;
 mod event;
 mod exec;
 mod follow;
+#[cfg(test)]
+mod fuzz_tests;
 mod health;
 mod inputs;
 #[cfg(test)]

@@ -12,6 +12,10 @@ mod config;
 mod error;
 mod fallback;
 mod form;
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+mod injection_tests;
 #[cfg(feature = "local")]
 mod local;
 mod meter;

@@ -133,5 +133,19 @@ impl Provider for OpenAi {
     }
 }
 
+/// Reads a response's body as an answer's would be read.
+#[cfg(test)]
+pub(super) fn read_completion(body: &str) {
+    if let Ok(completion) = chat::completion(body) {
+        chat::why_no_answer(&completion.text);
+    }
+}
+
+/// Where questions go with this `base_url`, if anywhere.
+#[cfg(test)]
+pub(super) fn read_base_url(base_url: &str, with_key: bool) -> Option<reqwest::Url> {
+    http::completions_url(base_url, with_key).ok()
+}
+
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credential;
+#[cfg(test)]
+mod fuzz;
 pub mod guard;
 pub mod llm;
 pub mod ops;

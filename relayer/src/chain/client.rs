@@ -17,6 +17,7 @@ use subxt::{
     backend::LegacyBackend,
     client::{ClientAtBlock, OnlineClient, OnlineClientAtBlockImpl},
     config::{Header, RpcConfigFor, SubstrateConfig},
+    events::Events,
     rpcs::{
         client::{jsonrpsee_client, rpc_params},
         LegacyRpcMethods, RpcClient, RpcClientT,
@@ -28,8 +29,9 @@ use subxt::{
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a single request may stay unanswered before the line counts as dead.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Blocks whose client is kept: a tick of the relayer reads one finalized and one best block.
-const KEPT_BLOCKS: usize = 4;
+/// Blocks whose client is kept: a tick of the relayer reads one finalized and one best block, and the
+/// finalized ones since the last tick with their parents.
+const KEPT_BLOCKS: usize = 6;
 
 pub(super) type Client = OnlineClient<SubstrateConfig>;
 pub(super) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
@@ -362,6 +364,35 @@ impl Chain {
         Ok(at)
     }
 
+    /// The runtime that ran a block: what its transactions and events are encoded for. The state after
+    /// a block that upgrades the runtime has the new code already, and its parent's the code that ran.
+    pub(super) async fn ran_by(&self, block: Hash) -> Result<Arc<AtBlock>, ChainError> {
+        let at = self.at(block).await?;
+        let header = self.rpc.chain_get_header(Some(H256(block))).await;
+        let header = header.map_err(|error| self.lift("a header", &error))?;
+        let Some(header) = header.filter(|header| header.number > 0) else {
+            return Ok(at);
+        };
+        match self.at(header.parent_hash.0).await {
+            Ok(parent) if parent.spec_version() != at.spec_version() => Ok(parent),
+            Err(error) if error.is_connection() => Err(error),
+            // The same one; or the node has pruned the parent's state, and upgrades are rare.
+            _ => Ok(at),
+        }
+    }
+
+    /// The events of a block, to be read by the runtime that made them, which comes with them.
+    pub(super) async fn events_of(
+        &self,
+        block: Hash,
+    ) -> Result<(Arc<AtBlock>, Events<SubstrateConfig>), ChainError> {
+        let fetched = self.at(block).await?.events().fetch().await;
+        let fetched = fetched.map_err(|error| self.lift("a block's events", &error))?;
+        let ran = self.ran_by(block).await?;
+        let events = ran.events().from_bytes(fetched.bytes().to_vec());
+        Ok((ran, events))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
         // The queue is whole between any two statements, so a panic elsewhere left it usable.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
@@ -436,8 +467,13 @@ fn height(number: u64) -> Result<BlockNumber, ChainError> {
 
 /// The URL without user, password, path and query: keys of hosted nodes stand in any of them.
 pub fn redact(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("ws", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let parted = url.split_once("://");
+    // What stands before the first '://' of some other text may be a secret too.
+    let parted = parted.filter(|(scheme, _)| scheme.chars().all(|c| c.is_ascii_alphanumeric()));
+    let (scheme, rest) = parted.unwrap_or(("ws", url));
+    // A backslash is a slash to those who connect.
+    let authority = rest.split(['/', '\\', '?', '#']).next();
+    let authority = authority.unwrap_or_default();
     let after = rest.get(authority.len()..).unwrap_or_default();
     if after.contains('@') {
         // A path, or a password with such a character in it: nobody can tell, so neither is shown.

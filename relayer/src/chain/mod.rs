@@ -20,6 +20,8 @@ mod exec;
 #[cfg(test)]
 pub(crate) mod fake;
 mod follow;
+#[cfg(test)]
+mod fuzz_tests;
 mod health;
 mod inputs;
 #[cfg(test)]

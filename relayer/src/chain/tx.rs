@@ -162,7 +162,8 @@ impl Chain {
     /// reorganisation takes away.
     async fn draft(&self, nonce: u64) -> Result<Draft, ChainError> {
         let anchor = self.finalized().await?;
-        let at = self.at(anchor.hash).await?;
+        // For the runtime that the pool checks it by: after an upgrade that is the best block's.
+        let at = self.at_or_best(None).await?;
         let period = era_period(&at);
         Ok(Draft {
             at,
@@ -453,8 +454,54 @@ pub(super) fn is_known(error: &subxt::rpcs::Error) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{
+            address::verifies,
+            still::{metadata, upgrading, usual_extensions},
+        },
+        *,
+    };
+    use subxt_signer::sr25519::dev;
+
+    /// The signature in signed bytes: after their length, a version, an account and two kinds.
+    fn signature(mut bytes: &[u8]) -> [u8; 64] {
+        scale::Compact::<u32>::decode(&mut bytes).unwrap();
+        bytes[35..99].try_into().unwrap()
+    }
+
+    #[tokio::test]
+    async fn after_an_upgrade_it_is_signed_for_the_best_blocks_runtime() {
+        let chain = upgrading(metadata(256, &usual_extensions())).await;
+        let (signer, gas, to) = (dev::alice(), Weight::default(), AccountId::from([5; 32]));
+        let signed = chain.sign_call(&signer, 0, &to, 0, &[], gas, None).await;
+        let signature = signature(&signed.unwrap().bytes);
+        let (best, anchor) = (
+            chain.best().await.unwrap(),
+            chain.finalized().await.unwrap(),
+        );
+        assert_ne!(best, anchor);
+        for (block, good) in [(best, true), (anchor, false)] {
+            let at = chain.at(block.hash).await.unwrap();
+            let call = ContractCall {
+                dest: MultiAddress::Id(account32(&to)),
+                value: 0,
+                gas_limit: gas,
+                storage_deposit_limit: None,
+                data: Vec::new(),
+            };
+            let payload = subxt::dynamic::transaction("Contracts", "call", call);
+            let params = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new()
+                .nonce(0)
+                .mortal_from_unchecked(256, anchor.number.into(), H256(anchor.hash))
+                .build();
+            let signable = at.transactions().create_signable_offline(&payload, params);
+            let bytes = signable.unwrap().signer_payload().unwrap();
+            let signed = verifies(&signature, &bytes, &account_of(&signer));
+            assert_eq!(signed, good, "version {}", at.spec_version());
+        }
+    }
 
     #[test]
     fn a_fee_is_read_whatever_its_width() {

@@ -106,6 +106,9 @@ fn start_log(cli: &Cli) {
         EnvFilter::try_from_env("LLM_ORACLE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A log that can't be written is no reason to stop: reporting that would panic where stderr is
+        // the log.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     // The first subscriber stays; there is none before this one.
     let _ = if log_json {

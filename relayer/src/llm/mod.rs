@@ -13,6 +13,10 @@ mod config;
 mod error;
 mod fallback;
 mod form;
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+mod injection_tests;
 mod hosted;
 #[cfg(feature = "local")]
 mod local;

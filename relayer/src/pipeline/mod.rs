@@ -17,6 +17,8 @@ mod entries;
 mod equivocation;
 mod error;
 mod evidence;
+#[cfg(test)]
+mod fuzz_tests;
 mod keys;
 mod ledger;
 mod observe;

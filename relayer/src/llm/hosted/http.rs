@@ -153,7 +153,7 @@ impl Endpoint {
 }
 
 /// Checks the base address and appends the path of the API.
-fn address(dialect: Dialect, base_url: &str, with_key: bool) -> Result<Url, ModelError> {
+pub(super) fn address(dialect: Dialect, base_url: &str, with_key: bool) -> Result<Url, ModelError> {
     let mut url = Url::parse(base_url)
         .map_err(|_| refused("`base_url` is no address: write it like https://host/v1"))?;
     if !url.username().is_empty() || url.password().is_some() {

@@ -140,5 +140,21 @@ impl Provider for Hosted {
     }
 }
 
+/// Reads a response's body as an answer's would be read.
+#[cfg(test)]
+pub(super) fn read_completion(body: &str) {
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        if let Ok(completion) = dialect.completion(body) {
+            chat::why_no_answer(&completion.text);
+        }
+    }
+}
+
+/// Where questions go with this `base_url`, if anywhere.
+#[cfg(test)]
+pub(super) fn read_base_url(base_url: &str, with_key: bool) -> Option<reqwest::Url> {
+    http::address(Dialect::OpenAi, base_url, with_key).ok()
+}
+
 #[cfg(test)]
 mod tests;

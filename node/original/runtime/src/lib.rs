@@ -16,7 +16,6 @@ pub mod config {
 /// The settings of `pallet-contracts`.
 pub mod contracts {
     use contracts_node_runtime::{Balance, Runtime};
-    use frame_support::traits::Get;
     use pallet_contracts::Config;
 
     /// Deposit for so many storage items with so many bytes in all.

@@ -13,8 +13,8 @@ pub mod llm;
 pub mod ops;
 pub mod pipeline;
 mod planted;
+pub mod signer;
 #[cfg(test)]
 mod sim;
-pub mod signer;
 pub mod store;
 pub mod verify;

@@ -15,9 +15,9 @@ mod fallback;
 mod form;
 #[cfg(test)]
 mod fuzz_tests;
+mod hosted;
 #[cfg(test)]
 mod injection_tests;
-mod hosted;
 #[cfg(feature = "local")]
 mod local;
 mod meter;

@@ -309,7 +309,7 @@ impl Access for Wire {
     }
 
     async fn fee_of(&self, _: &[u8]) -> Result<Balance, ChainError> {
-        self.ask().await?;
+        drop(self.ask().await?);
         Ok(FEE)
     }
 

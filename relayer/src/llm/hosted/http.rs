@@ -249,7 +249,10 @@ mod tests {
                 "http://gpu-box/v1/chat/completions",
             ),
         ] {
-            assert_eq!(address(Dialect::OpenAi, base, with_key).unwrap().as_str(), expected);
+            assert_eq!(
+                address(Dialect::OpenAi, base, with_key).unwrap().as_str(),
+                expected
+            );
         }
         for (base, with_key, word) in [
             ("host/v1", false, "no address"),
@@ -259,7 +262,9 @@ mod tests {
             ("ftp://host/v1", false, "'ftp'"),
             ("file:///etc/passwd", false, "'file'"),
         ] {
-            let text = address(Dialect::OpenAi, base, with_key).unwrap_err().to_string();
+            let text = address(Dialect::OpenAi, base, with_key)
+                .unwrap_err()
+                .to_string();
             assert!(text.contains(word) && !text.contains("canary"), "{text}");
         }
     }

@@ -48,7 +48,15 @@ async fn server(responses: &[ResponseTemplate]) -> MockServer {
 
 fn provider(server: &MockServer, timeout_ms: u64) -> Hosted {
     let base = format!("{}/v1", server.uri());
-    Hosted::new(Dialect::OpenAi, &base, "m", None, None, Duration::from_millis(timeout_ms)).unwrap()
+    Hosted::new(
+        Dialect::OpenAi,
+        &base,
+        "m",
+        None,
+        None,
+        Duration::from_millis(timeout_ms),
+    )
+    .unwrap()
 }
 
 async fn ask(
@@ -381,7 +389,8 @@ async fn the_key_goes_into_the_header_and_nowhere_else() {
         .await;
     let base = format!("{}/v1", server.uri());
     let timeout = Duration::from_secs(5);
-    let provider = Hosted::new(Dialect::OpenAi, &base, "m", Some(&key_file), None, timeout).unwrap();
+    let provider =
+        Hosted::new(Dialect::OpenAi, &base, "m", Some(&key_file), None, timeout).unwrap();
     let reply = provider.answer(&question(AnswerKind::Bool)).await.unwrap();
     assert_eq!(reply.answer, Answer::Bool(true));
     assert!(!format!("{provider:?}{reply:?}").contains("canary"));

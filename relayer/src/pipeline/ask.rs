@@ -279,7 +279,8 @@ impl Relayer {
         ))
     }
 
-    /// Records every answer that has come back.
+    /// Records every answer that has come back. What waits is put to the model only after a look at the
+    /// chain: its deadline may have passed while no node answered.
     pub(super) fn record_answers(&mut self) -> Result<bool, RelayerError> {
         while let Some(done) = self.asks.running.try_join_next() {
             self.asks.finished.push(done);
@@ -312,7 +313,6 @@ impl Relayer {
         }
         if worked {
             self.note_usage()?;
-            self.put_next()?;
         }
         Ok(worked)
     }

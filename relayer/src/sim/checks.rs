@@ -8,7 +8,7 @@ use crate::{
 use llm_oracle_primitives::{BlockNumber, DeliveryStatus, RequestId, SeatState, SeatView};
 
 /// Blocks without faults within which everything must come to its end.
-const PATIENCE: u32 = 140;
+const PATIENCE: u32 = 160;
 /// Blocks without faults that a seat must have had for its reveal to be owed: a reveal that was lost
 /// before is replaced once its era has passed.
 const MARGIN: BlockNumber = 2 * ERA;
@@ -59,7 +59,10 @@ impl Run {
             answered: self.asked,
             skipped: self.asked + 1,
         };
-        self.ask(Kind::Plain);
+        // A nonce that was lost before holds up those above it until its era has passed.
+        self.ask_with(Kind::Plain, |terms| {
+            (terms.commit_blocks, terms.reveal_blocks) = (3 * ERA, 3 * ERA);
+        });
         let left_out = [Kind::Unserved, Kind::Cheap, Kind::Hopeless];
         let kind = *self.dice.pick(&left_out).unwrap();
         self.ask(kind);

@@ -61,8 +61,11 @@ pub(crate) trait Database: Send + Sync {
     /// Appends why a request is left out, unless the reason is there.
     fn append_skip(&self, skip: &Skip) -> Result<(), StoreError>;
     /// Why an operator leaves a request out.
-    fn skipped(&self, request: RequestId, operator: &[u8; 32])
-        -> Result<Option<String>, StoreError>;
+    fn skipped(
+        &self,
+        request: RequestId,
+        operator: &[u8; 32],
+    ) -> Result<Option<String>, StoreError>;
 
     /// Inserts a signed transaction with its entries and gives its row.
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError>;
@@ -79,12 +82,8 @@ pub(crate) trait Database: Send + Sync {
     fn live_attempts(&self) -> Result<Vec<Attempt>, StoreError>;
 
     /// Counts a failure and gives the count.
-    fn add_failure(
-        &self,
-        entry: &Entry,
-        purpose: Purpose,
-        reason: &str,
-    ) -> Result<u32, StoreError>;
+    fn add_failure(&self, entry: &Entry, purpose: Purpose, reason: &str)
+        -> Result<u32, StoreError>;
     /// What failed, if it did.
     fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError>;
 
@@ -100,14 +99,4 @@ pub(crate) trait Database: Send + Sync {
     fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError>;
     /// Whether the database holds together.
     fn check(&self) -> Result<(), StoreError>;
-
-    /// Which of these requests are this process's to work on. Where only one process can have the
-    /// database, all are.
-    fn lease(&self, wanted: &[RequestId]) -> Result<Vec<RequestId>, StoreError> {
-        Ok(wanted.to_vec())
-    }
-    /// Gives all leases back, so that others need not wait until they run out.
-    fn release_leases(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
 }

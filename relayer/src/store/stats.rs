@@ -89,9 +89,7 @@ fn jobs(database: &dyn Database) -> Result<Vec<(JobState, u64)>, StoreError> {
         .collect()
 }
 
-fn attempts(
-    database: &dyn Database,
-) -> Result<Vec<(Purpose, AttemptState, u64)>, StoreError> {
+fn attempts(database: &dyn Database) -> Result<Vec<(Purpose, AttemptState, u64)>, StoreError> {
     let mut all = Vec::new();
     for purpose in Purpose::ALL {
         if purpose == Purpose::Ask {

@@ -31,9 +31,11 @@ pub(super) fn insert(database: &mut Connection, attempt: &NewAttempt) -> Result<
         let holder = "SELECT 1 FROM attempts WHERE carrier = ?1 AND nonce = ?2
                       AND state IN ('signed', 'broadcast', 'in_block')";
         let held = write
-            .query_row(holder, (attempt.carrier, to_sql(attempt.nonce)?), |_| {
-                Ok(())
-            })
+            .query_row(
+                holder,
+                (attempt.carrier, to_sql(attempt.nonce)?),
+                |_| Ok(()),
+            )
             .optional()?;
         return Err(match held {
             Some(()) => StoreError::NonceTaken {

@@ -1,9 +1,9 @@
 //! Answers and skips in SQLite.
 
 use crate::store::{
-    bytes32, from_sql, now_ms,
+    bytes32, from_sql,
     jobs::{Answered, Job, JobState, Skip},
-    to_sql, StoreError,
+    now_ms, to_sql, StoreError,
 };
 use llm_oracle_primitives::{Answer, RequestId};
 use rusqlite::{Connection, OptionalExtension, Row};

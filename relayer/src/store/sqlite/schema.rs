@@ -119,17 +119,15 @@ pub(super) fn in_memory() -> Result<Connection, StoreError> {
 
 fn migrate(database: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let migrations = Migrations::new(vec![M::up(VERSION_1), M::up(JOB_INDICES)]);
-    migrations
-        .to_latest(database)
-        .map_err(|error| match error {
-            rusqlite_migration::Error::MigrationDefinition(
-                rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-            ) => StoreError::TooNew {
-                path: path.to_owned(),
-            },
-            rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
-            other => StoreError::damaged("schema", other),
-        })
+    migrations.to_latest(database).map_err(|error| match error {
+        rusqlite_migration::Error::MigrationDefinition(
+            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+        ) => StoreError::TooNew {
+            path: path.to_owned(),
+        },
+        rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
+        other => StoreError::damaged("schema", other),
+    })
 }
 
 fn make_private_file(path: &Path) -> Result<(), StoreError> {

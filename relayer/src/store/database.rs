@@ -99,16 +99,4 @@ pub(crate) trait Database: Send + Sync {
     fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError>;
     /// Whether the database holds together.
     fn check(&self) -> Result<(), StoreError>;
-
-    #[allow(dead_code)]
-    /// Which of these requests are this process's to work on. Where only one process can have the
-    /// database, all are.
-    fn lease(&self, wanted: &[RequestId]) -> Result<Vec<RequestId>, StoreError> {
-        Ok(wanted.to_vec())
-    }
-    #[allow(dead_code)]
-    /// Gives all leases back, so that others need not wait until they run out.
-    fn release_leases(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
 }

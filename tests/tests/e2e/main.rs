@@ -4,7 +4,6 @@
 
 mod ask;
 mod bad_input;
-mod canary;
 mod clients;
 mod crashes;
 mod delivery;

@@ -18,7 +18,6 @@ pub mod market;
 pub mod node;
 pub mod process;
 pub mod questions;
-pub mod recorder;
 pub mod setting;
 pub mod signer;
 pub mod world;

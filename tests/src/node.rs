@@ -17,6 +17,7 @@ pub struct Node {
     child: Child,
     folder: TempDir,
     port: u16,
+    flags: Vec<String>,
 }
 
 /// The node that tests share, as long as one of them holds it.
@@ -28,15 +29,25 @@ impl Node {
     /// # Panics
     /// When it does not start.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further flags, which it keeps over [`Self::restart`].
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_with(flags: &[&str]) -> Self {
+        let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let folder = tempfile::Builder::new()
             .prefix("oracle-node-")
             .tempdir()
             .unwrap();
-        let child = spawn(&folder, 0);
+        let child = spawn(&folder, 0, &flags);
         let mut node = Self {
             child,
             folder,
             port: 0,
+            flags,
         };
         node.port = node.wait_for_port();
         node
@@ -94,7 +105,7 @@ impl Node {
             self.folder.path().join("log.before"),
         )
         .unwrap();
-        self.child = spawn(&self.folder, self.port);
+        self.child = spawn(&self.folder, self.port, &self.flags);
         assert_eq!(self.wait_for_port(), self.port);
     }
 
@@ -128,7 +139,7 @@ impl Drop for Node {
     }
 }
 
-fn spawn(folder: &TempDir, port: u16) -> Child {
+fn spawn(folder: &TempDir, port: u16, flags: &[String]) -> Child {
     let log = File::create(folder.path().join("log")).unwrap();
     let binary = setting::node();
     Command::new(&binary)
@@ -148,6 +159,7 @@ fn spawn(folder: &TempDir, port: u16) -> Child {
         ])
         .arg("--base-path")
         .arg(folder.path().join("chain"))
+        .args(flags)
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)

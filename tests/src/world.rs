@@ -247,6 +247,19 @@ impl World {
         .await
     }
 
+    /// Waits until the request has ended in a final block.
+    ///
+    /// # Panics
+    /// When the chain cannot be read.
+    pub async fn ended_for_good(&self, id: RequestId) -> RequestView {
+        eventually("final end of the request", || async {
+            let head = self.chain().finalized().await.unwrap();
+            let view = self.oracle.request(id, Some(head.hash)).await.unwrap()?;
+            view.summary.settled.then_some(view)
+        })
+        .await
+    }
+
     /// Waits until so many seats are taken.
     pub async fn committed(&self, id: RequestId, seats: u8) {
         eventually("commitment", || async {

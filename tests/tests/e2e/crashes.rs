@@ -126,9 +126,7 @@ async fn node_restarted_in_the_middle() {
         ids.push(id);
         // What is not final yet, a node may forget.
         eventually("finality of the request", || async {
-            let head = world.chain().finalized().await.unwrap();
-            let found = world.oracle.request(id, Some(head.hash)).await;
-            found.unwrap().map(drop)
+            world.view_for_good(id).await.map(drop)
         })
         .await;
         tokio::time::sleep(Duration::from_millis(dice.below(2_000))).await;

@@ -70,10 +70,8 @@ async fn run_out(world: &World, relayer: &mut Relayer, id: RequestId) -> bool {
             if ended {
                 return Some(true);
             }
-            let head = world.chain().finalized().await.unwrap();
-            let view = world.oracle.request(id, Some(head.hash)).await.unwrap();
-            view.is_some_and(|view| view.summary.settled)
-                .then_some(false)
+            let view = world.view_for_good(id).await?;
+            view.summary.settled.then_some(false)
         }
     })
     .await;

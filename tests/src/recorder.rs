@@ -224,7 +224,9 @@ mod tests {
 
     #[test]
     fn the_example_of_the_standard_is_read() {
-        let frame = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+        let frame = [
+            0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
+        ];
         let plain = unmasked(&[HEAD, &frame].concat());
         assert_eq!(plain, [HEAD, b"Hello\n"].concat());
     }
@@ -237,7 +239,11 @@ mod tests {
             masked(0x01, &[0x83], b"one"),
             masked(0x80, &[0x84], b" two"),
             masked(0x81, &[0xfe, 0x01, 0x2c], &middle),
-            masked(0x81, &[&[0xff], &70_000_u64.to_be_bytes()[..]].concat(), &long),
+            masked(
+                0x81,
+                &[&[0xff], &70_000_u64.to_be_bytes()[..]].concat(),
+                &long,
+            ),
             vec![0x81, 0x85, 0x37],
         ];
         let wanted = [HEAD, b"one two\n", &middle, b"\n", &long, b"\n"];

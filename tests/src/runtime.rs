@@ -151,7 +151,10 @@ fn set_embedded(content: &mut [u8], from: u32, to: u32) -> usize {
 /// which is 1; or, should the compiler write them one by one, `i32.const` before `i32.store`.
 fn set_in_code(content: &mut [u8], from: u32, to: u32) -> usize {
     let low = |version: u32| {
-        assert!((64..128).contains(&version), "one byte of LEB128, of two with its sign");
+        assert!(
+            (64..128).contains(&version),
+            "one byte of LEB128, of two with its sign"
+        );
         version as u8 | 0x80
     };
     let pair = |version| [0x42, low(version), 0x80, 0x80, 0x80, 0x10];

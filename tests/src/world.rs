@@ -6,7 +6,8 @@ use llm_oracle_primitives::{
 };
 use llm_oracle_relayer::{
     chain::{
-        account_of, messages, ss58, Chain, ChainError, CheckedOracle, Event, Expect, Keypair, Oracle, TxOptions,
+        account_of, messages, ss58, Chain, ChainError, CheckedOracle, Event, Expect, Keypair,
+        Oracle, TxOptions,
     },
     pipeline::{load_key, KeySource},
 };

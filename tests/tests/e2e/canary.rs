@@ -247,7 +247,6 @@ impl Stage {
         fs::write(&exposed, hex::encode(SEED)).unwrap();
         secret(&self.inputs.join("other-password"), NODE_PASSWORD);
         secret(&self.inputs.join("no.key"), format!("{API_KEY} {API_KEY}"));
-        let bad = self.inputs.join("bad.toml");
         let seed = "suri_file = '../inputs/seed'";
         for (mistake, text) in [
             (
@@ -295,6 +294,10 @@ impl Stage {
             ),
         ] {
             assert_ne!(text, good, "{mistake}");
+            // They stay: the search has to find what is in them.
+            let bad = self
+                .inputs
+                .join(format!("{}.toml", mistake.replace(' ', "-")));
             fs::write(&bad, text).unwrap();
             for verb in [
                 &["relayer", "run"][..],
@@ -313,6 +316,7 @@ impl Stage {
             &["operator", "show", "--suri", PHRASE][..],
             &["signer", "run"],
         ] {
+            let bad = self.inputs.join("no-such-contract.toml");
             places.heard(arguments[0], &self.cli(&bad, arguments).await);
         }
     }

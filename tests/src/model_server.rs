@@ -22,6 +22,8 @@ pub enum Says {
     Text(&'static str),
     /// A status, with `Retry-After` in seconds if there is one.
     Status(u16, Option<u32>),
+    /// A status, with this address in every header that names one.
+    Redirect(u16, &'static str),
     /// Half a response, and the end of the connection.
     Broken,
     /// Bytes that are no completion.
@@ -122,6 +124,12 @@ async fn answer(mut stream: TcpStream, script: &Script, asked: &Asked) -> io::Re
         Says::Status(status, after) => {
             let after = after.map(|seconds| format!("retry-after: {seconds}\r\n"));
             (status, after.unwrap_or_default(), b"{}".to_vec())
+        }
+        Says::Redirect(status, to) => {
+            let name = |header: &str| format!("{header}: {to}\r\n");
+            let headers = ["location", "content-location"].map(name).concat();
+            let more = format!("refresh: 0; url={to}\r\nlink: <{to}>; rel=preload\r\n");
+            (status, headers + &more, to.into())
         }
         Says::Nothing => {
             // Until the other side goes.

@@ -24,6 +24,7 @@ mod recovery;
 mod rivals;
 mod settle;
 mod signer;
+mod ssrf;
 mod subsystems;
 mod upgrade;
 mod wire;

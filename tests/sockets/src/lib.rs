@@ -60,14 +60,11 @@ unsafe fn note_address(what: &str, address: *const sockaddr, length: socklen_t) 
     }
 }
 
-/// The C library's own function of this name and type.
+/// The C library's own function of this name and type, both of which have to be right.
 macro_rules! own {
     ($name:literal, $kind:ty) => {{
-        // SAFETY: the name ends with a zero, and every C library has these functions with these types.
-        unsafe {
-            let found = libc::dlsym(libc::RTLD_NEXT, $name.as_ptr());
-            std::mem::transmute::<*mut c_void, $kind>(found)
-        }
+        let found = libc::dlsym(libc::RTLD_NEXT, $name.as_ptr());
+        std::mem::transmute::<*mut c_void, $kind>(found)
     }};
 }
 

@@ -176,10 +176,12 @@ async fn ssrf_corpus() {
         corpus.len() + 1,
         "each redirect was told"
     );
-    let asked = questions(&corpus);
-    for terms in &asked {
-        let id = world.ask(terms).await;
-        world.ended(id).await;
+    let mut asked = Vec::new();
+    for terms in questions(&corpus) {
+        asked.push(world.ask(&terms).await);
+    }
+    for id in &asked {
+        world.ended(*id).await;
     }
     assert!(relayer.runs(), "the relayer ended");
     relayer.kill();

@@ -53,7 +53,9 @@ use context::Context;
 use exit::{Failure, Outcome};
 use output::Output;
 use std::{io, process::ExitCode};
-use tracing_subscriber::{filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt, EnvFilter};
+use tracing_subscriber::{
+    filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt, EnvFilter,
+};
 
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {

@@ -6,7 +6,7 @@ use crate::{
     store::{Answered, Entry, Job, Purpose},
 };
 use llm_oracle_primitives::{
-    digest, limits, AnswerEntry, BlockNumber, CommitEntry, RequestView, RevealEntry,
+    digest, limits, AnswerEntry, BlockNumber, CommitEntry, RequestView, RevealEntry, Signature,
 };
 use scale::Encode;
 
@@ -88,9 +88,8 @@ impl Relayer {
                 messages::reveal_batch(&entries?)
             }
             Purpose::Answer => {
-                let entries: Result<Vec<_>, _> =
-                    seats.iter().map(|seat| self.answer_entry(seat)).collect();
-                messages::answer_batch(&entries?)
+                let entries: Vec<_> = seats.iter().map(|seat| self.answer_entry(seat)).collect();
+                messages::answer_batch(&entries)
             }
             _ => {
                 let entries: Vec<_> = seats
@@ -138,44 +137,38 @@ impl Relayer {
         }
     }
 
-    fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
+    /// The operator's signature over its answer.
+    fn sign_answer(&self, seat: &Seat) -> Signature {
         let Answered {
-            request_id,
+            ref answer,
             evidence,
-            salt_secret,
             ..
         } = seat.answered;
-        let context = self.context(seat);
-        let operator = &self.operators[seat.operator];
-        let answer = seat.answered.answer.clone();
-        let message = digest::answer_message(&context, &answer, &evidence);
+        let message = digest::answer_message(&self.context(seat), answer, &evidence);
+        self.operators[seat.operator].key.sign(&message).0
+    }
+
+    fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
+        let secret = self.store.secrets().get(seat.answered.salt_secret)?;
         Ok(RevealEntry {
-            request_id,
-            slot: operator.slot,
-            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
-            signature: operator.key.sign(&message).0,
-            answer,
+            request_id: seat.answered.request_id,
+            slot: self.operators[seat.operator].slot,
+            answer: seat.answered.answer.clone(),
+            salt: digest::salt(secret, &self.context(seat)),
+            signature: self.sign_answer(seat),
         })
     }
 
-    fn answer_entry(&self, seat: &Seat) -> Result<AnswerEntry, RelayerError> {
-        let evidence = seat.answered.evidence;
-        let RevealEntry {
-            request_id,
-            slot,
-            answer,
-            salt,
-            signature,
-        } = self.reveal_entry(seat)?;
-        Ok(AnswerEntry {
-            request_id,
-            slot,
+    fn answer_entry(&self, seat: &Seat) -> AnswerEntry {
+        AnswerEntry {
+            request_id: seat.answered.request_id,
+            slot: self.operators[seat.operator].slot,
             model: 0,
-            answer,
-            evidence,
-            salt,
-            signature,
-        })
+            answer: seat.answered.answer.clone(),
+            evidence: seat.answered.evidence,
+            salt: digest::ONE_STEP_SALT,
+            signature: self.sign_answer(seat),
+        }
     }
 }
 

@@ -47,6 +47,17 @@ impl<H: Host> Oracle<H> {
         Ok(true)
     }
 
+    /// Does what the beacon and the block number have decided; the caller writes it. Drawn first, for
+    /// whoever was drawn and never came has a no-show. False: nothing to do.
+    pub(super) fn draw_and_settle(
+        &mut self,
+        id: RequestId,
+        request: &mut Request,
+    ) -> Result<bool, Refusal> {
+        let drawn = self.draw_if_due(id, request)?;
+        Ok(self.settle_if_ended(id, request)? || drawn)
+    }
+
     /// The outcome of a settled request.
     pub(super) fn outcome(&self, id: RequestId, request: &Request) -> Option<Outcome> {
         request.outcome(|| read_text(&request.form, &self.host.text(id)?))
@@ -100,7 +111,7 @@ impl<H: Host> Oracle<H> {
             Delivery::Done => return refuse(Error::AlreadyDelivered),
             Delivery::Waiting => {}
         }
-        self.settle_if_ended(id, &mut request)?;
+        self.draw_and_settle(id, &mut request)?;
         let outcome = self.outcome(id, &request).ok_or(Error::NotEnded)?;
         let limits = request.callback.ok_or(Error::NoCallback)?;
         request.delivery = Delivery::Running;
@@ -167,7 +178,7 @@ impl<H: Host> Oracle<H> {
     /// `NoSuchRequest`, `NotEnded`, `Delivering`, `NotPrunableYet`.
     pub fn prune(&mut self, id: RequestId) -> Result<(), Refusal> {
         let mut request = self.stored(id)?;
-        self.settle_if_ended(id, &mut request)?;
+        self.draw_and_settle(id, &mut request)?;
         request.can_prune(&self.host.caller(), self.host.block())?;
         let refund = request.escrow;
         self.credit(&request.beneficiary, refund)?;

@@ -305,6 +305,9 @@ impl<H: Host> Oracle<H> {
         let operator = self.operator(slot)?;
         group.request.admit(slot, &operator)?;
         group.request.form.check(&answer, slot)?;
+        if salt != digest::ONE_STEP_SALT {
+            return refuse(Error::SaltNotZero { slot });
+        }
         let id = operator.id();
         let context = group
             .request
@@ -335,8 +338,7 @@ impl<H: Host> Oracle<H> {
     /// `NoSuchRequest`.
     pub fn advance(&mut self, id: RequestId) -> Result<Phase, Refusal> {
         let mut request = self.stored(id)?;
-        let drawn = self.draw_if_due(id, &mut request)?;
-        if self.settle_if_ended(id, &mut request)? || drawn {
+        if self.draw_and_settle(id, &mut request)? {
             self.host.set_request(id, &request);
         }
         Ok(request.phase(self.host.block()))

@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
 };
 
 use super::Oracle;
-use crate::{draw::NOT_DRAWN, DrawState, Host, Refusal, Request, Seat};
+use crate::{draw::NOT_DRAWN, DrawState, Host, Refusal, Request, Seat, Settlement};
 
 impl<H: Host> Oracle<H> {
     /// Identity and parameters.
@@ -52,8 +52,27 @@ impl<H: Host> Oracle<H> {
         let mut request = self.host.request(id)?;
         let _ = self.draw(id, &mut request);
         // An error here would mean that the request cannot be settled at all: show it unsettled.
-        let _ = request.settle(self.host.block());
+        if let Ok(Some(settlement)) = request.settle(self.host.block()) {
+            let _ = self.forfeit_barred(&mut request, settlement);
+        }
         Some(request)
+    }
+
+    /// Shows what settling would take from the seats of barred operators.
+    fn forfeit_barred(
+        &mut self,
+        request: &mut Request,
+        mut settlement: Settlement,
+    ) -> Result<(), Refusal> {
+        let (reward, seat_bond) = (request.reward, request.seat_bond);
+        for (seat, index) in request.seats.iter_mut().zip(0..settlement.seats.len()) {
+            if self.operator(seat.slot)?.is_barred() {
+                seat.bond_lost = 1;
+                settlement.forfeit(index, seat_bond, reward)?;
+            }
+        }
+        request.refund = settlement.refund;
+        Ok(())
     }
 
     /// Everything about a request but its terms.

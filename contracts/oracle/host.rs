@@ -10,7 +10,8 @@ use llm_oracle_primitives::{
     RequestId, Signature, Slot, Terms, ON_ANSWER_SELECTOR,
 };
 use llm_oracle_rules::{
-    codec, Account, Announced, Counters, Host, House, Identity, ParamsCell, Request,
+    codec, Account, Announced, Counters, Host, House, Identity, OperatorCell, ParamsCell, Request,
+    TicketCell,
 };
 use scale::{Decode, Encode};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -61,6 +62,12 @@ pub enum Key {
     OfferedTo,
     /// [`Announced`] code.
     NextCode,
+}
+
+/// What ink! puts before the keys of a mapping.
+#[cfg(target_arch = "wasm32")]
+fn root_key<R: ink::storage::traits::StorageKey>(_: &Mapping<Key, Raw, R>) -> u32 {
+    R::KEY
 }
 
 /// Bytes of a storage cell, without a length.
@@ -126,6 +133,25 @@ impl Cells {
     #[inline(never)]
     fn load_bytes(&self, key: Key) -> Option<Vec<u8>> {
         self.cells.get(key).map(|raw| raw.0)
+    }
+
+    /// Reads a packed cell of at most `most` bytes into a buffer that may have held another one. ink!'s own way would take new
+    /// memory for each cell, and a contract's memory is never given back.
+    #[cfg(target_arch = "wasm32")]
+    #[inline(never)]
+    fn load_packed(&self, key: Key, most: usize, bytes: &mut Vec<u8>) {
+        use pallet_contracts_uapi::{HostFn, HostFnImpl};
+        let key = codec::encode(&(root_key(&self.cells), key));
+        bytes.resize(most, 0);
+        let mut output = &mut bytes[..];
+        let read = HostFnImpl::get_storage_v1(&key, &mut output).map(|()| output.len());
+        bytes.truncate(read.unwrap_or(0));
+    }
+
+    /// Outside a chain the crate only serves its metadata.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn load_packed(&self, key: Key, _: usize, bytes: &mut Vec<u8>) {
+        *bytes = self.load_bytes(key).unwrap_or_default();
     }
 
     #[inline(never)]
@@ -244,8 +270,8 @@ impl Host for Cells {
         self.store_record(Key::House, house);
     }
 
-    fn ticket_cell(&self, cell: u32) -> Vec<u8> {
-        self.load_bytes(Key::Tickets(cell)).unwrap_or_default()
+    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
+        self.load_packed(Key::Tickets(cell), TicketCell::MOST_BYTES, bytes);
     }
 
     fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]) {
@@ -290,8 +316,8 @@ impl Host for Cells {
         self.remove(Key::Text(id));
     }
 
-    fn operator_cell(&self, cell: u32) -> Vec<u8> {
-        self.load_bytes(Key::Operators(cell)).unwrap_or_default()
+    fn read_operator_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
+        self.load_packed(Key::Operators(cell), OperatorCell::MOST_BYTES, bytes);
     }
 
     fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]) {

@@ -213,8 +213,9 @@ pub trait Host {
     fn house(&self) -> Option<House>;
     /// Writes the house.
     fn set_house(&mut self, house: &House);
-    /// Packed runs of tickets, see [`crate::TicketCell`]; empty when never written.
-    fn ticket_cell(&self, cell: u32) -> Vec<u8>;
+    /// Reads packed runs of tickets, see [`crate::TicketCell`], in place of what `bytes` hold; nothing when
+    /// never written.
+    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>);
     /// Writes packed runs of tickets.
     fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]);
     /// The cell kept for the agreed text of a request.
@@ -235,8 +236,9 @@ pub trait Host {
     fn set_terms(&mut self, id: RequestId, terms: &Terms);
     /// Removes a request, its terms and its text.
     fn remove_request(&mut self, id: RequestId);
-    /// Packed accounts of operators, see [`crate::OperatorCell`]; empty when never written.
-    fn operator_cell(&self, cell: u32) -> Vec<u8>;
+    /// Reads packed accounts of operators, see [`crate::OperatorCell`], in place of what `bytes` hold;
+    /// nothing when never written.
+    fn read_operator_cell(&self, cell: u32, bytes: &mut Vec<u8>);
     /// Writes packed accounts of operators.
     fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]);
     /// Slot of a registered operator.

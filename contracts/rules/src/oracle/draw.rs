@@ -17,6 +17,9 @@ use crate::{
 /// lengthen for nothing would make draws dear.
 const LEAST_RUN: Balance = 16;
 
+/// Cells of tickets kept in memory, 6 KiB each; over this the oldest one's buffer is used again.
+const MOST_CELLS: usize = 40;
+
 /// Cells of tickets read in one call; a draw looks at a few of them again and again.
 pub(super) type LoadedTickets = Vec<(u32, TicketCell)>;
 
@@ -67,7 +70,7 @@ impl<H: Host> Oracle<H> {
             }
         }
         let number = TicketCell::number(index);
-        let mut cell = TicketCell::new(self.host.ticket_cell(number));
+        let mut cell = self.ticket_cell(number, Vec::new());
         cell.set(index, &run);
         self.host.set_ticket_cell(number, cell.bytes());
         self.loaded_tickets.clear();
@@ -81,10 +84,20 @@ impl<H: Host> Oracle<H> {
         if let Some((_, cell)) = known {
             return cell.get(index);
         }
-        let cell = TicketCell::new(self.host.ticket_cell(number));
+        let mut buffer = Vec::new();
+        if self.loaded_tickets.len() >= MOST_CELLS {
+            let (_, oldest) = self.loaded_tickets.remove(0);
+            buffer = oldest.into_buffer();
+        }
+        let cell = self.ticket_cell(number, buffer);
         let run = cell.get(index);
         self.loaded_tickets.push((number, cell));
         run
+    }
+
+    fn ticket_cell(&self, number: u32, mut buffer: Vec<u8>) -> TicketCell {
+        self.host.read_ticket_cell(number, &mut buffer);
+        TicketCell::new(buffer)
     }
 
     /// The run that a ticket belongs to and the number of its first ticket, by halving.

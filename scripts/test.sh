@@ -3,17 +3,19 @@
 #
 #   scripts/test.sh [--long NAME]...
 #
-# --long turns on a test that takes more than a few minutes; tests see the names in LLM_ORACLE_LONG,
-# separated by commas.
+# --long turns on the long size of a test, which takes more than a few minutes; tests see the names in
+# LLM_ORACLE_LONG, separated by commas. What tests print, seeds and counts, is shown then.
 
 # shellcheck source=scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
+SHOWN=()
 while [ $# -gt 0 ]; do
     case "$1" in
     --long)
         [ $# -gt 1 ] || fail "--long wants the name of a test"
         export LLM_ORACLE_LONG="${LLM_ORACLE_LONG:+$LLM_ORACLE_LONG,}$2"
+        SHOWN=(-- --show-output)
         shift 2
         ;;
     *) fail "unknown argument $1; there is --long NAME" ;;
@@ -50,5 +52,7 @@ step "contracts" "4 minutes the first time, because Rust's core is compiled for 
 step "general clients" "2 minutes the first time, because packages are downloaded" setup_clients
 step "dependencies" "seconds" check_dependencies
 step "cost" "seconds" check_cost
-step "tests on the pallet" "3 minutes" in_node cargo test --locked --workspace
-step "tests" "8 minutes, because chains, relayers and models run" in_main cargo test --locked --workspace
+step "tests on the pallet" "3 minutes" in_node cargo test --locked --workspace \
+    ${SHOWN[@]+"${SHOWN[@]}"}
+step "tests" "8 minutes, because chains, relayers and models run" in_main cargo test --locked --workspace \
+    ${SHOWN[@]+"${SHOWN[@]}"}

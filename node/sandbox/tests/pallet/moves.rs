@@ -331,8 +331,8 @@ pub fn seed_and_long_steps(test: &str, small: u32, long: u32) -> (u64, u32) {
     let is_long = named.split(',').any(|name| name == test);
     // The same tests run on a second runtime: `node/strict`.
     let is_second = env!("CARGO_PKG_NAME") == "llm-oracle-strict";
-    let small = if is_second { small / 10 } else { small };
-    seed_and_steps(test, if is_long { long } else { small })
+    let steps = if is_long { long } else { small };
+    seed_and_steps(test, if is_second { steps / 10 } else { steps })
 }
 
 /// What an operator answers to a request. Most agree, some abstain or dissent.

@@ -205,7 +205,8 @@ fn no_shows_are_recorded_by_whatever_settles() {
         });
         let id = world.ask(asked).unwrap();
         world.chain.block += Params::dev().retention_blocks + 100;
-        let drawn = indices(&world, &draw_of(&mut world, id).drawn.unwrap());
+        let seen = draw_of(&mut world, id).drawn.unwrap();
+        let drawn = indices(&world, &seen);
         let chain = &mut world.chain;
         match message {
             "advance" => chain.call(CARRIER, 0, |o| o.advance(id)).map(drop),

@@ -24,7 +24,9 @@ fn a_one_step_answer_on_its_way_is_worth_nothing_under_another_name() {
     let refused = world.chain.call(CARRIER, 0, |oracle| oracle.answer(taken));
     assert_eq!(refused, Err(Error::BadSignature { slot }));
     let imitated = world.answer_entry(id, 1, &YES);
-    let first = world.chain.call(CARRIER, 0, |oracle| oracle.answer(imitated));
+    let first = world
+        .chain
+        .call(CARRIER, 0, |oracle| oracle.answer(imitated));
     assert_eq!(first, Ok(()));
     let late = world.chain.call(CARRIER, 0, |oracle| oracle.answer(seen));
     assert_eq!(late, Err(Error::SeatsTaken { seats: 1 }));

@@ -333,7 +333,10 @@ pub mod zoo {
     #[cfg(target_arch = "wasm32")]
     fn change(code_hash: &[u8; 32]) {
         use pallet_contracts_uapi::{HostFn, HostFnImpl};
-        assert!(HostFnImpl::set_code_hash(code_hash).is_ok(), "there is such code");
+        assert!(
+            HostFnImpl::set_code_hash(code_hash).is_ok(),
+            "there is such code"
+        );
     }
 
     // Outside a chain the crate only serves its metadata.

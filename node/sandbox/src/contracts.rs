@@ -15,9 +15,7 @@ use llm_oracle_runtime::{
     config::RuntimeBlockWeights,
 };
 use pallet_contracts::{Code, CollectEvents, Config, DebugInfo, Determinism, WeightInfo};
-use sp_runtime::{
-    MultiSignature, SaturatedConversion, generic::Era, traits::TransactionExtension,
-};
+use sp_runtime::{MultiSignature, SaturatedConversion, generic::Era, traits::TransactionExtension};
 
 /// What a call may use at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -300,11 +300,19 @@ fn whole(world: &mut World, members: &[usize], requests: usize, carried: Carried
     let mut asks = Cost::default();
     let ids: Vec<RequestId> = (0..requests)
         .map(|_| {
-            asks = asks.and(Cost::of(&world.send(ASKER, value, "ask", &(&asked, REWARD))));
+            asks = asks.and(Cost::of(&world.send(
+                ASKER,
+                value,
+                "ask",
+                &(&asked, REWARD),
+            )));
             world.view::<RequestId>("next_id", ()) - 1
         })
         .collect();
-    let all = || ids.iter().flat_map(|id| members.iter().map(|seat| (*id, *seat)));
+    let all = || {
+        ids.iter()
+            .flat_map(|id| members.iter().map(|seat| (*id, *seat)))
+    };
     let commits: Vec<_> = all()
         .map(|(id, seat)| world.commit_entry(id, seat, &YES))
         .collect();
@@ -331,7 +339,10 @@ fn crowds(table: &mut Table, overhead: u64) -> [u64; 2] {
             // Enough for sixteen seats at a time.
             world.register(operator, 100 * UNIT).unwrap();
         }
-        for seats in SEATS.into_iter().filter(|seats| *seats as usize <= registered) {
+        for seats in SEATS
+            .into_iter()
+            .filter(|seats| *seats as usize <= registered)
+        {
             let members: Vec<usize> = (0..usize::from(seats)).collect();
             let mut carry = |how: &str, requests, carried| {
                 let [_, commits, reveals] = whole(&mut world, &members, requests, carried);
@@ -354,7 +365,10 @@ fn crowds(table: &mut Table, overhead: u64) -> [u64; 2] {
     }
     // Accounts lie 64 in a cell: a committee drawn from many operators seldom shares one.
     let [_, commits, reveals] = whole(&mut world, &[0, 500, 999], 1, Carried::Together);
-    table.row("1000 operators, 3 seats in 3 cells: one carrier", commits.and(reveals));
+    table.row(
+        "1000 operators, 3 seats in 3 cells: one carrier",
+        commits.and(reveals),
+    );
     least
 }
 
@@ -377,7 +391,10 @@ fn requests(table: &mut Table) -> FurtherSeat {
         table.row(&format!("{seats} seats: ask"), ask);
         table.row(&format!("{seats} seats one by one"), commits.and(reveals));
         let [_, commits, reveals] = whole(&mut world, &members, 1, Carried::Together);
-        table.row(&format!("{seats} seats by one carrier"), commits.and(reveals));
+        table.row(
+            &format!("{seats} seats by one carrier"),
+            commits.and(reveals),
+        );
         costs.push((f64::from(seats), commits.micros(), reveals.micros()));
     }
     let (few, more, most) = (costs[1], costs[2], costs[3]);

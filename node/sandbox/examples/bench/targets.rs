@@ -20,21 +20,32 @@ pub fn check(report: &Value) -> Result<(), String> {
         let fit = number(&report["fit_a_block"][name]);
         // A figure that is missing is none that is reached.
         if fit < least || fit.is_nan() {
-            missed.push(format!("{fit} requests fit a block ({name}); at least {least} must"));
+            missed.push(format!(
+                "{fit} requests fit a block ({name}); at least {least} must"
+            ));
         }
     }
     let seat = number(&report["further_seat_us"]);
     if seat >= SEAT_MOST_US || seat.is_nan() {
-        missed.push(format!("a further seat costs {seat} us; it must be under {SEAT_MOST_US}"));
+        missed.push(format!(
+            "a further seat costs {seat} us; it must be under {SEAT_MOST_US}"
+        ));
     }
     let reveals = &report["further_reveal_us"];
-    let (few, many) = (number(&reveals["3_to_7_seats"]), number(&reveals["7_to_32_seats"]));
+    let (few, many) = (
+        number(&reveals["3_to_7_seats"]),
+        number(&reveals["7_to_32_seats"]),
+    );
     if many > few * MOST_GROWTH || many.is_nan() {
-        missed.push(format!("a further reveal costs {few} us of few seats and {many} of many"));
+        missed.push(format!(
+            "a further reveal costs {few} us of few seats and {many} of many"
+        ));
     }
     let code = number(&report["code_bytes"]);
     if code >= MOST_CODE || code.is_nan() {
-        missed.push(format!("the code has {code} bytes; it must be under {MOST_CODE}"));
+        missed.push(format!(
+            "the code has {code} bytes; it must be under {MOST_CODE}"
+        ));
     }
     if missed.is_empty() {
         println!("every target is reached");

@@ -121,7 +121,10 @@ fn callback_zoo() {
         let mut zoo = Zoo::new(1);
         let id = zoo.answered(behaviour);
         zoo.behave_with(behaviour, &given, value);
-        let (result, escrow) = (answered(&mut zoo, id), zoo.world.request(id).delivery_escrow);
+        let (result, escrow) = (
+            answered(&mut zoo, id),
+            zoo.world.request(id).delivery_escrow,
+        );
         let owed = zoo.world.ledger().total;
         assert_eq!(zoo.world.deliver(id), Ok(expected), "mode {behaviour}");
         assert_eq!(status(&mut zoo, id), expected, "mode {behaviour}");

@@ -329,7 +329,10 @@ fn one_step_answers_in_one_call() {
     assert_eq!(rest, [Err(Error::SeatTakenBySame { slot: 0 }), Ok(())]);
     let seat = &world.request(ids[1]).seats[0];
     let opened = digest::evidence(&seat.salt.unwrap(), b"{}");
-    assert_eq!(opened, seat.evidence, "the evidence opens with what the chain has");
+    assert_eq!(
+        opened, seat.evidence,
+        "the evidence opens with what the chain has"
+    );
     for id in ids {
         assert!(matches!(
             world.answer_of(id),

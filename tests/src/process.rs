@@ -202,6 +202,18 @@ impl Setup {
         self.start(tidy(command, &self.folder), &[], &[])
     }
 
+    /// The same relayer with a further line in its limits.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    #[must_use]
+    pub fn with_limit(self, line: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        let text = text.replace("[limits]\n", &format!("[limits]\n{line}\n"));
+        fs::write(self.config(), text).unwrap();
+        self
+    }
+
     /// Starts a relayer that dies by SIGKILL at a crash point.
     ///
     /// # Panics
@@ -238,18 +250,6 @@ impl Setup {
             let held = format!("signer = '{}'\naccount = '{account}'", socket.display());
             text = text.replace(&format!("suri = '{}'", key.suri), &held);
         }
-        fs::write(self.config(), text).unwrap();
-        self
-    }
-
-    /// The same relayer with a further line in its limits.
-    ///
-    /// # Panics
-    /// When its settings cannot be written.
-    #[must_use]
-    pub fn with_limit(self, line: &str) -> Self {
-        let text = fs::read_to_string(self.config()).unwrap();
-        let text = text.replace("[limits]\n", &format!("[limits]\n{line}\n"));
         fs::write(self.config(), text).unwrap();
         self
     }

@@ -4,9 +4,11 @@
 
 mod ask;
 mod bad_input;
+mod canary;
 mod clients;
 mod crashes;
 mod delivery;
+mod disk;
 mod draws;
 mod ends;
 mod equivocation;
@@ -17,7 +19,12 @@ mod operators;
 mod ops;
 mod owner;
 mod promises;
+mod providers;
 mod recovery;
 mod rivals;
 mod settle;
 mod signer;
+mod ssrf;
+mod subsystems;
+mod upgrade;
+mod wire;

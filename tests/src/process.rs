@@ -169,6 +169,25 @@ impl Setup {
         self.with("backup_dir = 'copy'")
     }
 
+    /// The same relayer as one of several replicas: they share a database and its salt secret.
+    ///
+    /// # Panics
+    /// When its settings or its secret cannot be written.
+    #[must_use]
+    pub fn sharing(self, url: &str) -> Self {
+        use std::{
+            io::Write,
+            os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+        };
+        let store = self.store_path();
+        fs::DirBuilder::new().mode(0o700).create(&store).unwrap();
+        let mut options = File::options();
+        let options = options.write(true).create_new(true).mode(0o600);
+        let mut file = options.open(store.join("salt-secret-1")).unwrap();
+        file.write_all(&[7; 32]).unwrap();
+        self.with(&format!("store_url = '{url}'"))
+    }
+
     /// The same relayer with a further line at the top of its settings.
     ///
     /// # Panics

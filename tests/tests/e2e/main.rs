@@ -18,6 +18,8 @@ mod ops;
 mod owner;
 mod promises;
 mod recovery;
+mod replicas;
 mod rivals;
 mod settle;
+mod shared_store;
 mod signer;

@@ -282,8 +282,28 @@ impl Relayer {
     /// # Panics
     /// When it cannot be signalled.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Stops it as a machine does that hangs, until [`Self::thaw`].
+    ///
+    /// # Panics
+    /// When it cannot be signalled.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on as if no time had passed.
+    ///
+    /// # Panics
+    /// When it cannot be signalled.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        let sent = Command::new("kill").args([name, &id]).status();
         assert!(sent.unwrap().success());
     }
 

@@ -257,6 +257,9 @@ impl Relayer {
 
     /// Records that a request's commit deadline is past and what kept it from an answer.
     pub(super) fn overdue(&mut self, entry: &Entry) -> Result<(), RelayerError> {
+        if self.is_answered(entry)? {
+            return Ok(());
+        }
         let why = self.asks.take_reason(entry);
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         let reason = format!("no answer was made by its commit deadline{why}");
@@ -385,6 +388,8 @@ impl Relayer {
             return Err(RelayerError::NoOperators);
         }
         match error.retry() {
+            // Another replica may have had more luck.
+            Retry::Never if self.is_answered(entry)? => Ok(()),
             Retry::Never => self.leave_out(entry, &error.to_string()),
             Retry::Later(pause) if error.is_free() => {
                 tracing::warn!(request = entry.request_id, %error, "the model was not asked");
@@ -398,6 +403,11 @@ impl Relayer {
                 self.fail(entry, Purpose::Ask, &error.to_string())
             }
         }
+    }
+
+    fn is_answered(&self, entry: &Entry) -> Result<bool, RelayerError> {
+        let job = self.store.job(entry.request_id, &entry.operator)?;
+        Ok(self.store.is_shared() && job.is_some())
     }
 
     /// Leaves a request out for good, with the reason on record.

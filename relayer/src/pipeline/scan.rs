@@ -64,7 +64,6 @@ impl Relayer {
     /// Looks at the requests that are not over: at those that are due first, and at the others in turn.
     pub(super) async fn scan(&mut self, oracle: &Oracle, now: &Now) -> Result<Plan, RelayerError> {
         self.drop_overdue(now.best.number)?;
-        let live = self.store.live_attempts()?;
         let cursor = self.store.cursor()?;
         let mut plan = Plan::default();
         let next_id = match oracle.next_id(Some(now.finalized.hash)).await {
@@ -83,6 +82,8 @@ impl Relayer {
         open.retain(|summary| !self.memory.done.contains(&summary.request_id));
         let idle = self.idle(&open)?;
         let ours = self.take_share(&open, &idle)?;
+        // After the leases: whoever had one before has written down what is under way.
+        let live = self.store.live_attempts()?;
         self.memory.turns = self.memory.turns.wrapping_add(1);
         let is_idle = |summary: &Summary| idle.contains(&summary.request_id);
         for summary in choose(&ours, is_idle, self.memory.turns) {

@@ -5,7 +5,9 @@
 mod ask;
 mod bad_input;
 mod clients;
+mod commit_guard;
 mod crashes;
+mod cuts;
 mod delivery;
 mod draws;
 mod ends;

@@ -100,6 +100,8 @@ async fn pg_restart_mid_request() {
 /// Rounds of the test below in its long size.
 const ROUNDS_LONG: u64 = 200;
 const ROUNDS: u64 = 6;
+/// How long a dead replica keeps its requests in it, milliseconds.
+const LEASE_MS: u64 = 2_000;
 
 fn rounds() -> u64 {
     let long = std::env::var("LLM_ORACLE_LONG").unwrap_or_default();
@@ -129,11 +131,12 @@ async fn three_replicas_lose_one_every_few_seconds() {
         .iter()
         .zip(&proxies)
         .map(|((name, says), proxy)| {
-            replica(&world, name, says, &url_at(proxy.port())).with("store_lease_ms = 2000")
+            replica(&world, name, says, &url_at(proxy.port()))
+                .with(&format!("store_lease_ms = {LEASE_MS}"))
         })
         .collect();
     let mut running: Vec<Relayer> = setups.iter().map(Setup::run).collect();
-    let (mut ids, mut restarts) = (Vec::new(), 0);
+    let (mut ids, mut restarts, mut frozen) = (Vec::new(), 0, 0);
     for round in 0..rounds() {
         ids.push(ask_by_market(&world, &market).await);
         let doomed = usize::try_from(roll(3)).unwrap();
@@ -141,6 +144,11 @@ async fn three_replicas_lose_one_every_few_seconds() {
         let side = Side::ALL[usize::try_from(roll(3)).unwrap()];
         proxies[other].cut(At::Commit, side);
         tokio::time::sleep(Duration::from_millis(500 + roll(2_500))).await;
+        if round % 3 == 2 {
+            // For longer than its leases: the others take over, and it wakes up in the middle of a turn.
+            running[other].freeze();
+            frozen += 1;
+        }
         running[doomed].kill();
         if round % 3 == 1 {
             postgres = tokio::task::spawn_blocking(move || {
@@ -152,6 +160,10 @@ async fn three_replicas_lose_one_every_few_seconds() {
             restarts += 1;
         }
         ids.push(ask_by_market(&world, &market).await);
+        if round % 3 == 2 {
+            tokio::time::sleep(Duration::from_millis(LEASE_MS + 500)).await;
+            running[other].thaw();
+        }
         running[doomed] = setups[doomed].run();
     }
     for id in &ids {
@@ -164,8 +176,8 @@ async fn three_replicas_lose_one_every_few_seconds() {
     let cuts: u64 = proxies.iter().map(Proxy::cuts).sum();
     let calls: usize = setups.iter().map(Setup::calls).sum();
     eprintln!(
-        "seed {seed}: {} requests of 3 seats, {} SIGKILLs, {restarts} restarts of the database, \
-         {cuts} connections cut inside COMMIT, {calls} questions put: each operator acted once",
+        "seed {seed}: {} requests of 3 seats, {} SIGKILLs, {frozen} frozen, {restarts} restarts of the \
+         database, {cuts} connections cut inside COMMIT, {calls} questions put: each operator acted once",
         ids.len(),
         rounds(),
     );

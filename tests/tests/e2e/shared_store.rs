@@ -1,34 +1,27 @@
-//! The store on a PostgreSQL server: the same rules as in SQLite, replicas beside each other, and
-//! connections that break.
+//! The store on a PostgreSQL server: the same rules as in SQLite, and replicas beside each other.
 
 use llm_oracle_primitives::Answer;
 use llm_oracle_relayer::store::{
     Answered, Archive, Attempt, AttemptState, DatabaseUrl, Entry, Identity, JobState, NewAttempt,
     Purpose, Recorded, Shared, Skip, Store, StoreError, UrlSource,
 };
-use llm_oracle_tests::{
-    postgres::url_at,
-    proxy::{At, Proxy, Side},
-    Postgres,
-};
+use llm_oracle_tests::Postgres;
 use std::{
     fs,
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::Barrier,
 };
 use tempfile::TempDir;
 
-const IDENTITY: Identity = Identity {
+pub(crate) const IDENTITY: Identity = Identity {
     genesis: [1; 32],
     contract: [2; 32],
     domain: [3; 32],
 };
-const OPERATOR: [u8; 32] = [9; 32];
+pub(crate) const OPERATOR: [u8; 32] = [9; 32];
 
-fn shared(url: String) -> Shared {
+pub(crate) fn shared(url: String) -> Shared {
     Shared {
         url: UrlSource::Text(DatabaseUrl::new(url)),
         ca_file: None,
@@ -37,7 +30,7 @@ fn shared(url: String) -> Shared {
 }
 
 /// A replica's own folder under another one, with the secret that all have.
-fn folder(under: &Path, name: &str) -> PathBuf {
+pub(crate) fn folder(under: &Path, name: &str) -> PathBuf {
     let path = under.join(name);
     let made = fs::DirBuilder::new().mode(0o700).create(&path);
     made.unwrap();
@@ -48,15 +41,15 @@ fn folder(under: &Path, name: &str) -> PathBuf {
     path
 }
 
-fn open_at(folder: &Path, shared: &Shared) -> Result<Store, StoreError> {
+pub(crate) fn open_at(folder: &Path, shared: &Shared) -> Result<Store, StoreError> {
     Store::open_shared(folder, None, shared, &IDENTITY)
 }
 
-fn open(under: &TempDir, name: &str, url: String) -> Store {
+pub(crate) fn open(under: &TempDir, name: &str, url: String) -> Store {
     open_at(&folder(under.path(), name), &shared(url)).unwrap()
 }
 
-fn answered(request_id: u64, mark: u8) -> Answered {
+pub(crate) fn answered(request_id: u64, mark: u8) -> Answered {
     Answered {
         request_id,
         operator: OPERATOR,
@@ -72,14 +65,14 @@ fn answered(request_id: u64, mark: u8) -> Answered {
     }
 }
 
-fn entry(request_id: u64) -> Entry {
+pub(crate) fn entry(request_id: u64) -> Entry {
     Entry {
         request_id,
         operator: OPERATOR,
     }
 }
 
-fn attempt(request_id: u64, nonce: u64, mark: u8) -> NewAttempt {
+pub(crate) fn attempt(request_id: u64, nonce: u64, mark: u8) -> NewAttempt {
     let mut hash = [mark; 32];
     hash[..8].copy_from_slice(&request_id.to_le_bytes());
     NewAttempt {
@@ -377,243 +370,4 @@ fn a_dead_replicas_leases_end_by_themselves() {
         .set_attempt_state(id, AttemptState::Dead, Some("expired"))
         .unwrap());
     two.add_attempt(&attempt(1, 0, 2)).unwrap();
-}
-
-/// One request's life in the store, in the order of the relayer's writes. Gives the row.
-fn live_through(store: &Store, request_id: u64) -> i64 {
-    let nonce = request_id;
-    assert_eq!(store.lease(&[request_id]).unwrap(), [request_id]);
-    assert_eq!(
-        store.record_answer(&answered(request_id, 1)).unwrap(),
-        Recorded::New
-    );
-    let id = store.add_attempt(&attempt(request_id, nonce, 1)).unwrap();
-    store.mark_sent(id).unwrap();
-    let failed = store.add_failure(&entry(request_id), Purpose::Reveal, "why");
-    assert_eq!(failed.unwrap(), 1);
-    assert!(store
-        .set_attempt_state(id, AttemptState::Final, None)
-        .unwrap());
-    id
-}
-
-/// Exactly what `live_through` does, and nothing twice, seen past the proxy.
-fn assert_lived(store: &Store, request_id: u64, id: i64, what: &str) {
-    let job = store.job(request_id, &OPERATOR).unwrap().unwrap();
-    assert_eq!(job.answered.commitment, [1; 32], "{what}");
-    assert!(store.live_attempts().unwrap().is_empty(), "{what}");
-    let (failures, _) = store.failures(&entry(request_id), Purpose::Reveal).unwrap();
-    assert_eq!(failures, 1, "{what}: failures");
-    // Its row has ended and stays ended.
-    let moved = store.set_attempt_state(id, AttemptState::Dead, None);
-    assert!(!moved.unwrap(), "{what}");
-}
-
-/// The connection is cut inside COMMIT, and at every other message of a request's life: before the
-/// server has it, while it works on it, and after it has answered.
-#[test]
-fn pg_commit_unknown_result() {
-    let own = tempfile::tempdir().unwrap();
-    let postgres = Postgres::start();
-    let proxy = Proxy::to(postgres.port());
-    let direct = open(&own, "direct", postgres.url());
-    // Its own work would make it a replica with a share.
-    let through = || open_at(&own.path().join("through"), &shared(url_at(proxy.port())));
-    drop(folder(own.path(), "through"));
-    let mut store = through().unwrap();
-    let mut request_id = 0;
-    for side in Side::ALL {
-        for write in ["answer", "transaction"] {
-            let what = format!("{side:?} the COMMIT of the {write}");
-            request_id += 1;
-            if write == "answer" {
-                proxy.cut(At::Commit, side);
-                let recorded = store.record_answer(&answered(request_id, 1));
-                assert_eq!(recorded.unwrap(), Recorded::New, "{what}");
-            } else {
-                proxy.cut(At::Commit, side);
-                let new = attempt(request_id, request_id, 1);
-                let id = store.add_attempt(&new).unwrap();
-                let live = direct.live_attempts().unwrap();
-                assert_eq!(live.len(), 1, "{what}");
-                assert_eq!((live[0].id, &live[0].tx), (id, &new), "{what}");
-                assert!(store
-                    .set_attempt_state(id, AttemptState::Final, None)
-                    .unwrap());
-            }
-            assert!(!proxy.forget(), "{what}: nothing was cut");
-        }
-    }
-    let (mut cuts, mut message) = (proxy.cuts(), 0);
-    // Until a life is through before its message comes.
-    loop {
-        let mut met = false;
-        for side in Side::ALL {
-            request_id += 1;
-            let what = format!("{side:?} message {message}");
-            // A new connection, with its set-up.
-            drop(store);
-            proxy.cut(At::Message(message), side);
-            store = through().unwrap();
-            let id = live_through(&store, request_id);
-            met |= !proxy.forget();
-            assert_lived(&direct, request_id, id, &what);
-        }
-        if !met {
-            break;
-        }
-        message += 1;
-    }
-    cuts = proxy.cuts() - cuts;
-    eprintln!("{cuts} connections cut, at each of {message} messages on every side");
-    assert!(message > 50, "{message} messages are no request's life");
-    assert_eq!(cuts, message * 3);
-}
-
-/// Variables of the second process of `double_commit_guard`.
-const WHERE: &str = "LLM_ORACLE_TEST_DATABASE";
-const REPORT: &str = "LLM_ORACLE_TEST_REPORT";
-const STORES: usize = 32;
-const ATTEMPTS: usize = 500;
-
-/// Half of the attempts, over half of the connections. Gives how often an answer, and how often a
-/// transaction, was taken.
-fn attack(url: &str, under: &Path, process: u8, go: impl FnOnce()) -> (usize, usize) {
-    let shared = shared(url.to_owned());
-    let stores: Vec<Store> = (0..STORES)
-        .map(|n| open_at(&folder(under, &format!("{process}-{n}")), &shared).unwrap())
-        .collect();
-    let start = Barrier::new(STORES + 1);
-    let attack = |n: usize, store: &Store| {
-        start.wait();
-        let mut taken = (0, 0);
-        for k in (n..ATTEMPTS).step_by(STORES) {
-            let mut new = answered(7, process);
-            new.commitment[..8].copy_from_slice(&(k as u64).to_le_bytes());
-            taken.0 += usize::from(store.record_answer(&new).unwrap() == Recorded::New);
-            let mut tx = attempt(7, 7, process);
-            tx.hash[8..16].copy_from_slice(&(k as u64).to_le_bytes());
-            match store.add_attempt(&tx) {
-                Ok(_) => taken.1 += 1,
-                Err(StoreError::NonceTaken { .. } | StoreError::Underway) => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
-        taken
-    };
-    let attack = &attack;
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = stores
-            .iter()
-            .enumerate()
-            .map(|(n, store)| scope.spawn(move || attack(n, store)))
-            .collect();
-        go();
-        start.wait();
-        let taken = threads.into_iter().map(|thread| thread.join().unwrap());
-        taken.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
-    })
-}
-
-/// Starts this test once more as another process, which waits for a line.
-fn second_process(place: &str, under: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "shared_store::double_commit_guard",
-            "--nocapture",
-        ])
-        .env(WHERE, place)
-        .env(REPORT, under)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-fn wait_for(path: &Path) {
-    let started = std::time::Instant::now();
-    while !path.exists() {
-        assert!(
-            started.elapsed() < llm_oracle_tests::PATIENCE,
-            "{}",
-            path.display()
-        );
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-}
-
-/// What the second process does.
-fn be_second(place: &str, under: &Path) {
-    let report = under.join("report");
-    let text = if place.starts_with("postgresql") {
-        let (answers, transactions) = attack(place, under, 2, || {
-            fs::write(under.join("ready"), "").unwrap();
-            let mut line = String::new();
-            std::io::stdin().read_line(&mut line).unwrap();
-        });
-        format!("{answers} {transactions}")
-    } else {
-        match Store::open(Path::new(place), &IDENTITY) {
-            Err(StoreError::Locked { .. }) => "locked".to_owned(),
-            other => format!("{:?}", other.err()),
-        }
-    };
-    fs::write(report, text).unwrap();
-}
-
-/// 1,000 attempts at once, from two processes over 64 connections: one answer and one transaction.
-/// On SQLite 1,000 from the one process that has the lock.
-#[test]
-fn double_commit_guard() {
-    if let (Ok(place), Ok(under)) = (std::env::var(WHERE), std::env::var(REPORT)) {
-        return be_second(&place, Path::new(&under));
-    }
-    let own = tempfile::tempdir().unwrap();
-    let postgres = Postgres::start();
-    // The tables are made once, not in a race: that is another test's.
-    drop(open(&own, "first", postgres.url()));
-    let mut second = second_process(&postgres.url(), own.path());
-    let ours = attack(&postgres.url(), own.path(), 1, || {
-        wait_for(&own.path().join("ready"));
-        second.stdin.take().unwrap().write_all(b"go\n").unwrap();
-    });
-    assert!(second.wait().unwrap().success());
-    let report = fs::read_to_string(own.path().join("report")).unwrap();
-    let theirs: Vec<usize> = report
-        .split(' ')
-        .map(|count| count.parse().unwrap())
-        .collect();
-    let (answers, transactions) = (ours.0 + theirs[0], ours.1 + theirs[1]);
-    eprintln!(
-        "PostgreSQL: {answers} answer, {transactions} transaction of {}",
-        2 * ATTEMPTS
-    );
-    assert_eq!((answers, transactions), (1, 1));
-
-    let place = folder(own.path(), "sqlite");
-    let store = Store::open(&place, &IDENTITY).unwrap();
-    let mut second = second_process(place.to_str().unwrap(), own.path());
-    assert!(second.wait().unwrap().success());
-    let report = fs::read_to_string(own.path().join("report")).unwrap();
-    assert_eq!(report, "locked");
-    let start = Barrier::new(10);
-    let taken: usize = std::thread::scope(|scope| {
-        let attack = |n: u8| {
-            start.wait();
-            let new = |k: u8| {
-                let mut new = answered(7, n);
-                new.commitment[0] = k;
-                store.record_answer(&new).unwrap() == Recorded::New
-            };
-            (0..100).filter(|k| new(*k)).count()
-        };
-        let attack = &attack;
-        let threads: Vec<_> = (0..10).map(|n| scope.spawn(move || attack(n))).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
-    });
-    assert_eq!(taken, 1);
 }

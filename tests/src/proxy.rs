@@ -149,6 +149,10 @@ impl Orders {
 
 /// Carries messages both ways until either side ends or the connection is to be cut.
 async fn carry(client: TcpStream, server: TcpStream, orders: Arc<Orders>) {
+    // Messages go out one by one: none of them waits for company.
+    for stream in [&client, &server] {
+        let _ = stream.set_nodelay(true);
+    }
     let (from_client, mut to_client) = client.into_split();
     let (mut from_server, to_server) = server.into_split();
     let back = tokio::io::copy(&mut from_server, &mut to_client);

@@ -3,8 +3,8 @@
 use crate::shared_store::{answered, attempt, entry, folder, open, open_at, shared, OPERATOR};
 use llm_oracle_relayer::store::{AttemptState, Purpose, Recorded, Store};
 use llm_oracle_tests::{
+    pg_proxy::{At, Proxy, Side},
     postgres::url_at,
-    proxy::{At, Proxy, Side},
     Postgres,
 };
 

@@ -7,9 +7,9 @@ use crate::{
 };
 use llm_oracle_tests::{
     eventually,
+    pg_proxy::{At, Proxy, Side},
     postgres::url_at,
     process::{Model, Setup},
-    proxy::{At, Proxy, Side},
     questions::yes_or_no,
     Postgres, Relayer, World,
 };

@@ -6,7 +6,8 @@ use llm_oracle_primitives::{
 };
 use llm_oracle_relayer::{
     chain::{
-        account_of, messages, ss58, Chain, CheckedOracle, Event, Expect, Keypair, Oracle, TxOptions,
+        account_of, messages, ss58, Chain, ChainError, CheckedOracle, Event, Expect, Keypair,
+        Oracle, TxOptions,
     },
     pipeline::{load_key, KeySource},
 };
@@ -112,7 +113,8 @@ impl World {
         let operators: Vec<Key> = (0..operators)
             .map(|n| Key::new(format!("//world{number}//operator{n}")))
             .collect();
-        fund(&chain, [&owner, &requester].into_iter().chain(&operators)).await;
+        let all = [&owner, &requester].into_iter().chain(&operators);
+        give(&chain, all, POCKET_MONEY).await;
         let wasm = setting::wasm("llm_oracle");
         let constructor = messages::dev(chain.genesis());
         let made = chain
@@ -174,6 +176,36 @@ impl World {
             .call(&key.pair, contract, bond, &call, TxOptions::default())
             .await;
         sent.unwrap();
+    }
+
+    /// Gives accounts so much each, planck, out of the development chain's purse.
+    ///
+    /// # Panics
+    /// When it can't be sent.
+    pub async fn give(&self, keys: &[Key], amount: Balance) {
+        give(self.chain(), keys.iter(), amount).await;
+    }
+
+    /// Raises the bond of every operator by so much, planck.
+    ///
+    /// # Panics
+    /// When the contract refuses.
+    pub async fn bond_more(&self, amount: Balance) {
+        for key in &self.operators {
+            let view = self.oracle.operator(&key.account, None).await.unwrap();
+            let call = messages::bond(view.expect("it is registered").slot);
+            let sent = self
+                .chain()
+                .call(
+                    &self.owner.pair,
+                    &self.oracle.address,
+                    amount,
+                    &call,
+                    TxOptions::default(),
+                )
+                .await;
+            sent.unwrap();
+        }
     }
 
     /// The chain.
@@ -247,6 +279,30 @@ impl World {
         .await
     }
 
+    /// A request at the last final block; `None` also when the contract is not final yet.
+    ///
+    /// # Panics
+    /// When the chain cannot be read.
+    pub async fn view_for_good(&self, id: RequestId) -> Option<RequestView> {
+        let head = self.chain().finalized().await.unwrap();
+        match self.oracle.request(id, Some(head.hash)).await {
+            Err(ChainError::NoContract { .. }) => None,
+            view => view.unwrap(),
+        }
+    }
+
+    /// Waits until the request has ended in a final block.
+    ///
+    /// # Panics
+    /// When the chain cannot be read.
+    pub async fn ended_for_good(&self, id: RequestId) -> RequestView {
+        eventually("final end of the request", || async {
+            let view = self.view_for_good(id).await?;
+            view.summary.settled.then_some(view)
+        })
+        .await
+    }
+
     /// Waits until so many seats are taken.
     pub async fn committed(&self, id: RequestId, seats: u8) {
         eventually("commitment", || async {
@@ -283,12 +339,12 @@ impl World {
     }
 }
 
-async fn fund(chain: &Chain, keys: impl Iterator<Item = &Key>) {
+async fn give(chain: &Chain, keys: impl Iterator<Item = &Key>, amount: Balance) {
     let alice = Key::new("//Alice");
     let _turn = ALICE.lock().await;
     for key in keys {
         chain
-            .transfer(&alice.pair, &key.account, POCKET_MONEY)
+            .transfer(&alice.pair, &key.account, amount)
             .await
             .unwrap();
     }

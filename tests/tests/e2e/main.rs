@@ -4,11 +4,13 @@
 
 mod ask;
 mod bad_input;
+mod canary;
 mod clients;
 mod commit_guard;
 mod crashes;
 mod cuts;
 mod delivery;
+mod disk;
 mod draws;
 mod ends;
 mod equivocation;
@@ -19,9 +21,14 @@ mod operators;
 mod ops;
 mod owner;
 mod promises;
+mod providers;
 mod recovery;
 mod replicas;
 mod rivals;
 mod settle;
 mod shared_store;
 mod signer;
+mod ssrf;
+mod subsystems;
+mod upgrade;
+mod wire;

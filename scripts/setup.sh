@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Sets up what is needed, from nothing; cheap to run again.
 #
-#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts] [--clients]
+#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts] [--clients] [--postgres]
 #
-# Without a flag it is all of them but --clients, the packages that the test of general clients needs.
+# Without a flag it is all of them but --clients, the packages that the test of general clients needs,
+# and --postgres, the server that the tests of replicas start for themselves.
 # It prints `export …` lines for a shell to evaluate. Sourced by another script, it only brings the
 # functions.
 
@@ -130,6 +131,13 @@ setup_clients() {
     export LLM_ORACLE_CLIENTS="$folder"
 }
 
+# PostgreSQL's programs. Tests make a database of their own with them and leave the system's alone.
+setup_postgres() { has_postgres || install_packages postgresql; }
+
+has_postgres() {
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || { have initdb && have postgres; }
+}
+
 can_install() { have apt-get && { [ "$(id -u)" = 0 ] || have sudo; }; }
 
 nodejs_is_new_enough() {
@@ -144,8 +152,8 @@ main() {
     [ $# -gt 0 ] || wanted="--model --node --relayer --contracts"
     for flag in $wanted; do
         case "$flag" in
-        --model | --node | --relayer | --contracts | --clients) ;;
-        *) fail "unknown flag $flag; there are --model, --node, --relayer, --contracts and --clients" ;;
+        --model | --node | --relayer | --contracts | --clients | --postgres) ;;
+        *) fail "unknown flag $flag; there are --model, --node, --relayer, --contracts, --clients and --postgres" ;;
         esac
     done
     {
@@ -162,6 +170,7 @@ main() {
             step "contracts" "4 minutes the first time" build_contracts ;;
         esac
         case "$wanted" in *--clients*) step "clients" "2 minutes the first time" setup_clients ;; esac
+        case "$wanted" in *--postgres*) step "PostgreSQL" "1 minute the first time" setup_postgres ;; esac
     } >&2
     for variable in LLM_ORACLE_CACHE LLM_ORACLE_MODEL CONTRACTS_NODE LLM_ORACLE_ARTIFACTS LLM_ORACLE_CLIENTS; do
         [ -z "${!variable:-}" ] || printf 'export %s=%q\n' "$variable" "${!variable}"

@@ -169,6 +169,25 @@ impl Setup {
         self.with("backup_dir = 'copy'")
     }
 
+    /// The same relayer as one of several replicas: they share a database and its salt secret.
+    ///
+    /// # Panics
+    /// When its settings or its secret cannot be written.
+    #[must_use]
+    pub fn sharing(self, url: &str) -> Self {
+        use std::{
+            io::Write,
+            os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+        };
+        let store = self.store_path();
+        fs::DirBuilder::new().mode(0o700).create(&store).unwrap();
+        let mut options = File::options();
+        let options = options.write(true).create_new(true).mode(0o600);
+        let mut file = options.open(store.join("salt-secret-1")).unwrap();
+        file.write_all(&[7; 32]).unwrap();
+        self.with(&format!("store_url = '{url}'"))
+    }
+
     /// The same relayer with a further line at the top of its settings.
     ///
     /// # Panics
@@ -299,8 +318,28 @@ impl Relayer {
     /// # Panics
     /// When it cannot be signalled.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Stops it as a machine does that hangs, until [`Self::thaw`].
+    ///
+    /// # Panics
+    /// When it cannot be signalled.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on as if no time had passed.
+    ///
+    /// # Panics
+    /// When it cannot be signalled.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        let sent = Command::new("kill").args([name, &id]).status();
         assert!(sent.unwrap().success());
     }
 

@@ -7,10 +7,10 @@ use super::{
 use crate::{
     chain::{hex0x, CheckedOracle},
     llm::{self, Provider, Question},
-    store::{now_ms, Archive, Identity, StoreError},
+    store::{now_ms, Identity, Shared, StoreError},
 };
 use llm_oracle_primitives::{AnswerKind, ModelRef, Sampling};
-use std::{io::ErrorKind, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
+use std::{io::ErrorKind, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
 /// How far this machine's clock may be behind the chain's.
 const CLOCK_BEHIND_MS: i64 = 30_000;
@@ -27,27 +27,27 @@ fn ill(message: impl std::fmt::Display) -> Failure {
 pub fn store(context: &Context, oracle: Option<&CheckedOracle>) -> Result<String, Failure> {
     let folder = &context.settings.store;
     let shown = folder.display();
-    let archive = match Archive::open(folder) {
+    let shared = context.settings.shared.as_ref().map(Shared::place);
+    let archive = match context.archive() {
         Ok(archive) => archive,
         Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
-            return Ok(format!("none yet; `relayer run` makes it at {shown}"));
+            let place = shared.unwrap_or_else(|| shown.to_string());
+            return Ok(format!("none yet; `relayer run` makes it at {place}"));
         }
         Err(error) => return Err(error.into()),
     };
-    let metadata = std::fs::metadata(folder)
-        .map_err(|error| ill(format!("cannot look at {shown}: {error}")))?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(
-            ill(format!("{shown} has mode {mode:03o} and holds secrets"))
-                .help(format!("run chmod 700 {shown}")),
-        );
+    // Where the database is shared, another replica may have made it.
+    if shared.is_none() || folder.exists() {
+        is_private(folder)?;
     }
     archive.check().map_err(|error| {
         Failure::from(error).help("stop the relayer and restore the newest backup")
     })?;
     if let (Some(found), Some(oracle)) = (archive.identity()?, oracle) {
         belongs(&found, oracle)?;
+    }
+    if let Some(place) = shared {
+        return Ok(format!("{place}, in order; secrets in {shown}"));
     }
     let space = rustix::fs::statvfs(folder.as_path());
     let free = space.map_or(u64::MAX, |space| {
@@ -58,6 +58,20 @@ pub fn store(context: &Context, oracle: Option<&CheckedOracle>) -> Result<String
             .help("make room: a full disk stops the relayer"));
     }
     Ok(format!("{shown}, whole, {} MB free", free / 1_000_000))
+}
+
+fn is_private(folder: &Path) -> Result<(), Failure> {
+    let shown = folder.display();
+    let metadata = std::fs::metadata(folder)
+        .map_err(|error| ill(format!("cannot look at {shown}: {error}")))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(
+            ill(format!("{shown} has mode {mode:03o} and holds secrets"))
+                .help(format!("run chmod 700 {shown}")),
+        );
+    }
+    Ok(())
 }
 
 fn belongs(found: &Identity, oracle: &CheckedOracle) -> Result<(), Failure> {

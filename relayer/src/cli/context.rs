@@ -9,6 +9,7 @@ use super::{
 use crate::{
     chain::{account_of, parse_hash, Chain, CheckedOracle, Expect, Keypair},
     config::{self, Overrides, Settings},
+    store::{Archive, StoreError},
 };
 use llm_oracle_primitives::AccountId;
 
@@ -53,6 +54,17 @@ impl Context {
     pub async fn oracle(&self) -> Result<CheckedOracle, Failure> {
         let (address, expect) = self.expected()?;
         Ok(CheckedOracle::check(&self.chain().await?, address, expect).await?)
+    }
+
+    /// The store of these settings, to read, also while relayers work with it.
+    ///
+    /// # Errors
+    /// When there is none, or it can't be read.
+    pub fn archive(&self) -> Result<Archive, StoreError> {
+        match &self.settings.shared {
+            Some(shared) => Archive::open_shared(shared),
+            None => Archive::open(&self.settings.store),
+        }
     }
 
     /// The contract that is set, with what was recorded at its deployment.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     chain::{hex0x, ss58},
-    store::{Archive, Evidence, StoreError},
+    store::{Evidence, StoreError},
 };
 use llm_oracle_primitives::{digest, Hash, SeatView};
 use serde_json::json;
@@ -39,7 +39,7 @@ fn file_name(digest: &Hash) -> String {
 /// # Errors
 /// When there is no store, or the folder cannot be written.
 pub fn export(context: &Context, id: Option<u64>, out: &Path) -> Outcome {
-    let archive = Archive::open(&context.settings.store).map_err(|error| {
+    let archive = context.archive().map_err(|error| {
         Failure::from(error)
             .help("give --config with the settings of the relayer whose evidence it is")
     })?;
@@ -100,7 +100,7 @@ impl Sources {
     /// # Errors
     /// When the store of the settings cannot be read; that there is none is no error.
     pub fn new(context: &Context, args: &VerifyArgs) -> Result<Self, Failure> {
-        let stored = match Archive::open(&context.settings.store) {
+        let stored = match context.archive() {
             Ok(archive) => archive.evidence(Some(args.id))?,
             Err(StoreError::Io { .. }) => Vec::new(),
             Err(error) => return Err(error.into()),

@@ -128,6 +128,7 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
         contract: ss58(&service.checked.oracle.address),
         code_hash: Some(hex0x(&service.checked.code_hash)),
         store: service.folder.join("relayer"),
+        shared: None,
         operators: service.operators.iter().map(key).collect(),
         model: service.model.clone(),
         limits: Limits::default(),

@@ -22,6 +22,7 @@ use crate::{
     llm::Models,
     ops::OpsConfig,
     pipeline::{KeyError, KeySource, Limits, PolicyConfig, RelayerConfig},
+    store::{DatabaseUrl, Shared, UrlSource},
 };
 use figment2::{
     providers::{Format, Toml},
@@ -39,13 +40,14 @@ pub const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
 
 /// Settings that a flag or an environment variable can give; the variable is `LLM_ORACLE_` and the
 /// name in capitals.
-const SCALARS: [&str; 6] = [
+const SCALARS: [&str; 7] = [
     "url",
     "contract",
     "suri",
     "key_file",
     "artifacts",
     "model_file",
+    "store_url",
 ];
 
 /// Why there are no settings.
@@ -102,6 +104,10 @@ struct Raw {
     model: Option<Models>,
     models: Option<Models>,
     store: Option<RelativePathBuf>,
+    store_url: Option<DatabaseUrl>,
+    store_url_file: Option<PathBuf>,
+    store_ca_file: Option<RelativePathBuf>,
+    store_lease_ms: Option<u32>,
     #[serde(default)]
     operators: Vec<KeySource>,
     #[serde(default)]
@@ -135,6 +141,8 @@ pub struct Settings {
     pub model: Models,
     /// Folder of the relayer's store.
     pub store: PathBuf,
+    /// The database that replicas share, if they do.
+    pub shared: Option<Shared>,
     /// Keys of the operators that the relayer works for.
     pub operators: Vec<KeySource>,
     /// What the relayer takes on.
@@ -271,6 +279,16 @@ impl Settings {
             ..operator
         });
         let store = raw.store.map(|path| path.relative());
+        // As with the key: the stronger place wins.
+        let url = match (raw.store_url, raw.store_url_file) {
+            (Some(_), Some(file)) if rank("store_url_file") > rank("store_url") => {
+                Some(UrlSource::File(beside(file, "store_url_file")))
+            }
+            (Some(url), _) => Some(UrlSource::Text(url)),
+            (None, file) => file.map(|file| UrlSource::File(beside(file, "store_url_file"))),
+        };
+        let ca_file = raw.store_ca_file.map(|path| path.relative());
+        let shared = shared(url, ca_file, raw.store_lease_ms)?;
         // A flag or a variable that names a node means that node alone.
         let urls = if rank("url") > rank("urls") {
             Vec::new()
@@ -292,6 +310,7 @@ impl Settings {
                 .map_or_else(paths::artifacts, |path| path.relative()),
             model,
             store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
+            shared,
             operators: operators.collect(),
             limits: raw.limits,
             policy: raw.policy,
@@ -315,6 +334,7 @@ impl Settings {
             contract: self.contract()?.to_owned(),
             code_hash: self.code_hash.clone(),
             store: self.store.clone(),
+            shared: self.shared.clone(),
             operators: self.operators.clone(),
             model: self.model.clone(),
             limits: self.limits,
@@ -354,6 +374,12 @@ impl Settings {
         } else {
             "suri"
         };
+        let url_key = match self.shared.as_ref().map(|shared| &shared.url) {
+            Some(UrlSource::File(_)) => "store_url_file",
+            _ => "store_url",
+        };
+        let shared =
+            |value: &dyn Fn(&Shared) -> Option<String>| self.shared.as_ref().and_then(value);
         let limits = &self.limits;
         [
             ("url", "url", redact(&self.url)),
@@ -378,6 +404,24 @@ impl Settings {
             ("model", self.model_key, describe_model(&self.model)),
             ("store", "store", self.store.display().to_string()),
             (
+                url_key,
+                url_key,
+                set(&self.shared.as_ref().map(Shared::place)),
+            ),
+            (
+                "store_ca_file",
+                "store_ca_file",
+                set(&shared(&|shared| {
+                    let file = shared.ca_file.as_ref()?;
+                    Some(file.display().to_string())
+                })),
+            ),
+            (
+                "store_lease_ms",
+                "store_lease_ms",
+                set(&shared(&|shared| Some(shared.lease_ms.to_string()))),
+            ),
+            (
                 "backup_dir",
                 "backup_dir",
                 set(&self
@@ -399,6 +443,33 @@ impl Settings {
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))
         .collect()
     }
+}
+
+/// The shared database, if there is an address; what else is said of one needs an address.
+fn shared(
+    url: Option<UrlSource>,
+    ca_file: Option<PathBuf>,
+    lease_ms: Option<u32>,
+) -> Result<Option<Shared>, ConfigError> {
+    let Some(url) = url else {
+        if ca_file.is_some() || lease_ms.is_some() {
+            let lacking = "store_ca_file and store_lease_ms are for a shared database: set \
+                           store_url or store_url_file, or leave them out";
+            return Err(ConfigError::Wrong(lacking.to_owned()));
+        }
+        return Ok(None);
+    };
+    let lease_ms = lease_ms.unwrap_or(Shared::LEASE_MS);
+    let (least, most) = (Shared::LEASE_MS_MIN, Shared::LEASE_MS_MAX);
+    if !(least..=most).contains(&lease_ms) {
+        let wrong = format!("store_lease_ms is {lease_ms}: give {least} to {most} milliseconds");
+        return Err(ConfigError::Wrong(wrong));
+    }
+    Ok(Some(Shared {
+        url,
+        ca_file,
+        lease_ms,
+    }))
 }
 
 /// A relative path in the file means one beside the file.

@@ -269,3 +269,39 @@ fn what_is_shown_names_every_limit_and_hides_what_is_in_urls() {
         assert!(shown(key).is_some(), "{key}");
     }
 }
+
+#[test]
+fn a_shared_database_is_shown_without_its_password_and_lives_by_its_address() {
+    let text = "store_url = 'postgresql://me:canary@localhost/oracle'\nstore_lease_ms = 5000";
+    let (_folder, path) = file(text);
+    let settings = load_with(Some(path), &Overrides::default(), &|_| None).unwrap();
+    let shared = settings.shared.as_ref().unwrap();
+    assert_eq!((shared.lease_ms, &shared.ca_file), (5_000, &None));
+    let shown: Vec<String> = settings.origins().into_iter().map(|row| row.1).collect();
+    assert!(shown.contains(&"postgresql://me:***@localhost/oracle".to_owned()));
+    assert!(!shown.join(" ").contains("canary"));
+    // In a file beside the settings; a variable wins over it.
+    let (folder, path) = file("store_url_file = 'url'\nstore_ca_file = 'ca.pem'");
+    let settings = load_with(Some(path.clone()), &Overrides::default(), &|_| None).unwrap();
+    let shared = settings.shared.unwrap();
+    assert_eq!(shared.url, UrlSource::File(folder.path().join("url")));
+    assert_eq!(shared.ca_file, Some(folder.path().join("ca.pem")));
+    let variable = |name: &str| {
+        (name == "LLM_ORACLE_STORE_URL").then(|| "postgresql://me@localhost/other".to_owned())
+    };
+    let settings = load_with(Some(path), &Overrides::default(), &variable).unwrap();
+    let place = settings.shared.unwrap().place();
+    assert_eq!(place, "postgresql://me:***@localhost/other");
+    for (text, part) in [
+        ("store_lease_ms = 5000", "store_url"),
+        ("store_ca_file = 'ca.pem'", "store_url"),
+        (
+            "store_url = 'postgresql://me@localhost/o'\nstore_lease_ms = 999",
+            "1000 to 600000",
+        ),
+    ] {
+        let (_folder, path) = file(text);
+        let refused = load_with(Some(path), &Overrides::default(), &|_| None).unwrap_err();
+        assert!(refused.to_string().contains(part), "{refused}");
+    }
+}

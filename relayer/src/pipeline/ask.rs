@@ -169,11 +169,12 @@ impl Asks {
         dropped
     }
 
-    /// Whose task it was, which is over.
-    fn forget(&mut self, id: task::Id) -> Option<Entry> {
-        let entry = *self.tasks.iter().find(|(_, (_, task))| task.id() == id)?.0;
-        self.tasks.remove(&entry);
-        Some(entry)
+    /// Whose task it is, which is over.
+    fn entry_of(&self, id: task::Id) -> Option<Entry> {
+        let mut tasks = self.tasks.iter();
+        tasks
+            .find(|(_, (_, task))| task.id() == id)
+            .map(|(entry, _)| *entry)
     }
 
     fn pause(&mut self, entry: Entry, named: Option<Duration>, why: String) {
@@ -204,7 +205,7 @@ impl Relayer {
                         model: self.asks.provider.name().to_owned(),
                         record: json!({ "not_asked": why }),
                     };
-                    self.record(ask, reply, Duration::ZERO)?;
+                    self.record(&ask, reply, Duration::ZERO)?;
                     started = true;
                 }
             }
@@ -256,6 +257,9 @@ impl Relayer {
 
     /// Records that a request's commit deadline is past and what kept it from an answer.
     pub(super) fn overdue(&mut self, entry: &Entry) -> Result<(), RelayerError> {
+        if self.is_answered(entry)? {
+            return Ok(());
+        }
         let why = self.asks.take_reason(entry);
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
         let reason = format!("no answer was made by its commit deadline{why}");
@@ -287,28 +291,13 @@ impl Relayer {
         }
         let finished = std::mem::take(&mut self.asks.finished);
         let worked = !finished.is_empty();
-        for done in finished {
-            match done {
-                Ok(Done { ask, result, took }) => {
-                    let entry = ask.stake.entry;
-                    self.asks.tasks.remove(&entry);
-                    match result {
-                        Ok(reply) => {
-                            self.asks.pauses.remove(&entry);
-                            self.record(ask, reply, took)?;
-                        }
-                        Err(error) => self.model_failed(&entry, &error)?,
-                    }
-                }
-                // Stopped by us, at its deadline.
-                Err(error) if error.is_cancelled() => {}
-                // A panic in the provider. Counted like a failure: the question may be what does it.
-                Err(error) => {
-                    tracing::error!(%error, "the model's task died");
-                    if let Some(entry) = self.asks.forget(error.id()) {
-                        self.fail(&entry, Purpose::Ask, "the model's task died")?;
-                    }
-                }
+        let mut finished = finished.into_iter();
+        while let Some(done) = finished.next() {
+            if let Err(error) = self.take_in(&done) {
+                // A shared store that is away comes back: what has not been recorded by then is.
+                self.asks.finished.push(done);
+                self.asks.finished.extend(finished);
+                return Err(error);
             }
         }
         if worked {
@@ -317,7 +306,35 @@ impl Relayer {
         Ok(worked)
     }
 
-    fn record(&mut self, ask: Ask, reply: Reply, took: Duration) -> Result<(), RelayerError> {
+    /// Records what became of one question.
+    fn take_in(&mut self, done: &Result<Done, JoinError>) -> Result<(), RelayerError> {
+        match done {
+            Ok(Done { ask, result, took }) => {
+                let entry = ask.stake.entry;
+                match result {
+                    Ok(reply) => {
+                        self.record(ask, reply.clone(), *took)?;
+                        self.asks.pauses.remove(&entry);
+                    }
+                    Err(error) => self.model_failed(&entry, error)?,
+                }
+                self.asks.tasks.remove(&entry);
+            }
+            // Stopped by us, at its deadline.
+            Err(error) if error.is_cancelled() => {}
+            // A panic in the provider. Counted like a failure: the question may be what does it.
+            Err(error) => {
+                tracing::error!(%error, "the model's task died");
+                if let Some(entry) = self.asks.entry_of(error.id()) {
+                    self.fail(&entry, Purpose::Ask, "the model's task died")?;
+                    self.asks.tasks.remove(&entry);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, ask: &Ask, reply: Reply, took: Duration) -> Result<(), RelayerError> {
         let reply = evidence::fit(&ask.terms, reply);
         fault::reach(fault::ANSWER_MADE);
         let Entry {
@@ -371,6 +388,8 @@ impl Relayer {
             return Err(RelayerError::NoOperators);
         }
         match error.retry() {
+            // Another replica may have had more luck.
+            Retry::Never if self.is_answered(entry)? => Ok(()),
             Retry::Never => self.leave_out(entry, &error.to_string()),
             Retry::Later(pause) if error.is_free() => {
                 tracing::warn!(request = entry.request_id, %error, "the model was not asked");
@@ -384,6 +403,11 @@ impl Relayer {
                 self.fail(entry, Purpose::Ask, &error.to_string())
             }
         }
+    }
+
+    fn is_answered(&self, entry: &Entry) -> Result<bool, RelayerError> {
+        let job = self.store.job(entry.request_id, &entry.operator)?;
+        Ok(self.store.is_shared() && job.is_some())
     }
 
     /// Leaves a request out for good, with the reason on record.

@@ -2,6 +2,7 @@
 
 use super::{keys::KeySource, policy::PolicyConfig};
 use crate::llm::{planck, Models};
+use crate::store::Shared;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -31,6 +32,9 @@ pub struct RelayerConfig {
     pub code_hash: Option<String>,
     /// Directory of the store; one process at a time.
     pub store: PathBuf,
+    /// The database that replicas share; without one it is a file in the store's directory.
+    #[serde(skip)]
+    pub shared: Option<Shared>,
     /// The operators this process works for.
     pub operators: Vec<KeySource>,
     /// The models that answer, for all of them, in the order in which they are asked.
@@ -57,6 +61,7 @@ impl RelayerConfig {
             contract,
             code_hash: None,
             store: PathBuf::new(),
+            shared: None,
             operators: Vec::new(),
             model: Models(Vec::new()),
             limits,

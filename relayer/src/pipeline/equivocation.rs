@@ -172,6 +172,10 @@ impl Relayer {
         let Some(carrier) = in_turn(&self.able(), request, 0) else {
             return Ok(false);
         };
+        if self.store.lease(&[request])?.is_empty() {
+            // The replica that works on the request has seen it too.
+            return Ok(false);
+        }
         let account = &self.operators[carrier].account;
         let call = messages::report_equivocation(report);
         let ran = oracle

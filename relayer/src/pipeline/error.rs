@@ -7,7 +7,6 @@ use crate::{
     store::{Entry, StoreError},
 };
 use llm_oracle_primitives::{Hash, RequestId};
-use std::path::PathBuf;
 
 /// An error that ends the relayer, or a turn of it when it is one of the connection.
 #[derive(Debug, thiserror::Error)]
@@ -44,17 +43,17 @@ pub enum RelayerError {
         ours: Option<Hash>,
     },
     /// An empty store, and seats whose answers it should hold.
-    #[error("the store {} is empty, and {operator} has an open seat in request {request_id} ({seats} in all); bring back the store it was made with, or its copy in `backup_dir`; if it is lost, stop every other process with this key and run once with --recover", store.display())]
+    #[error("the store {store} is empty, and {operator} has an open seat in request {request_id} ({seats} in all); bring back the store it was made with, or its copy in `backup_dir`; if it is lost, stop every other process with this key and run once with --recover")]
     FreshStore {
-        store: PathBuf,
+        store: String,
         operator: String,
         request_id: RequestId,
         seats: usize,
     },
     /// An older store: the chain shows a commitment that it does not know.
-    #[error("the store {} is older than the chain: the commitment of {operator} in request {request_id} is not in this store ({seats} in all); bring back the newest one; if it is lost, stop every other process with this key and run once with --recover", store.display())]
+    #[error("the store {store} is older than the chain: the commitment of {operator} in request {request_id} is not in this store ({seats} in all); bring back the newest one; if it is lost, stop every other process with this key and run once with --recover")]
     OldStore {
-        store: PathBuf,
+        store: String,
         operator: String,
         request_id: RequestId,
         seats: usize,

@@ -31,6 +31,7 @@ mod relayer;
 mod retry;
 mod scan;
 mod seats;
+mod share;
 mod signatures;
 mod transact;
 

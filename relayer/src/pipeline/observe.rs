@@ -98,6 +98,10 @@ impl Relayer {
             }
         }
         self.record_answers()?;
+        if let Err(error) = self.store.release_leases() {
+            // They end by themselves.
+            tracing::warn!(%error, "leases not given back");
+        }
         Ok(())
     }
 }

@@ -80,7 +80,7 @@ impl<T> Queue<T> {
 }
 
 /// The block by which something must have happened about a request, if there is one.
-fn due(summary: &Summary) -> BlockNumber {
+pub(super) fn due(summary: &Summary) -> BlockNumber {
     match summary.phase {
         _ if summary.settled => BlockNumber::MAX,
         Phase::Committing => summary.commit_deadline,

@@ -9,7 +9,7 @@ use super::{
     Oracle,
 };
 use crate::planted::{planted, Bug};
-use crate::store::{fault, now_ms, Attempt, AttemptState, Job, JobState, Purpose};
+use crate::store::{fault, now_ms, Attempt, AttemptState, Entry, Job, JobState, Purpose};
 use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, RequestView, SeatState, SeatView};
 
 impl Relayer {
@@ -20,7 +20,12 @@ impl Relayer {
         now: &Now,
     ) -> Result<bool, RelayerError> {
         let mut worked = false;
+        // Another replica may be about to send one of its own.
+        let elsewhere = self.store.held_elsewhere()?;
         for attempt in self.store.live_attempts()? {
+            if elsewhere.contains(&attempt.id) {
+                continue;
+            }
             worked |= self.reconcile_one(oracle, now, &attempt).await?;
         }
         Ok(worked)
@@ -37,7 +42,6 @@ impl Relayer {
             finalized: oracle.chain.nonce_at(&carrier, now.finalized.hash).await?,
             best: oracle.chain.nonce_at(&carrier, now.best.hash).await?,
         };
-        let purpose = attempt.tx.purpose;
         let unsent = attempt.state == AttemptState::Signed;
         if planted(Bug::UnsentIsDead) && unsent && nonces.best <= attempt.tx.nonce {
             let reason = "not sent";
@@ -61,12 +65,13 @@ impl Relayer {
             }
             Fate::Expired => {
                 let reason = "expired in no block";
-                self.store
-                    .set_attempt_state(attempt.id, AttemptState::Dead, Some(reason))?;
-                for entry in &attempt.tx.entries {
-                    self.fail(entry, purpose, reason)?;
-                }
-                Ok(true)
+                self.end(
+                    attempt,
+                    AttemptState::Dead,
+                    reason,
+                    &attempt.tx.entries,
+                    reason,
+                )
             }
             Fate::Resend => self.resend(oracle, attempt).await,
             Fate::Over => self.close(oracle, now, attempt).await,
@@ -99,10 +104,25 @@ impl Relayer {
             return Ok(false);
         }
         let reason = format!("the node refuses it: {error}");
-        self.store
-            .set_attempt_state(*id, AttemptState::Dead, Some(&reason))?;
-        for entry in &tx.entries {
-            self.fail(entry, tx.purpose, &reason)?;
+        self.end(attempt, AttemptState::Dead, &reason, &tx.entries, &reason)
+    }
+
+    /// Ends a transaction, and counts a failure of each entry that has come to nothing by it. Once:
+    /// if another replica has ended it, that one has counted.
+    fn end(
+        &self,
+        attempt: &Attempt,
+        state: AttemptState,
+        reason: &str,
+        failed: &[Entry],
+        failure: &str,
+    ) -> Result<bool, RelayerError> {
+        let kept = (state == AttemptState::Dead).then_some(reason);
+        if !self.store.set_attempt_state(attempt.id, state, kept)? {
+            return Ok(true);
+        }
+        for entry in failed {
+            self.fail(entry, attempt.tx.purpose, failure)?;
         }
         Ok(true)
     }
@@ -126,21 +146,13 @@ impl Relayer {
                 without.push(*entry);
             }
         }
-        if without.len() < attempt.tx.entries.len() {
-            self.store
-                .set_attempt_state(attempt.id, AttemptState::Final, None)?;
-        } else {
-            let reason = "its nonce is used up and it had no effect";
-            self.store
-                .set_attempt_state(attempt.id, AttemptState::Dead, Some(reason))?;
-        }
-        for entry in &without {
-            self.fail(
-                entry,
-                purpose,
-                "sent, and the contract's state shows no effect",
-            )?;
-        }
+        let state = match without.len() < attempt.tx.entries.len() {
+            true => AttemptState::Final,
+            false => AttemptState::Dead,
+        };
+        let reason = "its nonce is used up and it had no effect";
+        let failure = "sent, and the contract's state shows no effect";
+        self.end(attempt, state, reason, &without, failure)?;
         if purpose == Purpose::Deliver {
             fault::reach(fault::DELIVER_FINAL);
         }

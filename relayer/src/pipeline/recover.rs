@@ -122,7 +122,7 @@ impl Relayer {
         if self.config.recover {
             return self.recover(&unknown);
         }
-        let (store, seats) = (self.config.store.clone(), unknown.len());
+        let (store, seats) = (self.store.place(), unknown.len());
         let (operator, request_id) = (ss58(&first.operator.into()), first.request_id);
         Err(if self.store.is_fresh()? {
             RelayerError::FreshStore {

@@ -97,8 +97,11 @@ impl Relayer {
         let keys = load_keys(&config)?;
         let endpoints = Endpoints::new(&config.all_urls(), config.block_time_ms);
         let open = |config: &RelayerConfig, identity: &Identity| {
-            let backup = config.backup_dir.as_deref();
-            let store = Store::open_with_backup(&config.store, backup, identity)?;
+            let (folder, backup) = (&config.store, config.backup_dir.as_deref());
+            let store = match &config.shared {
+                Some(shared) => Store::open_shared(folder, backup, shared, identity)?,
+                None => Store::open_with_backup(folder, backup, identity)?,
+            };
             Ok(Arc::new(store))
         };
         Self::assemble(config, keys, provider, endpoints, open).await
@@ -369,12 +372,13 @@ fn pauses() -> backon::ExponentialBackoff {
 }
 
 /// Errors that a new connection or some time may cure. A chain or contract that is another one, and
-/// everything that is not the chain's, is not among them.
+/// a store that fails on this machine, are not among them.
 fn is_passing(error: &RelayerError) -> bool {
     match error {
         RelayerError::Chain(error) if planted(Bug::LostConnectionEnds) => !error.is_connection(),
         RelayerError::Chain(error) => error.class() != Class::Wrong,
         RelayerError::Unsigned { error, .. } => error.may_pass(),
+        RelayerError::Store(error) => error.may_pass(),
         _ => false,
     }
 }

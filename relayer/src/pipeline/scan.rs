@@ -38,6 +38,8 @@ pub(super) struct Memory {
     pub(super) lost: BTreeSet<Entry>,
     /// Over, although ids below are not.
     done: BTreeSet<RequestId>,
+    /// Left out for good, as the store has it.
+    left_out: HashSet<Entry>,
     /// Turns so far.
     turns: u64,
 }
@@ -62,7 +64,6 @@ impl Relayer {
     /// Looks at the requests that are not over: at those that are due first, and at the others in turn.
     pub(super) async fn scan(&mut self, oracle: &Oracle, now: &Now) -> Result<Plan, RelayerError> {
         self.drop_overdue(now.best.number)?;
-        let live = self.store.live_attempts()?;
         let cursor = self.store.cursor()?;
         let mut plan = Plan::default();
         let next_id = match oracle.next_id(Some(now.finalized.hash)).await {
@@ -71,6 +72,8 @@ impl Relayer {
             next_id => next_id?,
         };
         if cursor >= next_id {
+            // Other replicas see that this one is there.
+            self.take_share(&[], &HashSet::new())?;
             return Ok(plan);
         }
         let summaries = oracle.summaries_from(cursor, now.finalized.hash).await?;
@@ -78,20 +81,25 @@ impl Relayer {
         let mut open = summaries;
         open.retain(|summary| !self.memory.done.contains(&summary.request_id));
         let idle = self.idle(&open)?;
+        let ours = self.take_share(&open, &idle)?;
+        // After the leases: whoever had one before has written down what is under way.
+        let live = self.store.live_attempts()?;
         self.memory.turns = self.memory.turns.wrapping_add(1);
         let is_idle = |summary: &Summary| idle.contains(&summary.request_id);
-        for summary in choose(&open, is_idle, self.memory.turns) {
+        for summary in choose(&ours, is_idle, self.memory.turns) {
             self.plan(oracle, now, summary, &live, &mut plan).await?;
         }
-        for summary in &open {
-            plan.unended = plan.unended || self.has_unended_job(summary.request_id)?;
+        if self.none_takes_seats() {
+            for summary in &open {
+                plan.unended = plan.unended || self.has_unended_job(summary.request_id)?;
+            }
         }
         self.move_cursor(cursor, next_id, &present)?;
         Ok(plan)
     }
 
     /// Requests whose next step is the model's or nobody's: each operator has left them out, or is asking.
-    fn idle(&self, open: &[Summary]) -> Result<HashSet<RequestId>, RelayerError> {
+    fn idle(&mut self, open: &[Summary]) -> Result<HashSet<RequestId>, RelayerError> {
         let mut idle = HashSet::new();
         for summary in open {
             if summary.settled || summary.phase != Phase::Committing {
@@ -100,8 +108,15 @@ impl Relayer {
             let id = summary.request_id;
             let mut needs_us = false;
             for operator in &self.operators {
-                let asking = self.asks.is_asking(&operator.entry(id));
-                needs_us |= !asking && self.store.skipped(id, &operator.id)?.is_none();
+                let entry = operator.entry(id);
+                if self.asks.is_asking(&entry) || self.memory.left_out.contains(&entry) {
+                    continue;
+                }
+                if self.store.skipped(id, &operator.id)?.is_some() {
+                    self.memory.left_out.insert(entry);
+                } else {
+                    needs_us = true;
+                }
             }
             if !needs_us {
                 idle.insert(id);
@@ -129,8 +144,15 @@ impl Relayer {
         Ok(())
     }
 
-    fn over(&mut self, id: RequestId) {
+    pub(super) fn is_done(&self, id: RequestId) -> bool {
+        self.memory.done.contains(&id)
+    }
+
+    pub(super) fn over(&mut self, id: RequestId) {
         self.memory.done.insert(id);
+        for operator in &self.operators {
+            self.memory.left_out.remove(&operator.entry(id));
+        }
         self.memory.terms.remove(&id);
         self.memory.seen_at_ms.remove(&id);
         self.memory.waiting_since.remove(&id);
@@ -145,10 +167,7 @@ impl Relayer {
         plan: &mut Plan,
     ) -> Result<(), RelayerError> {
         let id = summary.request_id;
-        let undelivered = matches!(
-            summary.delivery,
-            DeliveryStatus::Waiting | DeliveryStatus::Failed(_) | DeliveryStatus::Delivering
-        );
+        let undelivered = is_undelivered(summary);
         let unended = self.has_unended_job(id)?;
         if summary.settled && !undelivered && !unended {
             self.over(id);
@@ -229,6 +248,14 @@ impl Relayer {
             .or_insert_with(seen_now);
         Ok(Some(terms))
     }
+}
+
+/// Whether somebody still waits for the end of a request.
+pub(super) fn is_undelivered(summary: &Summary) -> bool {
+    matches!(
+        summary.delivery,
+        DeliveryStatus::Waiting | DeliveryStatus::Failed(_) | DeliveryStatus::Delivering
+    )
 }
 
 /// What to do about a request that has ended.

@@ -272,11 +272,13 @@ impl Relayer {
     }
 
     /// Ends the process once none of its operators can do anything any more, for the first one's reason.
+    pub(super) fn none_takes_seats(&self) -> bool {
+        let mut operators = self.operators.iter();
+        operators.all(|operator| operator.stopped || operator.barred)
+    }
+
     pub(super) fn stop_if_barred(&self, plan: &Plan) -> Result<(), RelayerError> {
-        let out = self
-            .operators
-            .iter()
-            .all(|operator| operator.stopped || operator.barred);
+        let out = self.none_takes_seats();
         let first = self.operators.iter().find(|operator| operator.barred);
         match first {
             Some(operator) if out && !plan.unended => Err(barred(&operator.account)),

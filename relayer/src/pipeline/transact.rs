@@ -8,13 +8,61 @@ use super::{
 };
 use crate::{
     chain::{ChainError, Weight},
-    store::{Entry, NewAttempt, Purpose},
+    store::{Entry, NewAttempt, Purpose, StoreError},
 };
 
+/// How often a nonce is chosen again when another replica has just taken it.
+const NONCE_TRIES: u8 = 10;
+
 impl Relayer {
-    /// Signs with a fresh nonce, stores, sends.
+    /// Signs with a fresh nonce, stores, sends. The store refuses a nonce that another replica was
+    /// faster with; the next one is signed then.
     #[allow(clippy::too_many_arguments)] // The parts of one transaction.
     pub(super) async fn transact(
+        &self,
+        oracle: &Oracle,
+        now: &Now,
+        purpose: Purpose,
+        carrier: usize,
+        input: &[u8],
+        gas: Weight,
+        deposit_limit: Option<u128>,
+        entries: Vec<Entry>,
+    ) -> Result<(), RelayerError> {
+        for _ in 1..NONCE_TRIES {
+            let entries = entries.clone();
+            let once = self.transact_once(
+                oracle,
+                now,
+                purpose,
+                carrier,
+                input,
+                gas,
+                deposit_limit,
+                entries,
+            );
+            match once.await {
+                Err(RelayerError::Store(StoreError::NonceTaken { nonce })) => {
+                    tracing::debug!(nonce, "another replica has the nonce");
+                }
+                sent => return sent,
+            }
+        }
+        self.transact_once(
+            oracle,
+            now,
+            purpose,
+            carrier,
+            input,
+            gas,
+            deposit_limit,
+            entries,
+        )
+        .await
+    }
+
+    #[allow(clippy::too_many_arguments)] // The parts of one transaction.
+    async fn transact_once(
         &self,
         oracle: &Oracle,
         now: &Now,
@@ -66,6 +114,7 @@ impl Relayer {
         };
         send(&self.store, &oracle.chain, &attempt).await
     }
+
     /// Refuses signed bytes that could cost more than the limit. Nothing of them has left yet.
     async fn affords(&self, oracle: &Oracle, bytes: &[u8]) -> Result<(), RelayerError> {
         let most = self.config.limits.max_fee;

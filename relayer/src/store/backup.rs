@@ -133,12 +133,12 @@ fn name(request: RequestId, operator: &[u8; 32]) -> String {
     format!("answer-{request}-{}.json", hex::encode(operator))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
     fs::read(path).map_err(StoreError::io(path))
 }
 
 /// Under another name first: a crash in between leaves no half file behind.
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
     let (draft, path) = (folder.join("draft"), folder.join(name));
     let mut options = OpenOptions::new();

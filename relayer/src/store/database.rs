@@ -23,7 +23,8 @@ pub(crate) struct Failed {
 /// it either happened as a whole or not at all.
 ///
 /// The rules that must hold whatever calls this are the database's own: one answer for each request
-/// and operator for ever, and one live transaction for each nonce of a carrier.
+/// and operator for ever, one live transaction for each nonce of a carrier, and, where several
+/// processes share it, one live transaction for each thing to be done for a seat.
 pub(crate) trait Database: Send + Sync {
     /// The value of a key.
     fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
@@ -99,4 +100,18 @@ pub(crate) trait Database: Send + Sync {
     fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError>;
     /// Whether the database holds together.
     fn check(&self) -> Result<(), StoreError>;
+
+    /// Takes and renews leases on requests, those named first before the others, and gives what is
+    /// held now. A database of one process leases everything.
+    fn lease(&self, wanted: &[RequestId]) -> Result<Vec<RequestId>, StoreError> {
+        Ok(wanted.to_vec())
+    }
+    /// Gives all leases of this process back.
+    fn release_leases(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// Rows of transactions that another living process follows.
+    fn held_elsewhere(&self) -> Result<Vec<i64>, StoreError> {
+        Ok(Vec::new())
+    }
 }

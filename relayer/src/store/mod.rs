@@ -2,7 +2,8 @@
 //! sent, and why something was left undone.
 //!
 //! One directory holds one relayer's store: the database, its lock, and the secrets that salts are
-//! derived from. Every write is on disk, synced, when its function returns. [`Store`] is what the
+//! derived from. Several replicas may share a database on a server instead; then the directory holds
+//! the rest. Every write is on disk, synced, when its function returns. [`Store`] is what the
 //! pipeline sees; below it a `Database` keeps the rows.
 //!
 //! **Architecture invariant:** this module knows neither the chain nor the models. The chain is the
@@ -13,7 +14,9 @@ mod backup;
 pub(crate) mod database;
 pub mod fault;
 mod jobs;
+mod lease;
 mod lock;
+mod postgres;
 mod secret;
 pub(crate) mod sqlite;
 mod stats;
@@ -22,6 +25,7 @@ mod usage;
 pub use crate::clock::now_ms;
 pub use attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose};
 pub use jobs::{Answered, Job, JobState, Recorded, Skip};
+pub use postgres::{DatabaseUrl, Shared, UrlSource};
 pub use secret::{SaltSecret, SaltSecrets};
 pub use stats::{Archive, Evidence, Stats};
 
@@ -72,6 +76,34 @@ pub enum StoreError {
     /// The second copy is another store's.
     #[error("{} is another store's secret; give this store a `backup_dir` of its own, or the copy that belongs to it", path.display())]
     OtherBackup { path: PathBuf },
+    /// A replica without a secret that answers of others were made with.
+    #[error("the shared database has answers made with the salt secret number {number}, and {} has no salt-secret-{number}; copy it there from another replica's folder", path.display())]
+    LacksSecret { path: PathBuf, number: u32 },
+    /// A replica with a secret of its own.
+    #[error("{}/salt-secret-{number} is not the secret of that number that the shared database is used with; copy the one of another replica over it", path.display())]
+    OtherSecret { path: PathBuf, number: u32 },
+    /// The address of a shared database cannot be read.
+    #[error("store_url is no address of a PostgreSQL database; write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with sslmode=disable, prefer or require if any")]
+    BadUrl,
+    /// Answers and a password would cross a network in the open.
+    #[error("the way to {place} leaves this machine and is not encrypted; name the authority of its certificate with store_ca_file, or go through a tunnel that begins on this machine")]
+    OpenWire { place: String },
+    /// A certificate that cannot be used.
+    #[error("{} holds no certificate of an authority: {reason}; give it as PEM", path.display())]
+    BadAuthority { path: PathBuf, reason: String },
+    /// The database server does not promise what we need of it.
+    #[error("the database server can forget what it has confirmed ({setting} is {found}, not {wanted}); change its settings")]
+    NotDurableServer {
+        setting: &'static str,
+        found: String,
+        wanted: &'static str,
+    },
+    /// The shared database is away. What was under way is found out when it is back.
+    #[error("the shared database does not answer: {reason}; it is tried again")]
+    Unreachable { reason: String },
+    /// Another replica was faster.
+    #[error("another transaction for the same seat is under way; the next turn sees it")]
+    Underway,
     /// A row that does not read back.
     #[error("the store's {what} is damaged: {reason}; restore a backup")]
     Damaged { what: &'static str, reason: String },
@@ -101,6 +133,14 @@ impl StoreError {
             reason: reason.to_string(),
         }
     }
+
+    /// Whether another turn, which reads everything anew, may go well.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::NonceTaken { .. } | Self::Underway
+        )
+    }
 }
 
 /// What a store is made for. None of it ever changes.
@@ -119,6 +159,8 @@ pub struct Store {
     database: Arc<dyn Database>,
     secrets: SaltSecrets,
     directory: PathBuf,
+    /// Where a shared database is, as people may see it.
+    shared: Option<String>,
     backup: Option<backup::Backup>,
     /// Held while an answer is recorded in two places.
     recording: Mutex<()>,
@@ -158,6 +200,49 @@ impl Store {
             database: Arc::new(database),
             secrets,
             directory: directory.to_owned(),
+            shared: None,
+            recording: Mutex::default(),
+            _lock: Some(lock),
+        })
+    }
+
+    /// A store whose database is shared with other replicas of the same operators. The directory is
+    /// this replica's own: its lock, its salt secrets, which are the same in all replicas, and what
+    /// it has used.
+    ///
+    /// # Errors
+    /// As [`Self::open_with_backup`]; `Unreachable`; `LacksSecret` and `OtherSecret` when the secrets
+    /// are not those of the other replicas; `BadUrl`, `OpenWire`, `BadAuthority`, `NotDurableServer`.
+    pub fn open_shared(
+        directory: &Path,
+        backup: Option<&Path>,
+        shared: &Shared,
+        identity: &Identity,
+    ) -> Result<Self, StoreError> {
+        make_private_directory(directory)?;
+        let lock = lock::Lock::take(directory)?;
+        let backup = backup.map(|folder| backup::Backup::open(folder, directory));
+        let backup = backup.transpose()?;
+        let database = postgres::Postgres::open(shared, identity)?;
+        let known = secret::files(directory)?;
+        // Before one is made here: a secret of this replica's own would be of no use.
+        for number in database.secret_numbers()? {
+            if !known.contains_key(&number) {
+                let path = directory.to_owned();
+                return Err(StoreError::LacksSecret { path, number });
+            }
+        }
+        let secrets = SaltSecrets::load_or_create(directory)?;
+        database.bind_secrets(&secrets, directory)?;
+        if let Some(backup) = &backup {
+            backup.keep_secrets(directory)?;
+        }
+        Ok(Self {
+            backup,
+            database: Arc::new(database),
+            secrets,
+            directory: directory.to_owned(),
+            shared: Some(shared.place()),
             recording: Mutex::default(),
             _lock: Some(lock),
         })
@@ -171,6 +256,7 @@ impl Store {
             database,
             secrets,
             directory: PathBuf::new(),
+            shared: None,
             backup: None,
             recording: Mutex::default(),
             _lock: None,
@@ -185,6 +271,12 @@ impl Store {
     /// The store's directory.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Where the database is, for people: a folder, or an address without its password.
+    pub fn place(&self) -> String {
+        let folder = || self.directory.display().to_string();
+        self.shared.clone().unwrap_or_else(folder)
     }
 
     /// Lowest request that may still need work; everything below is over.
@@ -226,6 +318,12 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn set_finalized_seen(&self, height: BlockNumber, hash: &Hash) -> Result<(), StoreError> {
+        // Another replica's node may be ahead. What two write at once may be one block lower than it
+        // could be, which takes nothing away.
+        let higher = self.is_shared() && self.finalized_seen()?.is_some_and(|seen| seen.0 > height);
+        if higher {
+            return Ok(());
+        }
         let value = [height.to_le_bytes().as_slice(), hash].concat();
         self.database.set_meta("finalized", &value)
     }

@@ -5,11 +5,11 @@ use super::{
     bytes32,
     database::Database,
     jobs::JobState,
-    sqlite, Identity, Store, StoreError,
+    postgres, sqlite, Identity, Shared, Store, StoreError,
 };
 use llm_oracle_primitives::{Hash, RequestId};
 use serde_json::{json, Map, Value};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What a store holds, in numbers. They outlive the process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,7 +105,6 @@ fn attempts(database: &dyn Database) -> Result<Vec<(Purpose, AttemptState, u64)>
 /// A store to read only, also while a relayer works with it.
 pub struct Archive {
     database: Box<dyn Database>,
-    path: PathBuf,
 }
 
 impl Archive {
@@ -117,12 +116,16 @@ impl Archive {
         let path = directory.join(sqlite::FILE);
         std::fs::metadata(&path).map_err(StoreError::io(&path))?;
         let database = Box::new(sqlite::Sqlite::open_to_read(&path)?);
-        Ok(Self { database, path })
+        Ok(Self { database })
     }
 
-    /// The database's file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Opens the database that replicas share.
+    ///
+    /// # Errors
+    /// `Unreachable`; `Io` when no relayer has ever worked with it; as [`Store::open_shared`].
+    pub fn open_shared(shared: &Shared) -> Result<Self, StoreError> {
+        let database = Box::new(postgres::Postgres::open_to_read(shared)?);
+        Ok(Self { database })
     }
 
     /// What the store is made for; `None` before its first use.

@@ -11,7 +11,7 @@ use llm_oracle_tests::{
 use std::time::Duration;
 
 /// A market's question, which is answered by three seats and delivered to the market.
-async fn ask_by_market(world: &World, market: &Market) -> RequestId {
+pub(crate) async fn ask_by_market(world: &World, market: &Market) -> RequestId {
     let number = market.open(&world.requester, "Is water wet?", 0).await;
     // Far above the quote; the rest comes back as credit.
     market
@@ -19,7 +19,7 @@ async fn ask_by_market(world: &World, market: &Market) -> RequestId {
         .await
 }
 
-async fn assert_once(world: &World, id: RequestId, what: &str) {
+pub(crate) async fn assert_once(world: &World, id: RequestId, what: &str) {
     let history = world.history(id).await;
     history.assert_once_each(&world.accounts(), what);
     assert_eq!(history.delivered, 1, "{what}: deliveries");

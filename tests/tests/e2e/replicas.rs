@@ -1,0 +1,184 @@
+//! Several relayers of the same operators on one PostgreSQL database: any of them dies, the database
+//! is restarted, connections are cut, and the chain sees each operator act once.
+
+use crate::{
+    crashes::{ask_by_market, assert_once},
+    ops::get,
+};
+use llm_oracle_tests::{
+    eventually,
+    pg_proxy::{At, Proxy, Side},
+    postgres::url_at,
+    process::{Model, Setup},
+    questions::yes_or_no,
+    Postgres, Relayer, World,
+};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A replica whose model says something of its own, so that a second answer would be another one.
+fn replica(world: &World, name: &str, says: &'static str, url: &str) -> Setup {
+    Setup::new(world, name, &world.keys(), &Model::Says(says)).sharing(url)
+}
+
+/// Waits until a relayer has looked at the chain, and so shows itself to the other replicas.
+async fn ready(setup: &Setup) {
+    eventually("ready relayer", || async {
+        let address = setup.listens_at()?;
+        (get(&address, "/readyz").0 == "HTTP/1.1 200 OK").then_some(())
+    })
+    .await;
+}
+
+async fn start_postgres() -> Postgres {
+    tokio::task::spawn_blocking(Postgres::start).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_one_effect() {
+    let (world, postgres) = tokio::join!(World::alone(3), start_postgres());
+    let setups = [("one", "yes"), ("two", "no")]
+        .map(|(name, says)| replica(&world, name, says, &postgres.url()));
+    let mut running = setups.each_ref().map(Setup::run);
+    futures::future::join_all(setups.iter().map(ready)).await;
+    let requests = 6;
+    let mut ids = Vec::new();
+    for _ in 0..requests {
+        ids.push(world.ask(&yes_or_no(3)).await);
+    }
+    for id in &ids {
+        world.ended(*id).await;
+    }
+    for id in &ids {
+        let history = world.history(*id).await;
+        history.assert_once_each(&world.accounts(), "two replicas");
+    }
+    let calls = setups.each_ref().map(Setup::calls);
+    eprintln!("{requests} requests of 3 seats: {calls:?} questions put by the replicas");
+    // Each seat's question was put by one of them, once; neither did all the work.
+    assert_eq!(calls.iter().sum::<usize>(), 3 * requests);
+    assert!(calls.iter().all(|calls| *calls > 0), "{calls:?}");
+    assert!(running.iter_mut().all(Relayer::runs));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pg_restart_mid_request() {
+    let (world, mut postgres) = tokio::join!(World::alone(3), start_postgres());
+    let setups = [("one", "yes"), ("two", "no")]
+        .map(|(name, says)| replica(&world, name, says, &postgres.url()));
+    let mut running = setups.each_ref().map(Setup::run);
+    futures::future::join_all(setups.iter().map(ready)).await;
+    for (moment, commits) in [("just asked", 0), ("committed", 3)] {
+        let id = world.ask(&yes_or_no(3)).await;
+        world.committed(id, commits).await;
+        postgres = tokio::task::spawn_blocking(move || {
+            postgres.restart();
+            postgres
+        })
+        .await
+        .unwrap();
+        world.ended(id).await;
+        let history = world.history(id).await;
+        history.assert_once_each(&world.accounts(), moment);
+    }
+    // And a request that comes while the database is away.
+    postgres.crash();
+    let id = world.ask(&yes_or_no(3)).await;
+    postgres = tokio::task::spawn_blocking(move || {
+        postgres.begin();
+        postgres
+    })
+    .await
+    .unwrap();
+    world.ended(id).await;
+    let history = world.history(id).await;
+    history.assert_once_each(&world.accounts(), "asked meanwhile");
+    assert!(running.iter_mut().all(Relayer::runs));
+    drop(running);
+    drop(postgres);
+}
+
+/// Rounds of the test below in its long size.
+const ROUNDS_LONG: u64 = 200;
+const ROUNDS: u64 = 6;
+/// How long a dead replica keeps its requests in it, milliseconds.
+const LEASE_MS: u64 = 2_000;
+
+fn rounds() -> u64 {
+    let long = std::env::var("LLM_ORACLE_LONG").unwrap_or_default();
+    let name = "three_replicas_lose_one_every_few_seconds";
+    match long.split(',').any(|wanted| wanted == name) {
+        true => ROUNDS_LONG,
+        false => ROUNDS,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_replicas_lose_one_every_few_seconds() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = u64::from(now.subsec_nanos()) | 1;
+    let mut dice = seed;
+    let mut roll = |sides: u64| {
+        // xorshift: the moments only have to differ from run to run.
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        dice % sides
+    };
+    let (world, mut postgres) = tokio::join!(World::alone(3), start_postgres());
+    let market = world.market().await;
+    let proxies = [(); 3].map(|()| Proxy::to(postgres.port()));
+    let setups: Vec<Setup> = [("one", "yes"), ("two", "no"), ("three", "abstain")]
+        .iter()
+        .zip(&proxies)
+        .map(|((name, says), proxy)| {
+            replica(&world, name, says, &url_at(proxy.port()))
+                .with(&format!("store_lease_ms = {LEASE_MS}"))
+        })
+        .collect();
+    let mut running: Vec<Relayer> = setups.iter().map(Setup::run).collect();
+    let (mut ids, mut restarts, mut frozen) = (Vec::new(), 0, 0);
+    for round in 0..rounds() {
+        ids.push(ask_by_market(&world, &market).await);
+        let doomed = usize::try_from(roll(3)).unwrap();
+        let other = (doomed + 1 + usize::try_from(roll(2)).unwrap()) % 3;
+        let side = Side::ALL[usize::try_from(roll(3)).unwrap()];
+        proxies[other].cut(At::Commit, side);
+        tokio::time::sleep(Duration::from_millis(500 + roll(2_500))).await;
+        if round % 3 == 2 {
+            // For longer than its leases: the others take over, and it wakes up in the middle of a turn.
+            running[other].freeze();
+            frozen += 1;
+        }
+        running[doomed].kill();
+        if round % 3 == 1 {
+            postgres = tokio::task::spawn_blocking(move || {
+                postgres.restart();
+                postgres
+            })
+            .await
+            .unwrap();
+            restarts += 1;
+        }
+        ids.push(ask_by_market(&world, &market).await);
+        if round % 3 == 2 {
+            tokio::time::sleep(Duration::from_millis(LEASE_MS + 500)).await;
+            running[other].thaw();
+        }
+        running[doomed] = setups[doomed].run();
+    }
+    for id in &ids {
+        market.delivered_for_good(&world, *id).await;
+        assert_once(&world, *id, &format!("seed {seed}")).await;
+    }
+    for (relayer, setup) in running.iter_mut().zip(&setups) {
+        assert!(relayer.runs(), "seed {seed}: {}", setup.config().display());
+    }
+    let cuts: u64 = proxies.iter().map(Proxy::cuts).sum();
+    let calls: usize = setups.iter().map(Setup::calls).sum();
+    eprintln!(
+        "seed {seed}: {} requests of 3 seats, {} SIGKILLs, {frozen} frozen, {restarts} restarts of the \
+         database, {cuts} connections cut inside COMMIT, {calls} questions put: each operator acted once",
+        ids.len(),
+        rounds(),
+    );
+}

@@ -6,6 +6,7 @@ pub mod config;
 pub mod credential;
 pub mod llm;
 pub mod ops;
+pub mod peers;
 pub mod pipeline;
 pub mod store;
 pub mod verify;

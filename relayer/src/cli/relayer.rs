@@ -9,12 +9,14 @@ use crate::{
     config::describe_model,
     llm::{self, Models, Provider},
     ops::{self, Desk},
+    peers::{self, PeersConfig},
     pipeline::{KeySource, Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError},
 };
 use serde_json::json;
 use std::{
     fs,
     future::Future,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -127,6 +129,7 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
         model: service.model.clone(),
         limits: Limits::default(),
         policy: PolicyConfig::default(),
+        peers: PeersConfig::default(),
     };
     Ok(Running::spawn(
         Relayer::start(config, service.provider).await?,
@@ -142,6 +145,7 @@ pub async fn run(context: &Context, recover: bool) -> Outcome {
     config.recover = recover;
     // Before anything is started: a port that is taken is a mistake in the settings.
     let listener = listen(context).await?;
+    let for_peers = listen_for_peers(&config.peers).await?;
     let provider = provider(&config.model)?;
     let stop = stop_signal()?;
     let contract = config.contract.clone();
@@ -149,6 +153,7 @@ pub async fn run(context: &Context, recover: bool) -> Outcome {
     let relayer = Relayer::start(config, provider).await?;
     relayer.introduce(&contract, &model);
     let mut window = Window::open(&relayer, listener)?;
+    window.open_to_peers(&relayer, for_peers);
     tracing::info!(model, contract, "started");
     ops::ready(&format!("answers with {model}"));
     let ops = relayer.ops().clone();
@@ -177,10 +182,22 @@ async fn listen(context: &Context) -> Result<Option<TcpListener>, Failure> {
     let Some(address) = context.settings.ops.address().map_err(Failure::usage)? else {
         return Ok(None);
     };
+    bind(address, "ops").await.map(Some)
+}
+
+async fn listen_for_peers(config: &PeersConfig) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = config.address().map_err(Failure::usage)? else {
+        return Ok(None);
+    };
+    bind(address, "peers").await.map(Some)
+}
+
+async fn bind(address: SocketAddr, table: &str) -> Result<TcpListener, Failure> {
     let bound = TcpListener::bind(address).await;
-    bound.map(Some).map_err(|error| {
-        Failure::usage(format!("cannot listen at {address}: {error}"))
-            .help("another relayer may have it: give this one another `listen` in [ops], or off")
+    bound.map_err(|error| {
+        Failure::usage(format!("cannot listen at {address}: {error}")).help(format!(
+            "another relayer may have it: give this one another `listen` in [{table}], or off"
+        ))
     })
 }
 
@@ -222,10 +239,20 @@ impl Window {
         })
     }
 
+    /// Takes entries of peers, if there are any.
+    fn open_to_peers(&mut self, relayer: &Relayer, listener: Option<TcpListener>) {
+        if let (Some(listener), Some(endpoint)) = (listener, relayer.peers_endpoint()) {
+            let serving = peers::serve(listener, endpoint, self.closed.clone());
+            self.tasks.push(tokio::spawn(serving));
+        }
+    }
+
     /// Neither task ends by itself.
     fn check(&self) -> Result<(), Failure> {
         if self.notifier.is_finished() || self.tasks.iter().any(JoinHandle::is_finished) {
-            return Err(Failure::bug("the server of [ops] has ended by itself"));
+            return Err(Failure::bug(
+                "a server of [ops] or [peers] has ended by itself",
+            ));
         }
         Ok(())
     }

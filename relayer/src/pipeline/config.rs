@@ -1,7 +1,10 @@
 //! The relayer's configuration file.
 
 use super::{keys::KeySource, policy::PolicyConfig};
-use crate::llm::{planck, Models};
+use crate::{
+    llm::{planck, Models},
+    peers::PeersConfig,
+};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -42,6 +45,9 @@ pub struct RelayerConfig {
     /// Which requests it answers.
     #[serde(default)]
     pub policy: PolicyConfig,
+    /// The relayers that carry each other's entries.
+    #[serde(default)]
+    pub peers: PeersConfig,
 }
 
 impl RelayerConfig {

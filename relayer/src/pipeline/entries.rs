@@ -3,6 +3,7 @@
 use super::{error::RelayerError, evidence, relayer::Relayer};
 use crate::{
     chain::{messages, BatchResults, Call},
+    peers::{Handed, Load},
     store::{Answered, Entry, Job, Purpose},
 };
 use llm_oracle_primitives::{
@@ -53,8 +54,90 @@ impl Seat {
     }
 }
 
+/// An entry that a peer has handed over, checked.
+#[derive(Debug, Clone)]
+pub(super) struct Foreign {
+    pub(super) handed: Handed,
+    /// Seats of the request.
+    pub(super) seats: u8,
+}
+
+/// What a batch carries.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    /// For one of our operators.
+    Own(Seat),
+    /// For a peer's.
+    Foreign(Foreign),
+}
+
+impl Part {
+    pub(super) fn entry(&self) -> Entry {
+        match self {
+            Self::Own(seat) => seat.entry(),
+            Self::Foreign(foreign) => {
+                let key = foreign.handed.key();
+                Entry {
+                    request_id: key.request_id,
+                    operator: key.operator,
+                }
+            }
+        }
+    }
+
+    pub(super) fn own(&self) -> Option<&Seat> {
+        match self {
+            Self::Own(seat) => Some(seat),
+            Self::Foreign(_) => None,
+        }
+    }
+
+    /// Seats of its request.
+    pub(super) fn seats(&self) -> u8 {
+        match self {
+            Self::Own(seat) => seat.seats,
+            Self::Foreign(foreign) => foreign.seats,
+        }
+    }
+
+    fn size(&self, purpose: Purpose) -> usize {
+        match self {
+            Self::Own(seat) => seat.size(purpose),
+            Self::Foreign(foreign) => foreign.handed.encoded_size(),
+        }
+    }
+
+    fn commit(&self) -> Option<&CommitEntry> {
+        match self {
+            Self::Foreign(Foreign {
+                handed:
+                    Handed {
+                        load: Load::Commit(entry),
+                        ..
+                    },
+                ..
+            }) => Some(entry),
+            _ => None,
+        }
+    }
+
+    fn reveal(&self) -> Option<&RevealEntry> {
+        match self {
+            Self::Foreign(Foreign {
+                handed:
+                    Handed {
+                        load: Load::Reveal(entry),
+                        ..
+                    },
+                ..
+            }) => Some(entry),
+            _ => None,
+        }
+    }
+}
+
 /// Splits seats into batches that fit the contract's buffer, in their order.
-pub(super) fn split(purpose: Purpose, seats: Vec<Seat>) -> Vec<Vec<Seat>> {
+pub(super) fn split(purpose: Purpose, seats: Vec<Part>) -> Vec<Vec<Part>> {
     let (most, room) = (
         limits::MAX_BATCH_ENTRIES as usize,
         limits::MAX_BATCH_BYTES as usize,
@@ -78,25 +161,33 @@ impl Relayer {
     pub(super) fn call(
         &self,
         purpose: Purpose,
-        seats: &[Seat],
+        parts: &[Part],
         carrier: usize,
     ) -> Result<Call<BatchResults>, RelayerError> {
+        let own = parts.iter().filter_map(Part::own);
         Ok(match purpose {
             Purpose::Reveal => {
-                let entries: Result<Vec<_>, _> =
-                    seats.iter().map(|seat| self.reveal_entry(seat)).collect();
-                messages::reveal_batch(&entries?)
+                let mut entries = Vec::with_capacity(parts.len());
+                for part in parts {
+                    entries.extend(part.reveal().cloned());
+                    if let Some(seat) = part.own() {
+                        entries.push(self.reveal_entry(seat)?);
+                    }
+                }
+                messages::reveal_batch(&entries)
             }
             Purpose::Answer => {
-                let entries: Result<Vec<_>, _> =
-                    seats.iter().map(|seat| self.answer_entry(seat)).collect();
+                let entries: Result<Vec<_>, _> = own.map(|seat| self.answer_entry(seat)).collect();
                 messages::answer_batch(&entries?)
             }
             _ => {
-                let entries: Vec<_> = seats
-                    .iter()
-                    .map(|seat| self.commit_entry(seat, carrier))
-                    .collect();
+                let mut entries = Vec::with_capacity(parts.len());
+                for part in parts {
+                    entries.extend(part.commit().cloned());
+                    if let Some(seat) = part.own() {
+                        entries.push(self.commit_entry(seat, Some(carrier)));
+                    }
+                }
                 messages::commit_batch(&entries)
             }
         })
@@ -113,7 +204,8 @@ impl Relayer {
         evidence::context(&self.base, request_id, terms_digest, operator)
     }
 
-    fn commit_entry(&self, seat: &Seat, carrier: usize) -> CommitEntry {
+    /// With a permission for any carrier, unless the carrier is the operator itself.
+    pub(super) fn commit_entry(&self, seat: &Seat, carrier: Option<usize>) -> CommitEntry {
         let Answered {
             request_id,
             commitment,
@@ -122,7 +214,7 @@ impl Relayer {
         } = seat.answered;
         let operator = &self.operators[seat.operator];
         // Whoever carries its own commit needs no permission from itself.
-        let signature = (seat.operator != carrier).then(|| {
+        let signature = (carrier != Some(seat.operator)).then(|| {
             let valid_until = seat.commit_deadline;
             let context = self.context(seat);
             let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
@@ -138,7 +230,7 @@ impl Relayer {
         }
     }
 
-    fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
+    pub(super) fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
         let Answered {
             request_id,
             evidence,
@@ -207,7 +299,8 @@ mod tests {
     }
 
     fn sizes(purpose: Purpose, answer: &Answer, count: u64) -> Vec<usize> {
-        let seats = (0..count).map(|id| seat(id, answer.clone())).collect();
+        let seats = (0..count).map(|id| Part::Own(seat(id, answer.clone())));
+        let seats = seats.collect();
         split(purpose, seats).iter().map(Vec::len).collect()
     }
 
@@ -246,5 +339,11 @@ mod tests {
             signature: Some((6, [7; 64])),
         };
         assert!(entry.encoded_size() <= ENTRY_BYTES);
+        let handed = Handed {
+            operator: [1; 32],
+            load: Load::Commit(entry.clone()),
+        };
+        let part = Part::Foreign(Foreign { handed, seats: 3 });
+        assert!(entry.encoded_size() <= part.size(Purpose::Commit));
     }
 }

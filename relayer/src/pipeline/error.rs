@@ -3,6 +3,7 @@
 use super::keys::KeyError;
 use crate::{
     chain::{hex0x, AddressError, ChainError},
+    peers::PeersError,
     store::StoreError,
 };
 use llm_oracle_primitives::{Hash, RequestId};
@@ -20,6 +21,8 @@ pub enum RelayerError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Address(#[from] AddressError),
+    #[error(transparent)]
+    Peers(#[from] PeersError),
     #[error("the configuration names no operator; add one [[operators]] table")]
     NoOperators,
     #[error("the operator {0} is named twice in the configuration")]

@@ -21,6 +21,7 @@ mod keys;
 mod ledger;
 mod observe;
 mod outbox;
+mod peers;
 mod policy;
 mod queue;
 mod reconcile;

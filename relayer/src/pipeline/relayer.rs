@@ -2,7 +2,7 @@
 
 use super::{
     ask::Asks, config::RelayerConfig, error::RelayerError, evidence::Base, keys::load_key,
-    scan::Memory, signatures::Signatures,
+    peers as sharing, scan::Memory, signatures::Signatures,
 };
 use crate::{
     chain::{
@@ -11,6 +11,7 @@ use crate::{
     },
     llm::Provider,
     ops::Ops,
+    peers::{Endpoint, Peers},
     store::{Entry, Identity, Purpose, Store},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -75,6 +76,7 @@ pub struct Relayer {
     pub(super) asks: Asks,
     pub(super) memory: Memory,
     pub(super) signatures: Signatures,
+    pub(super) peers: Option<Peers>,
     address: AccountId,
     expect: Expect,
     endpoints: Endpoints,
@@ -119,6 +121,14 @@ impl Relayer {
         }
         let seen = store.finalized_seen()?;
         let usage = store.usage()?;
+        let ops = Arc::<Ops>::default();
+        let peers = Peers::new(
+            &config.peers,
+            sharing::block_time(config.block_time_ms),
+            base.place(),
+            sharing::signers(&operators),
+            ops.metrics().peers().clone(),
+        )?;
         let mut relayer = Self {
             asks: Asks::new(provider, config.limits.model_calls, usage.as_deref()),
             memory: Memory::default(),
@@ -130,7 +140,8 @@ impl Relayer {
             config,
             operators,
             store,
-            ops: Arc::default(),
+            ops,
+            peers,
             observed: None,
             base,
             address,
@@ -149,6 +160,12 @@ impl Relayer {
     /// Where this relayer says what it does.
     pub fn ops(&self) -> &Arc<Ops> {
         &self.ops
+    }
+
+    /// Where peers hand their entries over; `None` without a peer.
+    pub fn peers_endpoint(&self) -> Option<Arc<Endpoint>> {
+        let peers = self.peers.as_ref();
+        peers.map(|peers| peers.endpoint.clone())
     }
 
     /// Works until it is told to stop. A lost connection is made again; what cannot get better by
@@ -239,6 +256,7 @@ impl Relayer {
         let alive = tokio::select! {
             head = link.wake.next() => head.is_some(),
             () = self.asks.any() => true,
+            () = Self::peers_moved(self.peers.as_ref()) => true,
             () = timer => true,
         };
         if !alive {

@@ -15,6 +15,9 @@ impl Relayer {
         purpose: Purpose,
         reason: &str,
     ) -> Result<(), RelayerError> {
+        if self.is_foreign(entry, purpose) {
+            return Ok(());
+        }
         let count = self.store.add_failure(entry, purpose, reason)?;
         let (request, purpose_name) = (entry.request_id, purpose.name());
         let operator = ss58(&entry.operator.into());

@@ -1,0 +1,452 @@
+//! One carrier for a committee: which of our entries a peer carries, and which of theirs we carry.
+
+use super::{
+    entries::{Foreign, Part, Seat},
+    error::RelayerError,
+    relayer::{Now, Operator, Relayer},
+};
+use crate::{
+    chain::{ChainError, Keypair, Oracle},
+    peers::{
+        carrier, check, committee, missing, Clock, Handed, Id, Key, Kind, Load, Peers, Seen, Sign,
+        Standing, Verdict, ENTRIES_MAX, LETTER_BYTES_MAX,
+    },
+    store::{Attempt, Entry, Purpose},
+};
+use async_trait::async_trait;
+use llm_oracle_primitives::{
+    AccountId, Assignment, BlockNumber, RequestId, RequestView, SeatState, Signature, Terms,
+};
+use scale::Encode;
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Blocks before a deadline at which nobody waits for anybody.
+const MARGIN_BLOCKS: BlockNumber = 4;
+/// Time between two blocks of a chain whose settings do not say it.
+const USUAL_BLOCK: Duration = Duration::from_secs(6);
+/// Bytes of a letter that are no entries.
+const LETTER_HEAD_BYTES: usize = 256;
+
+#[async_trait]
+impl Sign for Keypair {
+    async fn sign(&self, message: &[u8]) -> Result<Signature, String> {
+        Ok(Keypair::sign(self, message).0)
+    }
+}
+
+/// What is ready of one request.
+#[derive(Default)]
+struct Ready {
+    parts: Vec<Part>,
+    /// Something of it has waited long enough.
+    urgent: bool,
+}
+
+/// Who brings one of our entries.
+enum Way {
+    /// We do, together with others.
+    Ours,
+    /// We do, at once.
+    Now,
+    /// This peer.
+    Peer(usize),
+    /// A peer that has it already.
+    Waits,
+}
+
+/// One turn's look at one kind of entry.
+struct Turn<'a> {
+    oracle: &'a Oracle,
+    now: &'a Now,
+    kind: Kind,
+    clock: Clock,
+}
+
+/// What the keys of an operator sign with.
+pub(super) fn signers(operators: &[Operator]) -> Vec<(Id, Arc<dyn Sign>)> {
+    let signer = |operator: &Operator| -> (Id, Arc<dyn Sign>) {
+        (operator.id, Arc::new(operator.key.clone()))
+    };
+    operators.iter().map(signer).collect()
+}
+
+/// Time between two blocks, as the settings say or as usual.
+pub(super) fn block_time(block_time_ms: Option<u64>) -> Duration {
+    block_time_ms.map_or(USUAL_BLOCK, Duration::from_millis)
+}
+
+impl Relayer {
+    /// What a finalized block shows of a request, for later in this turn.
+    pub(super) fn note_for_peers(&mut self, now: &Now, view: &RequestView, terms: &Arc<Terms>) {
+        if let Some(peers) = &mut self.peers {
+            let terms = Some(terms.clone());
+            peers.note(now.finalized.hash, Arc::new(view.clone()), terms);
+        }
+    }
+
+    /// Of our seats those that we bring ourselves now, together with what peers have handed over. The
+    /// others are handed over, or wait for somebody.
+    pub(super) async fn share(
+        &mut self,
+        oracle: &Oracle,
+        now: &Now,
+        purpose: Purpose,
+        seats: Vec<Seat>,
+    ) -> Result<Vec<Part>, RelayerError> {
+        let kind = match purpose {
+            Purpose::Commit => Some(Kind::Commit),
+            Purpose::Reveal => Some(Kind::Reveal),
+            // An answer in one step is its operator's own affair: a pending one can be copied.
+            _ => None,
+        };
+        let (Some(kind), Some(mut peers)) = (kind, self.peers.take()) else {
+            return Ok(seats.into_iter().map(Part::Own).collect());
+        };
+        let clock = Clock {
+            best: now.best.number,
+            now: Instant::now(),
+        };
+        let turn = Turn {
+            oracle,
+            now,
+            kind,
+            clock,
+        };
+        let shared = self.share_among(&mut peers, &turn, seats).await;
+        self.peers = Some(peers);
+        shared
+    }
+
+    async fn share_among(
+        &self,
+        peers: &mut Peers,
+        turn: &Turn<'_>,
+        seats: Vec<Seat>,
+    ) -> Result<Vec<Part>, RelayerError> {
+        peers.endpoint.looks(turn.now.finalized.number);
+        peers.begin(&turn.clock);
+        let mut ready: BTreeMap<RequestId, Ready> = BTreeMap::new();
+        let mut letters: BTreeMap<usize, Vec<Seat>> = BTreeMap::new();
+        for seat in seats {
+            let id = seat.answered.request_id;
+            match self.way(peers, turn, &seat).await? {
+                Way::Waits => {}
+                Way::Peer(peer) => letters.entry(peer).or_default().push(seat),
+                way => {
+                    let ready = ready.entry(id).or_default();
+                    ready.urgent |= matches!(way, Way::Now);
+                    ready.parts.push(Part::Own(seat));
+                }
+            }
+        }
+        for (peer, seats) in letters {
+            self.write(peers, turn, peer, &seats)?;
+        }
+        self.take_in(peers, turn, &mut ready).await?;
+        let mut parts = Vec::new();
+        for (id, ready) in ready {
+            if self.goes(peers, turn, id, &ready).await? {
+                parts.extend(ready.parts);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Who brings one of our entries.
+    async fn way(
+        &self,
+        peers: &mut Peers,
+        turn: &Turn<'_>,
+        seat: &Seat,
+    ) -> Result<Way, RelayerError> {
+        let (id, operator) = (seat.answered.request_id, seat.answered.operator);
+        let key = Key {
+            kind: turn.kind,
+            request_id: id,
+            operator,
+        };
+        match peers.sent.standing(&key, &turn.clock) {
+            Standing::Waits => Ok(Way::Waits),
+            Standing::HandOver(peer) => Ok(Way::Peer(peer)),
+            Standing::Ours => Ok(Way::Now),
+            Standing::Overdue => {
+                let best = Some(turn.now.best.hash);
+                let view = turn.oracle.request(id, best).await?;
+                if view.is_some_and(|view| shows(turn.kind, &view, &operator)) {
+                    // Carried, and not final yet.
+                    return Ok(Way::Waits);
+                }
+                let request = id;
+                tracing::warn!(request, kind = turn.kind.name(), "no peer has carried it");
+                peers.sent.fall_back(&key, turn.clock.now);
+                peers.counts.fell_back(turn.kind);
+                Ok(Way::Now)
+            }
+            Standing::New => {
+                let Some(seen) = self.seen(peers, turn, id).await? else {
+                    return Ok(Way::Now);
+                };
+                let committee = committee_of(peers, turn.kind, &seen);
+                let now = turn.clock.now;
+                let carrier = carrier(&committee, id, |one| peers.rests(one, now));
+                let Some(peer) = carrier.and_then(|one| peers.directory.peer_of(&one)) else {
+                    return Ok(Way::Ours);
+                };
+                let needed = peers.sent.blocks().saturating_add(MARGIN_BLOCKS);
+                let in_time = left(turn, &seen.0) > needed;
+                if in_time && peers.sent.give(key, peer, &turn.clock) {
+                    return Ok(Way::Peer(peer));
+                }
+                Ok(Way::Now)
+            }
+        }
+    }
+
+    /// Writes a letter with as many of these entries as it takes; the others follow with the next one.
+    fn write(
+        &self,
+        peers: &mut Peers,
+        turn: &Turn<'_>,
+        peer: usize,
+        seats: &[Seat],
+    ) -> Result<(), RelayerError> {
+        let Some(to) = peers.directory.peers.get(peer).cloned() else {
+            return Ok(());
+        };
+        let Some(receiver) = to.operators.first().copied() else {
+            return Ok(());
+        };
+        if peers.post.is_busy(peer) {
+            return Ok(());
+        }
+        let mut entries: Vec<Handed> = Vec::new();
+        let mut size = LETTER_HEAD_BYTES;
+        for seat in seats {
+            let load = match turn.kind {
+                Kind::Commit => Load::Commit(self.commit_entry(seat, None)),
+                Kind::Reveal => Load::Reveal(self.reveal_entry(seat)?),
+            };
+            let operator = seat.answered.operator;
+            let handed = Handed { operator, load };
+            size = size.saturating_add(handed.encoded_size());
+            let full = size > LETTER_BYTES_MAX || entries.len() >= ENTRIES_MAX;
+            if full {
+                break;
+            }
+            entries.push(handed);
+        }
+        let keys: Vec<Key> = entries.iter().map(Handed::key).collect();
+        peers.sent.written(&keys);
+        let wake = peers.endpoint.wake();
+        let block = turn.now.finalized.number;
+        peers
+            .post
+            .send((peer, to.url, receiver), block, entries, wake);
+        Ok(())
+    }
+
+    /// Adds what peers have handed over and the finalized block bears out.
+    async fn take_in(
+        &self,
+        peers: &mut Peers,
+        turn: &Turn<'_>,
+        ready: &mut BTreeMap<RequestId, Ready>,
+    ) -> Result<(), RelayerError> {
+        let keys = peers.pool.keys(turn.kind);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let live = self.store.live_attempts()?;
+        for key in keys {
+            if is_under_way(&live, &key) {
+                continue;
+            }
+            let seen = self.seen(peers, turn, key.request_id).await?;
+            let slot = self.slot(peers, turn, &key.operator).await?;
+            let Some(foreign) = peers.pool.get(&key).cloned() else {
+                continue;
+            };
+            let view = seen.as_ref().map(|(view, _)| view.as_ref());
+            let place = self.base.place();
+            match check(&place, view, slot, &foreign.handed, turn.clock.best) {
+                Verdict::Early => {}
+                Verdict::Over => peers.pool.remove(&key),
+                Verdict::Wrong(fault) => {
+                    tracing::warn!(
+                        request = key.request_id,
+                        peer = foreign.peer,
+                        fault = fault.name(),
+                        "a peer has handed over what is wrong"
+                    );
+                    peers.counts.refused(fault.name());
+                    peers.endpoint.fault(foreign.peer);
+                    peers.pool.remove(&key);
+                }
+                Verdict::Fit => {
+                    let handed = foreign.handed;
+                    let seats = view.map_or(0, |view| view.summary.seats);
+                    let part = Part::Foreign(Foreign { handed, seats });
+                    ready.entry(key.request_id).or_default().parts.push(part);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what is ready of a request is sent now, or waits a little for the rest.
+    async fn goes(
+        &self,
+        peers: &mut Peers,
+        turn: &Turn<'_>,
+        id: RequestId,
+        ready: &Ready,
+    ) -> Result<bool, RelayerError> {
+        let Some(seen) = self.seen(peers, turn, id).await? else {
+            return Ok(true);
+        };
+        let here: Vec<Id> = ready
+            .parts
+            .iter()
+            .map(|part| part.entry().operator)
+            .collect();
+        let committee = committee_of(peers, turn.kind, &seen);
+        let missing = missing(turn.kind, &committee, &seen.0, &here);
+        if ready.urgent || missing == 0 || left(turn, &seen.0) <= MARGIN_BLOCKS {
+            return Ok(true);
+        }
+        let (company, now) = (peers.company, turn.clock.now);
+        let until = peers.pool.waits_until(turn.kind, id, company, now);
+        if let Some(until) = until {
+            peers.wake_at(until);
+        }
+        Ok(until.is_none())
+    }
+
+    /// A request as the finalized block shows it.
+    async fn seen(
+        &self,
+        peers: &mut Peers,
+        turn: &Turn<'_>,
+        id: RequestId,
+    ) -> Result<Option<Seen>, RelayerError> {
+        let at = turn.now.finalized.hash;
+        if let Some(seen) = peers.noted(at, id) {
+            return Ok(Some(seen));
+        }
+        let view = match turn.oracle.request(id, Some(at)).await {
+            // Its deployment is not final yet.
+            Err(ChainError::NoContract { .. }) => None,
+            view => view?,
+        };
+        let Some(view) = view else {
+            return Ok(None);
+        };
+        let terms = self.memory.known_terms(id);
+        peers.note(at, Arc::new(view), terms);
+        Ok(peers.noted(at, id))
+    }
+
+    async fn slot(
+        &self,
+        peers: &mut Peers,
+        turn: &Turn<'_>,
+        operator: &Id,
+    ) -> Result<Option<u32>, RelayerError> {
+        if let Some(slot) = peers.slot(operator) {
+            return Ok(Some(slot));
+        }
+        let account = AccountId::from(*operator);
+        let view = match turn.oracle.operator(&account, None).await {
+            Err(ChainError::NoContract { .. }) => None,
+            view => view?,
+        };
+        if let Some(view) = &view {
+            peers.note_slot(*operator, view.slot);
+        }
+        Ok(view.map(|view| view.slot))
+    }
+
+    /// An entry of a peer is not carried: its operator sends it itself.
+    pub(super) fn drop_foreign(&mut self, foreign: &Foreign, reason: &'static str) {
+        if let Some(peers) = &mut self.peers {
+            peers.counts.refused(reason);
+            peers.pool.remove(&foreign.handed.key());
+        }
+    }
+
+    /// Counts what was carried for peers.
+    pub(super) fn note_carried(&self, parts: &[Part]) {
+        let Some(peers) = &self.peers else {
+            return;
+        };
+        for part in parts {
+            if let Part::Foreign(foreign) = part {
+                peers.counts.carried(foreign.handed.key().kind);
+            }
+        }
+    }
+
+    /// Whether an entry of a transaction is a peer's. Its failures are the peer's affair.
+    pub(super) fn is_foreign(&self, entry: &Entry, purpose: Purpose) -> bool {
+        let carried = matches!(purpose, Purpose::Commit | Purpose::Reveal);
+        let mut ours = self.operators.iter();
+        carried && !ours.any(|operator| operator.id == entry.operator)
+    }
+
+    /// Waits until a peer has said something, or something that waits for company is due.
+    pub(super) async fn peers_moved(peers: Option<&Peers>) {
+        match peers {
+            Some(peers) => peers.moved().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn is_under_way(live: &[Attempt], key: &Key) -> bool {
+    let entry = Entry {
+        request_id: key.request_id,
+        operator: key.operator,
+    };
+    live.iter().any(|attempt| {
+        let kind = match attempt.tx.purpose {
+            Purpose::Commit => Some(Kind::Commit),
+            Purpose::Reveal => Some(Kind::Reveal),
+            _ => None,
+        };
+        kind == Some(key.kind) && attempt.tx.entries.contains(&entry)
+    })
+}
+
+/// Known operators that may carry a request, in their order.
+fn committee_of(peers: &Peers, kind: Kind, (view, terms): &Seen) -> Vec<Id> {
+    let named = terms.as_ref().and_then(|terms| match &terms.assignment {
+        Assignment::Named { operators } => Some(operators.as_slice()),
+        _ => None,
+    });
+    committee(kind, &peers.directory.known(), view, named)
+}
+
+/// Blocks until the deadline of what is to be sent.
+fn left(turn: &Turn<'_>, view: &RequestView) -> BlockNumber {
+    let deadline = match turn.kind {
+        Kind::Commit => view.summary.commit_deadline,
+        Kind::Reveal => view.summary.reveal_deadline,
+    };
+    deadline.saturating_sub(turn.clock.best)
+}
+
+/// Whether a block shows what an entry is for.
+fn shows(kind: Kind, view: &RequestView, operator: &Id) -> bool {
+    let seat = view.seats.iter().find(|seat| {
+        let holder: &Id = seat.operator.as_ref();
+        holder == operator
+    });
+    match kind {
+        Kind::Commit => seat.is_some(),
+        Kind::Reveal => seat.is_some_and(|seat| seat.state != SeatState::Committed),
+    }
+}

@@ -87,6 +87,8 @@ fn the_example_settings_name_every_key_there_is() {
         ("[[operators]]", &local),
         ("[limits]", &local),
         ("[ops]", &local),
+        ("[peers]", &local),
+        ("[[peers.relayer]]", &local),
         ("provider = \"local\"", &local),
         ("provider = \"openai\"", &server),
     ] {

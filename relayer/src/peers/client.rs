@@ -5,7 +5,6 @@ use super::{
     wire::{Handed, Id, Key, Letter, Place, Receipt},
     Sign,
 };
-use crate::chain::verifies;
 use llm_oracle_primitives::BlockNumber;
 use reqwest::{header, redirect, Client, Response, StatusCode, Url};
 use scale::DecodeAll;
@@ -98,9 +97,8 @@ pub async fn hand_over(
     }
     let bytes = body(response).await?;
     let receipt = Receipt::decode_all(&mut &*bytes).map_err(|_| Lost::Receipt)?;
-    let message = place.receipt_message(&letter.head, &letter.entries, &receipt.taken);
-    let signed = verifies(&receipt.signature, &message, &letter.head.receiver.into());
-    if !signed || receipt.taken.len() != letter.count {
+    let wanted = place.receipt(&letter.head, &letter.entries, &receipt.taken);
+    if !wanted.is_signed(&receipt.signature) || receipt.taken.len() != letter.count {
         return Err(Lost::Receipt);
     }
     Ok(receipt.taken)

@@ -39,8 +39,8 @@ async fn letter() -> Letter {
 }
 
 fn receipt(letter: &Letter, taken: Vec<bool>, signer: u8) -> Vec<u8> {
-    let message = PLACE.receipt_message(&letter.head, &letter.entries, &taken);
-    let signature = sample::key(signer).sign(&message).0;
+    let message = PLACE.receipt(&letter.head, &letter.entries, &taken);
+    let signature = sample::key(signer).sign(&message.bytes()).0;
     Receipt { taken, signature }.encode()
 }
 

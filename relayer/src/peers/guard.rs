@@ -4,7 +4,6 @@ use super::{
     config::Directory,
     wire::{self, Handed, Head, Letter, Place},
 };
-use crate::chain::verifies;
 use llm_oracle_primitives::BlockNumber;
 use std::{
     collections::{HashMap, HashSet},
@@ -13,7 +12,7 @@ use std::{
 };
 
 /// A letter's block may be this far from our finalized one, either way.
-const WINDOW_BLOCKS: BlockNumber = 64;
+const WINDOW_BLOCKS: BlockNumber = 128;
 /// Letters of one peer that are remembered; they are forgotten once their block has left the window.
 const REMEMBERED_MAX: usize = 16_384;
 /// Letters that a peer may send at once …
@@ -201,8 +200,7 @@ impl Guard {
         if !in_window(head.block, self.finalized) {
             return Err(Refusal::Stale);
         }
-        let message = self.place.letter_message(&head, rest);
-        if !verifies(&signature, &message, &head.sender.into()) {
+        if !self.place.letter(&head, rest).is_signed(&signature) {
             return Err(Refusal::Forged);
         }
         // From here on it is the peer's word. A replay is not: anyone on the way can send one.

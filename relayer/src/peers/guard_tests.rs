@@ -4,7 +4,7 @@ use super::super::sample::{self, PLACE};
 use super::*;
 use scale::Encode;
 
-const BLOCK: BlockNumber = 100;
+const BLOCK: BlockNumber = 1_000;
 
 fn guard() -> Guard {
     let mut guard = Guard::new(PLACE, Arc::new(sample::directory()));
@@ -19,11 +19,12 @@ async fn letter(from: u8, block: BlockNumber) -> Letter {
 #[tokio::test]
 async fn a_letter_of_a_peer_is_admitted_once() {
     let mut guard = guard();
-    let bytes = letter(2, BLOCK).await.bytes();
+    let handed = [sample::commit(7, 2)];
+    let bytes = sample::letter(2, 1, BLOCK, &handed).await.bytes();
     let now = Instant::now();
     let (peer, head, entries) = guard.admit(&bytes, now).unwrap();
     assert_eq!((peer, head.sender), (0, sample::id(2)));
-    assert_eq!(entries, [sample::commit(7, 2)]);
+    assert_eq!(entries, handed);
     for _ in 0..3 {
         assert_eq!(guard.admit(&bytes, now), Err(Refusal::Replayed));
     }
@@ -80,8 +81,8 @@ async fn who_writes_to_whom_and_where_is_checked() {
 async fn rubbish(from: u8) -> Vec<u8> {
     let mut letter = letter(from, BLOCK).await;
     letter.entries = vec![0xff; 40];
-    let message = PLACE.letter_message(&letter.head, &letter.entries);
-    letter.signature = sample::key(from).sign(&message).0;
+    let message = PLACE.letter(&letter.head, &letter.entries);
+    letter.signature = sample::key(from).sign(&message.bytes()).0;
     letter.bytes()
 }
 

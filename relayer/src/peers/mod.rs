@@ -34,7 +34,9 @@ pub use pool::{Foreign, Pool};
 pub use sent::{Clock, Sent, Standing};
 pub use server::{serve, Endpoint};
 pub use turn::{carrier, committee, missing};
-pub use wire::{Handed, Head, Id, Key, Kind, Letter, Load, Place, ENTRIES_MAX, LETTER_BYTES_MAX};
+pub use wire::{
+    Handed, Head, Id, Key, Kind, Letter, Load, Place, ToSign, ENTRIES_MAX, LETTER_BYTES_MAX,
+};
 
 use async_trait::async_trait;
 use llm_oracle_primitives::{Hash, RequestId, RequestView, Signature, Slot, Terms};
@@ -47,11 +49,11 @@ use std::{
 /// Signs for one operator.
 #[async_trait]
 pub trait Sign: Send + Sync {
-    /// The operator's signature under a message of this module.
+    /// The operator's signature under a letter or a receipt.
     ///
     /// # Errors
     /// Why there is none.
-    async fn sign(&self, message: &[u8]) -> Result<Signature, String>;
+    async fn sign(&self, message: &ToSign) -> Result<Signature, String>;
 }
 
 /// A request as the finalized block shows it, and its terms where they are known.
@@ -129,7 +131,7 @@ impl Peers {
         }
         self.pool.sweep(clock.now);
         self.sent.sweep(clock.now);
-        self.due = None;
+        self.due = self.due.filter(|due| *due > clock.now);
     }
 
     /// Notes a request as a finalized block shows it. What was seen at another block is forgotten.

@@ -38,8 +38,8 @@ pub(super) struct Signer(pub(super) Keypair);
 
 #[async_trait]
 impl Sign for Signer {
-    async fn sign(&self, message: &[u8]) -> Result<Signature, String> {
-        Ok(self.0.sign(message).0)
+    async fn sign(&self, message: &ToSign) -> Result<Signature, String> {
+        Ok(self.0.sign(&message.bytes()).0)
     }
 }
 

@@ -122,7 +122,7 @@ impl Endpoint {
             self.counts.refused(Refusal::Full.name());
         }
         self.wake.notify_one();
-        let message = self.place.receipt_message(&head, &encoded, &taken);
+        let message = self.place.receipt(&head, &encoded, &taken);
         let signature = key.sign(&message).await.map_err(|reason| {
             tracing::warn!(reason, "a receipt could not be signed");
             Refusal::NoSignature

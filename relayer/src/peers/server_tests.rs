@@ -86,12 +86,12 @@ async fn letter() -> Letter {
 #[tokio::test]
 async fn a_peers_entries_arrive_with_a_receipt_and_a_replay_brings_nothing() {
     let served = served().await;
-    let letter = letter().await;
+    let entries = [sample::commit(7, 2), sample::reveal(8, 3)];
+    let letter = sample::letter(2, 1, BLOCK, &entries).await;
     assert_eq!(served.hand_over(&letter).await, Ok(vec![true, true]));
     // It wakes whoever works.
     served.endpoint.come().await;
-    let arrived = [(0, sample::commit(7, 2)), (0, sample::reveal(8, 3))];
-    assert_eq!(served.endpoint.collect(), arrived);
+    assert_eq!(served.endpoint.collect(), entries.map(|handed| (0, handed)));
     let replayed = served.post(&letter.bytes()).await;
     assert_eq!(replayed, "HTTP/1.1 409 Conflict");
     assert!(served.endpoint.collect().is_empty());

@@ -5,6 +5,7 @@
 //! name both sides, the deployment and the letter's nonce, so neither is worth anything elsewhere.
 
 use super::Sign;
+use crate::chain::verifies;
 use llm_oracle_primitives::{
     digest, limits, BlockNumber, CommitEntry, Hash, RequestId, RevealEntry, Signature,
 };
@@ -85,7 +86,7 @@ impl Handed {
 }
 
 /// The deployment that a letter belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Place {
     /// The contract's domain.
     pub domain: Hash,
@@ -106,25 +107,65 @@ pub struct Head {
     pub block: BlockNumber,
 }
 
-impl Place {
-    fn message(&self, tag: &[u8], head: &Head, digests: &[Hash]) -> Vec<u8> {
+/// What an operator signs for its peers, and for nobody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct ToSign {
+    /// The deployment.
+    pub place: Place,
+    /// Head of the letter.
+    pub head: Head,
+    /// Digest of the letter's entries.
+    pub entries: Hash,
+    /// In a receipt: digest of what was taken. Receipts are signed by the receiver, letters by the
+    /// sender.
+    pub taken: Option<Hash>,
+}
+
+impl ToSign {
+    /// The bytes that are signed.
+    pub fn bytes(&self) -> Vec<u8> {
+        let tag = if self.taken.is_some() {
+            RECEIPT_TAG
+        } else {
+            LETTER_TAG
+        };
         let mut bytes = tag.to_vec();
-        (self.domain, self.contract, head).encode_to(&mut bytes);
-        for digest in digests {
-            bytes.extend_from_slice(digest);
-        }
+        (self.place, self.head, self.entries).encode_to(&mut bytes);
+        bytes.extend(self.taken.iter().flatten());
         bytes
     }
 
+    /// Who signs it.
+    pub fn signer(&self) -> Id {
+        match self.taken {
+            Some(_) => self.head.receiver,
+            None => self.head.sender,
+        }
+    }
+
+    /// Whether that operator has signed it.
+    pub(super) fn is_signed(&self, signature: &Signature) -> bool {
+        verifies(signature, &self.bytes(), &self.signer().into())
+    }
+}
+
+impl Place {
     /// What the sender of a letter signs.
-    pub(super) fn letter_message(&self, head: &Head, entries: &[u8]) -> Vec<u8> {
-        self.message(LETTER_TAG, head, &[digest::blake2(entries)])
+    pub(super) fn letter(&self, head: &Head, entries: &[u8]) -> ToSign {
+        ToSign {
+            place: *self,
+            head: *head,
+            entries: digest::blake2(entries),
+            taken: None,
+        }
     }
 
     /// What the receiver of a letter signs.
-    pub(super) fn receipt_message(&self, head: &Head, entries: &[u8], taken: &[bool]) -> Vec<u8> {
-        let digests = [digest::blake2(entries), digest::blake2(&taken.encode())];
-        self.message(RECEIPT_TAG, head, &digests)
+    pub(super) fn receipt(&self, head: &Head, entries: &[u8], taken: &[bool]) -> ToSign {
+        ToSign {
+            taken: Some(digest::blake2(&taken.encode())),
+            ..self.letter(head, entries)
+        }
     }
 }
 
@@ -162,7 +203,7 @@ impl Letter {
             block,
         };
         let encoded = entries.encode();
-        let signature = key.sign(&place.letter_message(&head, &encoded)).await?;
+        let signature = key.sign(&place.letter(&head, &encoded)).await?;
         Ok(Self {
             head,
             entries: encoded,

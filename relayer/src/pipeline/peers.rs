@@ -9,7 +9,7 @@ use crate::{
     chain::{ChainError, Keypair, Oracle},
     peers::{
         carrier, check, committee, missing, Clock, Handed, Id, Key, Kind, Load, Peers, Seen, Sign,
-        Standing, Verdict, ENTRIES_MAX, LETTER_BYTES_MAX,
+        Standing, ToSign, Verdict, ENTRIES_MAX, LETTER_BYTES_MAX,
     },
     store::{Attempt, Entry, Purpose},
 };
@@ -33,8 +33,8 @@ const LETTER_HEAD_BYTES: usize = 256;
 
 #[async_trait]
 impl Sign for Keypair {
-    async fn sign(&self, message: &[u8]) -> Result<Signature, String> {
-        Ok(Keypair::sign(self, message).0)
+    async fn sign(&self, message: &ToSign) -> Result<Signature, String> {
+        Ok(Keypair::sign(self, &message.bytes()).0)
     }
 }
 

@@ -148,6 +148,9 @@ impl Relayer {
             expect,
         };
         let (oracle, now) = relayer.connected().await?;
+        if let Some(peers) = &relayer.peers {
+            peers.endpoint.looks(now.finalized.number);
+        }
         relayer.account_for_seats(&oracle, &now).await?;
         Ok(relayer)
     }

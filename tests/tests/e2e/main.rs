@@ -16,6 +16,7 @@ mod open_answers;
 mod operators;
 mod ops;
 mod owner;
+mod peers;
 mod promises;
 mod recovery;
 mod rivals;

@@ -19,6 +19,7 @@ MODEL_SHA256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 TARGET="$LLM_ORACLE_CACHE/target"
 TARGET_NODE="$LLM_ORACLE_CACHE/target-node"
 TARGET_CONTRACTS="$LLM_ORACLE_CACHE/target-contracts"
+TARGET_ORIGINAL="$LLM_ORACLE_CACHE/target-original"
 
 # The model's file: LLM_ORACLE_MODEL, or the one that a package of the Python index carries.
 setup_model() {
@@ -62,6 +63,7 @@ build_node() {
 }
 
 in_node() { (cd "$ROOT/node" && CARGO_TARGET_DIR="$TARGET_NODE" linted "$@"); }
+in_original() { (cd "$ROOT/node/original" && CARGO_TARGET_DIR="$TARGET_ORIGINAL" linted "$@"); }
 in_main() { (cd "$ROOT" && CARGO_TARGET_DIR="$TARGET" linted "$@"); }
 
 # As a wrapper around the compiler of our own crates, clippy lints while it builds and uses the

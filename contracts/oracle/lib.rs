@@ -202,7 +202,7 @@ pub mod llm_oracle {
         /// `BatchSize`.
         ///
         /// # Events
-        /// `Worded`, `Revealed` and `Ended` for each request.
+        /// `CommitteeDrawn`, `Worded`, `Revealed` and `Ended` for each request.
         #[ink(message)]
         pub fn reveal_batch(&mut self, entries: Small<Vec<RevealEntry>>) -> Result<Batch, Error> {
             run(|oracle| oracle.reveal_batch(entries.0))
@@ -265,7 +265,7 @@ pub mod llm_oracle {
         /// `NoSuchRequest`, `NotEnded`, `Delivering`, `NotPrunableYet`.
         ///
         /// # Events
-        /// `Pruned`.
+        /// `Ended`, `Pruned`.
         #[ink(message)]
         pub fn prune(&mut self, request_id: RequestId) -> Result<(), Error> {
             run(|oracle| oracle.prune(request_id))
@@ -380,12 +380,24 @@ pub mod llm_oracle {
         }
 
         /// Version of messages, events and digests.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn interface_version(&self) -> u32 {
             read(|_| INTERFACE_VERSION)
         }
 
         /// Identity and parameters of this deployment.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn config(&self) -> Config {
             read(|oracle| oracle.config())
@@ -395,30 +407,57 @@ pub mod llm_oracle {
         ///
         /// # Errors
         /// Whatever is wrong with the terms or the reward.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn quote(&self, terms: Small<Terms>, reward: words::Balance) -> Result<Quote, Error> {
             run(|oracle| oracle.quote(&terms.0, reward))
         }
 
         /// Number of the next request.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn next_id(&self) -> RequestId {
             read(|oracle| oracle.next_id())
         }
 
         /// A request without its terms; none when it was never asked or has been pruned.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn request(&self, request_id: RequestId) -> Option<RequestView> {
             read(|oracle| oracle.request_view(request_id))
         }
 
         /// Terms of a request.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn terms(&self, request_id: RequestId) -> Option<Terms> {
             read(|oracle| oracle.terms(request_id))
         }
 
         /// Requests from an id on, in short; at most 50 ids are looked at.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn summaries(&self, from: RequestId, limit: u32) -> Vec<Summary> {
             read(|oracle| oracle.summaries(from, limit))
@@ -428,30 +467,57 @@ pub mod llm_oracle {
         ///
         /// # Errors
         /// `NoSuchRequest`.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn answer_of(&self, request_id: RequestId) -> Result<AnswerState, Error> {
             run(|oracle| oracle.answer_of(request_id))
         }
 
         /// An operator by its account.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn operator(&self, account: AccountId) -> Option<OperatorView> {
             read(|oracle| oracle.operator_view(&account))
         }
 
         /// Operators from a slot on, at most 50.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn operators(&self, from: Slot, limit: u32) -> Vec<OperatorView> {
             read(|oracle| oracle.operators_view(from, limit))
         }
 
         /// What an account is owed, planck.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn credit_of(&self, account: AccountId) -> words::Balance {
             read(|oracle| oracle.credit_of(&account))
         }
 
         /// The books: the free balance covers the total.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
         #[ink(message)]
         pub fn ledger(&self) -> LedgerView {
             read(|oracle| oracle.ledger())

@@ -13,17 +13,20 @@
 )]
 
 pub mod history;
+pub mod keystore;
 pub mod market;
 pub mod node;
 pub mod process;
 pub mod questions;
 pub mod setting;
+pub mod signer;
 pub mod world;
 
 pub use history::History;
 pub use market::Market;
 pub use node::Node;
 pub use process::{Cli, Relayer};
+pub use signer::Signer;
 pub use world::{Key, World};
 
 use std::{

@@ -3,6 +3,7 @@
 use crate::{
     eventually,
     setting::{self, ALLOW_SCRIPTED},
+    signer::Signer,
     world::{Key, World},
 };
 use llm_oracle_relayer::{
@@ -37,7 +38,7 @@ pub struct Setup {
     identity: Identity,
 }
 
-/// A running relayer. Dropping it kills it and waits.
+/// A running relayer or signer. Dropping it kills it and waits.
 pub struct Relayer {
     child: Child,
     log: PathBuf,
@@ -192,24 +193,58 @@ impl Setup {
     /// # Panics
     /// When it cannot be started.
     pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Relayer {
-        let log = self.folder.join("log");
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .unwrap();
-        let child = clean(&self.folder)
-            .args(["relayer", "run", "--config"])
-            .arg(self.config())
-            .args(arguments)
-            .env("LLM_ORACLE_LOG", "llm_oracle=debug,warn")
-            .envs(variables.iter().copied())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
-            .spawn()
-            .unwrap();
-        Relayer { child, log }
+        let config = self.config();
+        let start = ["relayer", "run", "--config", config.to_str().unwrap()];
+        launch(&self.folder, &[&start[..], arguments].concat(), variables)
     }
+
+    /// The same relayer without its operators' keys: a signer has them.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    #[must_use]
+    pub fn held_by(self, signer: &Signer, operators: &[&Key]) -> Self {
+        let mut text = fs::read_to_string(self.config()).unwrap();
+        let socket = signer.socket();
+        for key in operators {
+            let account = ss58(&key.account);
+            let held = format!("signer = '{}'\naccount = '{account}'", socket.display());
+            text = text.replace(&format!("suri = '{}'", key.suri), &held);
+        }
+        fs::write(self.config(), text).unwrap();
+        self
+    }
+
+    /// The same relayer with a further line in its limits.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    #[must_use]
+    pub fn with_limit(self, line: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        let text = text.replace("[limits]\n", &format!("[limits]\n{line}\n"));
+        fs::write(self.config(), text).unwrap();
+        self
+    }
+}
+
+/// Starts the program with its log in the folder.
+pub(crate) fn launch(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Relayer {
+    let log = folder.join("log");
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .unwrap();
+    let child = clean(folder)
+        .args(arguments)
+        .env("LLM_ORACLE_LOG", "llm_oracle=debug,warn")
+        .envs(variables.iter().copied())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .spawn()
+        .unwrap();
+    Relayer { child, log }
 }
 
 impl Relayer {

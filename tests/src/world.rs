@@ -160,7 +160,11 @@ impl World {
         self
     }
 
-    async fn register(&self, key: &Key) {
+    /// Registers a funded key as an operator with the least bond.
+    ///
+    /// # Panics
+    /// When the contract refuses.
+    pub async fn register(&self, key: &Key) {
         let (domain, contract) = (&self.config.domain, &self.oracle.address);
         let message = digest::register_message(domain, contract, &key.account);
         let call = messages::register(key.account, key.pair.sign(&message).0);

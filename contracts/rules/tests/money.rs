@@ -264,6 +264,36 @@ impl Run {
     }
 }
 
+/// A requester that dissents with a seat of its own, to see all answers and pay none, pays for the work
+/// of every seat, and the fees of all.
+#[test]
+fn a_requester_with_a_seat_of_its_own_reads_no_answers_for_nothing() {
+    let params = Params::dev();
+    let mut world = World::new(3, params);
+    // Every seat must agree, so one that does not is enough.
+    let id = world.ask(terms(AnswerKind::Bool, 3, 3)).unwrap();
+    let answers = [true, true, false].map(Answer::Bool);
+    for (index, answer) in answers.iter().enumerate() {
+        world.commit(id, index, answer).unwrap();
+    }
+    for (index, answer) in answers.iter().enumerate() {
+        world.reveal(id, index, answer).unwrap();
+    }
+    let view = world.chain.view(|oracle| oracle.request_view(id)).unwrap();
+    let effort = share(common::REWARD, params.effort_ppm);
+    let paid = effort - share(effort, params.fee_ppm);
+    assert!(paid > 0);
+    for seat in &view.seats {
+        assert_eq!((seat.paid, seat.forfeited), (paid, 0));
+    }
+    assert_eq!(view.refund, 3 * common::REWARD - 3 * effort);
+    let own = paid + params.commit_fee;
+    let asked = 3 * (common::REWARD + params.commit_fee);
+    let cost = asked - view.refund - own;
+    assert_eq!(cost, 2 * (paid + params.commit_fee) + 3 * (effort - paid));
+    world.check_books();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]

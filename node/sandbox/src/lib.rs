@@ -166,7 +166,7 @@ impl Sandbox {
 
     /// Goes back to a snapshot, which stays usable.
     pub fn restore(&mut self, snapshot: &Snapshot) {
-        self.state.reset_overlay();
+        self.state = TestExternalities::default();
         self.state.backend = snapshot.0.clone();
     }
 }

@@ -1,6 +1,6 @@
 //! Is this the chain, and is that the contract, that was meant?
 
-use super::{client::Chain, error::ChainError, oracle::Oracle};
+use super::{access::Access, client::Chain, error::ChainError, oracle::Oracle};
 use llm_oracle_primitives::{digest, AccountId, Config, Hash, INTERFACE_VERSION};
 
 /// What was recorded at the deployment, for comparison.
@@ -12,27 +12,23 @@ pub struct Expect {
 
 /// An oracle that is what it says, on the chain it was made for.
 #[derive(Debug, Clone)]
-pub struct CheckedOracle {
+pub struct CheckedOracle<C = Chain> {
     /// The contract.
-    pub oracle: Oracle,
+    pub oracle: Oracle<C>,
     /// What it says about itself.
     pub config: Config,
     /// Hash of its code.
     pub code_hash: Hash,
 }
 
-impl CheckedOracle {
+impl<C: AsRef<dyn Access> + Clone> CheckedOracle<C> {
     /// Checks code, interface, chain and domain.
     ///
     /// # Errors
     /// `NoContract`, `OtherCode`, `NotAnOracle`, `OtherChain`, `OtherDomain` with both values each;
     /// connection errors.
-    pub async fn check(
-        chain: &Chain,
-        address: AccountId,
-        expect: Expect,
-    ) -> Result<Self, ChainError> {
-        let found = chain.code_hash(&address, None).await?;
+    pub async fn check(chain: &C, address: AccountId, expect: Expect) -> Result<Self, ChainError> {
+        let found = chain.as_ref().code_hash(&address, None).await?;
         let found = found.ok_or(ChainError::NoContract { address })?;
         if let Some(expected) = expect.code_hash.filter(|expected| *expected != found) {
             return Err(ChainError::OtherCode {
@@ -44,7 +40,7 @@ impl CheckedOracle {
         let oracle = Oracle::new(chain.clone(), address);
         check_interface(&oracle).await?;
         let config = oracle.config(None).await?;
-        check_domain(&config, &chain.genesis())?;
+        check_domain(&config, &chain.as_ref().genesis())?;
         Ok(Self {
             oracle,
             config,
@@ -53,7 +49,7 @@ impl CheckedOracle {
     }
 }
 
-async fn check_interface(oracle: &Oracle) -> Result<(), ChainError> {
+async fn check_interface<C: AsRef<dyn Access>>(oracle: &Oracle<C>) -> Result<(), ChainError> {
     let address = oracle.address;
     let version = match oracle.interface_version(None).await {
         Ok(version) => version,

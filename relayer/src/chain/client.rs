@@ -6,6 +6,7 @@ use super::{
     health::Sight,
     transport::{Line, Watched},
 };
+use futures::{stream::BoxStream, Stream, StreamExt};
 use llm_oracle_primitives::{AccountId, BlockNumber, Hash};
 use std::{
     collections::VecDeque,
@@ -16,8 +17,9 @@ use subxt::{
     backend::LegacyBackend,
     client::{ClientAtBlock, OnlineClient, OnlineClientAtBlockImpl},
     config::{Header, RpcConfigFor, SubstrateConfig},
+    events::Events,
     rpcs::{
-        client::{jsonrpsee_client, rpc_params, RpcSubscription},
+        client::{jsonrpsee_client, rpc_params},
         LegacyRpcMethods, RpcClient, RpcClientT,
     },
     utils::H256,
@@ -27,8 +29,9 @@ use subxt::{
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a single request may stay unanswered before the line counts as dead.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Blocks whose client is kept: a tick of the relayer reads one finalized and one best block.
-const KEPT_BLOCKS: usize = 4;
+/// Blocks whose client is kept: a tick of the relayer reads one finalized and one best block, and the
+/// finalized ones since the last tick with their parents.
+const KEPT_BLOCKS: usize = 6;
 
 pub(super) type Client = OnlineClient<SubstrateConfig>;
 pub(super) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
@@ -201,9 +204,10 @@ impl Chain {
     pub async fn wake_ups(&self) -> Result<WakeUps, ChainError> {
         let stream = self.rpc.chain_subscribe_finalized_heads().await;
         let stream = stream.map_err(|error| self.lift("finalized heads", &error))?;
-        Ok(WakeUps {
-            stream: Mutex::new(stream),
-        })
+        Ok(WakeUps::over(stream.map(|header| {
+            let number = header.ok()?.number();
+            height(number).ok()
+        })))
     }
 
     /// Nonce of an account after a block, without what waits in the pool.
@@ -334,9 +338,9 @@ impl Chain {
         self.line.dead().is_some()
     }
 
-    /// Whether both speak over one connection.
-    pub fn is_same_line(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.kept, &other.kept)
+    /// Tells connections apart: clones share what they keep, and nothing else does.
+    pub(super) fn line(&self) -> usize {
+        Arc::as_ptr(&self.kept).addr()
     }
 
     pub(super) async fn at_or_best(&self, at: Option<Hash>) -> Result<Arc<AtBlock>, ChainError> {
@@ -358,6 +362,35 @@ impl Chain {
         }
         kept.push_back((hash, at.clone()));
         Ok(at)
+    }
+
+    /// The runtime that ran a block: what its transactions and events are encoded for. The state after
+    /// a block that upgrades the runtime has the new code already, and its parent's the code that ran.
+    pub(super) async fn ran_by(&self, block: Hash) -> Result<Arc<AtBlock>, ChainError> {
+        let at = self.at(block).await?;
+        let header = self.rpc.chain_get_header(Some(H256(block))).await;
+        let header = header.map_err(|error| self.lift("a header", &error))?;
+        let Some(header) = header.filter(|header| header.number > 0) else {
+            return Ok(at);
+        };
+        match self.at(header.parent_hash.0).await {
+            Ok(parent) if parent.spec_version() != at.spec_version() => Ok(parent),
+            Err(error) if error.is_connection() => Err(error),
+            // The same one; or the node has pruned the parent's state, and upgrades are rare.
+            _ => Ok(at),
+        }
+    }
+
+    /// The events of a block, to be read by the runtime that made them, which comes with them.
+    pub(super) async fn events_of(
+        &self,
+        block: Hash,
+    ) -> Result<(Arc<AtBlock>, Events<SubstrateConfig>), ChainError> {
+        let fetched = self.at(block).await?.events().fetch().await;
+        let fetched = fetched.map_err(|error| self.lift("a block's events", &error))?;
+        let ran = self.ran_by(block).await?;
+        let events = ran.events().from_bytes(fetched.bytes().to_vec());
+        Ok((ran, events))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -383,18 +416,24 @@ impl Chain {
 /// Stream of finalized heads, used as an alarm clock.
 pub struct WakeUps {
     /// In a mutex, which is never locked, so that whoever holds this can be shared between threads.
-    stream: Mutex<RpcSubscription<<SubstrateConfig as subxt::Config>::Header>>,
+    stream: Mutex<BoxStream<'static, Option<BlockNumber>>>,
 }
 
 impl WakeUps {
+    /// Wake-ups from a stream that ends, or gives nothing, when the connection is gone.
+    pub(super) fn over(stream: impl Stream<Item = Option<BlockNumber>> + Send + 'static) -> Self {
+        Self {
+            stream: Mutex::new(stream.boxed()),
+        }
+    }
+
     /// Waits for the next finalized head; `None` when the connection is gone.
     pub async fn next(&mut self) -> Option<BlockNumber> {
         let stream = self
             .stream
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        let header = stream.next().await?.ok()?;
-        height(header.number()).ok()
+        stream.next().await?
     }
 }
 
@@ -427,9 +466,19 @@ fn height(number: u64) -> Result<BlockNumber, ChainError> {
 }
 
 /// The URL without user, password, path and query: keys of hosted nodes stand in any of them.
-fn redact(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("ws", url));
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+pub fn redact(url: &str) -> String {
+    let parted = url.split_once("://");
+    // What stands before the first '://' of some other text may be a secret too.
+    let parted = parted.filter(|(scheme, _)| scheme.chars().all(|c| c.is_ascii_alphanumeric()));
+    let (scheme, rest) = parted.unwrap_or(("ws", url));
+    // A backslash is a slash to those who connect.
+    let authority = rest.split(['/', '\\', '?', '#']).next();
+    let authority = authority.unwrap_or_default();
+    let after = rest.get(authority.len()..).unwrap_or_default();
+    if after.contains('@') {
+        // A path, or a password with such a character in it: nobody can tell, so neither is shown.
+        return format!("{scheme}://***");
+    }
     let host = authority.rsplit('@').next().unwrap_or_default();
     format!("{scheme}://{host}")
 }
@@ -447,6 +496,8 @@ mod tests {
                 "wss://node.example:443",
             ),
             ("wss://node.example/v1/0123abcd", "wss://node.example"),
+            ("wss://user:pa/ss@node.example", "wss://***"),
+            ("wss://us@er:pa#ss@node.example", "wss://***"),
         ] {
             assert_eq!(redact(url), shown);
         }

@@ -1,18 +1,17 @@
 //! Several nodes at once: connected, looked at before every turn, and changed when one fails.
 
 use super::{
+    access::AnyChain,
     client::{Chain, Head},
     error::ChainError,
     health::{common_height, highest, judge, stall_ms, unfit, Known, Sight, Verdict},
 };
+use crate::{chance, clock::Instant};
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures::future::{join_all, select_all};
 use llm_oracle_primitives::Hash;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
 /// Shortest time that a node has for an answer, however short its blocks are.
@@ -22,9 +21,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Makes connections.
 #[async_trait]
-pub(super) trait Connect: Send + Sync {
+pub(crate) trait Connect: Send + Sync {
     /// Connects to the node at `url`.
-    async fn connect(&self, url: &str) -> Result<Chain, ChainError>;
+    async fn connect(&self, url: &str) -> Result<AnyChain, ChainError>;
 }
 
 /// Over WebSockets.
@@ -34,8 +33,9 @@ struct WebSockets {
 
 #[async_trait]
 impl Connect for WebSockets {
-    async fn connect(&self, url: &str) -> Result<Chain, ChainError> {
-        Chain::connect_within(url, self.answer_within).await
+    async fn connect(&self, url: &str) -> Result<AnyChain, ChainError> {
+        let chain = Chain::connect_within(url, self.answer_within).await?;
+        Ok(Arc::new(chain))
     }
 }
 
@@ -43,7 +43,7 @@ impl Connect for WebSockets {
 #[derive(Debug, Clone)]
 pub struct Fit {
     /// The connection to it.
-    pub chain: Chain,
+    pub chain: AnyChain,
     /// Its finalized block, not below any that was seen before.
     pub finalized: Head,
     /// Its best block.
@@ -60,8 +60,8 @@ pub struct Endpoints {
 
 struct Node {
     url: String,
-    chain: Option<Chain>,
-    connecting: Option<JoinHandle<Result<Chain, ChainError>>>,
+    chain: Option<AnyChain>,
+    connecting: Option<JoinHandle<Result<AnyChain, ChainError>>>,
     pauses: ExponentialBackoff,
     not_before: Option<Instant>,
     /// Its best block, and since when.
@@ -79,7 +79,8 @@ impl Endpoints {
         Self::over(urls, block_ms, Arc::new(WebSockets { answer_within }))
     }
 
-    pub(super) fn over(urls: &[String], block_ms: Option<u64>, connect: Arc<dyn Connect>) -> Self {
+    /// Over connections of another kind.
+    pub(crate) fn over(urls: &[String], block_ms: Option<u64>, connect: Arc<dyn Connect>) -> Self {
         Self {
             nodes: urls.iter().map(|url| Node::new(url)).collect(),
             connect,
@@ -144,7 +145,7 @@ impl Endpoints {
     }
 
     /// Every connection there is, fit or not.
-    pub fn connected(&self) -> Vec<Chain> {
+    pub fn connected(&self) -> Vec<AnyChain> {
         let chains = self.nodes.iter().filter_map(|node| node.chain.clone());
         chains.filter(|chain| !chain.is_lost()).collect()
     }
@@ -330,12 +331,11 @@ fn only_other_chains(sights: &[Option<Sight>], known: &Known) -> Option<(Hash, H
 
 /// Pauses that double, with jitter, so that many relayers don't fall on a node that comes back.
 fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::default()
+    let pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(PAUSE_MAX)
-        .with_jitter()
-        .without_max_times()
-        .build()
+        .without_max_times();
+    chance::jitter(pauses).build()
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ struct Wires {
 
 #[async_trait]
 impl Connect for Wires {
-    async fn connect(&self, url: &str) -> Result<Chain, ChainError> {
+    async fn connect(&self, url: &str) -> Result<AnyChain, ChainError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let node = self.nodes.lock().unwrap().get(url).cloned();
         let Some(node) = node else {
@@ -127,7 +127,8 @@ impl Connect for Wires {
                 reason: "refused".into(),
             });
         };
-        Chain::over(Wire(node), url.into(), self.answer_within).await
+        let chain = Chain::over(Wire(node), url.into(), self.answer_within).await?;
+        Ok(Arc::new(chain))
     }
 }
 

@@ -1,7 +1,11 @@
 //! What can go wrong between us and the chain, sorted by what the caller does about it.
 
-use super::address::{hex0x, ss58};
-use llm_oracle_primitives::{AccountId, BlockNumber, Error as ContractError, Hash};
+use super::{
+    address::{hex0x, ss58},
+    remedy::{of_dispatch, Remedy},
+};
+use crate::signer::SignerError;
+use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Error as ContractError, Hash};
 
 /// Where an error leads: to an exit code, and to the question whether to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,16 @@ pub enum ChainError {
     /// The node answered with an error of its own.
     #[error("the node refuses {what}: {reason}")]
     Node { what: String, reason: String },
+    /// The node's pool does not take a transaction.
+    #[error("the node refuses the transaction ({name}): {reason}")]
+    Pool {
+        name: String,
+        remedy: Remedy,
+        reason: String,
+    },
+    /// Sending it would cost more than somebody has said it may.
+    #[error("the transaction costs up to {fee} planck, and `max_fee` in [limits] is {most}; nothing was sent")]
+    FeeTooHigh { fee: Balance, most: Balance },
     /// The oracle refused the call.
     #[error("the contract refused: {0}")]
     Contract(ContractError),
@@ -86,6 +100,9 @@ pub enum ChainError {
     /// Bytes that do not decode.
     #[error("cannot read {what}: {reason}")]
     Decode { what: String, reason: String },
+    /// Whoever has the key did not sign.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
     /// Our own transaction came out without an end.
     #[error("refusing to send a transaction that never expires")]
     Immortal,
@@ -107,25 +124,44 @@ impl ChainError {
             | Self::Lost { .. }
             | Self::Unfit { .. }
             | Self::Disagree { .. }
-            | Self::NotIncluded { .. } => Class::Unreachable,
+            | Self::NotIncluded { .. }
+            | Self::Signer(SignerError::Unreachable { .. }) => Class::Unreachable,
             Self::Node { .. }
+            | Self::Pool { .. }
+            | Self::FeeTooHigh { .. }
             | Self::Contract(_)
             | Self::ForeignContract { .. }
             | Self::Dispatch { .. }
-            | Self::Dropped { .. } => Class::Rejected,
+            | Self::Dropped { .. }
+            | Self::Signer(SignerError::Refused { .. }) => Class::Rejected,
             Self::NoContract { .. }
             | Self::NotAnOracle { .. }
             | Self::OtherCode { .. }
             | Self::OtherChain { .. }
             | Self::OtherDomain { .. }
-            | Self::Unsupported(_) => Class::Wrong,
+            | Self::Unsupported(_)
+            | Self::Signer(SignerError::Wrong { .. }) => Class::Wrong,
             Self::Decode { .. } | Self::Immortal => Class::Unreadable,
         }
     }
 
-    /// Whether a new connection may help.
+    /// What may help against it.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Pool { remedy, .. } => *remedy,
+            Self::Dispatch { name, .. } => of_dispatch(name),
+            _ if self.class() == Class::Wrong => Remedy::Wrong,
+            _ => Remedy::Later,
+        }
+    }
+
+    /// Whether a new connection may help, to the node or to the signer.
     pub fn is_connection(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Lost { .. })
+        match self {
+            Self::Unreachable { .. } | Self::Lost { .. } => true,
+            Self::Signer(error) => error.may_pass(),
+            _ => false,
+        }
     }
 
     pub(super) fn decode(what: impl Into<String>, reason: impl std::fmt::Display) -> Self {

@@ -18,6 +18,13 @@ macro_rules! oracle_events {
             $($name(event::$name),)*
         }
 
+        /// The signature topics, in order.
+        #[cfg(test)]
+        pub(super) fn topics() -> Vec<Hash> {
+            let all = [$(<event::$name as InkEvent>::SIGNATURE_TOPIC),*];
+            all.into_iter().flatten().collect()
+        }
+
         impl Event {
             /// The event's name.
             pub fn name(&self) -> &'static str {
@@ -98,9 +105,7 @@ impl Chain {
         contract: &AccountId,
         block: Hash,
     ) -> Result<Vec<Located>, ChainError> {
-        let at = self.at(block).await?;
-        let events = at.events().fetch().await;
-        let events = events.map_err(|error| self.lift("a block's events", &error))?;
+        let (_, events) = self.events_of(block).await?;
         let mut found = Vec::new();
         for event in events.iter() {
             let event = event.map_err(|error| ChainError::decode("an event", error))?;

@@ -1,6 +1,7 @@
 //! Dry runs through the runtime API `ContractsApi`.
 
 use super::{
+    access::{Access, Ran, Run},
     address::account32,
     call::Call,
     client::{AtBlock, Chain},
@@ -143,8 +144,8 @@ impl Chain {
         call: &Call<T>,
         at: Option<Hash>,
     ) -> Result<DryRun<T>, ChainError> {
-        self.dry_run_within(origin, contract, value, call, None, at)
-            .await
+        let chain: &(dyn Access + 'static) = self;
+        chain.dry_run(origin, contract, value, call, at).await
     }
 
     /// The same under a gas limit, for calls that look at what gas is left.
@@ -160,20 +161,28 @@ impl Chain {
         gas_limit: Option<Weight>,
         at: Option<Hash>,
     ) -> Result<DryRun<T>, ChainError> {
-        let at = self.at_or_best(at).await?;
+        let chain: &(dyn Access + 'static) = self;
+        chain
+            .dry_run_within(origin, contract, value, call, gas_limit, at)
+            .await
+    }
+
+    pub(super) async fn run(&self, run: Run<'_>) -> Result<Ran, ChainError> {
+        let at = self.at_or_best(run.at).await?;
         let args: CallArgs = (
-            account32(origin),
-            account32(contract),
-            value,
-            gas_limit,
+            account32(run.origin),
+            account32(run.contract),
+            run.value,
+            run.gas_limit,
             None,
-            call.input().to_vec(),
+            run.input.to_vec(),
         );
-        let ran: Executed<ReturnValue> = self.contracts_api(&at, "call", call.name(), args).await?;
-        let result = self.executed(&at, call.name(), contract, &ran)?;
+        let ran: Executed<ReturnValue> = self.contracts_api(&at, "call", run.message, args).await?;
+        let result = self.executed(&at, run.message, run.contract, &ran)?;
         let (data, reverted) = result.parts();
-        Ok(DryRun {
-            value: call.decode(data, reverted)?,
+        Ok(Ran {
+            data: data.to_vec(),
+            reverted,
             gas_required: ran.gas_required,
             gas_consumed: ran.gas_consumed,
             deposit: ran.storage_deposit,

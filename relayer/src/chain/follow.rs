@@ -39,7 +39,7 @@ impl Chain {
                 // Fork-aware pools say this of new bytes too, when they make a new view of the
                 // chain while the bytes come in.
                 Err(error) if is_known(&error) => self.search(tx, before, finalized).await,
-                Err(error) => Err(self.lift("the transaction", &error)),
+                Err(error) => Err(self.pool_error(&error)),
             }
         };
         match tokio::time::timeout(INCLUSION_TIMEOUT, waiting).await {
@@ -141,12 +141,10 @@ impl Chain {
         tx: &SignedTx,
         included: InBlock,
     ) -> Result<(Balance, Vec<Event>), ChainError> {
-        let at = self.at(included.block).await?;
         let index = self.position(included.block, &tx.bytes).await?;
         let index =
             index.ok_or_else(|| ChainError::decode("a block", "our transaction is not in it"))?;
-        let all = at.events().fetch().await;
-        let all = all.map_err(|error| self.lift("a block's events", &error))?;
+        let (ran, all) = self.events_of(included.block).await?;
         let mut charged = Charged {
             fee: 0,
             failed: None,
@@ -157,7 +155,7 @@ impl Chain {
             if event.phase() != subxt::events::Phase::ApplyExtrinsic(index) {
                 continue;
             }
-            charged.look(&at, &event)?;
+            charged.look(&ran, &event)?;
             if let Some(read) = read_emitted(contract, &event) {
                 events.push(read?);
             }

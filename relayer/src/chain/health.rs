@@ -4,6 +4,7 @@
 //! about a finalized block stop everything, because nobody here can tell which of them is right.
 
 use super::{address::hex0x, client::Head};
+use crate::planted::{planted, Bug};
 use llm_oracle_primitives::{BlockNumber, Hash};
 
 /// Block times without a new block after which a node counts as stalled.
@@ -132,7 +133,7 @@ pub fn unfit(sight: &Sight, known: &Known, highest: BlockNumber) -> Option<Unfit
             found: sight.genesis,
         });
     }
-    if sight.syncing {
+    if sight.syncing && !planted(Bug::TrustSyncingNode) {
         return Some(Unfit::Syncing);
     }
     if sight.wants_peers && sight.peers == 0 {

@@ -11,7 +11,7 @@ use subxt::{
     config::SubstrateConfig,
     ext::scale_value::{At, Composite, Value, ValueDef},
     extrinsics::Extrinsic,
-    utils::{AccountId32, MultiAddress},
+    utils::{AccountId32, MultiAddress, H256},
 };
 
 #[derive(subxt::ext::scale_decode::DecodeAsType)]
@@ -38,9 +38,14 @@ impl Chain {
         contract: &AccountId,
         block: Hash,
     ) -> Result<Vec<Vec<u8>>, ChainError> {
-        let at: &AtBlock = &*self.at(block).await?;
-        let all = at.extrinsics().fetch().await;
-        let all = all.map_err(|error| self.lift("a block's transactions", &error))?;
+        let body = self.rpc.chain_get_block(Some(H256(block))).await;
+        let body = body.map_err(|error| self.lift("a block's transactions", &error))?;
+        let body =
+            body.ok_or_else(|| self.lift("a block's transactions", &"it has no such block"))?;
+        let bytes = body.block.extrinsics.into_iter();
+        let bytes = bytes.map(|extrinsic| extrinsic.0).collect();
+        let ran: &AtBlock = &*self.ran_by(block).await?;
+        let all = ran.extrinsics().from_bytes(bytes).await;
         let ours = account32(contract);
         Ok(all
             .iter()

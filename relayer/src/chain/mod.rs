@@ -6,6 +6,7 @@
 //!
 //! **Architecture invariant:** this module knows neither the store nor the models.
 
+mod access;
 mod address;
 mod call;
 mod check;
@@ -16,28 +17,37 @@ mod endpoints;
 mod error;
 mod event;
 mod exec;
+#[cfg(test)]
+pub(crate) mod fake;
 mod follow;
+#[cfg(test)]
+mod fuzz_tests;
 mod health;
 mod inputs;
 #[cfg(test)]
 mod mortality;
 mod oracle;
+mod remedy;
+#[cfg(test)]
+mod signing_tests;
 #[cfg(test)]
 mod still;
 mod transfer;
 mod transport;
 mod tx;
 
+pub use access::{Access, AnyChain, Ran, Run};
 pub use address::{account_of, hex0x, parse_account, parse_hash, ss58, verifies, AddressError};
 pub use call::{oracle as messages, selector, BatchResults, Call};
 pub use check::{CheckedOracle, Expect};
-pub use client::{Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};
+pub use client::{redact, Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};
 pub use deploy::{DeployDryRun, Deployed};
 pub use endpoints::{Endpoints, Fit};
 pub use error::{ChainError, Class};
 pub use event::{Event, Located};
 pub use exec::{Deposit, DryRun, Weight};
-pub use health::{Known, LAG_BLOCKS_MAX, STALL_BLOCKS};
+pub use health::{Known, Sight, LAG_BLOCKS_MAX, STALL_BLOCKS};
 pub use oracle::Oracle;
+pub use remedy::Remedy;
 pub use subxt_signer::sr25519::Keypair;
 pub use tx::{InBlock, Receipt, SignedTx, TxOptions, ERA_BLOCKS};

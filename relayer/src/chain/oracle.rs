@@ -1,6 +1,7 @@
 //! The oracle's read-only messages, at a block of one's choice.
 
 use super::{
+    access::Access,
     call::{oracle as messages, Call},
     client::Chain,
     error::ChainError,
@@ -11,19 +12,20 @@ use llm_oracle_primitives::{
 };
 use scale::Decode;
 
-/// One oracle contract on one chain. Reads take the block to read at; `None` is the best block.
+/// One oracle contract on one chain: that of a node, or [`super::AnyChain`]. Reads take the block to
+/// read at; `None` is the best block.
 #[derive(Debug, Clone)]
-pub struct Oracle {
+pub struct Oracle<C = Chain> {
     /// The connection.
-    pub chain: Chain,
+    pub chain: C,
     /// The contract's address.
     pub address: AccountId,
 }
 
 #[allow(missing_docs)] // Each is the contract's message of the same name.
 #[allow(clippy::missing_errors_doc)] // All: connection errors, `NoContract`, `Decode`, refusals.
-impl Oracle {
-    pub fn new(chain: Chain, address: AccountId) -> Self {
+impl<C: AsRef<dyn Access>> Oracle<C> {
+    pub fn new(chain: C, address: AccountId) -> Self {
         Self { chain, address }
     }
 
@@ -33,6 +35,7 @@ impl Oracle {
         let nobody = AccountId::from([0; 32]);
         let ran = self
             .chain
+            .as_ref()
             .dry_run(&nobody, &self.address, 0, call, at)
             .await?;
         Ok(ran.value)

@@ -20,8 +20,8 @@ use subxt::{
 
 #[derive(TypeInfo)]
 struct Gas {
-    ref_time: u64,
-    proof_size: u64,
+    ref_time: Compact<u64>,
+    proof_size: Compact<u64>,
 }
 
 #[derive(TypeInfo)]
@@ -147,6 +147,8 @@ pub(super) fn usual_extensions() -> Vec<(&'static str, ExtensionTypes)> {
 
 /// The block it stands at until it is handed a transaction; then it makes one block a question.
 pub(super) const START: u64 = 5_000;
+/// The block with another runtime, where there is one.
+const UPGRADED: u64 = START + 1;
 /// The block it puts the transaction into.
 pub(super) const TAKEN_IN: u64 = START + 2;
 
@@ -155,6 +157,8 @@ struct Still {
     metadata: Vec<u8>,
     handed: Mutex<Option<String>>,
     best: AtomicU64,
+    /// The first block whose state has another runtime's version.
+    upgraded_at: u64,
 }
 
 impl Still {
@@ -184,7 +188,12 @@ impl Still {
             }
             "state_call" if params.contains("Core_version") => {
                 let apis: Vec<([u8; 8], u32)> = Vec::new();
-                hex(&("still", "still", 1u32, 2u32, 3u32, apis, 4u32).encode())
+                let version = if number < self.upgraded_at {
+                    2u32
+                } else {
+                    3u32
+                };
+                hex(&("still", "still", 1u32, version, 3u32, apis, 4u32).encode())
             }
             "state_call" if params.contains("Metadata_metadata\"") => {
                 hex(&(Compact(self.metadata.len() as u32), Raw(&self.metadata)).encode())
@@ -196,7 +205,7 @@ impl Still {
     fn next_best(&self) -> u64 {
         match *self.handed.lock().unwrap() {
             Some(_) => self.best.fetch_add(1, Ordering::Relaxed).saturating_add(1),
-            None => START,
+            None => self.best.load(Ordering::Relaxed),
         }
     }
 }
@@ -240,10 +249,20 @@ impl RpcClientT for Still {
 }
 
 pub(super) async fn still(metadata: Vec<u8>) -> Chain {
+    node(metadata, START, u64::MAX).await
+}
+
+/// One whose runtime was upgraded in the best block, which is not final.
+pub(super) async fn upgrading(metadata: Vec<u8>) -> Chain {
+    node(metadata, UPGRADED, UPGRADED).await
+}
+
+async fn node(metadata: Vec<u8>, best: u64, upgraded_at: u64) -> Chain {
     let node = Still {
         metadata,
         handed: Mutex::default(),
-        best: AtomicU64::new(START),
+        best: AtomicU64::new(best),
+        upgraded_at,
     };
     Chain::over(node, Arc::from("ws://still"), super::REQUEST_TIMEOUT)
         .await

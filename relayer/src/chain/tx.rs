@@ -3,20 +3,25 @@
 use super::{
     address::{account32, account_of},
     call::Call,
-    client::{AtBlock, Chain},
+    client::{AtBlock, Chain, Head},
     error::ChainError,
     event::Event,
     exec::{Deposit, DryRun, Weight},
+    remedy::of_pool,
 };
+use crate::signer::{signed_part, CallToSign, Signer};
 use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
-use scale::Decode;
+use scale::{Compact, Decode, Encode};
+use std::sync::Arc;
 use subxt::{
     config::{
         substrate::SubstrateExtrinsicParamsBuilder, transaction_extensions::CheckMortality,
         SubstrateConfig,
     },
+    error::ExtrinsicError,
     ext::scale_encode::EncodeAsType,
-    utils::{AccountId32, Era, MultiAddress, H256},
+    transactions::{Payload, SignableTransaction},
+    utils::{AccountId32, Era, MultiAddress, MultiSignature, H256},
 };
 use subxt_signer::sr25519::Keypair;
 
@@ -93,11 +98,11 @@ impl Chain {
     ///
     /// # Errors
     /// Connection errors; `Node` when the chain wants a fee extension that we don't know, with its
-    /// name; `Immortal` should the result have no end.
+    /// name; `Immortal` should the result have no end; `Signer`.
     #[allow(clippy::too_many_arguments)] // The transaction's own fields, each needed.
     pub async fn sign_call(
         &self,
-        signer: &Keypair,
+        signer: &dyn Signer,
         nonce: u64,
         contract: &AccountId,
         value: Balance,
@@ -105,15 +110,38 @@ impl Chain {
         gas_limit: Weight,
         storage_deposit_limit: Option<Balance>,
     ) -> Result<SignedTx, ChainError> {
-        let call = ContractCall {
-            dest: MultiAddress::Id(account32(contract)),
-            value,
-            gas_limit,
-            storage_deposit_limit,
-            data: input.to_vec(),
+        let with = |input: &[u8]| {
+            let call = ContractCall {
+                dest: MultiAddress::Id(account32(contract)),
+                value,
+                gas_limit,
+                storage_deposit_limit,
+                data: input.to_vec(),
+            };
+            subxt::dynamic::transaction("Contracts", "call", call)
         };
-        let payload = subxt::dynamic::transaction("Contracts", "call", call);
-        self.sign(signer, nonce, &payload).await
+        let call = with(input);
+        let draft = self.draft(nonce).await?;
+        let lift = |error: ExtrinsicError| self.lift("to sign a transaction", &error);
+        let mut signable = draft.signable(&call).map_err(lift)?;
+        let signed = signable.signer_payload().map_err(lift)?;
+        let whole = draft.whole_payload(&call, &with(&[])).map_err(lift)?;
+        let signature = signer.sign_call(&CallToSign {
+            signed: &signed,
+            whole: whole
+                .as_deref()
+                .filter(|whole| signed_part(whole) == signed),
+        })?;
+        let account = signer.account();
+        let made = signable
+            .sign_with_account_and_signature(
+                &account32(&account),
+                &MultiSignature::Sr25519(signature),
+            )
+            .map_err(lift)?;
+        draft
+            .finish(account, made.hash().0, made.into_encoded())
+            .await
     }
 
     pub(super) async fn sign<C: subxt::transactions::Payload>(
@@ -122,35 +150,47 @@ impl Chain {
         nonce: u64,
         payload: &C,
     ) -> Result<SignedTx, ChainError> {
-        // Anchored at a finalized block, which no reorganisation takes away.
-        let anchor = self.finalized().await?;
-        let at = self.at(anchor.hash).await?;
-        let period = era_period(&at);
-        let params = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new()
-            .nonce(nonce)
-            .mortal_from_unchecked(period, anchor.number.into(), H256(anchor.hash))
-            .build();
-        let lift = |error| self.lift("to sign a transaction", &error);
-        let mut signable = at
-            .transactions()
-            .create_signable_offline(payload, params)
-            .map_err(lift)?;
+        let draft = self.draft(nonce).await?;
+        let lift = |error: ExtrinsicError| self.lift("to sign a transaction", &error);
+        let mut signable = draft.signable(payload).map_err(lift)?;
         let signed = signable.sign(signer).map_err(lift)?;
-        let tx = SignedTx {
-            hash: signed.hash().0,
-            bytes: signed.into_encoded(),
-            signer: account_of(signer),
+        let (hash, bytes) = (signed.hash().0, signed.into_encoded());
+        draft.finish(account_of(signer), hash, bytes).await
+    }
+
+    /// What a transaction is made of beside its call, anchored at a finalized block, which no
+    /// reorganisation takes away.
+    async fn draft(&self, nonce: u64) -> Result<Draft, ChainError> {
+        let anchor = self.finalized().await?;
+        // For the runtime that the pool checks it by: after an upgrade that is the best block's.
+        let at = self.at_or_best(None).await?;
+        let period = era_period(&at);
+        Ok(Draft {
+            at,
+            anchor,
+            period,
             nonce,
-            // An era of n blocks from block b covers b to b + n - 1.
-            valid_until: anchor
-                .number
-                .saturating_add(u32::try_from(period).unwrap_or(4096))
-                .saturating_sub(1),
+        })
+    }
+
+    /// Indices of the pallet and the call by which this chain calls contracts.
+    ///
+    /// # Errors
+    /// Connection errors; `Unsupported` when there is no such call.
+    pub async fn contracts_call(&self) -> Result<[u8; 2], ChainError> {
+        let call = ContractCall {
+            dest: MultiAddress::Id(AccountId32([0; 32])),
+            value: 0,
+            gas_limit: Weight::default(),
+            storage_deposit_limit: None,
+            data: Vec::new(),
         };
-        match era_of(&at, &tx.bytes).await? {
-            Era::Mortal { .. } => Ok(tx),
-            Era::Immortal => Err(ChainError::Immortal),
-        }
+        let call = subxt::dynamic::transaction("Contracts", "call", call);
+        let at = self.at_or_best(None).await?;
+        let bytes = at.transactions().call_data(&call);
+        let bytes = bytes.map_err(|error| self.lift("to encode a call", &error))?;
+        let indices = bytes.first_chunk::<2>().copied();
+        indices.ok_or_else(|| ChainError::Unsupported("the call Contracts::call".into()))
     }
 
     /// Hands bytes to the node's pool. Sending the same bytes again does no harm.
@@ -162,7 +202,19 @@ impl Chain {
         match sent {
             Ok(hash) => Ok(hash.0),
             Err(error) if is_known(&error) => Ok(llm_oracle_primitives::digest::blake2(bytes)),
-            Err(error) => Err(self.lift("the transaction", &error)),
+            Err(error) => Err(self.pool_error(&error)),
+        }
+    }
+
+    /// What the pool says against a transaction, by its name.
+    pub(super) fn pool_error(&self, error: &subxt::rpcs::Error) -> ChainError {
+        match (self.lift("the transaction", error), of_pool(error)) {
+            (ChainError::Node { reason, .. }, Some((name, remedy))) => ChainError::Pool {
+                name,
+                remedy,
+                reason,
+            },
+            (lifted, _) => lifted,
         }
     }
 
@@ -234,13 +286,23 @@ impl Chain {
         let tx = self
             .sign_call(signer, nonce, contract, value, call.input(), gas, None)
             .await?;
-        let at = self.at_or_best(None).await?;
-        let fee = at
-            .transactions()
-            .from_bytes(tx.bytes)
-            .partial_fee_estimate()
-            .await;
-        fee.map_err(|error| self.lift("the fee", &error))
+        self.fee_of(&tx.bytes).await
+    }
+
+    /// Most that signed bytes can cost beside deposits, planck, as the chain reckons it: for the whole
+    /// of their gas limit, of which what is not used is paid back. Nothing is sent.
+    ///
+    /// # Errors
+    /// Connection errors; `Decode` when the chain tells it in another form.
+    pub async fn fee_of(&self, bytes: &[u8]) -> Result<Balance, ChainError> {
+        let best = self.best().await?;
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let parameters = [bytes, &length.encode()].concat();
+        let api = "TransactionPaymentApi_query_info";
+        let told = self
+            .rpc
+            .state_call(api, Some(&parameters), Some(H256(best.hash)));
+        read_fee(&told.await.map_err(|error| self.lift("the fee", &error))?)
     }
 
     /// Greatest weight of one transaction on this chain, if it has a limit.
@@ -272,6 +334,79 @@ struct ClassWeights {
     max_extrinsic: Option<Weight>,
 }
 
+/// A transaction without its call and its signature.
+struct Draft {
+    at: Arc<AtBlock>,
+    anchor: Head,
+    period: u64,
+    nonce: u64,
+}
+
+type Signable<'call, C> = SignableTransaction<
+    'call,
+    SubstrateConfig,
+    subxt::client::OnlineClientAtBlockImpl<SubstrateConfig>,
+    C,
+>;
+
+impl Draft {
+    fn signable<'call, C: Payload>(
+        &self,
+        call: &'call C,
+    ) -> Result<Signable<'call, C>, ExtrinsicError> {
+        let params = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new()
+            .nonce(self.nonce)
+            .mortal_from_unchecked(
+                self.period,
+                self.anchor.number.into(),
+                H256(self.anchor.hash),
+            )
+            .build();
+        self.at.transactions().create_signable_offline(call, params)
+    }
+
+    /// The payload of a call however long it is; of a long one the library only gives its digest. What
+    /// follows the call is the same for every call, so it is taken from one that is short enough.
+    fn whole_payload<C: Payload>(
+        &self,
+        call: &C,
+        short: &C,
+    ) -> Result<Option<Vec<u8>>, ExtrinsicError> {
+        let transactions = self.at.transactions();
+        let payload = self.signable(short)?.signer_payload()?;
+        let Some(rest) = payload.strip_prefix(&transactions.call_data(short)?[..]) else {
+            return Ok(None);
+        };
+        let mut whole = transactions.call_data(call)?;
+        whole.extend_from_slice(rest);
+        Ok(Some(whole))
+    }
+
+    async fn finish(
+        &self,
+        signer: AccountId,
+        hash: Hash,
+        bytes: Vec<u8>,
+    ) -> Result<SignedTx, ChainError> {
+        let tx = SignedTx {
+            hash,
+            bytes,
+            signer,
+            nonce: self.nonce,
+            // An era of n blocks from block b covers b to b + n - 1.
+            valid_until: self
+                .anchor
+                .number
+                .saturating_add(u32::try_from(self.period).unwrap_or(4096))
+                .saturating_sub(1),
+        };
+        match era_of(&self.at, &tx.bytes).await? {
+            Era::Mortal { .. } => Ok(tx),
+            Era::Immortal => Err(ChainError::Immortal),
+        }
+    }
+}
+
 /// The era's period: a power of two, no longer than the chain remembers block hashes.
 fn era_period(at: &AtBlock) -> u64 {
     let address = subxt::dynamic::constant::<u32>("System", "BlockHashCount");
@@ -298,8 +433,85 @@ pub(super) async fn era_of(at: &AtBlock, bytes: &[u8]) -> Result<Era, ChainError
     }
 }
 
+/// Reads weight, class and fee. Chains differ in the width of their balances.
+fn read_fee(told: &[u8]) -> Result<Balance, ChainError> {
+    let unreadable = || ChainError::decode("the fee", format!("{} bytes", told.len()));
+    let mut rest = told;
+    <(Compact<u64>, Compact<u64>, u8)>::decode(&mut rest).map_err(|_| unreadable())?;
+    match *rest {
+        [a, b, c, d, e, f, g, h] => Ok(u64::from_le_bytes([a, b, c, d, e, f, g, h]).into()),
+        _ => rest
+            .try_into()
+            .map(Balance::from_le_bytes)
+            .map_err(|_| unreadable()),
+    }
+}
+
 /// Whether the pool says that it has these bytes already.
 pub(super) fn is_known(error: &subxt::rpcs::Error) -> bool {
     // sc-rpc-api: 1013 is 'already imported'.
     matches!(error, subxt::rpcs::Error::User(user) if user.code == 1013)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::{
+        super::{
+            address::verifies,
+            still::{metadata, upgrading, usual_extensions},
+        },
+        *,
+    };
+    use subxt_signer::sr25519::dev;
+
+    /// The signature in signed bytes: after their length, a version, an account and two kinds.
+    fn signature(mut bytes: &[u8]) -> [u8; 64] {
+        scale::Compact::<u32>::decode(&mut bytes).unwrap();
+        bytes[35..99].try_into().unwrap()
+    }
+
+    #[tokio::test]
+    async fn after_an_upgrade_it_is_signed_for_the_best_blocks_runtime() {
+        let chain = upgrading(metadata(256, &usual_extensions())).await;
+        let (signer, gas, to) = (dev::alice(), Weight::default(), AccountId::from([5; 32]));
+        let signed = chain.sign_call(&signer, 0, &to, 0, &[], gas, None).await;
+        let signature = signature(&signed.unwrap().bytes);
+        let (best, anchor) = (
+            chain.best().await.unwrap(),
+            chain.finalized().await.unwrap(),
+        );
+        assert_ne!(best, anchor);
+        for (block, good) in [(best, true), (anchor, false)] {
+            let at = chain.at(block.hash).await.unwrap();
+            let call = ContractCall {
+                dest: MultiAddress::Id(account32(&to)),
+                value: 0,
+                gas_limit: gas,
+                storage_deposit_limit: None,
+                data: Vec::new(),
+            };
+            let payload = subxt::dynamic::transaction("Contracts", "call", call);
+            let params = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new()
+                .nonce(0)
+                .mortal_from_unchecked(256, anchor.number.into(), H256(anchor.hash))
+                .build();
+            let signable = at.transactions().create_signable_offline(&payload, params);
+            let bytes = signable.unwrap().signer_payload().unwrap();
+            let signed = verifies(&signature, &bytes, &account_of(&signer));
+            assert_eq!(signed, good, "version {}", at.spec_version());
+        }
+    }
+
+    #[test]
+    fn a_fee_is_read_whatever_its_width() {
+        let head = (Compact(7_u64), Compact(8_u64), 0_u8).encode();
+        let wide = [&head[..], &u128::MAX.encode()].concat();
+        let narrow = [&head[..], &5_u64.encode()].concat();
+        assert!(matches!(read_fee(&wide), Ok(u128::MAX)));
+        assert!(matches!(read_fee(&narrow), Ok(5)));
+        for wrong in [&head[..], &[], &[&head[..], &[1; 9]].concat()] {
+            assert!(matches!(read_fee(wrong), Err(ChainError::Decode { .. })));
+        }
+    }
 }

@@ -8,14 +8,11 @@ use super::{
     output::table,
 };
 use crate::{
-    chain::{account_of, hex0x, ss58, Chain, CheckedOracle, Oracle},
+    chain::{hex0x, ss58, Chain, ChainError, CheckedOracle, Oracle},
     config::{describe_model, ConfigError},
-    pipeline::load_key,
+    pipeline::load_signer,
 };
 use serde_json::{json, Value};
-
-/// Free balance below which an account is called poor, planck (1 UNIT).
-const POOR: u128 = 1_000_000_000_000;
 
 /// One thing that was looked at.
 struct Check {
@@ -67,10 +64,16 @@ pub async fn run(context: &Context) -> Outcome {
     });
     let oracle = checked.as_ref().ok().map(|checked| &checked.oracle);
     for source in &context.settings.operators {
-        let found = match (load_key(source), oracle) {
+        let found = match (load_signer(source), oracle) {
             (Err(error), _) => Err(ConfigError::from(error).into()),
-            (Ok(_), None) => Err(unknown("the contract")),
-            (Ok(pair), Some(oracle)) => operator(oracle, &account_of(&pair)).await,
+            (Ok(signer), oracle) => match (signer.check(), oracle) {
+                (Err(error), _) => Err(ChainError::from(error).into()),
+                (Ok(()), None) => Err(unknown("the contract")),
+                (Ok(()), Some(oracle)) => {
+                    let poor = context.settings.limits.min_balance;
+                    operator(oracle, &signer.account(), poor).await
+                }
+            },
         };
         looked.push(Check {
             name: "operator",
@@ -100,7 +103,8 @@ async fn key(context: &Context, chain: Option<&Chain>) -> Result<String, Failure
         return Ok(address);
     };
     let free = chain.free_balance(&signer.account).await?;
-    if free < POOR {
+    let poor = context.settings.limits.min_balance;
+    if free < poor {
         return Err(
             Failure::new(exit::UNHEALTHY, format!("{address} has {}", Planck(free)))
                 .help("send it something to pay fees with"),
@@ -112,6 +116,7 @@ async fn key(context: &Context, chain: Option<&Chain>) -> Result<String, Failure
 async fn operator(
     oracle: &Oracle,
     account: &llm_oracle_primitives::AccountId,
+    poor: u128,
 ) -> Result<String, Failure> {
     let address = ss58(account);
     let view = oracle.operator(account, None).await?.ok_or_else(|| {
@@ -139,7 +144,7 @@ async fn operator(
         .help("add to its bond, or it takes no seats"));
     }
     let free = oracle.chain.free_balance(account).await?;
-    if free < POOR {
+    if free < poor {
         return Err(
             Failure::new(exit::UNHEALTHY, format!("{address} has {}", Planck(free)))
                 .help("send it something to pay fees with, or withdraw what it has earned"),

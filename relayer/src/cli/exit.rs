@@ -35,6 +35,8 @@ pub const TIMEOUT: u8 = 12;
 pub const RELAYER: u8 = 13;
 /// `verify` found something that is wrong.
 pub const WRONG: u8 = 14;
+/// The signer of a key cannot be reached, or refuses.
+pub const SIGNER: u8 = 15;
 
 /// Each code with its name in JSON and its meaning.
 pub const ALL: &[(u8, &str, &str)] = &[
@@ -89,6 +91,11 @@ pub const ALL: &[(u8, &str, &str)] = &[
         "no running relayer answers `relayer status`",
     ),
     (WRONG, "wrong", "`verify` found something that is wrong"),
+    (
+        SIGNER,
+        "signer_failed",
+        "the signer of a key cannot be reached, or refuses",
+    ),
 ];
 
 /// The codes as `--help` lists them.

@@ -4,6 +4,7 @@ use super::exit::{self, Failure};
 use crate::{
     chain::{ChainError, Class},
     config::ConfigError,
+    guard::GuardError,
     llm::ModelError,
     pipeline::RelayerError,
 };
@@ -31,6 +32,7 @@ impl From<ChainError> for Failure {
     fn from(error: ChainError) -> Self {
         let code = match (&error, error.class()) {
             (ChainError::Contract(_) | ChainError::ForeignContract { .. }, _) => exit::CONTRACT,
+            (ChainError::Signer(_), _) => exit::SIGNER,
             (_, Class::Unreachable) => exit::CHAIN,
             (_, Class::Rejected) => exit::TRANSACTION,
             (_, Class::Wrong) => exit::WRONG_CHAIN,
@@ -51,6 +53,7 @@ impl From<RelayerError> for Failure {
     fn from(error: RelayerError) -> Self {
         match error {
             RelayerError::Chain(error) => error.into(),
+            RelayerError::Unsigned { .. } => Self::new(exit::SIGNER, error),
             RelayerError::NotRegistered { .. } | RelayerError::Barred { .. } => {
                 Self::new(exit::CONTRACT, error)
             }
@@ -69,6 +72,24 @@ impl From<RelayerError> for Failure {
     }
 }
 
+impl From<GuardError> for Failure {
+    fn from(error: GuardError) -> Self {
+        match error {
+            GuardError::Locked { .. }
+            | GuardError::OpenFolder { .. }
+            | GuardError::SocketInUse { .. }
+            | GuardError::Io { .. }
+            | GuardError::Database { .. } => Self::new(exit::STORE, error),
+            GuardError::Unreadable { .. }
+            | GuardError::Wrong { .. }
+            | GuardError::Key(_)
+            | GuardError::Address(_)
+            | GuardError::NoKeys
+            | GuardError::KeyTwice(_) => Self::usage(error),
+        }
+    }
+}
+
 impl From<ModelError> for Failure {
     fn from(error: ModelError) -> Self {
         Self::new(exit::MODEL, error)
@@ -78,7 +99,7 @@ impl From<ModelError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::StoreError;
+    use crate::{signer::SignerError, store::StoreError};
     use llm_oracle_primitives::{AccountId, Error};
 
     #[test]
@@ -136,6 +157,11 @@ mod tests {
             let shown = error.to_string();
             assert_eq!(Failure::from(error).code, code, "{shown}");
         }
+        let signer = SignerError::Unreachable {
+            socket: "signer.sock".into(),
+            reason: text(),
+        };
+        assert_eq!(Failure::from(ChainError::from(signer)).code, exit::SIGNER);
         assert_eq!(Failure::from(ConfigError::NoKey).code, exit::USAGE);
         let locked = StoreError::Locked {
             path: "store".into(),

@@ -39,6 +39,7 @@ mod render;
 #[cfg(test)]
 mod samples;
 mod show;
+mod signer;
 mod stack;
 mod stages;
 mod status;
@@ -46,7 +47,7 @@ mod terms;
 mod verify;
 mod watch;
 
-use args::{Cli, ConfigVerb, EvidenceVerb, OperatorVerb, RelayerVerb, Verb};
+use args::{Cli, ConfigVerb, EvidenceVerb, OperatorVerb, RelayerVerb, SignerVerb, Verb};
 use clap::Parser;
 use context::Context;
 use exit::{Failure, Outcome};
@@ -92,7 +93,8 @@ fn refuse(error: &clap::Error) -> ! {
 
 fn start_log(cli: &Cli) {
     let (quiet, log_json) = match &cli.verb {
-        Verb::Relayer(RelayerVerb::Run { log_json, .. }) => ("info,subxt=warn", *log_json),
+        Verb::Relayer(RelayerVerb::Run { log_json, .. })
+        | Verb::Signer(SignerVerb::Run { log_json }) => ("info,subxt=warn", *log_json),
         _ => ("error", false),
     };
     let default = match cli.global.verbose {
@@ -104,6 +106,9 @@ fn start_log(cli: &Cli) {
         EnvFilter::try_from_env("LLM_ORACLE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A log that can't be written is no reason to stop: reporting that would panic where stderr is
+        // the log.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     // The first subscriber stays; there is none before this one.
     let _ = if log_json {
@@ -118,6 +123,10 @@ fn run(cli: Cli, out: Output) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::bug(format!("cannot start threads: {error}")))?;
+    // A signer knows no node and no model: its settings are others.
+    if let Verb::Signer(SignerVerb::Run { .. }) = cli.verb {
+        return runtime.block_on(signer::run(cli.global.config.as_deref(), &out));
+    }
     let context = Context::load(&cli, out)?;
     runtime.block_on(verb(&context, cli.verb))
 }
@@ -130,6 +139,10 @@ async fn verb(context: &Context, verb: Verb) -> Outcome {
         Verb::Owner(verb) => owner::run(context, verb).await,
         Verb::Relayer(RelayerVerb::Run { recover, .. }) => relayer::run(context, recover).await,
         Verb::Relayer(RelayerVerb::Status { address }) => status::run(context, address).await,
+        Verb::Signer(SignerVerb::Settings) => signer::settings(context).await,
+        Verb::Signer(SignerVerb::Run { .. }) => {
+            Err(Failure::bug("a signer takes no relayer's settings"))
+        }
         Verb::Ask(args) => ask::run(context, &args).await,
         Verb::Show(args) => show::run(context, &args).await,
         Verb::List(args) => list::run(context, &args).await,
@@ -148,7 +161,9 @@ async fn verb(context: &Context, verb: Verb) -> Outcome {
 
 async fn operator_verb(context: &Context, verb: OperatorVerb) -> Outcome {
     match verb {
-        OperatorVerb::Register { sign, bond } => operator::register(context, &sign, bond).await,
+        OperatorVerb::Register { sign, bond, held } => {
+            operator::register(context, &sign, bond, &held).await
+        }
         OperatorVerb::Bond {
             amount,
             operator,

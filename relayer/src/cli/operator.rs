@@ -2,7 +2,7 @@
 
 use super::{
     account::Account,
-    args::Sign,
+    args::{Held, Sign},
     bond::registered,
     context::{Context, Signer},
     exit::{self, Outcome},
@@ -11,7 +11,10 @@ use super::{
     plan::{receipt_json, Plan},
     render::percent,
 };
-use crate::chain::{messages, ss58, Call, CheckedOracle};
+use crate::{
+    chain::{messages, ss58, Call, ChainError, CheckedOracle},
+    signer::{Remote, Signer as _},
+};
 use llm_oracle_primitives::{digest, limits::MAX_PAGE, OperatorView, Slot};
 use serde_json::{json, Value};
 
@@ -22,31 +25,46 @@ pub fn registration(checked: &CheckedOracle, signer: &Signer) -> Call<Slot> {
     messages::register(signer.account, signer.pair.sign(&message).0)
 }
 
-/// Registers the account of the key.
+/// Registers the account of the key, or one whose key a signer has.
 ///
 /// # Errors
-/// When the contract or the chain refuses.
-pub async fn register(context: &Context, sign: &Sign, bond: Option<Planck>) -> Outcome {
+/// When the contract, the chain or the signer refuses.
+pub async fn register(
+    context: &Context,
+    sign: &Sign,
+    bond: Option<Planck>,
+    held: &Held,
+) -> Outcome {
     let signer = context.signer()?;
     let checked = context.oracle().await?;
     let bond = bond.map_or(checked.config.params.min_bond, |bond| bond.0);
+    let (account, call) = match (&held.signer, &held.operator) {
+        (Some(socket), Some(operator)) => {
+            let remote = Remote::new(socket.clone(), operator.0);
+            let (domain, contract) = (&checked.config.domain, &checked.oracle.address);
+            let signed = remote.sign_registration(domain, contract);
+            let signed = signed.map_err(ChainError::from)?;
+            (operator.0, messages::register(operator.0, signed))
+        }
+        _ => (signer.account, registration(&checked, &signer)),
+    };
     let plan = Plan {
         chain: &checked.oracle.chain,
         signer: &signer,
         contract: checked.oracle.address,
         value: bond,
-        call: registration(&checked, &signer),
+        call,
     };
     let Some(receipt) = plan.run(context, sign).await? else {
         return Ok(exit::OK);
     };
     let mut json = receipt_json(&receipt);
-    json["operator"] = json!(ss58(&signer.account));
+    json["operator"] = json!(ss58(&account));
     json["slot"] = json!(receipt.value);
     json["bond"] = json!(bond.to_string());
     let text = format!(
         "registered {} in slot {} with a bond of {}",
-        ss58(&signer.account),
+        ss58(&account),
         receipt.value,
         Planck(bond)
     );

@@ -16,6 +16,7 @@ use serde_json::json;
 use std::{
     fs,
     future::Future,
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -33,6 +34,9 @@ const STOP_PATIENCE: Duration = Duration::from_secs(25);
 
 /// Time between two looks whether a relayer still runs.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Pause before a port is tried again.
+const SERVE_AGAIN: Duration = Duration::from_secs(2);
 
 /// A relayer inside this process.
 pub struct Running {
@@ -143,16 +147,18 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
 pub async fn run(context: &Context, recover: bool) -> Outcome {
     let mut config = context.settings.relayer()?;
     config.recover = recover;
-    // Before anything is started: a port that is taken is a mistake in the settings.
-    let listener = listen(context).await?;
-    let for_peers = listen_for_peers(&config.peers).await?;
+    // Before anything is started: an address that can't be one is a mistake in the settings.
+    let for_people = context.settings.ops.address().map_err(Failure::usage)?;
+    let for_people = listen(for_people, "ops").await?;
+    let for_peers = config.peers.address().map_err(Failure::usage)?;
+    let for_peers = listen(for_peers, "peers").await?;
     let provider = provider(&config.model)?;
     let stop = stop_signal()?;
     let contract = config.contract.clone();
     let model = provider.name().to_owned();
     let relayer = Relayer::start(config, provider).await?;
     relayer.introduce(&contract, &model);
-    let mut window = Window::open(&relayer, listener)?;
+    let mut window = Window::open(&relayer, for_people);
     window.open_to_peers(&relayer, for_peers);
     tracing::info!(model, contract, "started");
     ops::ready(&format!("answers with {model}"));
@@ -166,44 +172,107 @@ pub async fn run(context: &Context, recover: bool) -> Outcome {
                 if let Some(failure) = running.ended().await {
                     return Err(failure);
                 }
-                window.check()?;
             }
         }
     }
     ops.stops();
     window.say_goodbye().await;
     running.stop().await;
-    window.close();
+    window.close().await;
     context.out.result("", &json!({ "stopped": true }))?;
     Ok(exit::OK)
 }
 
-async fn listen(context: &Context) -> Result<Option<TcpListener>, Failure> {
-    let Some(address) = context.settings.ops.address().map_err(Failure::usage)? else {
-        return Ok(None);
-    };
-    bind(address, "ops").await.map(Some)
+/// Where the outside is served.
+struct Place {
+    address: SocketAddr,
+    /// The table of the settings that names it.
+    table: &'static str,
+    /// None while another process has the port.
+    listener: Option<TcpListener>,
 }
 
-async fn listen_for_peers(config: &PeersConfig) -> Result<Option<TcpListener>, Failure> {
-    let Some(address) = config.address().map_err(Failure::usage)? else {
+/// Takes the port. One that another process has, or an address that the machine has not got yet, is
+/// tried again later: nobody's seat may depend on whether metrics can be read, or a peer can come.
+async fn listen(
+    address: Option<SocketAddr>,
+    table: &'static str,
+) -> Result<Option<Place>, Failure> {
+    let Some(address) = address else {
         return Ok(None);
     };
-    bind(address, "peers").await.map(Some)
+    let remedy = format!("give this relayer another `listen` in [{table}], or off");
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => Some(listener),
+        Err(error) if comes_later(&error) => {
+            tracing::error!(%address, %error, table, remedy, "nothing is served yet; trying again");
+            None
+        }
+        Err(error) => {
+            let refused = Failure::usage(format!("cannot listen at {address}: {error}"));
+            return Err(refused.help(remedy));
+        }
+    };
+    Ok(Some(Place {
+        address,
+        table,
+        listener,
+    }))
 }
 
-async fn bind(address: SocketAddr, table: &str) -> Result<TcpListener, Failure> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| {
-        Failure::usage(format!("cannot listen at {address}: {error}")).help(format!(
-            "another relayer may have it: give this one another `listen` in [{table}], or off"
-        ))
-    })
+fn comes_later(error: &io::Error) -> bool {
+    use io::ErrorKind::{AddrInUse, AddrNotAvailable};
+    matches!(error.kind(), AddrInUse | AddrNotAvailable)
+}
+
+/// Serves until the window is closed, whatever becomes of the port or of the server.
+async fn keep_serving<F>(
+    place: Place,
+    closed: CancellationToken,
+    serve: impl Fn(TcpListener) -> F + Send,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let Place {
+        address,
+        table,
+        mut listener,
+    } = place;
+    loop {
+        let bound = match listener.take() {
+            Some(listener) => Ok(listener),
+            None => TcpListener::bind(address).await,
+        };
+        if let Ok(listener) = bound {
+            let served = tokio::spawn(serve(listener)).await;
+            if closed.is_cancelled() {
+                return;
+            }
+            tracing::error!(
+                table,
+                ?served,
+                "a server has ended by itself; it starts again"
+            );
+        }
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = tokio::time::sleep(SERVE_AGAIN) => {}
+        }
+    }
+}
+
+/// For `relayer status`, which can be told the address as well.
+fn note_address(listener: &TcpListener, file: &Path) {
+    let address = listener.local_addr();
+    let written = address.and_then(|address| fs::write(file, address.to_string()));
+    if let Err(error) = written {
+        tracing::warn!(file = %file.display(), %error, "the address of [ops] can't be written");
+    }
 }
 
 /// What the outside sees of a running relayer.
 struct Window {
-    tasks: Vec<JoinHandle<()>>,
+    servers: Vec<JoinHandle<()>>,
     notifier: JoinHandle<()>,
     goodbye: CancellationToken,
     closed: CancellationToken,
@@ -211,50 +280,39 @@ struct Window {
 }
 
 impl Window {
-    fn open(relayer: &Relayer, listener: Option<TcpListener>) -> Result<Self, Failure> {
+    fn open(relayer: &Relayer, place: Option<Place>) -> Self {
         let (ops, store) = (relayer.ops().clone(), relayer.store().clone());
         let (goodbye, closed) = (CancellationToken::new(), CancellationToken::new());
         let notifier = tokio::spawn(ops::keep_notified(ops.clone(), goodbye.clone()));
         let address_file = store.directory().join(ops::ADDRESS_FILE);
-        let mut tasks = Vec::new();
-        if let Some(listener) = listener {
-            let address = listener.local_addr();
-            let written = address.and_then(|address| fs::write(&address_file, address.to_string()));
-            written.map_err(|error| {
-                let path = address_file.display();
-                Failure::new(exit::STORE, format!("cannot write {path}: {error}"))
-            })?;
-            let desk = Arc::new(Desk { ops, store });
-            tasks.push(tokio::spawn(ops::serve(listener, desk, closed.clone())));
-        } else {
-            // That of an earlier run would lead nowhere.
-            let _ = fs::remove_file(&address_file);
-        }
-        Ok(Self {
-            tasks,
+        // That of an earlier run would lead nowhere.
+        let _ = fs::remove_file(&address_file);
+        let server = place.map(|place| {
+            let (desk, file) = (Arc::new(Desk { ops, store }), address_file.clone());
+            let stop = closed.clone();
+            let serve = move |listener| {
+                note_address(&listener, &file);
+                ops::serve(listener, desk.clone(), stop.clone())
+            };
+            tokio::spawn(keep_serving(place, closed.clone(), serve))
+        });
+        Self {
+            servers: server.into_iter().collect(),
             notifier,
             goodbye,
             closed,
             address_file,
-        })
+        }
     }
 
     /// Takes entries of peers, if there are any.
-    fn open_to_peers(&mut self, relayer: &Relayer, listener: Option<TcpListener>) {
-        if let (Some(listener), Some(endpoint)) = (listener, relayer.peers_endpoint()) {
-            let serving = peers::serve(listener, endpoint, self.closed.clone());
-            self.tasks.push(tokio::spawn(serving));
+    fn open_to_peers(&mut self, relayer: &Relayer, place: Option<Place>) {
+        if let (Some(place), Some(endpoint)) = (place, relayer.peers_endpoint()) {
+            let stop = self.closed.clone();
+            let serve = move |listener| peers::serve(listener, endpoint.clone(), stop.clone());
+            let serving = keep_serving(place, self.closed.clone(), serve);
+            self.servers.push(tokio::spawn(serving));
         }
-    }
-
-    /// Neither task ends by itself.
-    fn check(&self) -> Result<(), Failure> {
-        if self.notifier.is_finished() || self.tasks.iter().any(JoinHandle::is_finished) {
-            return Err(Failure::bug(
-                "a server of [ops] or [peers] has ended by itself",
-            ));
-        }
-        Ok(())
     }
 
     async fn say_goodbye(&mut self) {
@@ -263,8 +321,11 @@ impl Window {
         let _ = tokio::time::timeout(LOOK_EVERY, &mut self.notifier).await;
     }
 
-    fn close(&self) {
+    async fn close(&mut self) {
         self.closed.cancel();
+        for server in &mut self.servers {
+            let _ = tokio::time::timeout(LOOK_EVERY, server).await;
+        }
         let _ = fs::remove_file(&self.address_file);
     }
 }

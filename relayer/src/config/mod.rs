@@ -5,16 +5,19 @@
 //! `$XDG_CONFIG_HOME/llm-oracle`. Files are never mixed: a key for one chain and a contract of
 //! another would be worse than a missing setting.
 
+mod explain;
 mod file;
 pub mod key;
 mod layer;
 mod model;
 pub mod paths;
 
+pub(crate) use explain::{line_of, without_values};
 pub use file::ConfigFile;
 pub use model::describe_model;
 
 use crate::{
+    chain::redact,
     credential,
     llm::Models,
     ops::OpsConfig,
@@ -211,10 +214,11 @@ fn load_with(
     let mut figment = Figment::new();
     if let Some(path) = file {
         let text = std::fs::read_to_string(&path);
-        text.map_err(|reason| ConfigError::Unreadable {
+        let text = text.map_err(|reason| ConfigError::Unreadable {
             path: path.clone(),
             reason,
         })?;
+        explain::check_syntax(&path, &text)?;
         figment = figment.merge(Toml::file(path).search(false));
     }
     let mut from_environment = Vec::new();
@@ -236,14 +240,8 @@ fn load_with(
     }
     let raw: Raw = figment
         .extract()
-        .map_err(|error| ConfigError::Wrong(explain(&error)))?;
+        .map_err(|error| ConfigError::Wrong(explain::explain(&error)))?;
     Settings::check(raw, figment)
-}
-
-/// What is wrong with a setting: the reason, the key and where it stands.
-fn explain(error: &figment2::Error) -> String {
-    // A chain of errors shows one a line; one sentence is easier to read and to search for.
-    error.to_string().replace('\n', "; ")
 }
 
 impl Settings {
@@ -274,6 +272,7 @@ impl Settings {
             suri_file: operator.suri_file.map(|path| beside(path, "operators")),
             keystore: operator.keystore.map(|path| beside(path, "operators")),
             password_file: operator.password_file.map(|path| beside(path, "operators")),
+            signer: operator.signer.map(|path| beside(path, "operators")),
             ..operator
         });
         let store = raw.store.map(|path| path.relative());
@@ -349,6 +348,10 @@ impl Settings {
     /// Each setting with its value (secrets as `***`) and where it comes from.
     pub fn origins(&self) -> Vec<(&'static str, String, String)> {
         let set = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        let list = |values: &mut dyn Iterator<Item = String>| {
+            let all: Vec<String> = values.collect();
+            set(&(!all.is_empty()).then(|| all.join(", ")))
+        };
         let key = self
             .key
             .as_ref()
@@ -360,7 +363,17 @@ impl Settings {
         };
         let limits = &self.limits;
         [
-            ("url", "url", self.url.clone()),
+            ("url", "url", redact(&self.url)),
+            (
+                "urls",
+                "urls",
+                list(&mut self.urls.iter().map(|url| redact(url))),
+            ),
+            (
+                "block_time_ms",
+                "block_time_ms",
+                set(&self.block_time_ms.map(|time| time.to_string())),
+            ),
             ("contract", "contract", set(&self.contract)),
             ("code_hash", "code_hash", set(&self.code_hash)),
             ("key", key_name, key),
@@ -371,6 +384,14 @@ impl Settings {
             ),
             ("model", self.model_key, describe_model(&self.model)),
             ("store", "store", self.store.display().to_string()),
+            (
+                "backup_dir",
+                "backup_dir",
+                set(&self
+                    .backup_dir
+                    .as_ref()
+                    .map(|path| path.display().to_string())),
+            ),
             ("operators", "operators", self.operators.len().to_string()),
             ("ops.listen", "ops.listen", self.ops.listen.clone()),
             ("peers.listen", "peers.listen", self.peers.listen.clone()),
@@ -380,6 +401,7 @@ impl Settings {
             limits
                 .shown()
                 .into_iter()
+                .chain(self.policy.shown())
                 .map(|(name, value)| (name, name, value)),
         )
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))

@@ -190,7 +190,8 @@ fn files_of_the_other_providers_are_beside_it_too() {
         let (folder, path) = file(text);
         let settings = load_with(Some(path), &Overrides::default(), &|_| None).unwrap();
         let found = match settings.model.0[0].provider.clone() {
-            ProviderConfig::Openai { api_key_file, .. } => api_key_file,
+            ProviderConfig::Openai { api_key_file, .. }
+            | ProviderConfig::Anthropic { api_key_file, .. } => api_key_file,
             ProviderConfig::Scripted { calls_file, .. } => calls_file,
             ProviderConfig::Local { .. } => None,
         };
@@ -247,4 +248,24 @@ fn no_error_shows_a_secret() {
     assert!(!why.to_string().contains("canary"), "{why}");
     let why = load_file("suri = 'canary'\nmistake = 1").unwrap_err();
     assert!(!format!("{why} {why:?}").contains("canary"), "{why:?}");
+}
+
+#[test]
+fn what_is_shown_names_every_limit_and_hides_what_is_in_urls() {
+    let settings = load_file(
+        "url = 'ws://me:canary@a'\nurls = ['ws://me:canary@b/canary']\n[policy]\nmax_tokens = 5",
+    )
+    .unwrap();
+    let origins = settings.origins();
+    let shown = |key: &str| {
+        let found = origins.iter().find(|(name, ..)| *name == key);
+        found.map(|(_, value, origin)| (value.clone(), origin.ends_with("oracle.toml")))
+    };
+    assert_eq!(shown("url"), Some(("ws://a".to_owned(), true)));
+    assert_eq!(shown("urls"), Some(("ws://b".to_owned(), true)));
+    assert_eq!(shown("policy.max_tokens"), Some(("5".to_owned(), true)));
+    assert_eq!(shown("policy.min_profit"), Some(("0".to_owned(), false)));
+    for (key, _) in Limits::default().shown() {
+        assert!(shown(key).is_some(), "{key}");
+    }
 }

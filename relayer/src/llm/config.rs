@@ -1,7 +1,7 @@
 //! Which provider, from the configuration file.
 
 use super::{
-    openai::OpenAi,
+    hosted::{Dialect, Hosted},
     scripted::{self, Scripted},
     CallLimits, Fallback, ModelError, Provider,
 };
@@ -27,6 +27,22 @@ pub enum ProviderConfig {
     },
     /// A server with the chat-completions API.
     Openai {
+        /// Address up to and including the version, such as `https://host/v1`.
+        base_url: String,
+        /// Model as the server and requests name it.
+        model: String,
+        /// File with the key, mode 0600.
+        #[serde(default)]
+        api_key_file: Option<PathBuf>,
+        /// Environment variable with the key.
+        #[serde(default)]
+        api_key_env: Option<String>,
+        /// Longest time for one request to the server, milliseconds.
+        #[serde(default = "default_timeout_ms")]
+        timeout_ms: u64,
+    },
+    /// Anthropic's server, or another one with the messages API; the keys are those of `openai`.
+    Anthropic {
         /// Address up to and including the version, such as `https://host/v1`.
         base_url: String,
         /// Model as the server and requests name it.
@@ -67,6 +83,7 @@ impl ProviderConfig {
         match self {
             Self::Local { .. } => "local",
             Self::Openai { .. } => "openai",
+            Self::Anthropic { .. } => "anthropic",
             Self::Scripted { .. } => "scripted",
         }
     }
@@ -153,6 +170,13 @@ pub fn build_all(models: &Models) -> Result<Arc<dyn Provider>, ModelError> {
     )?))
 }
 
+fn dialect(config: &ProviderConfig) -> Dialect {
+    match config {
+        ProviderConfig::Anthropic { .. } => Dialect::Anthropic,
+        _ => Dialect::OpenAi,
+    }
+}
+
 fn default_threads() -> u16 {
     2
 }
@@ -180,7 +204,7 @@ pub fn build(config: &ProviderConfig) -> Result<Arc<dyn Provider>, ModelError> {
         )?)),
         #[cfg(not(feature = "local"))]
         ProviderConfig::Local { .. } => Err(ModelError::NotConfigured(
-            "this build has no model engine: build with the feature 'local', or choose 'openai'"
+            "this build has no model engine: build with the feature 'local', or choose 'openai' or 'anthropic'"
                 .to_owned(),
         )),
         ProviderConfig::Openai {
@@ -189,7 +213,15 @@ pub fn build(config: &ProviderConfig) -> Result<Arc<dyn Provider>, ModelError> {
             api_key_file,
             api_key_env,
             timeout_ms,
-        } => Ok(Arc::new(OpenAi::new(
+        }
+        | ProviderConfig::Anthropic {
+            base_url,
+            model,
+            api_key_file,
+            api_key_env,
+            timeout_ms,
+        } => Ok(Arc::new(Hosted::new(
+            dialect(config),
             base_url,
             model,
             api_key_file.as_deref(),
@@ -232,6 +264,9 @@ mod tests {
         let openai =
             "provider = 'openai'\nbase_url = 'https://host/v1'\nmodel = 'm'\napi_key_env = 'K'";
         assert!(toml::from_str::<ProviderConfig>(openai).is_ok());
+        let anthropic = openai.replace("openai", "anthropic");
+        let anthropic: ProviderConfig = toml::from_str(&anthropic).unwrap();
+        assert_eq!(anthropic.name(), "anthropic");
         let scripted =
             "provider = 'scripted'\nanswer = 'yes'\ndelay_ms = 5\n[answers]\n'p q?' = 'no'";
         assert!(toml::from_str::<ProviderConfig>(scripted).is_ok());
@@ -244,7 +279,10 @@ mod tests {
                 "provider = 'local'\npath = 'm'\nmony_a_day = 2",
                 "mony_a_day",
             ),
-            ("provider = 'local'\npath = 'm'\nmoney_a_day = 'x'", "'x'"),
+            (
+                "provider = 'local'\npath = 'm'\nmoney_a_day = 'x'",
+                "planck",
+            ),
         ] {
             let error = toml::from_str::<ModelConfig>(bad).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");

@@ -90,9 +90,10 @@ pub fn planck<'de, D: Deserializer<'de>>(input: D) -> Result<u128, D::Error> {
     }
     match Amount::deserialize(input)? {
         Amount::Number(number) => Ok(number.into()),
-        Amount::Text(text) => text
-            .parse()
-            .map_err(|_| D::Error::custom(format!("'{text}' is no amount of planck"))),
+        // Not quoted: nobody knows what has been put here.
+        Amount::Text(text) => text.parse().map_err(|_| {
+            D::Error::custom("no amount of planck: give a whole number, or a string of one")
+        }),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Asking a language model.
 //!
-//! One trait, three providers: a GGUF file run in this process ([`ProviderConfig::Local`]), any
-//! OpenAI-compatible server ([`ProviderConfig::Openai`]) and fixed answers for tests
-//! ([`ProviderConfig::Scripted`]). [`Fallback`] puts several of them behind one, with limits.
+//! One trait, four providers: a GGUF file run in this process ([`ProviderConfig::Local`]), any
+//! OpenAI-compatible server ([`ProviderConfig::Openai`]), Anthropic's ([`ProviderConfig::Anthropic`])
+//! and fixed answers for tests ([`ProviderConfig::Scripted`]). [`Fallback`] puts several of them behind
+//! one, with limits.
 //!
 //! **Architecture invariant:** a model gets text and gives text. It has no tools, no keys and no
 //! network of its own, and whatever it says either is exactly one of the forms asked for or
@@ -12,11 +13,15 @@ mod config;
 mod error;
 mod fallback;
 mod form;
+#[cfg(test)]
+mod fuzz_tests;
+mod hosted;
+#[cfg(test)]
+mod injection_tests;
 #[cfg(feature = "local")]
 mod local;
 mod meter;
 mod open;
-mod openai;
 mod schema;
 pub mod scripted;
 mod secret;

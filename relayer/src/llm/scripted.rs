@@ -81,7 +81,7 @@ pub(super) fn check_allowed(allowed: Option<&str>) -> Result<(), ModelError> {
         return Ok(());
     }
     Err(ModelError::NotConfigured(format!(
-        "provider 'scripted' gives made-up answers and is for tests: choose 'local' or 'openai', or set {ALLOW}=1 in a test"
+        "provider 'scripted' gives made-up answers and is for tests: choose 'local', 'openai' or 'anthropic', or set {ALLOW}=1 in a test"
     )))
 }
 

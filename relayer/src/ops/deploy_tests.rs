@@ -5,11 +5,14 @@ use super::metrics::tests::{everything, names};
 use crate::{
     cli::{self, exit},
     config::{self, Overrides},
+    guard::GuardConfig,
 };
 use std::collections::BTreeSet;
 
 const SETTINGS: &str = include_str!("../../../deploy/relayer.toml");
 const UNIT: &str = include_str!("../../../deploy/llm-oracle-relayer.service");
+const SIGNER: &str = include_str!("../../../deploy/signer.toml");
+const SIGNER_UNIT: &str = include_str!("../../../deploy/llm-oracle-signer.service");
 const CONTAINER: &str = include_str!("../../../deploy/Containerfile");
 const ALERTS: &str = include_str!("../../../deploy/prometheus/alerts.yml");
 const DASHBOARD: &str = include_str!("../../../deploy/grafana/relayer.json");
@@ -54,7 +57,7 @@ fn the_example_settings_load_as_they_are_and_with_every_key_set() {
     assert_eq!(plain.ops, super::OpsConfig::default());
     for (text, provider) in examples().iter().zip(["local", "openai"]) {
         let settings = load(text).unwrap();
-        assert_eq!(settings.operators.len(), 5);
+        assert_eq!(settings.operators.len(), 6);
         let names: Vec<_> = settings
             .model
             .0
@@ -100,6 +103,33 @@ fn the_example_settings_name_every_key_there_is() {
             });
             assert!(set, "deploy/relayer.toml lacks `{key}` of {table}");
         }
+    }
+}
+
+#[test]
+fn the_example_signer_loads_and_names_every_key_there_is() {
+    let load = |text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signer.toml");
+        std::fs::write(&path, text).unwrap();
+        GuardConfig::load(&path)
+    };
+    let plain = load(SIGNER).unwrap();
+    // What stands behind `#` is the default.
+    let beside =
+        |config: GuardConfig| (config.max_deposit, config.contracts_call, config.operators);
+    assert_eq!(beside(load(&uncommented(SIGNER)).unwrap()), beside(plain));
+    let refusal = load(&format!("no_such_key = 1\n{SIGNER}"))
+        .unwrap_err()
+        .to_string();
+    let (_, list) = refusal.split_once("expected").unwrap();
+    let keys: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    assert_eq!(keys.len(), 7, "{refusal}");
+    for key in keys {
+        let named = uncommented(SIGNER).lines().any(|line| {
+            line.starts_with(&format!("{key} =")) || line.trim_matches(['[', ']']) == key
+        });
+        assert!(named, "deploy/signer.toml lacks `{key}`");
     }
 }
 
@@ -227,6 +257,13 @@ fn unit_and_container_call_verbs_that_exist_and_trust_exit_codes_that_mean_it() 
         [exit::USAGE, exit::CONTRACT, exit::STORE, exit::WRONG_CHAIN]
     );
     assert!(UNIT.contains("Type=notify"));
+    let line = SIGNER_UNIT
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="))
+        .unwrap();
+    assert!(cli::parses(line.split(' ')), "{line}");
+    let kept = format!("RestartPreventExitStatus={} {}\n", exit::USAGE, exit::STORE);
+    assert!(SIGNER_UNIT.contains(&kept) && SIGNER_UNIT.contains("Type=notify"));
     for marker in ["HEALTHCHECK", "ENTRYPOINT"] {
         let line = CONTAINER
             .lines()

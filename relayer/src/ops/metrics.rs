@@ -39,6 +39,7 @@ pub struct Metrics {
     model_seconds: Histogram,
     able: Family<One, Gauge>,
     balance: Family<One, Amount>,
+    min_balance: Family<One, Amount>,
     bond: Family<One, Amount>,
     min_bond: Family<One, Amount>,
     locked: Family<One, Amount>,
@@ -76,6 +77,7 @@ impl Metrics {
             model_seconds: Histogram::new(exponential_buckets(0.1, 3.0, 8)),
             able: Family::default(),
             balance: Family::default(),
+            min_balance: Family::default(),
             bond: Family::default(),
             min_bond: Family::default(),
             locked: Family::default(),
@@ -163,6 +165,11 @@ impl Metrics {
             "operator_balance_planck",
             "free balance for fees",
             self.balance.clone(),
+        );
+        to.register(
+            "operator_min_balance_planck",
+            "balance for fees below which it is called poor",
+            self.min_balance.clone(),
         );
         to.register(
             "operator_bond_planck",
@@ -277,6 +284,7 @@ impl Metrics {
         self.able.get_or_create(&label()).set(operator.able.into());
         for (family, amount) in [
             (&self.balance, operator.balance),
+            (&self.min_balance, operator.min_balance),
             (&self.bond, operator.bond),
             (&self.min_bond, operator.min_bond),
             (&self.locked, operator.locked),

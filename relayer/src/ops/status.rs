@@ -69,6 +69,9 @@ pub struct OperatorStatus {
     /// Free balance for fees, planck.
     #[serde(serialize_with = "planck")]
     pub balance: u128,
+    /// Balance for fees below which it is called poor, planck.
+    #[serde(serialize_with = "planck")]
+    pub min_balance: u128,
     /// Seats that stayed silent.
     pub silent: u32,
     /// Seats that agreed with a result.
@@ -77,6 +80,13 @@ pub struct OperatorStatus {
     pub dissented: u32,
     /// Seats that abstained.
     pub abstained: u32,
+}
+
+impl OperatorStatus {
+    /// Whether it is this account and has too little for fees.
+    pub fn is_poor(&self, account: &str) -> bool {
+        self.account == account && self.balance < self.min_balance
+    }
 }
 
 fn planck<S: serde::Serializer>(amount: &u128, out: S) -> Result<S::Ok, S::Error> {

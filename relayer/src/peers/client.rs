@@ -2,17 +2,13 @@
 
 use super::{
     config::PeersError,
-    wire::{Handed, Id, Key, Letter, Place, Receipt},
-    Sign,
+    wire::{self, Handed, Id, Key, Letter, Place, Receipt},
 };
+use crate::{clock::Instant, signer::Signer};
 use llm_oracle_primitives::BlockNumber;
 use reqwest::{header, redirect, Client, Response, StatusCode, Url};
 use scale::DecodeAll;
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     sync::Notify,
     task::{AbortHandle, JoinSet},
@@ -97,8 +93,8 @@ pub async fn hand_over(
     }
     let bytes = body(response).await?;
     let receipt = Receipt::decode_all(&mut &*bytes).map_err(|_| Lost::Receipt)?;
-    let wanted = place.receipt(&letter.head, &letter.entries, &receipt.taken);
-    if !wanted.is_signed(&receipt.signature) || receipt.taken.len() != letter.count {
+    let wanted = wire::receipt(place, &letter.head, &letter.entries, &receipt.taken);
+    if !wire::is_signed(&wanted, &receipt.signature) || receipt.taken.len() != letter.count {
         return Err(Lost::Receipt);
     }
     Ok(receipt.taken)
@@ -119,7 +115,7 @@ async fn body(mut response: Response) -> Result<Vec<u8>, Lost> {
 pub struct Post {
     client: Client,
     place: Place,
-    sender: Option<(Id, Arc<dyn Sign>)>,
+    sender: Option<(Id, Arc<dyn Signer>)>,
     letters: JoinSet<Outcome>,
     busy: HashMap<usize, AbortHandle>,
 }
@@ -129,7 +125,7 @@ impl Post {
     ///
     /// # Errors
     /// When there can be no HTTP client.
-    pub fn new(place: Place, sender: Option<(Id, Arc<dyn Sign>)>) -> Result<Self, PeersError> {
+    pub fn new(place: Place, sender: Option<(Id, Arc<dyn Signer>)>) -> Result<Self, PeersError> {
         Ok(Self {
             client: client()?,
             place,
@@ -161,7 +157,7 @@ impl Post {
         let task = async move {
             let started = Instant::now();
             let sides = (sender, receiver);
-            let letter = Letter::sign(&place, sides, block, &entries, key.as_ref()).await;
+            let letter = Letter::sign(&place, sides, block, &entries, key.as_ref());
             let taken = match &letter {
                 Ok(letter) => hand_over(&client, &place, url, letter).await,
                 Err(reason) => Err(Lost::Unsigned(reason.clone())),

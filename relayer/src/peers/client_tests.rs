@@ -34,19 +34,19 @@ fn http(status: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-async fn letter() -> Letter {
-    sample::letter(2, 1, 100, &[sample::commit(7, 2)]).await
+fn letter() -> Letter {
+    sample::letter(2, 1, 100, &[sample::commit(7, 2)])
 }
 
 fn receipt(letter: &Letter, taken: Vec<bool>, signer: u8) -> Vec<u8> {
-    let message = PLACE.receipt(&letter.head, &letter.entries, &taken);
-    let signature = sample::key(signer).sign(&message.bytes()).0;
+    let message = wire::receipt(&PLACE, &letter.head, &letter.entries, &taken);
+    let signature = sample::key(signer).sign(&message.message()).0;
     Receipt { taken, signature }.encode()
 }
 
 #[tokio::test]
 async fn only_a_receipt_of_the_receiver_for_this_very_letter_counts() {
-    let (ours, other) = (letter().await, letter().await);
+    let (ours, other) = (letter(), letter());
     let mut altered = receipt(&ours, vec![false], 1);
     // 'Not taken' made to look like 'taken'.
     altered[1] = 1;
@@ -80,7 +80,7 @@ async fn only_a_receipt_of_the_receiver_for_this_very_letter_counts() {
 
 #[tokio::test]
 async fn a_carrier_that_is_away_slow_or_elsewhere_is_not_waited_for() {
-    let letter = letter().await;
+    let letter = letter();
     let client = client_within(Duration::from_millis(200)).unwrap();
     let silent = relayer(None).await;
     let lost = hand_over(&client, &PLACE, silent, &letter).await;

@@ -4,11 +4,12 @@ use super::{
     config::Directory,
     wire::{self, Handed, Head, Letter, Place},
 };
+use crate::clock::Instant;
 use llm_oracle_primitives::BlockNumber;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// A letter's block may be this far from our finalized one, either way.
@@ -200,7 +201,7 @@ impl Guard {
         if !in_window(head.block, self.finalized) {
             return Err(Refusal::Stale);
         }
-        if !self.place.letter(&head, rest).is_signed(&signature) {
+        if !wire::is_signed(&wire::letter(&self.place, &head, rest), &signature) {
             return Err(Refusal::Forged);
         }
         // From here on it is the peer's word. A replay is not: anyone on the way can send one.

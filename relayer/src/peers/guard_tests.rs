@@ -12,15 +12,15 @@ fn guard() -> Guard {
     guard
 }
 
-async fn letter(from: u8, block: BlockNumber) -> Letter {
-    sample::letter(from, 1, block, &[sample::commit(7, from)]).await
+fn letter(from: u8, block: BlockNumber) -> Letter {
+    sample::letter(from, 1, block, &[sample::commit(7, from)])
 }
 
-#[tokio::test]
-async fn a_letter_of_a_peer_is_admitted_once() {
+#[test]
+fn a_letter_of_a_peer_is_admitted_once() {
     let mut guard = guard();
     let handed = [sample::commit(7, 2)];
-    let bytes = sample::letter(2, 1, BLOCK, &handed).await.bytes();
+    let bytes = sample::letter(2, 1, BLOCK, &handed).bytes();
     let now = Instant::now();
     let (peer, head, entries) = guard.admit(&bytes, now).unwrap();
     assert_eq!((peer, head.sender), (0, sample::id(2)));
@@ -38,9 +38,9 @@ async fn a_letter_of_a_peer_is_admitted_once() {
     assert_eq!(guard.admit(&bytes, now), Err(Refusal::Stale));
 }
 
-#[tokio::test]
-async fn any_byte_that_changes_makes_it_no_letter() {
-    let whole = letter(2, BLOCK).await.bytes();
+#[test]
+fn any_byte_that_changes_makes_it_no_letter() {
+    let whole = letter(2, BLOCK).bytes();
     let now = Instant::now();
     for index in 0..whole.len() {
         let mut bytes = whole.clone();
@@ -51,20 +51,20 @@ async fn any_byte_that_changes_makes_it_no_letter() {
     assert!(guard().admit(&whole, now).is_ok());
 }
 
-#[tokio::test]
-async fn who_writes_to_whom_and_where_is_checked() {
+#[test]
+fn who_writes_to_whom_and_where_is_checked() {
     let now = Instant::now();
-    let stranger = letter(9, BLOCK).await.bytes();
+    let stranger = letter(9, BLOCK).bytes();
     assert_eq!(guard().admit(&stranger, now), Err(Refusal::Unknown));
     let entries = [sample::commit(7, 2)];
-    let elsewhere = sample::letter(2, 4, BLOCK, &entries).await.bytes();
+    let elsewhere = sample::letter(2, 4, BLOCK, &entries).bytes();
     assert_eq!(guard().admit(&elsewhere, now), Err(Refusal::NotHere));
     // Of another peer, which is no better than a stranger's.
     let theirs = [sample::commit(7, 2), sample::commit(7, 4)];
-    let mixed = sample::letter(2, 1, BLOCK, &theirs).await.bytes();
+    let mixed = sample::letter(2, 1, BLOCK, &theirs).bytes();
     assert_eq!(guard().admit(&mixed, now), Err(Refusal::NotTheirs));
     let both = [sample::commit(7, 2), sample::commit(7, 3)];
-    let family = sample::letter(2, 1, BLOCK, &both).await.bytes();
+    let family = sample::letter(2, 1, BLOCK, &both).bytes();
     assert!(guard().admit(&family, now).is_ok());
     let other = Place {
         domain: [1; 32],
@@ -72,61 +72,61 @@ async fn who_writes_to_whom_and_where_is_checked() {
     };
     let mut elsewhere = Guard::new(other, Arc::new(sample::directory()));
     elsewhere.looks(BLOCK);
-    let bytes = letter(2, BLOCK).await.bytes();
+    let bytes = letter(2, BLOCK).bytes();
     assert_eq!(elsewhere.admit(&bytes, now), Err(Refusal::Forged));
     assert_eq!(guard().admit(&[], now), Err(Refusal::Garbage));
 }
 
 /// A letter that is signed well and holds rubbish.
-async fn rubbish(from: u8) -> Vec<u8> {
-    let mut letter = letter(from, BLOCK).await;
+fn rubbish(from: u8) -> Vec<u8> {
+    let mut letter = letter(from, BLOCK);
     letter.entries = vec![0xff; 40];
-    let message = PLACE.letter(&letter.head, &letter.entries);
-    letter.signature = sample::key(from).sign(&message.bytes()).0;
+    let message = wire::letter(&PLACE, &letter.head, &letter.entries);
+    letter.signature = sample::key(from).sign(&message.message()).0;
     letter.bytes()
 }
 
-#[tokio::test]
-async fn a_peer_that_signs_rubbish_is_left_alone_for_a_while() {
+#[test]
+fn a_peer_that_signs_rubbish_is_left_alone_for_a_while() {
     let (mut guard, now) = (guard(), Instant::now());
     for _ in 0..FAULTS_MAX {
-        let bytes = rubbish(2).await;
+        let bytes = rubbish(2);
         assert_eq!(guard.admit(&bytes, now), Err(Refusal::Garbage));
     }
-    let good = letter(2, BLOCK).await.bytes();
+    let good = letter(2, BLOCK).bytes();
     assert_eq!(guard.admit(&good, now), Err(Refusal::CoolsDown));
     // The others are none the worse for it, and it comes back.
-    assert!(guard.admit(&letter(4, BLOCK).await.bytes(), now).is_ok());
+    assert!(guard.admit(&letter(4, BLOCK).bytes(), now).is_ok());
     let later = now.checked_add(COOL_DOWN).unwrap();
     assert!(guard.admit(&good, later).is_ok());
 }
 
-#[tokio::test]
-async fn strangers_and_replays_never_silence_a_peer() {
+#[test]
+fn strangers_and_replays_never_silence_a_peer() {
     let (mut guard, now) = (guard(), Instant::now());
-    let bytes = letter(2, BLOCK).await.bytes();
+    let bytes = letter(2, BLOCK).bytes();
     guard.admit(&bytes, now).unwrap();
-    let mut forged = letter(2, BLOCK).await;
+    let mut forged = letter(2, BLOCK);
     forged.signature[0] ^= 1;
     for _ in 0..200 {
         assert_eq!(guard.admit(&bytes, now), Err(Refusal::Replayed));
         assert_eq!(guard.admit(&forged.bytes(), now), Err(Refusal::Forged));
     }
-    assert!(guard.admit(&letter(2, BLOCK).await.bytes(), now).is_ok());
+    assert!(guard.admit(&letter(2, BLOCK).bytes(), now).is_ok());
 }
 
-#[tokio::test]
-async fn a_peer_that_writes_too_often_is_slowed_down() {
+#[test]
+fn a_peer_that_writes_too_often_is_slowed_down() {
     let (mut guard, now) = (guard(), Instant::now());
     for _ in 0..BURST {
-        guard.admit(&letter(2, BLOCK).await.bytes(), now).unwrap();
+        guard.admit(&letter(2, BLOCK).bytes(), now).unwrap();
     }
-    let one_more = letter(2, BLOCK).await.bytes();
+    let one_more = letter(2, BLOCK).bytes();
     assert_eq!(guard.admit(&one_more, now), Err(Refusal::TooMany));
     let later = now.checked_add(ONE_MORE_EACH).unwrap();
-    let next = letter(2, BLOCK).await.bytes();
+    let next = letter(2, BLOCK).bytes();
     assert!(guard.admit(&next, later).is_ok());
-    let again = letter(2, BLOCK).await.bytes();
+    let again = letter(2, BLOCK).bytes();
     assert_eq!(guard.admit(&again, later), Err(Refusal::TooMany));
 }
 

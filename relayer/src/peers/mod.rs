@@ -34,27 +34,11 @@ pub use pool::{Foreign, Pool};
 pub use sent::{Clock, Sent, Standing};
 pub use server::{serve, Endpoint};
 pub use turn::{carrier, committee, missing};
-pub use wire::{
-    Handed, Head, Id, Key, Kind, Letter, Load, Place, ToSign, ENTRIES_MAX, LETTER_BYTES_MAX,
-};
+pub use wire::{Handed, Head, Id, Key, Kind, Letter, Load, Place, ENTRIES_MAX, LETTER_BYTES_MAX};
 
-use async_trait::async_trait;
-use llm_oracle_primitives::{Hash, RequestId, RequestView, Signature, Slot, Terms};
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-/// Signs for one operator.
-#[async_trait]
-pub trait Sign: Send + Sync {
-    /// The operator's signature under a letter or a receipt.
-    ///
-    /// # Errors
-    /// Why there is none.
-    async fn sign(&self, message: &ToSign) -> Result<Signature, String>;
-}
+use crate::{clock::Instant, signer::Signer};
+use llm_oracle_primitives::{Hash, RequestId, RequestView, Slot, Terms};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// A request as the finalized block shows it, and its terms where they are known.
 pub type Seen = (Arc<RequestView>, Option<Arc<Terms>>);
@@ -90,7 +74,7 @@ impl Peers {
         config: &PeersConfig,
         block: Duration,
         place: Place,
-        own: Vec<(Id, Arc<dyn Sign>)>,
+        own: Vec<(Id, Arc<dyn Signer>)>,
         counts: Counts,
     ) -> Result<Option<Self>, PeersError> {
         let ids: Vec<Id> = own.iter().map(|(id, _)| *id).collect();
@@ -176,7 +160,7 @@ impl Peers {
         match self.due {
             Some(due) => tokio::select! {
                 () = come => {}
-                () = tokio::time::sleep_until(due.into()) => {}
+                () = tokio::time::sleep_until(due) => {}
             },
             None => come.await,
         }

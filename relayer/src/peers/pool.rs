@@ -1,10 +1,11 @@
 //! Entries of peers that wait to be carried. In memory only: whoever handed one over still has it.
 
 use super::wire::{Handed, Key, Kind};
+use crate::clock::Instant;
 use llm_oracle_primitives::RequestId;
 use std::{
     collections::{BTreeMap, HashMap},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// How long an entry is kept; its operator has sent it itself by then.

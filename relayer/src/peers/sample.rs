@@ -33,18 +33,8 @@ pub(super) fn id(n: u8) -> Id {
     *account_of(&key(n)).as_ref()
 }
 
-/// Signs with a key in memory.
-pub(super) struct Signer(pub(super) Keypair);
-
-#[async_trait]
-impl Sign for Signer {
-    async fn sign(&self, message: &ToSign) -> Result<Signature, String> {
-        Ok(self.0.sign(&message.bytes()).0)
-    }
-}
-
-pub(super) fn own(n: u8) -> (Id, Arc<dyn Sign>) {
-    (id(n), Arc::new(Signer(key(n))))
+pub(super) fn own(n: u8) -> (Id, Arc<dyn Signer>) {
+    (id(n), Arc::new(key(n)))
 }
 
 fn context(request_id: RequestId, operator: Id) -> Context {
@@ -160,9 +150,9 @@ pub(super) fn draw(drawn: &[Id]) -> DrawView {
 }
 
 /// A letter between two operators.
-pub(super) async fn letter(from: u8, to: u8, block: u32, entries: &[Handed]) -> Letter {
+pub(super) fn letter(from: u8, to: u8, block: u32, entries: &[Handed]) -> Letter {
     let sides = (id(from), id(to));
-    let signed = Letter::sign(&PLACE, sides, block, entries, &Signer(key(from))).await;
+    let signed = Letter::sign(&PLACE, sides, block, entries, &key(from));
     signed.unwrap()
 }
 

@@ -1,11 +1,9 @@
 //! Our entries that were handed over: how long they wait, and who has failed to carry.
 
 use super::{client::Outcome, wire::Key};
+use crate::clock::Instant;
 use llm_oracle_primitives::BlockNumber;
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Duration};
 
 /// Pause before a letter that did not arrive is written again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);

@@ -4,9 +4,9 @@ use super::{
     config::Directory,
     counts::Counts,
     guard::{Guard, Refusal},
-    wire::{Handed, Id, Place, Receipt, LETTER_BYTES_MAX},
-    Sign,
+    wire::{self, Handed, Id, Place, Receipt, LETTER_BYTES_MAX},
 };
+use crate::{clock::Instant, signer::Signer};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     body::{Bytes, Incoming},
@@ -20,7 +20,7 @@ use scale::Encode;
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -42,7 +42,7 @@ const INBOX_MAX: usize = 1_024;
 /// What answers peers.
 pub struct Endpoint {
     place: Place,
-    keys: Vec<(Id, Arc<dyn Sign>)>,
+    keys: Vec<(Id, Arc<dyn Signer>)>,
     guard: Mutex<Guard>,
     inbox: Mutex<Vec<(usize, Handed)>>,
     counts: Counts,
@@ -59,7 +59,7 @@ impl Endpoint {
     pub fn new(
         place: Place,
         directory: Arc<Directory>,
-        keys: Vec<(Id, Arc<dyn Sign>)>,
+        keys: Vec<(Id, Arc<dyn Signer>)>,
         counts: Counts,
     ) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// Why it is not taken.
-    pub async fn take(&self, letter: &[u8]) -> Result<Vec<u8>, Refusal> {
+    pub fn take(&self, letter: &[u8]) -> Result<Vec<u8>, Refusal> {
         let (peer, head, entries) = locked(&self.guard).admit(letter, Instant::now())?;
         let key = self.keys.iter().find(|(id, _)| *id == head.receiver);
         let (_, key) = key.ok_or(Refusal::NotHere)?;
@@ -122,9 +122,9 @@ impl Endpoint {
             self.counts.refused(Refusal::Full.name());
         }
         self.wake.notify_one();
-        let message = self.place.receipt(&head, &encoded, &taken);
-        let signature = key.sign(&message).await.map_err(|reason| {
-            tracing::warn!(reason, "a receipt could not be signed");
+        let message = wire::receipt(&self.place, &head, &encoded, &taken);
+        let signature = key.sign_peer(&message).map_err(|error| {
+            tracing::warn!(%error, "a receipt could not be signed");
             Refusal::NoSignature
         })?;
         Ok(Receipt { taken, signature }.encode())
@@ -136,7 +136,7 @@ impl Endpoint {
         }
         let body = Limited::new(request.into_body(), LETTER_BYTES_MAX);
         let body = body.collect().await.map_err(|_| Refusal::TooLarge)?;
-        self.take(&body.to_bytes()).await
+        self.take(&body.to_bytes())
     }
 }
 

@@ -78,16 +78,16 @@ impl Served {
     }
 }
 
-async fn letter() -> Letter {
+fn letter() -> Letter {
     let entries = [sample::commit(7, 2), sample::reveal(8, 3)];
-    sample::letter(2, 1, BLOCK, &entries).await
+    sample::letter(2, 1, BLOCK, &entries)
 }
 
 #[tokio::test]
 async fn a_peers_entries_arrive_with_a_receipt_and_a_replay_brings_nothing() {
     let served = served().await;
     let entries = [sample::commit(7, 2), sample::reveal(8, 3)];
-    let letter = sample::letter(2, 1, BLOCK, &entries).await;
+    let letter = sample::letter(2, 1, BLOCK, &entries);
     assert_eq!(served.hand_over(&letter).await, Ok(vec![true, true]));
     // It wakes whoever works.
     served.endpoint.come().await;
@@ -101,7 +101,7 @@ async fn a_peers_entries_arrive_with_a_receipt_and_a_replay_brings_nothing() {
 #[tokio::test]
 async fn everything_else_is_refused_and_counted() {
     let served = served().await;
-    let strange = sample::letter(9, 1, BLOCK, &[sample::commit(7, 9)]).await;
+    let strange = sample::letter(9, 1, BLOCK, &[sample::commit(7, 9)]);
     assert_eq!(served.hand_over(&strange).await, Err(Lost::Refused(401)));
     for (bytes, status, reason) in [
         (&b"rubbish"[..], "400 Bad Request", "garbage"),
@@ -150,14 +150,14 @@ async fn a_full_inbox_says_so_entry_by_entry() {
     let (endpoint, _) = endpoint();
     let full = vec![sample::commit(7, 2); 60];
     for left in (0..=INBOX_MAX).rev().step_by(60) {
-        let letter = sample::letter(2, 1, BLOCK, &full).await;
-        let receipt = endpoint.take(&letter.bytes()).await.unwrap();
+        let letter = sample::letter(2, 1, BLOCK, &full);
+        let receipt = endpoint.take(&letter.bytes()).unwrap();
         let room = receipt[1..61].iter().filter(|taken| **taken == 1).count();
         assert_eq!(room, left.min(60));
     }
     assert_eq!(endpoint.collect().len(), INBOX_MAX);
-    let letter = letter().await;
-    assert!(endpoint.take(&letter.bytes()).await.is_ok());
+    let letter = letter();
+    assert!(endpoint.take(&letter.bytes()).is_ok());
 }
 
 #[test]

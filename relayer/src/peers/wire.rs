@@ -4,23 +4,22 @@
 //! entry whether it was taken, and the signature of the operator that was written to. Both signatures
 //! name both sides, the deployment and the letter's nonce, so neither is worth anything elsewhere.
 
-use super::Sign;
-use crate::chain::verifies;
+use crate::{
+    chain::verifies,
+    chance,
+    signer::{PeerToSign, Signer},
+};
 use llm_oracle_primitives::{
-    digest, limits, BlockNumber, CommitEntry, Hash, RequestId, RevealEntry, Signature,
+    digest, limits, BlockNumber, CommitEntry, RequestId, RevealEntry, Signature,
 };
 use scale::{Decode, DecodeAll, Encode};
+
+pub use crate::signer::{Head, Id, Place};
 
 /// Largest letter, bytes.
 pub const LETTER_BYTES_MAX: usize = 16 * 1024;
 /// Most entries of a letter.
 pub const ENTRIES_MAX: usize = limits::MAX_BATCH_ENTRIES as usize;
-
-const LETTER_TAG: &[u8] = b"llm-oracle/peer/1";
-const RECEIPT_TAG: &[u8] = b"llm-oracle/peer-receipt/1";
-
-/// An operator by the bytes of its account, which are its public key.
-pub type Id = [u8; 32];
 
 /// What an entry does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,87 +84,26 @@ impl Handed {
     }
 }
 
-/// The deployment that a letter belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Place {
-    /// The contract's domain.
-    pub domain: Hash,
-    /// Its address.
-    pub contract: Id,
+/// Whether the operator that it is of has signed it.
+pub(super) fn is_signed(message: &PeerToSign, signature: &Signature) -> bool {
+    verifies(signature, &message.message(), &message.signer().into())
 }
 
-/// Who writes to whom, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Head {
-    /// The operator that has signed the letter.
-    pub sender: Id,
-    /// An operator of the relayer that is written to.
-    pub receiver: Id,
-    /// Random, never used again.
-    pub nonce: [u8; 16],
-    /// The sender's finalized block.
-    pub block: BlockNumber,
-}
-
-/// What an operator signs for its peers, and for nobody else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct ToSign {
-    /// The deployment.
-    pub place: Place,
-    /// Head of the letter.
-    pub head: Head,
-    /// Digest of the letter's entries.
-    pub entries: Hash,
-    /// In a receipt: digest of what was taken. Receipts are signed by the receiver, letters by the
-    /// sender.
-    pub taken: Option<Hash>,
-}
-
-impl ToSign {
-    /// The bytes that are signed.
-    pub fn bytes(&self) -> Vec<u8> {
-        let tag = if self.taken.is_some() {
-            RECEIPT_TAG
-        } else {
-            LETTER_TAG
-        };
-        let mut bytes = tag.to_vec();
-        (self.place, self.head, self.entries).encode_to(&mut bytes);
-        bytes.extend(self.taken.iter().flatten());
-        bytes
-    }
-
-    /// Who signs it.
-    pub fn signer(&self) -> Id {
-        match self.taken {
-            Some(_) => self.head.receiver,
-            None => self.head.sender,
-        }
-    }
-
-    /// Whether that operator has signed it.
-    pub(super) fn is_signed(&self, signature: &Signature) -> bool {
-        verifies(signature, &self.bytes(), &self.signer().into())
+/// What the sender of a letter signs.
+pub(super) fn letter(place: &Place, head: &Head, entries: &[u8]) -> PeerToSign {
+    PeerToSign {
+        place: *place,
+        head: *head,
+        entries: digest::blake2(entries),
+        taken: None,
     }
 }
 
-impl Place {
-    /// What the sender of a letter signs.
-    pub(super) fn letter(&self, head: &Head, entries: &[u8]) -> ToSign {
-        ToSign {
-            place: *self,
-            head: *head,
-            entries: digest::blake2(entries),
-            taken: None,
-        }
-    }
-
-    /// What the receiver of a letter signs.
-    pub(super) fn receipt(&self, head: &Head, entries: &[u8], taken: &[bool]) -> ToSign {
-        ToSign {
-            taken: Some(digest::blake2(&taken.encode())),
-            ..self.letter(head, entries)
-        }
+/// What the receiver of a letter signs.
+pub(super) fn receipt(place: &Place, head: &Head, entries: &[u8], taken: &[bool]) -> PeerToSign {
+    PeerToSign {
+        taken: Some(digest::blake2(&taken.encode())),
+        ..letter(place, head, entries)
     }
 }
 
@@ -187,15 +125,15 @@ impl Letter {
     ///
     /// # Errors
     /// When there is no randomness or no signature.
-    pub async fn sign(
+    pub fn sign(
         place: &Place,
         (sender, receiver): (Id, Id),
         block: BlockNumber,
         entries: &[Handed],
-        key: &dyn Sign,
+        key: &dyn Signer,
     ) -> Result<Self, String> {
         let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce).map_err(|error| error.to_string())?;
+        chance::fill(&mut nonce).map_err(|error| error.to_string())?;
         let head = Head {
             sender,
             receiver,
@@ -203,7 +141,8 @@ impl Letter {
             block,
         };
         let encoded = entries.encode();
-        let signature = key.sign(&place.letter(&head, &encoded)).await?;
+        let signed = key.sign_peer(&letter(place, &head, &encoded));
+        let signature = signed.map_err(|error| error.to_string())?;
         Ok(Self {
             head,
             entries: encoded,
@@ -249,16 +188,16 @@ mod tests {
     use super::super::sample;
     use super::*;
 
-    #[tokio::test]
-    async fn a_letter_reads_back_and_fits_its_limit_with_a_full_batch() {
+    #[test]
+    fn a_letter_reads_back_and_fits_its_limit_with_a_full_batch() {
         let handed = sample::commit(7, 1);
-        let letter = sample::letter(1, 2, 9, std::slice::from_ref(&handed)).await;
+        let letter = sample::letter(1, 2, 9, std::slice::from_ref(&handed));
         let bytes = letter.bytes();
         let (head, signature, rest) = Letter::open(&bytes).unwrap();
         assert_eq!((head, signature), (letter.head, letter.signature));
         assert_eq!(entries(rest), Some(vec![handed.clone()]));
         let full = vec![handed; ENTRIES_MAX];
-        let letter = sample::letter(1, 2, 9, &full).await;
+        let letter = sample::letter(1, 2, 9, &full);
         assert!(letter.bytes().len() <= LETTER_BYTES_MAX);
     }
 

@@ -10,16 +10,18 @@ use super::{
 };
 use crate::{
     chain::ss58,
+    clock::Instant,
     llm::{day_of, ModelError, Provider, ProviderState, Question, Reply, Retry},
+    planted::{planted, Bug},
     store::{fault, now_ms, Entry, Purpose, Recorded, Skip},
 };
 use llm_oracle_primitives::{Answer, BlockNumber, Hash, Reason, Terms};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 
@@ -68,7 +70,7 @@ pub(super) struct Asks {
     at_once: usize,
     waiting: Queue<(Ask, Question)>,
     running: JoinSet<Done>,
-    tasks: HashMap<Entry, (BlockNumber, AbortHandle)>,
+    tasks: BTreeMap<Entry, (BlockNumber, AbortHandle)>,
     finished: Vec<Result<Done, JoinError>>,
     pauses: HashMap<Entry, Pause>,
     ledger: Ledger,
@@ -86,7 +88,7 @@ impl Asks {
             at_once: at_once.max(1).into(),
             waiting: Queue::new(MOST_WAITING),
             running: JoinSet::new(),
-            tasks: HashMap::new(),
+            tasks: BTreeMap::new(),
             finished: Vec::new(),
             pauses: HashMap::new(),
             ledger: usage.ledger,
@@ -277,7 +279,8 @@ impl Relayer {
         ))
     }
 
-    /// Records every answer that has come back.
+    /// Records every answer that has come back. What waits is put to the model only after a look at the
+    /// chain: its deadline may have passed while no node answered.
     pub(super) fn record_answers(&mut self) -> Result<bool, RelayerError> {
         while let Some(done) = self.asks.running.try_join_next() {
             self.asks.finished.push(done);
@@ -310,7 +313,6 @@ impl Relayer {
         }
         if worked {
             self.note_usage()?;
-            self.put_next()?;
         }
         Ok(worked)
     }
@@ -365,6 +367,9 @@ impl Relayer {
     /// ran, else a bounded number of times, since each may have cost something.
     fn model_failed(&mut self, entry: &Entry, error: &ModelError) -> Result<(), RelayerError> {
         self.ops.metrics().model_failed();
+        if planted(Bug::ModelErrorEnds) {
+            return Err(RelayerError::NoOperators);
+        }
         match error.retry() {
             Retry::Never => self.leave_out(entry, &error.to_string()),
             Retry::Later(pause) if error.is_free() => {
@@ -383,6 +388,14 @@ impl Relayer {
 
     /// Leaves a request out for good, with the reason on record.
     pub(super) fn leave_out(&self, entry: &Entry, reason: &str) -> Result<(), RelayerError> {
+        if planted(Bug::SkipWithoutRecord) {
+            return Ok(());
+        }
+        let reason = if planted(Bug::SkipWithoutReason) {
+            ""
+        } else {
+            reason
+        };
         let operator = ss58(&entry.operator.into());
         tracing::info!(request = entry.request_id, operator, reason, "left out");
         let Entry {

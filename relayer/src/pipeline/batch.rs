@@ -5,10 +5,12 @@ use super::{
     error::RelayerError,
     relayer::{Now, Relayer},
     retry::in_turn,
+    Oracle,
 };
 use crate::{
-    chain::{BatchResults, Call, ChainError, DryRun, Oracle, Weight},
-    store::{now_ms, Answered, Entry, Purpose},
+    chain::{BatchResults, Call, ChainError, DryRun, Remedy, Weight},
+    planted::{planted, Bug},
+    store::{now_ms, Answered, Entry, JobState, Purpose},
 };
 use llm_oracle_primitives::{limits, Error, RequestId};
 
@@ -59,7 +61,15 @@ impl Relayer {
             if seats.is_empty() {
                 return Ok(true);
             }
-            let call = self.call(purpose, &seats, carrier)?;
+            let call = match self.call(purpose, &seats, carrier) {
+                // The others go without it.
+                Err(RelayerError::Unsigned { entry, error }) if !error.may_pass() => {
+                    self.fail(&entry, purpose, &error.to_string())?;
+                    seats.retain(|seat| seat.entry() != entry);
+                    continue;
+                }
+                call => call?,
+            };
             let account = &self.operators[carrier].account;
             let ran = oracle
                 .chain
@@ -112,23 +122,29 @@ impl Relayer {
     ) -> Result<bool, RelayerError> {
         let entries: Vec<Entry> = seats.iter().map(Part::entry).collect();
         // Neither message changes the size of anything stored, so neither may take a deposit.
-        let sent = self
-            .transact(
-                oracle,
-                now,
-                purpose,
-                carrier,
-                call.input(),
-                gas,
-                Some(0),
-                entries.clone(),
-            )
-            .await;
+        let (input, deposit) = (call.input(), Some(0));
+        let send = || {
+            let entries = entries.clone();
+            self.transact(oracle, now, purpose, carrier, input, gas, deposit, entries)
+        };
+        let mut sent = send().await;
+        if matches!(&sent, Err(RelayerError::Chain(error)) if error.remedy() == Remedy::Now) {
+            // Made anew, with a nonce from what the chain says now; once, so that no word of the pool
+            // can keep us here.
+            sent = send().await;
+        }
         match sent {
             Ok(()) => {
                 self.note_carried(seats);
                 if purpose != Purpose::Reveal {
                     self.note_submitted(seats)?;
+                }
+                if planted(Bug::CommittedWhenSent) && purpose == Purpose::Commit {
+                    for seat in seats.iter().filter_map(Part::own) {
+                        let (id, state) = (seat.answered.request_id, JobState::Committed);
+                        self.store
+                            .set_job_state(id, &seat.answered.operator, state, None)?;
+                    }
                 }
                 Ok(true)
             }
@@ -137,8 +153,8 @@ impl Relayer {
         }
     }
 
-    /// The whole batch failed: every entry of ours has failed once more. Those of peers are left to
-    /// them, in case one of them was the reason.
+    /// The whole batch failed: every entry has failed once more. If there are some of peers among them,
+    /// ours are tried without those first.
     fn batch_failed(
         &mut self,
         purpose: Purpose,
@@ -148,10 +164,17 @@ impl Relayer {
         if error.is_connection() {
             return Err(error.into());
         }
+        if self.drop_all_foreign(seats) {
+            tracing::warn!(%error, purpose = purpose.name(), "a batch with entries of peers failed");
+            return Ok(true);
+        }
+        let hopeless = matches!(error.remedy(), Remedy::Never | Remedy::Wrong);
         for seat in seats {
-            match seat {
-                Part::Own(seat) => self.fail(&seat.entry(), purpose, &error.to_string())?,
-                Part::Foreign(foreign) => self.drop_foreign(foreign, "batch"),
+            let entry = seat.entry();
+            self.fail(&entry, purpose, &error.to_string())?;
+            // A seat that is taken is opened whatever it takes.
+            if hopeless && purpose != Purpose::Reveal {
+                self.leave_out(&entry, &format!("no seat: {error}"))?;
             }
         }
         Ok(true)

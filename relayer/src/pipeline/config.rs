@@ -51,6 +51,26 @@ pub struct RelayerConfig {
 }
 
 impl RelayerConfig {
+    /// One for simulations: keys and store are given otherwise.
+    #[cfg(test)]
+    pub(crate) fn simulated(contract: String, urls: Vec<String>, limits: Limits) -> Self {
+        Self {
+            url: urls.first().cloned().unwrap_or_default(),
+            urls,
+            block_time_ms: None,
+            backup_dir: None,
+            recover: false,
+            contract,
+            code_hash: None,
+            store: PathBuf::new(),
+            operators: Vec::new(),
+            model: Models(Vec::new()),
+            limits,
+            policy: PolicyConfig::default(),
+            peers: PeersConfig::default(),
+        }
+    }
+
     /// All nodes, in the order of preference.
     pub(super) fn all_urls(&self) -> Vec<String> {
         let mut all = vec![self.url.clone()];
@@ -66,6 +86,13 @@ pub struct Limits {
     /// Least reward of a seat, planck; requests below it are left out. A number, or a string of one.
     #[serde(deserialize_with = "planck")]
     pub min_reward: u128,
+    /// Most that one transaction may cost in fees, planck; a dearer one is not sent. Tips are always 0.
+    /// 0: any fee. A number, or a string of one.
+    #[serde(deserialize_with = "planck")]
+    pub max_fee: u128,
+    /// Balance for fees below which an operator is called poor, planck. A number, or a string of one.
+    #[serde(deserialize_with = "planck")]
+    pub min_balance: u128,
     /// Attempts at asking the model, committing, delivering, and settling for others before each is
     /// given up. Asking counts those only in which a model may have run. Reveals, and settling where one of our operators has a seat, go on.
     pub max_attempts: u32,
@@ -83,6 +110,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             min_reward: 0,
+            max_fee: 10_000_000_000_000,
+            min_balance: 1_000_000_000_000,
             max_attempts: 5,
             model_calls: 1,
             poll_ms: 2_000,
@@ -94,9 +123,11 @@ impl Default for Limits {
 
 impl Limits {
     /// Each limit by its key in the file.
-    pub fn shown(&self) -> [(&'static str, String); 6] {
+    pub fn shown(&self) -> [(&'static str, String); 8] {
         [
             ("limits.min_reward", self.min_reward.to_string()),
+            ("limits.max_fee", self.max_fee.to_string()),
+            ("limits.min_balance", self.min_balance.to_string()),
             ("limits.max_attempts", self.max_attempts.to_string()),
             ("limits.model_calls", self.model_calls.to_string()),
             ("limits.poll_ms", self.poll_ms.to_string()),

@@ -1,5 +1,6 @@
 //! What an operator does next about a request. Pure: the same three inputs, the same step.
 
+use crate::planted::{planted, Bug};
 use llm_oracle_primitives::{BlockNumber, Hash, Phase, SeatState};
 
 /// A request at a finalized block, as far as one operator is concerned.
@@ -190,7 +191,7 @@ fn decide_unseated(chain: &OnChain, local: &Local, heads: &Heads) -> Step {
     if chain.free == Free::No {
         return Step::Nothing(Why::NoSeat);
     }
-    if next(heads.best) > chain.commit_deadline {
+    if next(heads.best) > chain.commit_deadline && !planted(Bug::IgnoreCommitDeadline) {
         return Step::Nothing(Why::TooLate);
     }
     match chain.free {

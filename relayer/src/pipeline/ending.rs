@@ -9,13 +9,16 @@ use super::{
     relayer::{Now, Operator, Relayer},
     retry::{gave_up, in_turn},
     scan::EndingPlan,
+    Oracle,
 };
 use crate::{
-    chain::{messages, Oracle, Weight},
+    chain::{messages, Weight},
+    clock::Instant,
+    planted::{planted, Bug},
     store::{Attempt, Entry, Purpose, Skip},
 };
 use llm_oracle_primitives::{CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Something one relayer must do for a request that has ended.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +57,13 @@ impl Relayer {
             (true, Some(limits)) => (Purpose::Deliver, Act::Deliver(limits)),
             (true, None) => return Ok(EndingPlan::Over),
         };
+        let never = match purpose {
+            Purpose::Advance => planted(Bug::NeverSettle),
+            _ => planted(Bug::NeverDeliver),
+        };
+        if never {
+            return Ok(EndingPlan::Over);
+        }
         let sent = live.iter().any(|attempt| {
             let ours = attempt
                 .tx

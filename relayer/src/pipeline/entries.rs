@@ -4,10 +4,12 @@ use super::{error::RelayerError, evidence, relayer::Relayer};
 use crate::{
     chain::{messages, BatchResults, Call},
     peers::{Handed, Load},
+    planted::{planted, Bug},
+    signer::{AnswerToSign, SeatToSign, SignerError},
     store::{Answered, Entry, Job, Purpose},
 };
 use llm_oracle_primitives::{
-    digest, limits, AnswerEntry, BlockNumber, CommitEntry, RequestView, RevealEntry,
+    digest, limits, Answer, AnswerEntry, BlockNumber, CommitEntry, Reason, RequestView, RevealEntry,
 };
 use scale::Encode;
 
@@ -185,7 +187,7 @@ impl Relayer {
                 for part in parts {
                     entries.extend(part.commit().cloned());
                     if let Some(seat) = part.own() {
-                        entries.push(self.commit_entry(seat, Some(carrier)));
+                        entries.push(self.commit_entry(seat, Some(carrier))?);
                     }
                 }
                 messages::commit_batch(&entries)
@@ -205,7 +207,11 @@ impl Relayer {
     }
 
     /// With a permission for any carrier, unless the carrier is the operator itself.
-    pub(super) fn commit_entry(&self, seat: &Seat, carrier: Option<usize>) -> CommitEntry {
+    pub(super) fn commit_entry(
+        &self,
+        seat: &Seat,
+        carrier: Option<usize>,
+    ) -> Result<CommitEntry, RelayerError> {
         let Answered {
             request_id,
             commitment,
@@ -216,18 +222,23 @@ impl Relayer {
         // Whoever carries its own commit needs no permission from itself.
         let signature = (carrier != Some(seat.operator)).then(|| {
             let valid_until = seat.commit_deadline;
-            let context = self.context(seat);
-            let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
-            (valid_until, operator.key.sign(&message).0)
+            let signed = operator.key.sign_seat(&SeatToSign {
+                context: self.context(seat),
+                commitment,
+                evidence,
+                valid_until,
+            });
+            let signed = signed.map_err(|error| unsigned(seat, error));
+            signed.map(|signature| (valid_until, signature))
         });
-        CommitEntry {
+        Ok(CommitEntry {
             request_id,
             slot: operator.slot,
             model: 0,
             commitment,
             evidence,
-            signature,
-        }
+            signature: signature.transpose()?,
+        })
     }
 
     pub(super) fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
@@ -239,14 +250,23 @@ impl Relayer {
         } = seat.answered;
         let context = self.context(seat);
         let operator = &self.operators[seat.operator];
-        let answer = seat.answered.answer.clone();
-        let message = digest::answer_message(&context, &answer, &evidence);
+        let answer = match planted(Bug::RevealAnotherAnswer) {
+            true => Answer::Abstain(Reason::TooSoon),
+            false => seat.answered.answer.clone(),
+        };
+        let opened = AnswerToSign {
+            context,
+            answer,
+            evidence,
+            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
+        };
+        let signed = operator.key.sign_answer(&opened);
         Ok(RevealEntry {
             request_id,
             slot: operator.slot,
-            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
-            signature: operator.key.sign(&message).0,
-            answer,
+            salt: opened.salt,
+            signature: signed.map_err(|error| unsigned(seat, error))?,
+            answer: opened.answer,
         })
     }
 
@@ -271,11 +291,17 @@ impl Relayer {
     }
 }
 
+fn unsigned(seat: &Seat, error: SignerError) -> RelayerError {
+    RelayerError::Unsigned {
+        entry: seat.entry(),
+        error,
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
-    use llm_oracle_primitives::Answer;
 
     fn seat(request_id: u64, answer: Answer) -> Seat {
         Seat {

@@ -9,9 +9,10 @@ use super::{
     relayer::{Now, Relayer},
     retry::in_turn,
     signatures::{claims, taken, Claim},
+    Oracle,
 };
 use crate::{
-    chain::{messages, ss58, verifies, Oracle},
+    chain::{messages, ss58, verifies},
     store::Purpose,
 };
 use llm_oracle_primitives::{

@@ -4,7 +4,8 @@ use super::keys::KeyError;
 use crate::{
     chain::{hex0x, AddressError, ChainError},
     peers::PeersError,
-    store::StoreError,
+    signer::SignerError,
+    store::{Entry, StoreError},
 };
 use llm_oracle_primitives::{Hash, RequestId};
 use std::path::PathBuf;
@@ -23,6 +24,9 @@ pub enum RelayerError {
     Address(#[from] AddressError),
     #[error(transparent)]
     Peers(#[from] PeersError),
+    /// What one seat brings to a batch is not signed.
+    #[error("request {}: {error}", entry.request_id)]
+    Unsigned { entry: Entry, error: SignerError },
     #[error("the configuration names no operator; add one [[operators]] table")]
     NoOperators,
     #[error("the operator {0} is named twice in the configuration")]

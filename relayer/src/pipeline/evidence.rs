@@ -89,7 +89,7 @@ fn document(
     let request_id = context.request_id;
     let failed = |reason: String| RelayerError::Evidence { request_id, reason };
     let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|error| failed(error.to_string()))?;
+    crate::chance::fill(&mut random).map_err(|error| failed(error.to_string()))?;
     let mut value = json!({
         "format": EVIDENCE_FORMAT,
         "software": SOFTWARE,

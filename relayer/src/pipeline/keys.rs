@@ -1,6 +1,11 @@
-//! Operators' keys: from a file, the environment or a JSON keystore, never from the command line.
+//! Operators' keys: from a file, the environment, a JSON keystore or a signer process, never from the
+//! command line.
 
-use crate::{chain::Keypair, credential};
+use crate::{
+    chain::{parse_account, AddressError, Keypair},
+    credential,
+    signer::{Remote, Signer},
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::{
@@ -8,10 +13,11 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
 };
 use subxt_signer::{polkadot_js_compat::decrypt_json, SecretUri};
 
-/// Where one key comes from: exactly one of `suri`, `suri_file`, `suri_env` and `keystore`.
+/// Where one key comes from: exactly one of `suri`, `suri_file`, `suri_env`, `keystore` and `signer`.
 #[derive(Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct KeySource {
@@ -27,13 +33,19 @@ pub struct KeySource {
     pub password_file: Option<PathBuf>,
     /// Environment variable with the keystore's password.
     pub password_env: Option<String>,
+    /// Socket of a signer process that has the key of `account`.
+    pub signer: Option<PathBuf>,
+    /// The account that `signer` signs for, SS58 or 0x-hex.
+    pub account: Option<String>,
 }
 
 /// Why a key cannot be loaded. No message holds any part of it.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // The messages spell the fields out.
 pub enum KeyError {
-    #[error("give exactly one of suri, suri_file, suri_env and keystore for each operator")]
+    #[error(
+        "give exactly one of suri, suri_file, suri_env, keystore and signer for each operator"
+    )]
     NotOneSource,
     #[error("suri takes development keys such as //Alice only; put a real one into a file of mode 0600 and name it with suri_file")]
     NotADevelopmentKey,
@@ -52,15 +64,52 @@ pub enum KeyError {
     BadUri(String),
     #[error("the keystore {} needs password_file or password_env", path.display())]
     NoPassword { path: PathBuf },
+    #[error("this key is with the signer at {} and signs for `relayer run` only; give the key itself here", path.display())]
+    InSigner { path: PathBuf },
+    #[error("signer and account are given together: the socket, and whose key is behind it")]
+    SignerAlone,
+    #[error(transparent)]
+    Account(#[from] AddressError),
     #[error("the keystore {} does not open: {reason}; check the password and that it holds an sr25519 key", path.display())]
     Keystore { path: PathBuf, reason: String },
 }
 
-/// Loads one key.
+/// Loads one key, or names the signer that has it. Nothing is asked of a signer here.
+///
+/// # Errors
+/// See [`KeyError`].
+pub fn load_signer(source: &KeySource) -> Result<Arc<dyn Signer>, KeyError> {
+    match (&source.signer, &source.account) {
+        (None, None) => Ok(Arc::new(load_key(source)?)),
+        (Some(socket), Some(account)) => {
+            let alone = KeySource {
+                signer: source.signer.clone(),
+                account: source.account.clone(),
+                ..KeySource::default()
+            };
+            if *source != alone {
+                return Err(KeyError::NotOneSource);
+            }
+            Ok(Arc::new(Remote::new(
+                socket.clone(),
+                parse_account(account)?,
+            )))
+        }
+        _ => Err(KeyError::SignerAlone),
+    }
+}
+
+/// Loads one key into this process.
 ///
 /// # Errors
 /// See [`KeyError`].
 pub fn load_key(source: &KeySource) -> Result<Keypair, KeyError> {
+    if let Some(path) = source.signer.clone() {
+        return Err(KeyError::InSigner { path });
+    }
+    if source.account.is_some() {
+        return Err(KeyError::SignerAlone);
+    }
     match (
         &source.suri,
         &source.suri_file,
@@ -90,6 +139,14 @@ fn from_uri(origin: &str, secret: &SecretString) -> Result<Keypair, KeyError> {
 
 fn from_keystore(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
     let json = read_secret(path)?;
+    // The library takes it for granted that there is as much as the parameters need.
+    let encoded = serde_json::from_str::<Encoded>(json.expose_secret());
+    if encoded.is_ok_and(|keystore| keystore.encoded.len() < ENCODED_CHARS_MIN) {
+        return Err(KeyError::Keystore {
+            path: path.to_owned(),
+            reason: "it is cut off".to_owned(),
+        });
+    }
     let password = match (&source.password_file, &source.password_env) {
         (Some(file), None) => read_secret(file)?,
         (None, Some(name)) => read_variable(name)?,
@@ -106,6 +163,15 @@ fn from_keystore(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
         }
     })
 }
+
+/// The part of a keystore that holds the key: base64 of 68 bytes of parameters and what is encrypted.
+#[derive(Deserialize)]
+struct Encoded {
+    encoded: String,
+}
+
+/// Less than this can't be more than the parameters.
+const ENCODED_CHARS_MIN: usize = 96;
 
 fn read_variable(name: &str) -> Result<SecretString, KeyError> {
     let value = std::env::var(name).map_err(|_| KeyError::NoVariable(name.to_owned()))?;
@@ -196,5 +262,50 @@ mod tests {
             load_key(&KeySource::default()),
             Err(KeyError::NotOneSource)
         ));
+    }
+    #[test]
+    fn a_signer_stands_alone_and_with_its_account() {
+        let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+        let source = KeySource {
+            signer: Some("signer.sock".into()),
+            account: Some(alice.into()),
+            ..KeySource::default()
+        };
+        let signer = load_signer(&source).unwrap();
+        assert_eq!(crate::chain::ss58(&signer.account()), alice);
+        assert!(matches!(load_key(&source), Err(KeyError::InSigner { .. })));
+        for (wrong, part) in [
+            (
+                KeySource {
+                    account: None,
+                    ..source.clone()
+                },
+                "together",
+            ),
+            (
+                KeySource {
+                    signer: None,
+                    ..source.clone()
+                },
+                "together",
+            ),
+            (
+                KeySource {
+                    suri: Some("//Bob".into()),
+                    ..source.clone()
+                },
+                "exactly one",
+            ),
+            (
+                KeySource {
+                    account: Some("5Grw".into()),
+                    ..source.clone()
+                },
+                "'5Grw'",
+            ),
+        ] {
+            let refused = load_signer(&wrong).err().unwrap().to_string();
+            assert!(refused.contains(part), "{refused}");
+        }
     }
 }

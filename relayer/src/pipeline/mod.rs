@@ -10,6 +10,7 @@
 
 mod ask;
 mod batch;
+mod carry;
 mod config;
 mod decide;
 mod ending;
@@ -17,6 +18,8 @@ mod entries;
 mod equivocation;
 mod error;
 mod evidence;
+#[cfg(test)]
+mod fuzz_tests;
 mod keys;
 mod ledger;
 mod observe;
@@ -39,10 +42,13 @@ pub use error::RelayerError;
 #[cfg(test)]
 pub(crate) use evidence::{bind, Secret, Times};
 pub use evidence::{context_json, question, question_digest, response_digest, EVIDENCE_FORMAT};
-pub use keys::{load_key, KeyError, KeySource};
+pub use keys::{load_key, load_signer, KeyError, KeySource};
 pub use outbox::{send, Submit};
 pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
 pub use relayer::{Progress, Relayer};
+
+/// The oracle on whatever chain it is worked on.
+type Oracle = crate::chain::Oracle<crate::chain::AnyChain>;
 
 #[cfg(test)]
 mod spam_tests;

@@ -3,12 +3,14 @@
 use super::{
     error::RelayerError,
     relayer::{Progress, Relayer},
+    Oracle,
 };
 use crate::{
-    chain::{hex0x, ss58, Oracle},
+    chain::{hex0x, ss58},
+    clock::Instant,
     ops::{OperatorStatus, Turn},
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Time between two looks at balances and bonds: they cost reads and change slowly.
 const OBSERVE_EVERY: Duration = Duration::from_secs(30);
@@ -34,14 +36,26 @@ impl Relayer {
         }
         let min_bond = oracle.config(None).await?.params.min_bond;
         let mut seen = Vec::with_capacity(self.operators.len());
+        // Said once, not at each look.
+        let before = self.ops.status().operators;
         for operator in &self.operators {
             let Some(view) = oracle.operator(&operator.account, None).await? else {
                 continue;
             };
             let bond = view.bond.saturating_sub(view.unbonding);
+            let balance = oracle.chain.free_balance(&operator.account).await?;
+            let (account, least) = (ss58(&operator.account), self.config.limits.min_balance);
+            if balance < least && !before.iter().any(|one| one.is_poor(&account)) {
+                tracing::warn!(
+                    operator = account,
+                    balance,
+                    least,
+                    "low balance: it can soon pay no fees"
+                );
+            }
             let barred = operator.barred || view.barred;
             seen.push(OperatorStatus {
-                account: ss58(&operator.account),
+                account,
                 slot: operator.slot,
                 able: !operator.stopped && !barred && bond >= min_bond,
                 stopped: operator.stopped,
@@ -50,7 +64,8 @@ impl Relayer {
                 min_bond,
                 locked: view.locked,
                 credit: view.credit,
-                balance: oracle.chain.free_balance(&operator.account).await?,
+                balance,
+                min_balance: least,
                 silent: view.silent,
                 agreed: view.agreed,
                 dissented: view.dissented,

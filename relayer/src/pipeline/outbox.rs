@@ -2,7 +2,8 @@
 
 use super::error::RelayerError;
 use crate::{
-    chain::{Chain, ChainError},
+    chain::{AnyChain, ChainError},
+    planted::{planted, Bug},
     store::{fault, Attempt, AttemptState, NewAttempt, Purpose, Store},
 };
 use async_trait::async_trait;
@@ -19,9 +20,9 @@ pub trait Submit: Send + Sync {
 }
 
 #[async_trait]
-impl Submit for Chain {
+impl Submit for AnyChain {
     async fn submit(&self, bytes: &[u8]) -> Result<Hash, ChainError> {
-        Chain::submit(self, bytes).await
+        self.as_ref().submit(bytes).await
     }
 }
 
@@ -38,13 +39,16 @@ pub async fn send(
     wire: &dyn Submit,
     attempt: &NewAttempt,
 ) -> Result<(), RelayerError> {
+    if planted(Bug::SendBeforeStore) {
+        wire.submit(&attempt.bytes).await?;
+    }
     let id = store.add_attempt(attempt)?;
     reach(attempt.purpose, Point::Signed);
     let sent = hand_over(store, wire, id, &attempt.bytes, attempt.purpose).await;
     if let Err(RelayerError::Chain(error)) = &sent {
         // When the connection broke, nobody knows whether it arrived: the row stays live and is
         // sent again. Otherwise the node never took it.
-        if !error.is_connection() {
+        if !error.is_connection() || planted(Bug::CutMeansDead) {
             let reason = format!("the node refuses it: {error}");
             store.set_attempt_state(id, AttemptState::Dead, Some(&reason))?;
         }
@@ -64,6 +68,9 @@ pub(super) async fn hand_over(
     reach(purpose, Point::Sent);
     store.mark_sent(id)?;
     reach(purpose, Point::Marked);
+    if planted(Bug::FinalWhenSent) {
+        store.set_attempt_state(id, AttemptState::Final, None)?;
+    }
     Ok(())
 }
 
@@ -95,6 +102,9 @@ pub(super) fn fate(attempt: &Attempt, nonces: Nonces, finalized: BlockNumber, no
         return Fate::Over;
     }
     if attempt.tx.nonce < nonces.best {
+        if planted(Bug::FinalAtBestBlock) {
+            return Fate::Over;
+        }
         return Fate::InBlock;
     }
     if finalized > attempt.tx.valid_until {
@@ -102,7 +112,8 @@ pub(super) fn fate(attempt: &Attempt, nonces: Nonces, finalized: BlockNumber, no
     }
     let quiet = attempt
         .sent_at_ms
-        .is_none_or(|sent| now_ms.saturating_sub(sent) >= RESEND_MS);
+        // Sent in the future: the clock was set back, and nobody can say how long it has been.
+        .is_none_or(|sent| !(0..RESEND_MS).contains(&now_ms.saturating_sub(sent)));
     if quiet {
         Fate::Resend
     } else {
@@ -113,7 +124,13 @@ pub(super) fn fate(attempt: &Attempt, nonces: Nonces, finalized: BlockNumber, no
 /// Next nonce of a carrier: above what is used at the best block and in the node's pool, and not
 /// one that a live transaction of ours holds.
 pub(super) fn free_nonce(best: u64, pool: u64, held: &[u64]) -> u64 {
+    if planted(Bug::ReuseNonce) {
+        return best;
+    }
     let mut nonce = best.max(pool);
+    if planted(Bug::SkipNonce) {
+        nonce = nonce.saturating_add(1);
+    }
     // A dropped transaction leaves a gap below what the pool counts; ours that is held there is
     // sent again by itself.
     while held.contains(&nonce) {
@@ -266,6 +283,7 @@ mod tests {
                 1_000 + RESEND_MS,
                 Fate::Resend,
             ),
+            ("clock set back", &sent, nonces(3, 3), 50, 0, Fate::Resend),
             ("in a block", &sent, nonces(3, 4), 50, 2_000, Fate::InBlock),
             ("through", &sent, nonces(4, 4), 50, 2_000, Fate::Over),
             (

@@ -1,28 +1,27 @@
-//! One carrier for a committee: which of our entries a peer carries, and which of theirs we carry.
+//! One carrier for a committee: which of our entries a peer carries.
 
 use super::{
-    entries::{Foreign, Part, Seat},
+    config::RelayerConfig,
+    entries::{Part, Seat},
     error::RelayerError,
+    evidence::Base,
     relayer::{Now, Operator, Relayer},
+    Oracle,
 };
 use crate::{
-    chain::{ChainError, Keypair, Oracle},
+    chain::ChainError,
+    clock::Instant,
+    ops::Ops,
     peers::{
-        carrier, check, committee, missing, Clock, Handed, Id, Key, Kind, Load, Peers, Seen, Sign,
-        Standing, ToSign, Verdict, ENTRIES_MAX, LETTER_BYTES_MAX,
+        carrier, committee, missing, Clock, Handed, Id, Key, Kind, Load, Peers, Seen, Standing,
+        ENTRIES_MAX, LETTER_BYTES_MAX,
     },
-    store::{Attempt, Entry, Purpose},
+    signer::Signer,
+    store::Purpose,
 };
-use async_trait::async_trait;
-use llm_oracle_primitives::{
-    AccountId, Assignment, BlockNumber, RequestId, RequestView, SeatState, Signature, Terms,
-};
+use llm_oracle_primitives::{Assignment, BlockNumber, RequestId, RequestView, SeatState, Terms};
 use scale::Encode;
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Blocks before a deadline at which nobody waits for anybody.
 const MARGIN_BLOCKS: BlockNumber = 4;
@@ -31,17 +30,10 @@ const USUAL_BLOCK: Duration = Duration::from_secs(6);
 /// Bytes of a letter that are no entries.
 const LETTER_HEAD_BYTES: usize = 256;
 
-#[async_trait]
-impl Sign for Keypair {
-    async fn sign(&self, message: &ToSign) -> Result<Signature, String> {
-        Ok(Keypair::sign(self, &message.bytes()).0)
-    }
-}
-
 /// What is ready of one request.
 #[derive(Default)]
-struct Ready {
-    parts: Vec<Part>,
+pub(super) struct Ready {
+    pub(super) parts: Vec<Part>,
     /// Something of it has waited long enough.
     urgent: bool,
 }
@@ -59,24 +51,28 @@ enum Way {
 }
 
 /// One turn's look at one kind of entry.
-struct Turn<'a> {
-    oracle: &'a Oracle,
-    now: &'a Now,
-    kind: Kind,
-    clock: Clock,
+pub(super) struct Turn<'a> {
+    pub(super) oracle: &'a Oracle,
+    pub(super) now: &'a Now,
+    pub(super) kind: Kind,
+    pub(super) clock: Clock,
 }
 
-/// What the keys of an operator sign with.
-pub(super) fn signers(operators: &[Operator]) -> Vec<(Id, Arc<dyn Sign>)> {
-    let signer = |operator: &Operator| -> (Id, Arc<dyn Sign>) {
-        (operator.id, Arc::new(operator.key.clone()))
-    };
-    operators.iter().map(signer).collect()
-}
-
-/// Time between two blocks, as the settings say or as usual.
-pub(super) fn block_time(block_time_ms: Option<u64>) -> Duration {
-    block_time_ms.map_or(USUAL_BLOCK, Duration::from_millis)
+/// The peers of the settings; `None` without one.
+pub(super) fn club(
+    config: &RelayerConfig,
+    base: &Base,
+    operators: &[Operator],
+    ops: &Ops,
+) -> Result<Option<Peers>, RelayerError> {
+    let block = config
+        .block_time_ms
+        .map_or(USUAL_BLOCK, Duration::from_millis);
+    let signer =
+        |operator: &Operator| -> (Id, Arc<dyn Signer>) { (operator.id, operator.key.clone()) };
+    let own = operators.iter().map(signer).collect();
+    let counts = ops.metrics().peers().clone();
+    Ok(Peers::new(&config.peers, block, base.place(), own, counts)?)
 }
 
 impl Relayer {
@@ -223,21 +219,9 @@ impl Relayer {
         if peers.post.is_busy(peer) {
             return Ok(());
         }
-        let mut entries: Vec<Handed> = Vec::new();
-        let mut size = LETTER_HEAD_BYTES;
-        for seat in seats {
-            let load = match turn.kind {
-                Kind::Commit => Load::Commit(self.commit_entry(seat, None)),
-                Kind::Reveal => Load::Reveal(self.reveal_entry(seat)?),
-            };
-            let operator = seat.answered.operator;
-            let handed = Handed { operator, load };
-            size = size.saturating_add(handed.encoded_size());
-            let full = size > LETTER_BYTES_MAX || entries.len() >= ENTRIES_MAX;
-            if full {
-                break;
-            }
-            entries.push(handed);
+        let entries = self.letter(turn.kind, seats)?;
+        if entries.is_empty() {
+            return Ok(());
         }
         let keys: Vec<Key> = entries.iter().map(Handed::key).collect();
         peers.sent.written(&keys);
@@ -249,52 +233,36 @@ impl Relayer {
         Ok(())
     }
 
-    /// Adds what peers have handed over and the finalized block bears out.
-    async fn take_in(
-        &self,
-        peers: &mut Peers,
-        turn: &Turn<'_>,
-        ready: &mut BTreeMap<RequestId, Ready>,
-    ) -> Result<(), RelayerError> {
-        let keys = peers.pool.keys(turn.kind);
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let live = self.store.live_attempts()?;
-        for key in keys {
-            if is_under_way(&live, &key) {
-                continue;
-            }
-            let seen = self.seen(peers, turn, key.request_id).await?;
-            let slot = self.slot(peers, turn, &key.operator).await?;
-            let Some(foreign) = peers.pool.get(&key).cloned() else {
-                continue;
+    /// As many of these entries as a letter takes, signed.
+    fn letter(&self, kind: Kind, seats: &[Seat]) -> Result<Vec<Handed>, RelayerError> {
+        let mut entries: Vec<Handed> = Vec::new();
+        let mut size = LETTER_HEAD_BYTES;
+        for seat in seats {
+            let (load, purpose) = match kind {
+                Kind::Commit => {
+                    let signed = self.commit_entry(seat, None);
+                    (signed.map(Load::Commit), Purpose::Commit)
+                }
+                Kind::Reveal => (self.reveal_entry(seat).map(Load::Reveal), Purpose::Reveal),
             };
-            let view = seen.as_ref().map(|(view, _)| view.as_ref());
-            let place = self.base.place();
-            match check(&place, view, slot, &foreign.handed, turn.clock.best) {
-                Verdict::Early => {}
-                Verdict::Over => peers.pool.remove(&key),
-                Verdict::Wrong(fault) => {
-                    tracing::warn!(
-                        request = key.request_id,
-                        peer = foreign.peer,
-                        fault = fault.name(),
-                        "a peer has handed over what is wrong"
-                    );
-                    peers.counts.refused(fault.name());
-                    peers.endpoint.fault(foreign.peer);
-                    peers.pool.remove(&key);
+            let load = match load {
+                // The others go without it.
+                Err(RelayerError::Unsigned { entry, error }) if !error.may_pass() => {
+                    self.fail(&entry, purpose, &error.to_string())?;
+                    continue;
                 }
-                Verdict::Fit => {
-                    let handed = foreign.handed;
-                    let seats = view.map_or(0, |view| view.summary.seats);
-                    let part = Part::Foreign(Foreign { handed, seats });
-                    ready.entry(key.request_id).or_default().parts.push(part);
-                }
+                load => load?,
+            };
+            let operator = seat.answered.operator;
+            let handed = Handed { operator, load };
+            size = size.saturating_add(handed.encoded_size());
+            let full = size > LETTER_BYTES_MAX || entries.len() >= ENTRIES_MAX;
+            if full {
+                break;
             }
+            entries.push(handed);
         }
-        Ok(())
+        Ok(entries)
     }
 
     /// Whether what is ready of a request is sent now, or waits a little for the rest.
@@ -327,7 +295,7 @@ impl Relayer {
     }
 
     /// A request as the finalized block shows it.
-    async fn seen(
+    pub(super) async fn seen(
         &self,
         peers: &mut Peers,
         turn: &Turn<'_>,
@@ -350,53 +318,6 @@ impl Relayer {
         Ok(peers.noted(at, id))
     }
 
-    async fn slot(
-        &self,
-        peers: &mut Peers,
-        turn: &Turn<'_>,
-        operator: &Id,
-    ) -> Result<Option<u32>, RelayerError> {
-        if let Some(slot) = peers.slot(operator) {
-            return Ok(Some(slot));
-        }
-        let account = AccountId::from(*operator);
-        let view = match turn.oracle.operator(&account, None).await {
-            Err(ChainError::NoContract { .. }) => None,
-            view => view?,
-        };
-        if let Some(view) = &view {
-            peers.note_slot(*operator, view.slot);
-        }
-        Ok(view.map(|view| view.slot))
-    }
-
-    /// An entry of a peer is not carried: its operator sends it itself.
-    pub(super) fn drop_foreign(&mut self, foreign: &Foreign, reason: &'static str) {
-        if let Some(peers) = &mut self.peers {
-            peers.counts.refused(reason);
-            peers.pool.remove(&foreign.handed.key());
-        }
-    }
-
-    /// Counts what was carried for peers.
-    pub(super) fn note_carried(&self, parts: &[Part]) {
-        let Some(peers) = &self.peers else {
-            return;
-        };
-        for part in parts {
-            if let Part::Foreign(foreign) = part {
-                peers.counts.carried(foreign.handed.key().kind);
-            }
-        }
-    }
-
-    /// Whether an entry of a transaction is a peer's. Its failures are the peer's affair.
-    pub(super) fn is_foreign(&self, entry: &Entry, purpose: Purpose) -> bool {
-        let carried = matches!(purpose, Purpose::Commit | Purpose::Reveal);
-        let mut ours = self.operators.iter();
-        carried && !ours.any(|operator| operator.id == entry.operator)
-    }
-
     /// Waits until a peer has said something, or something that waits for company is due.
     pub(super) async fn peers_moved(peers: Option<&Peers>) {
         match peers {
@@ -404,21 +325,6 @@ impl Relayer {
             None => std::future::pending().await,
         }
     }
-}
-
-fn is_under_way(live: &[Attempt], key: &Key) -> bool {
-    let entry = Entry {
-        request_id: key.request_id,
-        operator: key.operator,
-    };
-    live.iter().any(|attempt| {
-        let kind = match attempt.tx.purpose {
-            Purpose::Commit => Some(Kind::Commit),
-            Purpose::Reveal => Some(Kind::Reveal),
-            _ => None,
-        };
-        kind == Some(key.kind) && attempt.tx.entries.contains(&entry)
-    })
 }
 
 /// Known operators that may carry a request, in their order.

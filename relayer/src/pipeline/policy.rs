@@ -96,6 +96,34 @@ impl Default for PolicyConfig {
     }
 }
 
+impl PolicyConfig {
+    /// Each setting by its key in the file; of lists their lengths.
+    pub fn shown(&self) -> [(&'static str, String); 12] {
+        let fees = self.seat_fees.map(|fees| fees.to_string());
+        let Budget {
+            requests_a_day,
+            cost_a_day,
+        } = self.each;
+        [
+            ("policy.min_profit", self.min_profit.to_string()),
+            ("policy.seat_fees", fees.unwrap_or_else(|| "-".to_owned())),
+            ("policy.risk_a_day", self.risk_a_day.to_string()),
+            ("policy.only", self.only.len().to_string()),
+            ("policy.deny", self.deny.len().to_string()),
+            ("policy.max_prompt_bytes", self.max_prompt_bytes.to_string()),
+            ("policy.max_tokens", self.max_tokens.to_string()),
+            (
+                "policy.min_reveal_blocks",
+                self.min_reveal_blocks.to_string(),
+            ),
+            ("policy.forbidden", self.forbidden.len().to_string()),
+            ("policy.each.requests_a_day", requests_a_day.to_string()),
+            ("policy.each.cost_a_day", cost_a_day.to_string()),
+            ("policy.requesters", self.requesters.len().to_string()),
+        ]
+    }
+}
+
 fn maybe_planck<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u128>, D::Error> {
     planck(input).map(Some)
 }

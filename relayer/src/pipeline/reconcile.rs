@@ -6,11 +6,10 @@ use super::{
     error::RelayerError,
     outbox::{fate, hand_over, Fate, Nonces},
     relayer::{Now, Relayer},
+    Oracle,
 };
-use crate::{
-    chain::Oracle,
-    store::{fault, now_ms, Attempt, AttemptState, Job, JobState, Purpose},
-};
+use crate::planted::{planted, Bug};
+use crate::store::{fault, now_ms, Attempt, AttemptState, Job, JobState, Purpose};
 use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, RequestView, SeatState, SeatView};
 
 impl Relayer {
@@ -39,8 +38,20 @@ impl Relayer {
             best: oracle.chain.nonce_at(&carrier, now.best.hash).await?,
         };
         let purpose = attempt.tx.purpose;
-        match fate(attempt, nonces, now.finalized.number, now_ms()) {
+        let unsent = attempt.state == AttemptState::Signed;
+        if planted(Bug::UnsentIsDead) && unsent && nonces.best <= attempt.tx.nonce {
+            let reason = "not sent";
+            self.store
+                .set_attempt_state(attempt.id, AttemptState::Dead, Some(reason))?;
+            return Ok(true);
+        }
+        let height = match planted(Bug::ExpiredAtBestBlock) {
+            true => now.best.number,
+            false => now.finalized.number,
+        };
+        match fate(attempt, nonces, height, now_ms()) {
             Fate::Wait => Ok(false),
+            Fate::Expired if planted(Bug::ForgetExpired) => Ok(false),
             Fate::InBlock => {
                 if attempt.state != AttemptState::InBlock {
                     self.store
@@ -64,6 +75,19 @@ impl Relayer {
 
     async fn resend(&self, oracle: &Oracle, attempt: &Attempt) -> Result<bool, RelayerError> {
         let Attempt { id, tx, .. } = attempt;
+        if planted(Bug::ReplaceQuiet) {
+            let reason = "quiet";
+            self.store
+                .set_attempt_state(*id, AttemptState::Dead, Some(reason))?;
+            return Ok(true);
+        }
+        if planted(Bug::ResignToResend) {
+            let mut bytes = tx.bytes.clone();
+            if let Some(last) = bytes.last_mut() {
+                *last = last.wrapping_add(1);
+            }
+            oracle.chain.submit(&bytes).await?;
+        }
         let sent = hand_over(&self.store, &oracle.chain, *id, &tx.bytes, tx.purpose).await;
         let error = match sent {
             Err(RelayerError::Chain(error)) if !error.is_connection() => error,

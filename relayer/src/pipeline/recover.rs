@@ -7,9 +7,10 @@ use super::{
     error::RelayerError,
     evidence::{self, Base},
     relayer::{Now, Relayer},
+    Oracle,
 };
 use crate::{
-    chain::{ss58, ChainError, Oracle},
+    chain::{ss58, ChainError},
     store::{Answered, SaltSecrets},
 };
 use llm_oracle_primitives::{

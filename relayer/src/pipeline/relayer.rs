@@ -1,25 +1,26 @@
 //! The daemon: one wheel, turned by finalized heads, by answers of the model and by a timer.
 
 use super::{
-    ask::Asks, config::RelayerConfig, error::RelayerError, evidence::Base, keys::load_key,
-    peers as sharing, scan::Memory, signatures::Signatures,
+    ask::Asks, config::RelayerConfig, error::RelayerError, evidence::Base, keys::load_signer,
+    peers::club, scan::Memory, signatures::Signatures, Oracle,
 };
 use crate::{
     chain::{
-        account_of, parse_account, parse_hash, ss58, ChainError, CheckedOracle, Class, Endpoints,
-        Expect, Fit, Head, Keypair, Known, Oracle, WakeUps,
+        parse_account, parse_hash, ss58, ChainError, CheckedOracle, Class, Endpoints, Expect, Fit,
+        Head, Known, WakeUps,
     },
+    chance,
+    clock::Instant,
     llm::Provider,
     ops::Ops,
     peers::{Endpoint, Peers},
+    planted::{planted, Bug},
+    signer::Signer,
     store::{Entry, Identity, Purpose, Store},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use llm_oracle_primitives::{AccountId, Hash, RequestId, Slot};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// What a turn achieved.
@@ -33,7 +34,7 @@ pub enum Progress {
 
 /// One account that this process works for.
 pub(super) struct Operator {
-    pub(super) key: Keypair,
+    pub(super) key: Arc<dyn Signer>,
     pub(super) account: AccountId,
     pub(super) id: [u8; 32],
     pub(super) slot: Slot,
@@ -96,10 +97,37 @@ impl Relayer {
         provider: Arc<dyn Provider>,
     ) -> Result<Self, RelayerError> {
         let keys = load_keys(&config)?;
+        let endpoints = Endpoints::new(&config.all_urls(), config.block_time_ms);
+        let open = |config: &RelayerConfig, identity: &Identity| {
+            let backup = config.backup_dir.as_deref();
+            let store = Store::open_with_backup(&config.store, backup, identity)?;
+            Ok(Arc::new(store))
+        };
+        Self::assemble(config, keys, provider, endpoints, open).await
+    }
+
+    /// The same over a network, keys and a store that are given.
+    #[cfg(test)]
+    pub(crate) async fn start_over(
+        config: RelayerConfig,
+        keys: Vec<Arc<dyn Signer>>,
+        provider: Arc<dyn Provider>,
+        endpoints: Endpoints,
+        store: Arc<Store>,
+    ) -> Result<Self, RelayerError> {
+        Self::assemble(config, keys, provider, endpoints, |_, _| Ok(store)).await
+    }
+
+    async fn assemble(
+        config: RelayerConfig,
+        keys: Vec<Arc<dyn Signer>>,
+        provider: Arc<dyn Provider>,
+        mut endpoints: Endpoints,
+        open: impl FnOnce(&RelayerConfig, &Identity) -> Result<Arc<Store>, RelayerError>,
+    ) -> Result<Self, RelayerError> {
         let address = parse_account(&config.contract)?;
         let code_hash = config.code_hash.as_deref().map(parse_hash).transpose()?;
         let expect = Expect { code_hash };
-        let mut endpoints = Endpoints::new(&config.all_urls(), config.block_time_ms);
         let fit = endpoints.survey(Known::default()).await?;
         let checked = CheckedOracle::check(&fit.chain, address, expect).await?;
         let operators = look_up(&checked.oracle, keys).await?;
@@ -113,22 +141,14 @@ impl Relayer {
             contract: *contract,
             domain: base.domain,
         };
-        let backup = config.backup_dir.as_deref();
-        let store = Store::open_with_backup(&config.store, backup, &identity)?;
-        let store = Arc::new(store);
+        let store = open(&config, &identity)?;
         if config.recover {
             store.forget_finalized_seen()?;
         }
         let seen = store.finalized_seen()?;
         let usage = store.usage()?;
         let ops = Arc::<Ops>::default();
-        let peers = Peers::new(
-            &config.peers,
-            sharing::block_time(config.block_time_ms),
-            base.place(),
-            sharing::signers(&operators),
-            ops.metrics().peers().clone(),
-        )?;
+        let peers = club(&config, &base, &operators, &ops)?;
         let mut relayer = Self {
             asks: Asks::new(provider, config.limits.model_calls, usage.as_deref()),
             memory: Memory::default(),
@@ -193,6 +213,7 @@ impl Relayer {
                         continue;
                     }
                     tokio::select! {
+                        biased;
                         () = stop.cancelled() => {}
                         () = self.wait() => {}
                     }
@@ -257,10 +278,11 @@ impl Relayer {
             return timer.await;
         };
         let alive = tokio::select! {
+            biased;
             head = link.wake.next() => head.is_some(),
             () = self.asks.any() => true,
             () = Self::peers_moved(self.peers.as_ref()) => true,
-            () = timer => true,
+            () = timer, if !planted(Bug::NoTimer) => true,
         };
         if !alive {
             self.link = None;
@@ -291,7 +313,7 @@ impl Relayer {
 
     async fn checked(&mut self, fit: &Fit) -> Result<Oracle, RelayerError> {
         if let Some(link) = &self.link {
-            if link.oracle.chain.is_same_line(&fit.chain) {
+            if link.oracle.chain.is_same_line(fit.chain.as_ref()) {
                 return Ok(link.oracle.clone());
             }
         }
@@ -354,31 +376,33 @@ impl Relayer {
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 fn pauses() -> backon::ExponentialBackoff {
-    ExponentialBuilder::default()
+    let pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(LONGEST_PAUSE)
-        .with_jitter()
-        .without_max_times()
-        .build()
+        .without_max_times();
+    chance::jitter(pauses).build()
 }
 
 /// Errors that a new connection or some time may cure. A chain or contract that is another one, and
 /// everything that is not the chain's, is not among them.
 fn is_passing(error: &RelayerError) -> bool {
     match error {
+        RelayerError::Chain(error) if planted(Bug::LostConnectionEnds) => !error.is_connection(),
         RelayerError::Chain(error) => error.class() != Class::Wrong,
+        RelayerError::Unsigned { error, .. } => error.may_pass(),
         _ => false,
     }
 }
 
-fn load_keys(config: &RelayerConfig) -> Result<Vec<Keypair>, RelayerError> {
-    let mut keys: Vec<Keypair> = Vec::new();
+fn load_keys(config: &RelayerConfig) -> Result<Vec<Arc<dyn Signer>>, RelayerError> {
+    let mut keys: Vec<Arc<dyn Signer>> = Vec::new();
     for source in &config.operators {
-        let key = load_key(source)?;
-        let account = account_of(&key);
-        if keys.iter().any(|known| account_of(known) == account) {
+        let key = load_signer(source)?;
+        let account = key.account();
+        if keys.iter().any(|known| known.account() == account) {
             return Err(RelayerError::OperatorTwice(ss58(&account)));
         }
+        key.check().map_err(ChainError::from)?;
         keys.push(key);
     }
     if keys.is_empty() {
@@ -387,10 +411,13 @@ fn load_keys(config: &RelayerConfig) -> Result<Vec<Keypair>, RelayerError> {
     Ok(keys)
 }
 
-async fn look_up(oracle: &Oracle, keys: Vec<Keypair>) -> Result<Vec<Operator>, RelayerError> {
+async fn look_up(
+    oracle: &Oracle,
+    keys: Vec<Arc<dyn Signer>>,
+) -> Result<Vec<Operator>, RelayerError> {
     let mut operators = Vec::with_capacity(keys.len());
     for key in keys {
-        let account = account_of(&key);
+        let account = key.account();
         let view = oracle.operator(&account, None).await?;
         let view = view.ok_or_else(|| RelayerError::NotRegistered {
             operator: ss58(&account),

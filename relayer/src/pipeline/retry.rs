@@ -3,6 +3,7 @@
 use super::{error::RelayerError, relayer::Relayer};
 use crate::{
     chain::ss58,
+    planted::{planted, Bug},
     store::{now_ms, Entry, JobState, Purpose},
 };
 
@@ -15,7 +16,7 @@ impl Relayer {
         purpose: Purpose,
         reason: &str,
     ) -> Result<(), RelayerError> {
-        if self.is_foreign(entry, purpose) {
+        if planted(Bug::ForgetFailures) || self.is_foreign(entry, purpose) {
             return Ok(());
         }
         let count = self.store.add_failure(entry, purpose, reason)?;

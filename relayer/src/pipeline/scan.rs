@@ -8,9 +8,12 @@ use super::{
     queue::choose,
     relayer::{Now, Relayer},
     seats::Records,
+    Oracle,
 };
 use crate::{
-    chain::{ChainError, Oracle},
+    chain::ChainError,
+    clock::Instant,
+    planted::{planted, Bug},
     store::{Attempt, Entry},
 };
 use llm_oracle_primitives::{
@@ -19,7 +22,6 @@ use llm_oracle_primitives::{
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
-    time::Instant,
 };
 
 /// What a process remembers between turns and can lose without harm.
@@ -123,7 +125,10 @@ impl Relayer {
         present: &BTreeSet<RequestId>,
     ) -> Result<(), RelayerError> {
         let open = |id: &RequestId| present.contains(id) && !self.memory.done.contains(id);
-        let lowest = (cursor..next_id).find(open).unwrap_or(next_id);
+        let mut lowest = (cursor..next_id).find(open).unwrap_or(next_id);
+        if planted(Bug::CursorPastOpen) {
+            lowest = next_id;
+        }
         if lowest > cursor {
             self.store.set_cursor(lowest)?;
             self.memory.done = self.memory.done.split_off(&lowest);
@@ -156,7 +161,11 @@ impl Relayer {
             self.over(id);
             return Ok(());
         }
-        let Some(view) = oracle.request(id, Some(now.finalized.hash)).await? else {
+        let at = match planted(Bug::RevealAtBestBlock) {
+            true => now.best.hash,
+            false => now.finalized.hash,
+        };
+        let Some(view) = oracle.request(id, Some(at)).await? else {
             self.over(id);
             return Ok(());
         };

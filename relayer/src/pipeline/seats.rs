@@ -8,9 +8,11 @@ use super::{
     policy::{Candidate, Stake},
     relayer::{Now, Relayer},
     scan::Plan,
+    Oracle,
 };
 use crate::{
-    chain::{ss58, Oracle},
+    chain::ss58,
+    planted::{planted, Bug},
     store::{Attempt, Job, JobState, Purpose},
 };
 use llm_oracle_primitives::{
@@ -93,6 +95,11 @@ impl Relayer {
                         plan.asks.push(ask);
                     }
                 }
+                Step::Reveal
+                    if planted(Bug::CommittedIsDone)
+                        && job
+                            .as_ref()
+                            .is_some_and(|job| job.state == JobState::Committed) => {}
                 Step::Commit => plan.commits.extend(Seat::new(index, view, job)),
                 Step::Answer => plan.answers.extend(Seat::new(index, view, job)),
                 Step::Reveal => plan.reveals.extend(Seat::new(index, view, job)),
@@ -163,14 +170,19 @@ impl Relayer {
             skipped: self.store.skipped(id, &entry.operator)?.is_some(),
             asking,
             company,
-            commitment: job.map(|job| job.answered.commitment),
+            commitment: job
+                .filter(|_| !planted(Bug::AskAgain))
+                .map(|job| job.answered.commitment),
             in_flight,
             given_up: GivenUp {
                 ask: self.asks.must_wait(&entry) || self.must_wait(&entry, Purpose::Ask)?,
                 commit: self.must_wait(&entry, Purpose::Commit)?
                     || self.must_wait(&entry, Purpose::Answer)?,
                 // Never for good: until the deadline a bond is at stake.
-                reveal: self.is_resting(&entry, Purpose::Reveal)?,
+                reveal: match planted(Bug::GiveUpReveals) {
+                    true => self.must_wait(&entry, Purpose::Reveal)?,
+                    false => self.is_resting(&entry, Purpose::Reveal)?,
+                },
             },
         })
     }

@@ -4,9 +4,10 @@ use super::{
     error::RelayerError,
     outbox::{free_nonce, send},
     relayer::{Now, Operator, Relayer},
+    Oracle,
 };
 use crate::{
-    chain::{Oracle, Weight},
+    chain::{ChainError, Weight},
     store::{Entry, NewAttempt, Purpose},
 };
 
@@ -45,8 +46,9 @@ impl Relayer {
         let nonce = free_nonce(best, oracle.chain.next_nonce(account).await?, &held);
         let tx = oracle
             .chain
-            .sign_call(key, nonce, &oracle.address, 0, input, gas, deposit_limit)
+            .sign_call(&**key, nonce, &oracle.address, 0, input, gas, deposit_limit)
             .await?;
+        self.affords(oracle, &tx.bytes).await?;
         tracing::debug!(
             purpose = purpose.name(),
             nonce,
@@ -63,5 +65,16 @@ impl Relayer {
             entries,
         };
         send(&self.store, &oracle.chain, &attempt).await
+    }
+    /// Refuses signed bytes that could cost more than the limit. Nothing of them has left yet.
+    async fn affords(&self, oracle: &Oracle, bytes: &[u8]) -> Result<(), RelayerError> {
+        let most = self.config.limits.max_fee;
+        if most == 0 {
+            return Ok(());
+        }
+        match oracle.chain.fee_of(bytes).await? {
+            fee if fee > most => Err(ChainError::FeeTooHigh { fee, most }.into()),
+            _ => Ok(()),
+        }
     }
 }

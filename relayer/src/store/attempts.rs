@@ -1,8 +1,7 @@
 //! Transactions from signing to their end, and how often something failed.
 
-use super::{bytes32, from_sql, now_ms, to_sql, Store, StoreError};
+use super::{Store, StoreError};
 use llm_oracle_primitives::{BlockNumber, Hash, RequestId};
-use rusqlite::{OptionalExtension, Row};
 
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +32,12 @@ impl Purpose {
         Self::Deliver,
         Self::Report,
     ];
+
+    /// The purpose with a name, as the database has it.
+    pub(super) fn named(name: &str) -> Result<Self, StoreError> {
+        let found = Self::ALL.into_iter().find(|known| known.name() == name);
+        found.ok_or_else(|| StoreError::damaged("purpose", "an unknown name"))
+    }
 
     /// Its name in the database and in logs.
     pub fn name(self) -> &'static str {
@@ -71,6 +76,12 @@ impl AttemptState {
         Self::Final,
         Self::Dead,
     ];
+
+    /// The state with a name, as the database has it.
+    pub(super) fn named(name: &str) -> Result<Self, StoreError> {
+        let found = Self::ALL.into_iter().find(|known| known.name() == name);
+        found.ok_or_else(|| StoreError::damaged("attempt state", "an unknown name"))
+    }
 
     /// All names.
     #[cfg(test)]
@@ -131,39 +142,13 @@ pub struct Attempt {
     pub sent_at_ms: Option<i64>,
 }
 
-const COLUMNS: &str = "id, hash, bytes, carrier, nonce, valid_until, purpose, state, sent_at_ms";
-
 impl Store {
     /// Stores a signed transaction. Only then may it be sent.
     ///
     /// # Errors
-    /// `Database`, also when another live transaction has the carrier's nonce.
+    /// `NonceTaken` when another live transaction has the carrier's nonce; `Database`.
     pub fn add_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError> {
-        let mut database = self.database();
-        let write = database.transaction()?;
-        let sql = "INSERT INTO attempts
-                   (hash, bytes, carrier, nonce, valid_until, purpose, signed_at_ms)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        write.execute(
-            sql,
-            (
-                attempt.hash,
-                &attempt.bytes,
-                attempt.carrier,
-                to_sql(attempt.nonce)?,
-                attempt.valid_until,
-                attempt.purpose.name(),
-                now_ms(),
-            ),
-        )?;
-        let id = write.last_insert_rowid();
-        for entry in &attempt.entries {
-            let sql = "INSERT INTO attempt_entries (attempt, request_id, operator)
-                       VALUES (?1, ?2, ?3)";
-            write.execute(sql, (id, to_sql(entry.request_id)?, entry.operator))?;
-        }
-        write.commit()?;
-        Ok(id)
+        self.database.insert_attempt(attempt)
     }
 
     /// Notes that a node took the transaction.
@@ -171,14 +156,10 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn mark_sent(&self, id: i64) -> Result<(), StoreError> {
-        let sql = "UPDATE attempts SET sent_at_ms = ?2,
-                   state = CASE state WHEN 'signed' THEN 'broadcast' ELSE state END
-                   WHERE id = ?1";
-        self.database().execute(sql, (id, now_ms()))?;
-        Ok(())
+        self.database.mark_sent(id)
     }
 
-    /// Notes how far a transaction is. Ended ones stay as they are.
+    /// Notes how far a transaction is, and says whether it did: ended ones stay as they are.
     ///
     /// # Errors
     /// `Database`.
@@ -187,13 +168,8 @@ impl Store {
         id: i64,
         state: AttemptState,
         reason: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let closed = matches!(state, AttemptState::Final | AttemptState::Dead).then(now_ms);
-        let sql = "UPDATE attempts SET state = ?2, reason = ?3, closed_at_ms = ?4
-                   WHERE id = ?1 AND state NOT IN ('final', 'dead')";
-        self.database()
-            .execute(sql, (id, state.name(), reason, closed))?;
-        Ok(())
+    ) -> Result<bool, StoreError> {
+        self.database.set_attempt_state(id, state, reason)
     }
 
     /// Transactions that may still have an effect, oldest first.
@@ -201,31 +177,7 @@ impl Store {
     /// # Errors
     /// `Database`, `Damaged`.
     pub fn live_attempts(&self) -> Result<Vec<Attempt>, StoreError> {
-        let database = self.database();
-        let sql = format!(
-            "SELECT {COLUMNS} FROM attempts WHERE state IN ('signed', 'broadcast', 'in_block')
-             ORDER BY id"
-        );
-        let mut query = database.prepare_cached(&sql)?;
-        let mut rows = query.query([])?;
-        let mut attempts = Vec::new();
-        while let Some(row) = rows.next()? {
-            attempts.push(from_row(row)?);
-        }
-        let sql = "SELECT request_id, operator FROM attempt_entries WHERE attempt = ?1";
-        let mut query = database.prepare_cached(sql)?;
-        for attempt in &mut attempts {
-            let mut rows = query.query([attempt.id])?;
-            while let Some(row) = rows.next()? {
-                let request_id = from_sql(row.get(0)?)?;
-                let operator = bytes32("operator", row.get(1)?)?;
-                attempt.tx.entries.push(Entry {
-                    request_id,
-                    operator,
-                });
-            }
-        }
-        Ok(attempts)
+        self.database.live_attempts()
     }
 
     /// Counts a failure and says how many there are now.
@@ -238,21 +190,7 @@ impl Store {
         purpose: Purpose,
         reason: &str,
     ) -> Result<u32, StoreError> {
-        let sql = "INSERT INTO failures (request_id, operator, purpose, count, reason, at_ms)
-                   VALUES (?1, ?2, ?3, 1, ?4, ?5)
-                   ON CONFLICT DO UPDATE SET
-                   count = count + 1, reason = excluded.reason, at_ms = excluded.at_ms
-                   RETURNING count";
-        let parameters = (
-            to_sql(entry.request_id)?,
-            entry.operator,
-            purpose.name(),
-            reason,
-            now_ms(),
-        );
-        Ok(self
-            .database()
-            .query_row(sql, parameters, |row| row.get(0))?)
+        self.database.add_failure(entry, purpose, reason)
     }
 
     /// How often something failed, and when last (milliseconds since 1970).
@@ -260,14 +198,8 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn failures(&self, entry: &Entry, purpose: Purpose) -> Result<(u32, i64), StoreError> {
-        let sql = "SELECT count, at_ms FROM failures
-                   WHERE request_id = ?1 AND operator = ?2 AND purpose = ?3";
-        let parameters = (to_sql(entry.request_id)?, entry.operator, purpose.name());
-        let row = self
-            .database()
-            .query_row(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        Ok(row.unwrap_or_default())
+        let failed = self.database.failure(entry, purpose)?;
+        Ok(failed.map_or((0, 0), |failed| (failed.count, failed.at_ms)))
     }
 
     /// Why something failed last, if it did.
@@ -279,13 +211,8 @@ impl Store {
         entry: &Entry,
         purpose: Purpose,
     ) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT reason FROM failures
-                   WHERE request_id = ?1 AND operator = ?2 AND purpose = ?3";
-        let parameters = (to_sql(entry.request_id)?, entry.operator, purpose.name());
-        Ok(self
-            .database()
-            .query_row(sql, parameters, |row| row.get(0))
-            .optional()?)
+        let failed = self.database.failure(entry, purpose)?;
+        Ok(failed.map(|failed| failed.reason))
     }
 
     /// How many transactions there are in each state, for status output and tests.
@@ -293,33 +220,6 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn count_attempts(&self, purpose: Purpose, state: AttemptState) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM attempts WHERE purpose = ?1 AND state = ?2";
-        let names = (purpose.name(), state.name());
-        from_sql(self.database().query_row(sql, names, |row| row.get(0))?)
+        self.database.count_attempts(purpose, state)
     }
-}
-
-fn from_row(row: &Row<'_>) -> Result<Attempt, StoreError> {
-    let purpose: String = row.get(6)?;
-    let purpose = Purpose::ALL
-        .into_iter()
-        .find(|known| known.name() == purpose);
-    let state: String = row.get(7)?;
-    let state = AttemptState::ALL
-        .into_iter()
-        .find(|known| known.name() == state);
-    Ok(Attempt {
-        id: row.get(0)?,
-        tx: NewAttempt {
-            hash: bytes32("transaction hash", row.get(1)?)?,
-            bytes: row.get(2)?,
-            carrier: bytes32("carrier", row.get(3)?)?,
-            nonce: from_sql(row.get(4)?)?,
-            valid_until: row.get(5)?,
-            purpose: purpose.ok_or_else(|| StoreError::damaged("purpose", "an unknown name"))?,
-            entries: Vec::new(),
-        },
-        state: state.ok_or_else(|| StoreError::damaged("attempt state", "an unknown name"))?,
-        sent_at_ms: row.get(8)?,
-    })
 }

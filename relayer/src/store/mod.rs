@@ -2,33 +2,35 @@
 //! sent, and why something was left undone.
 //!
 //! One directory holds one relayer's store: the database, its lock, and the secrets that salts are
-//! derived from. Every write is on disk, synced, when its function returns.
+//! derived from. Every write is on disk, synced, when its function returns. [`Store`] is what the
+//! pipeline sees; below it a `Database` keeps the rows.
 //!
 //! **Architecture invariant:** this module knows neither the chain nor the models. The chain is the
 //! truth about what happened; the store only remembers what must never be made twice.
 
 mod attempts;
 mod backup;
+pub(crate) mod database;
 pub mod fault;
 mod jobs;
 mod lock;
-mod schema;
 mod secret;
+pub(crate) mod sqlite;
 mod stats;
 mod usage;
 
+pub use crate::clock::now_ms;
 pub use attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose};
 pub use jobs::{Answered, Job, JobState, Recorded, Skip};
 pub use secret::{SaltSecret, SaltSecrets};
 pub use stats::{Archive, Evidence, Stats};
 
+use database::Database;
 use llm_oracle_primitives::{BlockNumber, Hash};
-use rusqlite::Connection;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Why the store cannot be used, or refused a write.
@@ -73,8 +75,11 @@ pub enum StoreError {
     /// A row that does not read back.
     #[error("the store's {what} is damaged: {reason}; restore a backup")]
     Damaged { what: &'static str, reason: String },
+    /// Two transactions of one account cannot both count: somebody else was faster.
+    #[error("another transaction of the carrier that may still count has the nonce {nonce}; it is tried again with the next one")]
+    NonceTaken { nonce: u64 },
     #[error("the database failed: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot use {}: {source}", path.display())]
     Io {
         path: PathBuf,
@@ -111,11 +116,13 @@ pub struct Identity {
 
 /// An open store. Dropping it gives the lock back.
 pub struct Store {
-    database: Mutex<Connection>,
+    database: Arc<dyn Database>,
     secrets: SaltSecrets,
     directory: PathBuf,
     backup: Option<backup::Backup>,
-    _lock: lock::Lock,
+    /// Held while an answer is recorded in two places.
+    recording: Mutex<()>,
+    _lock: Option<lock::Lock>,
 }
 
 impl Store {
@@ -141,19 +148,33 @@ impl Store {
         let lock = lock::Lock::take(directory)?;
         let backup = backup.map(|folder| backup::Backup::open(folder, directory));
         let backup = backup.transpose()?;
-        let mut database = schema::open(&directory.join("relayer.sqlite"))?;
-        schema::bind(&mut database, identity)?;
+        let database = sqlite::Sqlite::open(&directory.join(sqlite::FILE), identity)?;
         let secrets = SaltSecrets::load_or_create(directory)?;
         if let Some(backup) = &backup {
             backup.keep_secrets(directory)?;
         }
         Ok(Self {
             backup,
-            database: Mutex::new(database),
+            database: Arc::new(database),
             secrets,
             directory: directory.to_owned(),
-            _lock: lock,
+            recording: Mutex::default(),
+            _lock: Some(lock),
         })
+    }
+
+    /// A store over a database that may outlive it: what is in the database is what survived. It has
+    /// no folder, no lock and no second copy.
+    #[cfg(test)]
+    pub(crate) fn over(database: Arc<dyn Database>, secrets: SaltSecrets) -> Self {
+        Self {
+            database,
+            secrets,
+            directory: PathBuf::new(),
+            backup: None,
+            recording: Mutex::default(),
+            _lock: None,
+        }
     }
 
     /// The secrets that salts are derived from.
@@ -171,8 +192,7 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn cursor(&self) -> Result<u64, StoreError> {
-        let database = self.database();
-        let value = schema::read_meta(&database, "cursor")?;
+        let value = self.database.meta("cursor")?;
         let Some(value) = value else { return Ok(0) };
         let bytes = value
             .try_into()
@@ -185,7 +205,7 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn set_cursor(&self, request_id: u64) -> Result<(), StoreError> {
-        schema::write_meta(&self.database(), "cursor", &request_id.to_le_bytes())
+        self.database.set_meta("cursor", &request_id.to_le_bytes())
     }
 
     /// The highest finalized block that was acted on: height and hash.
@@ -193,7 +213,7 @@ impl Store {
     /// # Errors
     /// `Database`, `Damaged`.
     pub fn finalized_seen(&self) -> Result<Option<(BlockNumber, Hash)>, StoreError> {
-        let value = schema::read_meta(&self.database(), "finalized")?;
+        let value = self.database.meta("finalized")?;
         let Some(value) = value else { return Ok(None) };
         let split = value.split_first_chunk::<4>();
         let (height, hash) = split.ok_or_else(|| StoreError::damaged("head", "too short"))?;
@@ -207,7 +227,7 @@ impl Store {
     /// `Database`.
     pub fn set_finalized_seen(&self, height: BlockNumber, hash: &Hash) -> Result<(), StoreError> {
         let value = [height.to_le_bytes().as_slice(), hash].concat();
-        schema::write_meta(&self.database(), "finalized", &value)
+        self.database.set_meta("finalized", &value)
     }
 
     /// Forgets it: for a person who knows that the chain itself was set back.
@@ -215,23 +235,15 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn forget_finalized_seen(&self) -> Result<(), StoreError> {
-        let sql = "DELETE FROM meta WHERE key = 'finalized'";
-        self.database().execute(sql, [])?;
-        Ok(())
+        self.database.remove_meta("finalized")
     }
 
-    fn database(&self) -> MutexGuard<'_, Connection> {
-        // A panic while the lock was held rolled its transaction back: the database is whole.
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    fn recording(&self) -> MutexGuard<'_, ()> {
+        // It guards an order, not data.
+        self.recording
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Milliseconds since 1970, for rows that people read.
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Makes the folder, or checks the one that is there.
@@ -253,7 +265,7 @@ fn make_private_directory(directory: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// SQLite's integers are signed; request numbers count up from 0 and stay far below.
+/// The databases' integers are signed; request numbers count up from 0 and stay far below.
 fn to_sql(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|error| StoreError::damaged("number", error))
 }

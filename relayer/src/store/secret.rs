@@ -45,6 +45,15 @@ impl SaltSecrets {
         newest_first.map(|(number, secret)| (*number, secret.expose_secret()))
     }
 
+    /// Given ones, for stores without a folder.
+    #[cfg(test)]
+    pub(crate) fn of(secrets: impl IntoIterator<Item = (u32, [u8; 32])>) -> Self {
+        let boxed = |(number, bytes)| (number, SecretBox::new(Box::new(bytes)));
+        Self {
+            by_number: secrets.into_iter().map(boxed).collect(),
+        }
+    }
+
     pub(super) fn load_or_create(directory: &Path) -> Result<Self, StoreError> {
         let mut by_number = BTreeMap::new();
         for (number, path) in files(directory)? {
@@ -112,7 +121,7 @@ fn read(path: &Path) -> Result<SaltSecret, StoreError> {
 fn create(directory: &Path, path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut secret = [0; 32];
-    getrandom::fill(&mut secret)
+    crate::chance::fill(&mut secret)
         .map_err(|error| StoreError::damaged("source of randomness", error))?;
     let draft = directory.join("new-salt-secret");
     let mut options = OpenOptions::new();

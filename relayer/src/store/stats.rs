@@ -2,17 +2,14 @@
 
 use super::{
     attempts::{AttemptState, Purpose},
-    bytes32, from_sql,
+    bytes32,
+    database::Database,
     jobs::JobState,
-    schema, to_sql, Identity, Store, StoreError,
+    sqlite, Identity, Store, StoreError,
 };
 use llm_oracle_primitives::{Hash, RequestId};
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde_json::{json, Map, Value};
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 /// What a store holds, in numbers. They outlive the process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,13 +64,12 @@ impl Store {
     /// # Errors
     /// `Database`, `Damaged`.
     pub fn stats(&self) -> Result<Stats, StoreError> {
-        let cursor = self.cursor()?;
-        let database = self.database();
+        let database = &*self.database;
         Ok(Stats {
-            jobs: jobs(&database)?,
-            attempts: attempts(&database)?,
-            left_out: count(&database, "SELECT count(*) FROM skips")?,
-            cursor,
+            jobs: jobs(database)?,
+            attempts: attempts(database)?,
+            left_out: database.count_skips()?,
+            cursor: self.cursor()?,
         })
     }
 
@@ -82,40 +78,25 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn published(&self, digest: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql = "SELECT document FROM jobs
-                   WHERE evidence = ?1 AND state IN ('revealed', 'ended')";
-        let database = self.database();
-        let found = database.query_row(sql, [digest], |row| row.get(0));
-        Ok(found.optional()?)
+        self.database.published(digest)
     }
 }
 
-fn count(database: &Connection, sql: &str) -> Result<u64, StoreError> {
-    from_sql(database.query_row(sql, [], |row| row.get(0))?)
+fn jobs(database: &dyn Database) -> Result<Vec<(JobState, u64)>, StoreError> {
+    // None is a number too: a graph should not have to guess it.
+    let all = JobState::ALL.into_iter();
+    all.map(|state| Ok((state, database.count_jobs(state)?)))
+        .collect()
 }
 
-fn jobs(database: &Connection) -> Result<Vec<(JobState, u64)>, StoreError> {
-    let mut query = database.prepare_cached("SELECT count(*) FROM jobs WHERE state = ?1")?;
-    let mut all = Vec::new();
-    for state in JobState::ALL {
-        // None is a number too: a graph should not have to guess it.
-        let count = query.query_row([state.name()], |row| row.get(0))?;
-        all.push((state, from_sql(count)?));
-    }
-    Ok(all)
-}
-
-fn attempts(database: &Connection) -> Result<Vec<(Purpose, AttemptState, u64)>, StoreError> {
-    let sql = "SELECT count(*) FROM attempts WHERE purpose = ?1 AND state = ?2";
-    let mut query = database.prepare_cached(sql)?;
+fn attempts(database: &dyn Database) -> Result<Vec<(Purpose, AttemptState, u64)>, StoreError> {
     let mut all = Vec::new();
     for purpose in Purpose::ALL {
+        if purpose == Purpose::Ask {
+            continue;
+        }
         for state in AttemptState::ALL {
-            let names = [purpose.name(), state.name()];
-            let count = from_sql(query.query_row(names, |row| row.get(0))?)?;
-            if purpose != Purpose::Ask {
-                all.push((purpose, state, count));
-            }
+            all.push((purpose, state, database.count_attempts(purpose, state)?));
         }
     }
     Ok(all)
@@ -123,7 +104,7 @@ fn attempts(database: &Connection) -> Result<Vec<(Purpose, AttemptState, u64)>, 
 
 /// A store to read only, also while a relayer works with it.
 pub struct Archive {
-    database: Connection,
+    database: Box<dyn Database>,
     path: PathBuf,
 }
 
@@ -133,11 +114,9 @@ impl Archive {
     /// # Errors
     /// `Io` when there is none, `Database` when it does not open.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        let path = directory.join("relayer.sqlite");
+        let path = directory.join(sqlite::FILE);
         std::fs::metadata(&path).map_err(StoreError::io(&path))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let database = Connection::open_with_flags(&path, flags)?;
-        database.busy_timeout(Duration::from_secs(5))?;
+        let database = Box::new(sqlite::Sqlite::open_to_read(&path)?);
         Ok(Self { database, path })
     }
 
@@ -152,7 +131,7 @@ impl Archive {
     /// `Database`, `Damaged`.
     pub fn identity(&self) -> Result<Option<Identity>, StoreError> {
         let read = |what| {
-            let value = schema::read_meta(&self.database, what)?;
+            let value = self.database.meta(what)?;
             value.map(|bytes| bytes32(what, bytes)).transpose()
         };
         let parts = (read("chain")?, read("contract")?, read("deployment")?);
@@ -169,15 +148,9 @@ impl Archive {
     /// Whether the database's pages and constraints hold together.
     ///
     /// # Errors
-    /// `Database`; `Damaged` with SQLite's words.
+    /// `Database`; `Damaged` with the database's words.
     pub fn check(&self) -> Result<(), StoreError> {
-        let found: String = self
-            .database
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if found == "ok" {
-            return Ok(());
-        }
-        Err(StoreError::damaged("database", found))
+        self.database.check()
     }
 
     /// The evidence of a request, or of all.
@@ -185,21 +158,7 @@ impl Archive {
     /// # Errors
     /// `Database`, `Damaged`.
     pub fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError> {
-        let sql = "SELECT request_id, operator, evidence, document, state IN ('revealed', 'ended')
-                   FROM jobs WHERE ?1 IS NULL OR request_id = ?1 ORDER BY request_id, operator";
-        let mut query = self.database.prepare_cached(sql)?;
-        let mut rows = query.query([request.map(to_sql).transpose()?])?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            all.push(Evidence {
-                request_id: from_sql(row.get(0)?)?,
-                operator: bytes32("operator", row.get(1)?)?,
-                digest: bytes32("evidence", row.get(2)?)?,
-                document: row.get(3)?,
-                public: row.get(4)?,
-            });
-        }
-        Ok(all)
+        self.database.evidence(request)
     }
 }
 
@@ -255,26 +214,10 @@ mod tests {
             .collect();
         assert_eq!(public, [true, false]);
         assert_eq!(archive.evidence(Some(4)).unwrap().len(), 1);
-        assert!(archive.database.execute("DELETE FROM meta", []).is_err());
+        assert!(archive.database.remove_meta("cursor").is_err());
         let stats = store.stats().unwrap();
         assert!(stats.jobs.contains(&(JobState::Revealed, 1)));
         assert!(stats.jobs.contains(&(JobState::Answered, 1)));
         assert!(stats.jobs.contains(&(JobState::Dead, 0)));
-    }
-
-    #[test]
-    fn evidence_is_found_through_an_index() {
-        let folder = private_folder();
-        let identity = Identity {
-            genesis: [7; 32],
-            contract: [8; 32],
-            domain: [9; 32],
-        };
-        let store = Store::open(folder.path(), &identity).unwrap();
-        let sql = "EXPLAIN QUERY PLAN SELECT document FROM jobs
-                   WHERE evidence = x'00' AND state IN ('revealed', 'ended')";
-        let database = store.database();
-        let plan: String = database.query_row(sql, [], |row| row.get(3)).unwrap();
-        assert!(plan.contains("jobs_by_evidence"), "{plan}");
     }
 }

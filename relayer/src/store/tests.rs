@@ -62,33 +62,6 @@ fn a_second_different_answer_is_refused_and_the_first_stands() {
 }
 
 #[test]
-fn no_statement_can_change_or_remove_an_answer() {
-    let folder = crate::store::private_folder();
-    let store = Store::open(folder.path(), &IDENTITY).unwrap();
-    store.record_answer(&answered(true)).unwrap();
-    for sql in [
-        "UPDATE jobs SET answer = x'0000'",
-        "UPDATE jobs SET commitment = zeroblob(32)",
-        "UPDATE jobs SET request_id = 8",
-        "DELETE FROM jobs",
-        "INSERT OR REPLACE INTO jobs SELECT * FROM jobs",
-    ] {
-        assert!(store.database().execute(sql, []).is_err(), "{sql}");
-    }
-    assert_eq!(
-        store.job(7, &[9; 32]).unwrap().unwrap().answered,
-        answered(true)
-    );
-    store
-        .set_job_state(7, &[9; 32], JobState::Dead, Some("why"))
-        .unwrap();
-    assert_eq!(
-        store.job(7, &[9; 32]).unwrap().unwrap().state,
-        JobState::Dead
-    );
-}
-
-#[test]
 fn a_second_process_is_refused_at_the_lock() {
     let folder = crate::store::private_folder();
     let first = Store::open(folder.path(), &IDENTITY).unwrap();
@@ -141,36 +114,6 @@ fn another_chain_contract_or_deployment_is_refused_with_both_values() {
         assert_ne!(found, wanted);
     }
     assert!(Store::open(folder.path(), &IDENTITY).is_ok());
-}
-
-#[test]
-fn a_newer_schema_is_refused() {
-    let folder = crate::store::private_folder();
-    let store = Store::open(folder.path(), &IDENTITY).unwrap();
-    store
-        .database()
-        .pragma_update(None, "user_version", 99)
-        .unwrap();
-    drop(store);
-    assert!(matches!(
-        Store::open(folder.path(), &IDENTITY),
-        Err(StoreError::TooNew { .. })
-    ));
-}
-
-#[test]
-fn writes_are_synced() {
-    let folder = crate::store::private_folder();
-    let store = Store::open(folder.path(), &IDENTITY).unwrap();
-    let read = |pragma: &str| -> String {
-        let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
-        store
-            .database()
-            .query_row(&sql, [], |row| row.get(0))
-            .unwrap()
-    };
-    assert_eq!(read("synchronous"), "2");
-    assert_eq!(read("journal_mode"), "wal");
 }
 
 #[test]
@@ -321,4 +264,35 @@ fn failures_are_counted_and_skips_keep_their_first_reason() {
     );
     store.set_cursor(5).unwrap();
     assert_eq!(store.cursor().unwrap(), 5);
+}
+
+#[test]
+fn a_database_in_memory_outlives_the_store_over_it() {
+    let database: Arc<dyn Database> = Arc::new(sqlite::Sqlite::in_memory(&IDENTITY).unwrap());
+    let secrets = || SaltSecrets::of([(1, [7; 32])]);
+    let store = Store::over(database.clone(), secrets());
+    assert_eq!(store.record_answer(&answered(true)).unwrap(), Recorded::New);
+    drop(store);
+    let store = Store::over(database, secrets());
+    assert!(!store.is_fresh().unwrap());
+    assert_eq!(
+        store.record_answer(&answered(true)).unwrap(),
+        Recorded::Same
+    );
+    assert_eq!(store.secrets().get(1).unwrap(), &[7; 32]);
+}
+
+#[test]
+fn a_second_live_transaction_with_a_nonce_is_refused_by_name() {
+    let database: Arc<dyn Database> = Arc::new(sqlite::Sqlite::in_memory(&IDENTITY).unwrap());
+    let store = Store::over(database, SaltSecrets::of([(1, [7; 32])]));
+    store.add_attempt(&attempt(5)).unwrap();
+    let rival = NewAttempt {
+        hash: [77; 32],
+        ..attempt(5)
+    };
+    assert!(matches!(
+        store.add_attempt(&rival),
+        Err(StoreError::NonceTaken { nonce: 5 })
+    ));
 }

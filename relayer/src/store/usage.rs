@@ -1,6 +1,6 @@
 //! What models and requesters have used, kept over a restart.
 
-use super::{schema, Store, StoreError};
+use super::{Store, StoreError};
 
 /// The row's name.
 const KEY: &str = "usage";
@@ -11,7 +11,7 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn usage(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        schema::read_meta(&self.database(), KEY)
+        self.database.meta(KEY)
     }
 
     /// Notes what has been used.
@@ -19,6 +19,6 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn set_usage(&self, usage: &[u8]) -> Result<(), StoreError> {
-        schema::write_meta(&self.database(), KEY, usage)
+        self.database.set_meta(KEY, usage)
     }
 }

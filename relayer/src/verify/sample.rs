@@ -62,7 +62,7 @@ pub(super) fn local_record() -> Value {
     })
 }
 
-/// The record of a chat server, as `llm/openai` makes it.
+/// The record of a chat server, as `llm/hosted` makes it.
 fn openai_record() -> Value {
     let body = "{\"choices\":[]}";
     json!({

@@ -21,3 +21,4 @@ mod promises;
 mod recovery;
 mod rivals;
 mod settle;
+mod signer;

@@ -9,8 +9,9 @@ use llm_oracle_relayer::{
     chain::{messages, selector, ss58, TxOptions},
     peers::{
         client, hand_over, serve, Counts, Directory, Endpoint, Handed, Id, Kind, Letter, Load,
-        Lost, PeerConfig, PeersConfig, Place, Sign,
+        Lost, PeerConfig, PeersConfig, Place,
     },
+    signer::Signer,
 };
 use llm_oracle_tests::{
     eventually,
@@ -202,7 +203,7 @@ impl<'a> Actor<'a> {
             domain: world.config.domain,
             contract,
         };
-        let signer: Arc<dyn Sign> = Arc::new(key.pair.clone());
+        let signer: Arc<dyn Signer> = Arc::new(key.pair.clone());
         let endpoint = Endpoint::new(
             place,
             Arc::new(directory(key, others)),
@@ -285,7 +286,7 @@ impl<'a> Actor<'a> {
     async fn letter(&self, to: &Key, entries: &[Handed]) -> Letter {
         let sides = (id_of(&self.key.account), id_of(&to.account));
         let block = self.finalized().await;
-        let signed = Letter::sign(&self.place, sides, block, entries, &self.key.pair).await;
+        let signed = Letter::sign(&self.place, sides, block, entries, &self.key.pair);
         signed.unwrap()
     }
 

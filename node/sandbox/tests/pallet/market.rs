@@ -10,15 +10,15 @@ use crate::world::{
     ASKER, CANNOT_TELL, CARRIER, REWARD, STRANGER, UNIT, World, YES, input, on_chain, returned,
 };
 
-const WINNER: AccountId = AccountId([0xb1; 32]);
-const OTHER_WINNER: AccountId = AccountId([0xb2; 32]);
-const LOSER: AccountId = AccountId([0xb3; 32]);
+pub const WINNER: AccountId = AccountId([0xb1; 32]);
+pub const OTHER_WINNER: AccountId = AccountId([0xb2; 32]);
+pub const LOSER: AccountId = AccountId([0xb3; 32]);
 /// More than the fee of three seats and a callback; the rest comes back as credit.
-const PRICE: Balance = UNIT;
+pub const PRICE: Balance = UNIT;
 
 /// Where a market stands, as the contract encodes it.
 #[derive(Clone, Copy, Debug, PartialEq, Decode)]
-enum State {
+pub enum State {
     Open,
     Asked,
     Resolved(u8),
@@ -26,23 +26,23 @@ enum State {
 }
 
 #[derive(Clone, Debug, PartialEq, Decode)]
-struct MarketView {
+pub struct MarketView {
     question: Vec<u8>,
     kind: AnswerKind,
     closes_at: u32,
-    state: State,
+    pub state: State,
     request_id: RequestId,
     pools: Vec<Balance>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Decode)]
-enum OracleError {
+pub enum OracleError {
     Refused(Error),
     CallFailed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Decode)]
-enum MarketError {
+pub enum MarketError {
     NotAMarketQuestion,
     QuestionLength,
     NoSuchMarket,
@@ -59,15 +59,16 @@ enum MarketError {
     TransferFailed,
 }
 
-struct Market {
-    world: World,
-    at: AccountId,
-    id: u32,
+/// A market on a chain with an oracle.
+pub struct Market {
+    pub world: World,
+    pub at: AccountId,
+    pub id: u32,
 }
 
 impl Market {
     /// A market with stakes on both sides: 2 and 1 on yes, 3 on no.
-    fn staked() -> Self {
+    pub fn staked() -> Self {
         Self::among(3)
     }
 
@@ -113,19 +114,19 @@ impl Market {
         returned(&outcome).unwrap_or_else(|| panic!("{message}: {outcome:?}"))
     }
 
-    fn view(&mut self) -> MarketView {
+    pub fn view(&mut self) -> MarketView {
         self.world
             .view_of::<Option<MarketView>>(self.at, "market", self.id)
             .unwrap()
     }
 
-    fn resolve(&mut self) -> RequestId {
+    pub fn resolve(&mut self) -> RequestId {
         let id = self.call(ASKER, PRICE, "resolve", self.id).unwrap();
         assert_eq!(self.view().state, State::Asked);
         id
     }
 
-    fn claim(&mut self, who: AccountId) -> Result<Balance, MarketError> {
+    pub fn claim(&mut self, who: AccountId) -> Result<Balance, MarketError> {
         let before = self.world.sandbox.free_balance(&on_chain(who));
         let claimed = self.call(STRANGER, 0, "claim", (self.id, who));
         let after = self.world.sandbox.free_balance(&on_chain(who));

@@ -327,8 +327,8 @@ impl Player {
 pub fn seed_and_long_steps(test: &str, small: u32, long: u32) -> (u64, u32) {
     let named = std::env::var("LLM_ORACLE_LONG").unwrap_or_default();
     let is_long = named.split(',').any(|name| name == test);
-    // The same tests run on a second runtime: `node/strict`.
-    let is_second = env!("CARGO_PKG_NAME") == "llm-oracle-strict";
+    // The same tests run on other runtimes: `node/strict`, `node/original`.
+    let is_second = env!("CARGO_PKG_NAME") != "llm-oracle-sandbox";
     let small = if is_second { small / 10 } else { small };
     seed_and_steps(test, if is_long { long } else { small })
 }

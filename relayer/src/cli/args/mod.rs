@@ -5,7 +5,7 @@ mod operator;
 mod owner;
 
 pub use ask::{AskArgs, Form};
-pub use operator::{OperatorVerb, ReportArgs};
+pub use operator::{Held, OperatorVerb, ReportArgs};
 pub use owner::{OwnerVerb, ParamsArgs};
 
 use super::{account::Account, exit, money::Planck};
@@ -90,6 +90,9 @@ pub enum Verb {
     /// Answer questions
     #[command(subcommand)]
     Relayer(RelayerVerb),
+    /// Hold keys in a process of their own, which refuses a second, different answer
+    #[command(subcommand)]
+    Signer(SignerVerb),
     /// Ask a question and wait for the answer
     Ask(AskArgs),
     /// Show a request
@@ -181,6 +184,19 @@ pub enum RelayerVerb {
         #[arg(long, value_name = "IP:PORT")]
         address: Option<std::net::SocketAddr>,
     },
+}
+
+/// What can be done with a signer.
+#[derive(Subcommand, Debug)]
+pub enum SignerVerb {
+    /// Run until stopped; --config names its own settings file
+    Run {
+        /// Log as JSON lines
+        #[arg(long)]
+        log_json: bool,
+    },
+    /// Print what its settings need to know about this chain and contract
+    Settings,
 }
 
 /// Arguments of `show`.

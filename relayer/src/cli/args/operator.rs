@@ -5,6 +5,17 @@ use crate::cli::{account::Account, money::Planck};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
+/// A key that is with a signer; the key that is set then pays for another account.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Held {
+    /// Socket of the signer that has the operator's key; the key that is set pays
+    #[arg(long, value_name = "SOCKET", requires = "operator")]
+    pub signer: Option<PathBuf>,
+    /// The account that the signer has the key of
+    #[arg(long, value_name = "ACCOUNT", requires = "signer")]
+    pub operator: Option<Account>,
+}
+
 /// What can be done with operators.
 #[derive(Subcommand, Debug)]
 pub enum OperatorVerb {
@@ -13,6 +24,9 @@ pub enum OperatorVerb {
         /// Bond, planck or with UNIT [default: the least]
         #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
         bond: Option<Planck>,
+        /// Whose key, when a signer has it.
+        #[command(flatten)]
+        held: Held,
         /// Key and sending.
         #[command(flatten)]
         sign: Sign,

@@ -114,6 +114,12 @@ impl Provider for Local {
     }
 }
 
+/// Digest of a file that begins like a model's.
+#[cfg(test)]
+pub(super) fn read_head(path: &Path) -> Result<String, ModelError> {
+    gguf::check(path)
+}
+
 fn stopped() -> ModelError {
     ModelError::Engine("the model's thread has stopped: restart the relayer".to_owned())
 }

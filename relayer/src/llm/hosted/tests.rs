@@ -46,9 +46,17 @@ async fn server(responses: &[ResponseTemplate]) -> MockServer {
     server
 }
 
-fn provider(server: &MockServer, timeout_ms: u64) -> OpenAi {
+fn provider(server: &MockServer, timeout_ms: u64) -> Hosted {
     let base = format!("{}/v1", server.uri());
-    OpenAi::new(&base, "m", None, None, Duration::from_millis(timeout_ms)).unwrap()
+    Hosted::new(
+        Dialect::OpenAi,
+        &base,
+        "m",
+        None,
+        None,
+        Duration::from_millis(timeout_ms),
+    )
+    .unwrap()
 }
 
 async fn ask(
@@ -351,7 +359,8 @@ async fn a_server_that_is_slow_or_gone_is_asked_later() {
     assert!(error.to_string().contains("50 ms"), "{error}");
     assert_eq!(error.retry(), Retry::Later(None));
 
-    let gone = OpenAi::new(
+    let gone = Hosted::new(
+        Dialect::OpenAi,
         "http://127.0.0.1:9/v1",
         "m",
         None,
@@ -380,8 +389,74 @@ async fn the_key_goes_into_the_header_and_nowhere_else() {
         .await;
     let base = format!("{}/v1", server.uri());
     let timeout = Duration::from_secs(5);
-    let provider = OpenAi::new(&base, "m", Some(&key_file), None, timeout).unwrap();
+    let provider =
+        Hosted::new(Dialect::OpenAi, &base, "m", Some(&key_file), None, timeout).unwrap();
     let reply = provider.answer(&question(AnswerKind::Bool)).await.unwrap();
     assert_eq!(reply.answer, Answer::Bool(true));
     assert!(!format!("{provider:?}{reply:?}").contains("canary"));
+}
+
+fn message(content: &str, stop: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(json!({
+        "model": "c-2026-01-01",
+        "stop_reason": stop,
+        "usage": { "input_tokens": 9, "output_tokens": 2 },
+        "content": [{ "type": "text", "text": content }],
+    }))
+}
+
+/// Puts a yes-or-no question to a server that speaks the other dialect.
+async fn ask_messages(responses: &[ResponseTemplate]) -> (Result<Reply, ModelError>, Vec<Value>) {
+    let server = MockServer::start().await;
+    for response in responses {
+        Mock::given(method("POST"))
+            .and(path("/v1/messages"))
+            .and(header("x-api-key", "sk-canary-7"))
+            .and(header("anthropic-version", "2023-06-01"))
+            .respond_with(response.clone())
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key");
+    std::fs::write(&key, "sk-canary-7\n").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let base = format!("{}/v1", server.uri());
+    let timeout = Duration::from_secs(5);
+    let made = Hosted::new(Dialect::Anthropic, &base, "c", Some(&key), None, timeout);
+    let reply = made.unwrap().answer(&question(AnswerKind::Bool)).await;
+    let requests = server.received_requests().await.unwrap();
+    let bodies = requests.iter().map(|one| serde_json::from_slice(&one.body));
+    (reply, bodies.collect::<Result<_, _>>().unwrap())
+}
+
+#[tokio::test]
+async fn a_server_with_the_messages_api_is_asked_in_its_own_words() {
+    let (reply, requests) = ask_messages(&[message("yes", "end_turn")]).await;
+    let reply = reply.unwrap();
+    assert_eq!(reply.answer, Answer::Bool(true));
+    assert_eq!(reply.model, "c-2026-01-01");
+    assert_eq!(reply.record["provider"], "anthropic");
+    assert_eq!(reply.record["usage"]["input_tokens"], 9);
+    let sent = &requests[0];
+    assert!(sent["system"].as_str().unwrap().starts_with("Be exact.\n"));
+    assert_eq!(sent["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(sent["messages"][0]["role"], "user");
+    assert_eq!(sent["max_tokens"], 9);
+    assert!(sent.get("seed").is_none());
+    assert!(!format!("{reply:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn the_messages_api_is_asked_again_and_its_refusals_are_abstentions() {
+    let (reply, requests) =
+        ask_messages(&[message("hm", "end_turn"), message("no", "end_turn")]).await;
+    assert_eq!(reply.unwrap().answer, Answer::Bool(false));
+    assert_eq!(requests[1]["messages"].as_array().unwrap().len(), 3);
+    let (reply, _) = ask_messages(&[message("", "refusal")]).await;
+    assert_eq!(reply.unwrap().answer, Answer::Abstain(Reason::Refused));
+    let chat = ResponseTemplate::new(200).set_body_json(completion("yes"));
+    let (reply, _) = ask_messages(&[chat]).await;
+    assert!(matches!(reply, Err(ModelError::BadResponse { .. })));
 }

@@ -1,6 +1,6 @@
 //! One POST with everything bounded: time, size, redirects (none).
 
-use super::super::ModelError;
+use super::{super::ModelError, Dialect};
 use llm_oracle_primitives::digest::blake2;
 use reqwest::{header, redirect, Client, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,6 +17,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// Where completions are asked for.
 #[derive(Debug)]
 pub(super) struct Endpoint {
+    dialect: Dialect,
     client: Client,
     url: Url,
     key: Option<SecretString>,
@@ -36,6 +37,7 @@ pub(super) struct Raw {
 
 impl Endpoint {
     pub(super) fn new(
+        dialect: Dialect,
         base_url: &str,
         key: Option<SecretString>,
         timeout: Duration,
@@ -43,7 +45,7 @@ impl Endpoint {
         if timeout.is_zero() {
             return Err(refused("`timeout_ms` is 0: give the model some time"));
         }
-        let url = completions_url(base_url, key.is_some())?;
+        let url = address(dialect, base_url, key.is_some())?;
         // Fails when some other part of the process has installed one already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
@@ -57,6 +59,7 @@ impl Endpoint {
                 refused("the HTTP client cannot be set up: check the system's TLS certificates")
             })?;
         Ok(Self {
+            dialect,
             client,
             url,
             key,
@@ -70,12 +73,15 @@ impl Endpoint {
     /// By status, see [`ModelError`]; a redirect is a status like any other.
     pub(super) async fn post(&self, model: &str, body: &Value) -> Result<Raw, ModelError> {
         let mut request = self.client.post(self.url.clone()).json(body);
+        for (name, value) in self.dialect.headers() {
+            request = request.header(*name, *value);
+        }
         if let Some(key) = &self.key {
-            let mut value =
-                header::HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
-                    .map_err(|_| refused("the API key has characters that no header can carry"))?;
+            let (name, text) = self.dialect.key_header(key.expose_secret());
+            let mut value = header::HeaderValue::from_str(&text)
+                .map_err(|_| refused("the API key has characters that no header can carry"))?;
             value.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, value);
+            request = request.header(name, value);
         }
         let response = request
             .send()
@@ -147,7 +153,7 @@ impl Endpoint {
 }
 
 /// Checks the base address and appends the path of the API.
-fn completions_url(base_url: &str, with_key: bool) -> Result<Url, ModelError> {
+pub(super) fn address(dialect: Dialect, base_url: &str, with_key: bool) -> Result<Url, ModelError> {
     let mut url = Url::parse(base_url)
         .map_err(|_| refused("`base_url` is no address: write it like https://host/v1"))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -177,7 +183,7 @@ fn completions_url(base_url: &str, with_key: bool) -> Result<Url, ModelError> {
     url.path_segments_mut()
         .map_err(|()| refused("`base_url` has no host: write it like https://host/v1"))?
         .pop_if_empty()
-        .extend(["chat", "completions"]);
+        .extend(dialect.path());
     Ok(url)
 }
 
@@ -243,7 +249,10 @@ mod tests {
                 "http://gpu-box/v1/chat/completions",
             ),
         ] {
-            assert_eq!(completions_url(base, with_key).unwrap().as_str(), expected);
+            assert_eq!(
+                address(Dialect::OpenAi, base, with_key).unwrap().as_str(),
+                expected
+            );
         }
         for (base, with_key, word) in [
             ("host/v1", false, "no address"),
@@ -253,7 +262,9 @@ mod tests {
             ("ftp://host/v1", false, "'ftp'"),
             ("file:///etc/passwd", false, "'file'"),
         ] {
-            let text = completions_url(base, with_key).unwrap_err().to_string();
+            let text = address(Dialect::OpenAi, base, with_key)
+                .unwrap_err()
+                .to_string();
             assert!(text.contains(word) && !text.contains("canary"), "{text}");
         }
     }

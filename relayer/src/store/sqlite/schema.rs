@@ -1,6 +1,6 @@
 //! The database's tables, its durability, and what it is bound to.
 
-use super::{Identity, StoreError};
+use crate::store::{Identity, StoreError};
 use rusqlite::{Connection, OptionalExtension};
 use rusqlite_migration::{Migrations, M};
 use std::{path::Path, time::Duration};
@@ -103,19 +103,31 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     database.pragma_update(None, "recursive_triggers", true)?;
     expect_pragma(&database, "journal_mode", "WAL", "wal")?;
     expect_pragma(&database, "synchronous", "FULL", "2")?;
-    let migrations = Migrations::new(vec![M::up(VERSION_1), M::up(JOB_INDICES)]);
-    migrations
-        .to_latest(&mut database)
-        .map_err(|error| match error {
-            rusqlite_migration::Error::MigrationDefinition(
-                rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-            ) => StoreError::TooNew {
-                path: path.to_owned(),
-            },
-            rusqlite_migration::Error::RusqliteError { err, .. } => StoreError::Database(err),
-            other => StoreError::damaged("schema", other),
-        })?;
+    migrate(&mut database, path)?;
     Ok(database)
+}
+
+/// The same tables and constraints, in memory.
+#[cfg(test)]
+pub(super) fn in_memory() -> Result<Connection, StoreError> {
+    let mut database = Connection::open_in_memory()?;
+    database.pragma_update(None, "foreign_keys", true)?;
+    database.pragma_update(None, "recursive_triggers", true)?;
+    migrate(&mut database, Path::new(":memory:"))?;
+    Ok(database)
+}
+
+fn migrate(database: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let migrations = Migrations::new(vec![M::up(VERSION_1), M::up(JOB_INDICES)]);
+    migrations.to_latest(database).map_err(|error| match error {
+        rusqlite_migration::Error::MigrationDefinition(
+            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+        ) => StoreError::TooNew {
+            path: path.to_owned(),
+        },
+        rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
+        other => StoreError::damaged("schema", other),
+    })
 }
 
 fn make_private_file(path: &Path) -> Result<(), StoreError> {

@@ -1,8 +1,8 @@
 //! What is said to a chat model, and what its response holds.
 
 use super::super::{form, ModelError, Question};
-use llm_oracle_primitives::{limits, AnswerKind, Reason, Sampling};
-use serde::{Deserialize, Serialize};
+use llm_oracle_primitives::{limits, AnswerKind, Reason};
+use serde::Serialize;
 use serde_json::{json, Value};
 
 /// Longest part of an unusable reply that is shown to the model again, characters.
@@ -13,8 +13,8 @@ const FAULT_CHARS_MAX: usize = 500;
 /// One message of a conversation.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub(super) struct Message {
-    role: &'static str,
-    content: String,
+    pub(super) role: &'static str,
+    pub(super) content: String,
 }
 
 /// What counts of a response.
@@ -124,72 +124,6 @@ fn form_line(question: &Question) -> Result<String, ModelError> {
             form::kind_name(&question.answer)
         ))),
     }
-}
-
-/// The body of a request.
-pub(super) fn request(model: &str, messages: &[Message], sampling: &Sampling) -> Value {
-    json!({
-        "model": model,
-        "messages": messages,
-        // Half a thousandth is beyond any server; the division is exact enough to print back.
-        "temperature": f64::from(sampling.temperature_milli) / 1000.0,
-        // Servers read it as a signed 64-bit number.
-        "seed": sampling.seed & 0x7fff_ffff_ffff_ffff,
-        "max_tokens": sampling.max_tokens.max(1),
-        "stream": false,
-    })
-}
-
-#[derive(Deserialize)]
-struct Response {
-    model: Option<String>,
-    choices: Vec<Choice>,
-    #[serde(default)]
-    usage: Value,
-    system_fingerprint: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: ReplyMessage,
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ReplyMessage {
-    content: Option<String>,
-    refusal: Option<String>,
-}
-
-/// Reads a response's body.
-///
-/// # Errors
-/// `BadResponse` when it is not that of a chat completion.
-pub(super) fn completion(body: &str) -> Result<Completion, ModelError> {
-    let bad = |reason: String| ModelError::BadResponse { reason };
-    // The error names line and column, never the body's text.
-    let response: Response = serde_json::from_str(body).map_err(|error| {
-        bad(format!(
-            "no chat completion, line {} column {}",
-            error.line(),
-            error.column()
-        ))
-    })?;
-    let choice = response
-        .choices
-        .into_iter()
-        .next()
-        .ok_or_else(|| bad("no choices".to_owned()))?;
-    let finish = choice.finish_reason.as_deref();
-    let filtered = finish == Some("content_filter");
-    Ok(Completion {
-        cut: finish == Some("length"),
-        refused: filtered || choice.message.refusal.is_some_and(|text| !text.is_empty()),
-        text: choice.message.content.unwrap_or_default(),
-        model: response.model,
-        usage: response.usage,
-        fingerprint: response.system_fingerprint,
-    })
 }
 
 /// Most servers have no field for a refusal: its usual openings tell it from mere chatter.

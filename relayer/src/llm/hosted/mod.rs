@@ -1,9 +1,10 @@
-//! Any server with the chat-completions API.
+//! A model on a server, asked in one of two dialects: chat completions or messages.
 //!
 //! The reply is read strictly: the whole of it states one of the forms asked for, or the model is
 //! asked once more and told what was wrong, or the answer is an abstention.
 
 mod chat;
+mod dialect;
 mod http;
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
 };
 use async_trait::async_trait;
 use chat::{Completion, Message};
+pub(super) use dialect::Dialect;
 use llm_oracle_primitives::{Answer, AnswerKind, Reason};
 use serde_json::{json, Value};
 use std::{path::Path, time::Duration};
@@ -23,7 +25,8 @@ const OPEN: &str = "chat-open-form/1";
 
 /// A server and the model that is asked there.
 #[derive(Debug)]
-pub(super) struct OpenAi {
+pub(super) struct Hosted {
+    dialect: Dialect,
     endpoint: http::Endpoint,
     model: String,
 }
@@ -35,12 +38,13 @@ struct Attempt {
     exchange: Value,
 }
 
-impl OpenAi {
+impl Hosted {
     /// Checks the address and reads the key; nothing is sent.
     ///
     /// # Errors
     /// `NotConfigured` with what is wrong.
     pub(super) fn new(
+        dialect: Dialect,
         base_url: &str,
         model: &str,
         key_file: Option<&Path>,
@@ -48,8 +52,9 @@ impl OpenAi {
         timeout: Duration,
     ) -> Result<Self, ModelError> {
         let key = secret::api_key(key_file, key_variable)?;
-        let endpoint = http::Endpoint::new(base_url, key, timeout)?;
+        let endpoint = http::Endpoint::new(dialect, base_url, key, timeout)?;
         Ok(Self {
+            dialect,
             endpoint,
             model: model.to_owned(),
         })
@@ -60,9 +65,11 @@ impl OpenAi {
         question: &Question,
         messages: &[Message],
     ) -> Result<Attempt, ModelError> {
-        let body = chat::request(&self.model, messages, &question.sampling);
+        let body = self
+            .dialect
+            .request(&self.model, messages, &question.sampling);
         let raw = self.endpoint.post(&self.model, &body).await?;
-        let completion = chat::completion(&raw.text)?;
+        let completion = self.dialect.completion(&raw.text)?;
         let said = if completion.refused {
             Said::Answer(Answer::Abstain(Reason::Refused))
         } else if completion.cut && form::can_be_cut(&question.answer) {
@@ -84,14 +91,14 @@ impl OpenAi {
 }
 
 #[async_trait]
-impl Provider for OpenAi {
+impl Provider for Hosted {
     fn name(&self) -> &str {
         &self.model
     }
 
     async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
         refuse_unserved(self, &question.model)?;
-        if let Some(reply) = abstain_unanswerable(self, "openai", question) {
+        if let Some(reply) = abstain_unanswerable(self, self.dialect.name(), question) {
             return Ok(reply);
         }
         let mut messages = chat::messages(question)?;
@@ -117,7 +124,7 @@ impl Provider for OpenAi {
         };
         let model = last.model.unwrap_or_else(|| self.model.clone());
         let record = json!({
-            "provider": "openai",
+            "provider": self.dialect.name(),
             "model": { "asked": self.model, "reported": model },
             "template": template,
             "question": record_of(question),
@@ -131,6 +138,22 @@ impl Provider for OpenAi {
             record,
         })
     }
+}
+
+/// Reads a response's body as an answer's would be read.
+#[cfg(test)]
+pub(super) fn read_completion(body: &str) {
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        if let Ok(completion) = dialect.completion(body) {
+            chat::why_no_answer(&completion.text);
+        }
+    }
+}
+
+/// Where questions go with this `base_url`, if anywhere.
+#[cfg(test)]
+pub(super) fn read_base_url(base_url: &str, with_key: bool) -> Option<reqwest::Url> {
+    http::address(Dialect::OpenAi, base_url, with_key).ok()
 }
 
 #[cfg(test)]

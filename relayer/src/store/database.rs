@@ -1,0 +1,102 @@
+//! What a store needs of a database, whichever it is.
+
+use super::{
+    attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose},
+    jobs::{Answered, Job, JobState, Skip},
+    stats::Evidence,
+    StoreError,
+};
+use llm_oracle_primitives::{Hash, RequestId};
+
+/// How often something failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// So often.
+    pub(crate) count: u32,
+    /// The last time, milliseconds since 1970.
+    pub(crate) at_ms: i64,
+    /// Why the last time.
+    pub(crate) reason: String,
+}
+
+/// A durable database. Every write is on disk, synced, when its method returns `Ok`; after an error
+/// it either happened as a whole or not at all.
+///
+/// The rules that must hold whatever calls this are the database's own: one answer for each request
+/// and operator for ever, and one live transaction for each nonce of a carrier.
+pub(crate) trait Database: Send + Sync {
+    /// The value of a key.
+    fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Sets the value of a key.
+    fn set_meta(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
+    /// Forgets a key.
+    fn remove_meta(&self, key: &str) -> Result<(), StoreError>;
+
+    /// Inserts an answer. False when there is one already, which stays as it is.
+    fn insert_answer(&self, answered: &Answered) -> Result<bool, StoreError>;
+    /// The job of an operator for a request.
+    fn job(&self, request: RequestId, operator: &[u8; 32]) -> Result<Option<Job>, StoreError>;
+    /// Jobs, newest request first.
+    fn jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError>;
+    /// Whether any answer was ever inserted.
+    fn has_jobs(&self) -> Result<bool, StoreError>;
+    /// Sets how far a job is, and why.
+    fn set_job_state(
+        &self,
+        request: RequestId,
+        operator: &[u8; 32],
+        state: JobState,
+        reason: Option<&str>,
+    ) -> Result<(), StoreError>;
+    /// Sets when a commit was handed to a node, unless it is set.
+    fn set_submitted(
+        &self,
+        request: RequestId,
+        operator: &[u8; 32],
+        at_ms: i64,
+    ) -> Result<(), StoreError>;
+
+    /// Inserts why a request is left out, unless there is a reason.
+    fn insert_skip(&self, skip: &Skip) -> Result<(), StoreError>;
+    /// Appends why a request is left out, unless the reason is there.
+    fn append_skip(&self, skip: &Skip) -> Result<(), StoreError>;
+    /// Why an operator leaves a request out.
+    fn skipped(
+        &self,
+        request: RequestId,
+        operator: &[u8; 32],
+    ) -> Result<Option<String>, StoreError>;
+
+    /// Inserts a signed transaction with its entries and gives its row.
+    fn insert_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError>;
+    /// Sets when a transaction was handed to a node.
+    fn mark_sent(&self, id: i64) -> Result<(), StoreError>;
+    /// Sets how far a transaction is. False when it has ended: then it stays as it is.
+    fn set_attempt_state(
+        &self,
+        id: i64,
+        state: AttemptState,
+        reason: Option<&str>,
+    ) -> Result<bool, StoreError>;
+    /// Transactions that have not ended, oldest first.
+    fn live_attempts(&self) -> Result<Vec<Attempt>, StoreError>;
+
+    /// Counts a failure and gives the count.
+    fn add_failure(&self, entry: &Entry, purpose: Purpose, reason: &str)
+        -> Result<u32, StoreError>;
+    /// What failed, if it did.
+    fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError>;
+
+    /// Number of jobs in a state.
+    fn count_jobs(&self, state: JobState) -> Result<u64, StoreError>;
+    /// Number of transactions for a purpose in a state.
+    fn count_attempts(&self, purpose: Purpose, state: AttemptState) -> Result<u64, StoreError>;
+    /// Number of requests left out, once for each operator.
+    fn count_skips(&self) -> Result<u64, StoreError>;
+    /// The document with a digest, if its answer is revealed.
+    fn published(&self, digest: &Hash) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The evidence of a request, or of all.
+    fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError>;
+    /// Whether the database holds together.
+    fn check(&self) -> Result<(), StoreError>;
+}

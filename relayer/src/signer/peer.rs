@@ -1,7 +1,7 @@
 //! What relayers that carry for each other sign: letters and receipts. They never reach the chain.
 //!
-//! Their tags tell them apart from everything that the contract verifies, and no chain takes them for a
-//! transaction: whoever asks for a signature chooses none of the first bytes.
+//! Their tags tell them apart from everything that the contract verifies. Whoever asks for a signature
+//! chooses none of the first bytes, so it can't make a transaction of one either.
 
 use llm_oracle_primitives::{BlockNumber, Hash};
 use scale::{Decode, Encode};

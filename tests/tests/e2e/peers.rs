@@ -3,21 +3,21 @@
 use crate::ops::get;
 use llm_oracle_primitives::{
     digest::{self, Context},
-    AccountId, Answer, CommitEntry, RequestId, RevealEntry, Terms,
+    AccountId, Answer, CommitEntry, Phase, RequestId, RequestView, RevealEntry, Terms,
 };
 use llm_oracle_relayer::{
-    chain::{messages, selector, ss58, TxOptions},
+    chain::{messages, selector, ss58, TxOptions, Weight},
     peers::{
         client, hand_over, serve, Counts, Directory, Endpoint, Handed, Id, Kind, Letter, Load,
         Lost, PeerConfig, PeersConfig, Place,
     },
-    signer::Signer,
+    signer,
 };
 use llm_oracle_tests::{
     eventually,
     process::{Model, Setup},
     questions::yes_or_no,
-    Key, World,
+    Key, Signer, World,
 };
 use std::{
     net::{SocketAddr, TcpListener},
@@ -111,11 +111,20 @@ async fn a_committee_of_three_relayers_costs_two_transactions() {
             member(&world, key, listens, &others, patient)
         })
         .collect();
+    // One of them has its key in a process of its own, which signs its letters and receipts too.
+    let held = [keys[1]];
+    let signer = Signer::new(&world, "signer", &held).await;
+    let _signer = signer.run(held[0].account).await;
+    let mut setups = setups;
+    let setup = setups.remove(1).held_by(&signer, &held);
+    setups.insert(1, setup);
     let _relayers: Vec<_> = setups.iter().map(Setup::run).collect();
     for _ in 0..3 {
         let id = world.ask(&yes_or_no(3)).await;
         world.ended(id).await;
-        assert_eq!(transactions(&world, id).await, (1, 1), "request {id}");
+        let (commits, reveals) = transactions(&world, id).await;
+        println!("request {id}: 3 seats, {commits} transaction of commits, {reveals} of reveals");
+        assert_eq!((commits, reveals), (1, 1), "request {id}");
         let history = world.history(id).await;
         history.assert_once_each(&world.accounts(), "one carrier");
     }
@@ -203,7 +212,7 @@ impl<'a> Actor<'a> {
             domain: world.config.domain,
             contract,
         };
-        let signer: Arc<dyn Signer> = Arc::new(key.pair.clone());
+        let signer: Arc<dyn signer::Signer> = Arc::new(key.pair.clone());
         let endpoint = Endpoint::new(
             place,
             Arc::new(directory(key, others)),
@@ -234,6 +243,17 @@ impl<'a> Actor<'a> {
     async fn listen(&self, address: SocketAddr) {
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         tokio::spawn(serve(listener, self.endpoint.clone(), Default::default()));
+    }
+
+    /// Waits until something is handed over.
+    async fn handed(&self, what: &str) -> Vec<Handed> {
+        let more = eventually(&format!("handed over {what}"), || async {
+            self.finalized().await;
+            let more = self.endpoint.collect();
+            (!more.is_empty()).then_some(more)
+        })
+        .await;
+        more.into_iter().map(|(_, handed)| handed).collect()
     }
 
     fn works_on(&mut self, id: RequestId, terms: &Terms) {
@@ -301,6 +321,124 @@ impl<'a> Actor<'a> {
     }
 }
 
+/// Commits of the others that an actor was given and keeps to itself.
+async fn kept_back(actor: &Actor<'_>, setups: &[Setup]) -> Vec<Handed> {
+    let mut taken = Vec::new();
+    while taken.len() < setups.len() {
+        taken.extend(actor.handed("commits").await);
+    }
+    let line = "llm_oracle_peer_handed_over_total{purpose=\"commit\"} 1";
+    for setup in setups {
+        counted(setup, line).await;
+    }
+    taken
+}
+
+fn commits_of(handed: &[Handed]) -> Vec<CommitEntry> {
+    let commit = |handed: &Handed| match &handed.load {
+        Load::Commit(entry) => Some(entry.clone()),
+        Load::Reveal(_) => None,
+    };
+    handed.iter().filter_map(commit).collect()
+}
+
+/// Gas for every entry of a batch: a dry run, which has all there is, does not show what each needs left.
+fn plenty() -> TxOptions {
+    let gas_limit = Some(Weight {
+        ref_time: 100_000_000_000,
+        proof_size: 2_000_000,
+    });
+    TxOptions {
+        gas_limit,
+        ..TxOptions::default()
+    }
+}
+
+/// The request, once all three seats are taken at a finalized block.
+async fn reveals_open(world: &World, id: RequestId) -> RequestView {
+    eventually("final reveal phase", || async {
+        let at = world.chain().finalized().await.unwrap().hash;
+        let view = world.oracle.request(id, Some(at)).await.unwrap()?;
+        (view.summary.committed == 3).then_some(view)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
+    let world = World::alone(3).await;
+    let (keys, listens) = (in_order(&world), addresses(3));
+    let settings = "carrier_blocks = 1000, company_ms = 60000";
+    let [slow, left, right] = [0, 1, 2].map(|index| (keys[index], listens[index]));
+    let mut actor = Actor::new(&world, slow.0, &[left, right]).await;
+    actor.finalized().await;
+    actor.listen(slow.1).await;
+    let setups = [
+        member(&world, left.0, left.1, &[slow, right], settings),
+        member(&world, right.0, right.1, &[slow, left], settings),
+    ];
+    let _relayers: Vec<_> = setups.iter().map(Setup::run).collect();
+    let terms = yes_or_no(3);
+    let id = world.ask(&terms).await;
+    assert_eq!(id, 0, "the slow one's turn");
+    actor.works_on(id, &terms);
+    let taken = kept_back(&actor, &setups).await;
+    // It takes its time: the others look at many blocks meanwhile.
+    let chain = world.chain();
+    for _ in 0..20 {
+        chain.create_block(false).await.unwrap();
+    }
+    let best = chain.best().await.unwrap().number;
+    for setup in &setups {
+        let seen = || async {
+            let (_, status) = get(&setup.listens_at()?, "/status");
+            let status: serde_json::Value = serde_json::from_str(&status).ok()?;
+            (status["best"].as_u64()? >= u64::from(best)).then_some(())
+        };
+        eventually("a look at the newest block", seen).await;
+    }
+    assert_eq!(world.view(id).await.summary.committed, 0);
+    // With its own seat the first one, so that the reveals are its turn too.
+    let Load::Commit(own) = actor.good_commit() else {
+        panic!("a commit");
+    };
+    let entries = [vec![own], commits_of(&taken)].concat();
+    let (oracle, pair) = (&world.oracle.address, &slow.0.pair);
+    let call = messages::commit_batch(&entries);
+    let sent = chain.call(pair, oracle, 0, &call, plenty());
+    assert!(sent.await.is_ok());
+    let mut entries = Vec::new();
+    while entries.len() < 2 {
+        for handed in actor.handed("reveals").await {
+            // Whoever hands one over has seen this, and finality does not go back.
+            let at = chain.finalized().await.unwrap().hash;
+            let view = world.oracle.request(id, Some(at)).await.unwrap().unwrap();
+            assert_eq!(view.summary.phase, Phase::Revealing, "handed over early");
+            let Load::Reveal(entry) = handed.load else {
+                panic!("a commit for a taken seat");
+            };
+            entries.push(entry);
+        }
+    }
+    let Load::Reveal(own) = actor.reveal() else {
+        panic!("a reveal");
+    };
+    entries.push(own);
+    let call = messages::reveal_batch(&entries);
+    let sent = chain.call(pair, oracle, 0, &call, plenty());
+    assert!(sent.await.is_ok());
+    world.ended(id).await;
+    let (commits, reveals) = transactions(&world, id).await;
+    println!("a slow carrier: {commits} transaction of commits, {reveals} of reveals");
+    assert_eq!((commits, reveals), (1, 1));
+    let history = world.history(id).await;
+    history.assert_once_each(&world.accounts(), "a slow carrier");
+    for setup in &setups {
+        let (_, text) = get(&setup.listens_at().unwrap(), "/metrics");
+        assert!(!text.contains("llm_oracle_peer_fallbacks_total{"), "{text}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
     let world = World::alone(3).await;
@@ -321,23 +459,7 @@ async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
     actor.works_on(id, &terms);
 
     // It takes both commits with good receipts, and sends neither.
-    let mut taken = Vec::new();
-    while taken.len() < 2 {
-        let more = eventually("handed over commits", || async {
-            actor.finalized().await;
-            let more = actor.endpoint.collect();
-            (!more.is_empty()).then_some(more)
-        })
-        .await;
-        taken.extend(more.into_iter().map(|(_, handed)| handed));
-    }
-    for setup in &setups {
-        counted(
-            setup,
-            "llm_oracle_peer_handed_over_total{purpose=\"commit\"} 1",
-        )
-        .await;
-    }
+    let taken = kept_back(&actor, &setups).await;
     assert_eq!(world.view(id).await.summary.committed, 0);
 
     // What it alters or takes from others is not carried; what is its own is.
@@ -374,13 +496,7 @@ async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
         .await;
     }
     // Now the liar sends what it was given, and it is too late.
-    let late: Vec<CommitEntry> = taken
-        .iter()
-        .filter_map(|handed| match &handed.load {
-            Load::Commit(entry) => Some(entry.clone()),
-            Load::Reveal(_) => None,
-        })
-        .collect();
+    let late = commits_of(&taken);
     assert!(taken.iter().all(|handed| handed.key().kind == Kind::Commit));
     let call = messages::commit_batch(&late);
     let (oracle, options) = (&world.oracle.address, TxOptions::default());
@@ -390,13 +506,8 @@ async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
     // An old commit in a new letter has no effect either.
     let again = actor.hand(right, actor.own(actor.good_commit())).await;
     assert_eq!(again, Ok(vec![true]));
-    let mut open = eventually("final reveal phase", || async {
-        let at = world.chain().finalized().await.unwrap().hash;
-        let view = world.oracle.request(id, Some(at)).await.unwrap()?;
-        (view.summary.committed == 3).then_some(view)
-    })
-    .await;
-    assert_eq!(open.seats.remove(0).operator, liar.0.account);
+    let open = reveals_open(&world, id).await;
+    assert_eq!(open.seats[0].operator, liar.0.account);
     let reveal = actor.own(actor.reveal());
     assert_eq!(actor.hand(right, reveal).await, Ok(vec![true]));
     world.ended(id).await;

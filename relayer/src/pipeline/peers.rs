@@ -99,7 +99,8 @@ impl Relayer {
             // An answer in one step is its operator's own affair: a pending one can be copied.
             _ => None,
         };
-        let (Some(kind), Some(mut peers)) = (kind, self.peers.take()) else {
+        let peers = kind.and_then(|kind| Some((kind, self.peers.take()?)));
+        let Some((kind, mut peers)) = peers else {
             return Ok(seats.into_iter().map(Part::Own).collect());
         };
         let clock = Clock {

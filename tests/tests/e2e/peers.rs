@@ -141,7 +141,7 @@ async fn a_committee_of_three_relayers_costs_two_transactions() {
 async fn a_dead_carrier_costs_one_delay() {
     let world = World::alone(3).await;
     let (keys, listens) = (in_order(&world), addresses(4));
-    let settings = "carrier_blocks = 3, company_ms = 6000";
+    let settings = "carrier_blocks = 20, company_ms = 6000";
     let [dead, left, right] = [0, 1, 2].map(|index| (keys[index], listens[index]));
     // The first one listens where nobody looks for it.
     let elsewhere = listens[3];
@@ -443,7 +443,7 @@ async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
 async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
     let world = World::alone(3).await;
     let (keys, listens) = (in_order(&world), addresses(3));
-    let settings = "carrier_blocks = 3, company_ms = 1000";
+    let settings = "carrier_blocks = 20, company_ms = 1000";
     let [liar, left, right] = [0, 1, 2].map(|index| (keys[index], listens[index]));
     let mut actor = Actor::new(&world, liar.0, &[left, right]).await;
     actor.finalized().await;

@@ -3,15 +3,20 @@
 #
 #   scripts/bench.sh [--out FILE]               (bench.json without it)
 #   scripts/bench.sh contract [--out FILE] [--renew]
+#   scripts/bench.sh relayer [--out FILE] [--seconds N] [--only PART]... [--long]
 #
 # Prints tables and writes everything as one JSON object. `contract` measures the messages alone;
-# --renew makes its table the one in docs/cost.json, that the test script compares with.
+# --renew makes its table the one in docs/cost.json, that the test script compares with. `relayer`
+# measures what relayers bear: PART is throughput, latency, start or long, --seconds how long each run
+# is measured (30), and --long fills 100,000 seats as well. Leave the machine alone meanwhile.
 
 # shellcheck source=scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 OUT="$PWD/bench.json"
 ONLY_CONTRACT=
+ONLY_RELAYER=
+RELAYER_OPTIONS=()
 RENEW=
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -24,11 +29,24 @@ while [ $# -gt 0 ]; do
         ONLY_CONTRACT=yes
         shift
         ;;
+    relayer)
+        ONLY_RELAYER=yes
+        shift
+        ;;
     --renew)
         RENEW=yes
         shift
         ;;
-    *) fail "unknown argument $1; there are contract, --renew and --out FILE" ;;
+    --seconds | --only)
+        [ $# -gt 1 ] || fail "$1 wants a value"
+        RELAYER_OPTIONS+=("$1" "$2")
+        shift 2
+        ;;
+    --long)
+        RELAYER_OPTIONS+=("$1")
+        shift
+        ;;
+    *) fail "unknown argument $1; there are contract, relayer, --out FILE, --renew, --seconds N, --only PART and --long" ;;
     esac
 done
 
@@ -37,6 +55,17 @@ FOLDER="$(mktemp -d)"
 # Prints its tables and writes JSON to the file it is given.
 bench_contract() {
     "$TARGET_NODE/debug/examples/bench" "$FOLDER/contract.json"
+}
+
+bench_relayer() {
+    "$TARGET/debug/llm-oracle-bench-relayer" ${RELAYER_OPTIONS[@]+"${RELAYER_OPTIONS[@]}"} >"$FOLDER/relayer.json"
+}
+
+report_relayer() {
+    python3 "$ROOT/scripts/bench_relayer.py" "$FOLDER/relayer.json"
+    cp "$FOLDER/relayer.json" "$OUT"
+    rm -rf "$FOLDER"
+    say "written to $OUT"
 }
 
 bench_time() { "$TARGET/debug/llm-oracle-bench" >"$FOLDER/time.json"; }
@@ -64,6 +93,15 @@ PYTHON
 }
 
 step "toolchain" "1 minute the first time, because packages are downloaded" setup_toolchain
+if [ -n "$ONLY_RELAYER" ]; then
+    step "node" "25 minutes the first time, because a chain is a thousand crates" build_node
+    setup_node
+    step "workspace" "14 minutes the first time, because llama.cpp is compiled" build_workspace
+    step "contracts" "4 minutes the first time, because Rust's core is compiled for Wasm" build_contracts
+    step "relayers" "8 minutes; 20 with --long" bench_relayer
+    report_relayer
+    exit 0
+fi
 step "model" "1 minute the first time, because it is 93 MB" setup_model
 step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node --all-targets
 setup_node

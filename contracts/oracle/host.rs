@@ -2,18 +2,19 @@
 
 use ink::{
     env::{self, DefaultEnvironment},
-    prelude::{vec, vec::Vec},
-    storage::{traits::Storable, Mapping},
+    prelude::{boxed::Box, vec, vec::Vec},
+    storage::Mapping,
 };
 use llm_oracle_primitives::{
     event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Hash, Outcome, Params,
     RequestId, Signature, Slot, Terms, ON_ANSWER_SELECTOR,
 };
 use llm_oracle_rules::{
-    codec, Account, Announced, Counters, Host, House, Identity, ParamsCell, Request,
+    codec, Account, Announced, Counters, Host, House, Identity, OperatorCell, ParamsCell, Request,
+    TicketCell,
 };
 use scale::{Decode, Encode};
-use zerocopy::{FromBytes, Immutable, IntoBytes};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 
 type Env = DefaultEnvironment;
 
@@ -63,6 +64,15 @@ pub enum Key {
     NextCode,
 }
 
+/// What a request of three seats takes in storage, and no event of a batch exceeds by much.
+const USUAL_BYTES: usize = 1_280;
+
+/// What ink! puts before the keys of a mapping.
+#[cfg(target_arch = "wasm32")]
+fn root_key<R: ink::storage::traits::StorageKey>(_: &Mapping<Key, Raw, R>) -> u32 {
+    R::KEY
+}
+
 /// Bytes of a storage cell, without a length.
 #[derive(Debug)]
 #[cfg_attr(
@@ -91,31 +101,6 @@ impl Decode for Raw {
     }
 }
 
-/// [`Raw`] that is written and never read: no copy of up to 12 KiB on the way out.
-struct RawRef<'a>(&'a [u8]);
-
-impl Storable for RawRef<'_> {
-    fn encode<T: scale::Output + ?Sized>(&self, output: &mut T) {
-        output.write(self.0);
-    }
-
-    fn decode<I: scale::Input>(_: &mut I) -> Result<Self, scale::Error> {
-        Err("a borrowed cell is never read".into())
-    }
-
-    fn encoded_size(&self) -> usize {
-        self.0.len()
-    }
-}
-
-impl Encode for RawRef<'_> {
-    fn encode_to<W: scale::Output + ?Sized>(&self, output: &mut W) {
-        output.write(self.0);
-    }
-}
-
-impl scale::EncodeLike<Raw> for RawRef<'_> {}
-
 impl Cells {
     /// Writes what the constructor fixes.
     pub fn open(&mut self, identity: &Identity, params: &Params) {
@@ -128,9 +113,51 @@ impl Cells {
         self.cells.get(key).map(|raw| raw.0)
     }
 
+    /// Reads a cell into a buffer that has room for it, and gives its length; nothing if it was never
+    /// written. ink!'s own way copies twice and takes new memory for each cell, and a contract's memory
+    /// is never given back.
+    #[cfg(target_arch = "wasm32")]
+    #[inline(never)]
+    fn read_into(&self, key: Key, mut output: &mut [u8]) -> Option<usize> {
+        use pallet_contracts_uapi::{HostFn, HostFnImpl};
+        let key = codec::encode(&(root_key(&self.cells), key));
+        HostFnImpl::get_storage_v1(&key, &mut output).ok()?;
+        Some(output.len())
+    }
+
+    /// Outside a chain the crate only serves its metadata.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn read_into(&self, key: Key, output: &mut [u8]) -> Option<usize> {
+        let bytes = self.load_bytes(key)?;
+        output.get_mut(..bytes.len())?.copy_from_slice(&bytes);
+        Some(bytes.len())
+    }
+
+    /// Reads a packed cell of at most `most` bytes into a buffer that may have held another one.
+    #[inline(never)]
+    fn load_packed(&self, key: Key, most: usize, bytes: &mut Vec<u8>) {
+        if bytes.capacity() == 0 {
+            // New memory is zero already; `resize` would write the zeros once more, for 90 us.
+            *bytes = vec![0; most];
+        }
+        bytes.resize(most, 0);
+        let read = self.read_into(key, bytes);
+        bytes.truncate(read.unwrap_or(0));
+    }
+
+    /// Writes a cell. ink!'s own way would copy it first.
+    #[cfg(target_arch = "wasm32")]
     #[inline(never)]
     fn store_bytes(&mut self, key: Key, bytes: &[u8]) {
-        self.cells.insert(key, &RawRef(bytes));
+        use pallet_contracts_uapi::{HostFn, HostFnImpl};
+        let key = codec::encode(&(root_key(&self.cells), key));
+        HostFnImpl::set_storage_v2(&key, bytes);
+    }
+
+    /// Outside a chain the crate only serves its metadata.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn store_bytes(&mut self, key: Key, bytes: &[u8]) {
+        self.cells.insert(key, &Raw(bytes.to_vec()));
     }
 
     #[inline(never)]
@@ -236,16 +263,18 @@ impl Host for Cells {
         }
     }
 
-    fn house(&self) -> Option<House> {
-        self.load_record(Key::House)
+    fn house(&self) -> Option<Box<House>> {
+        let mut house = House::new_box_zeroed().ok()?;
+        let read = self.read_into(Key::House, house.as_mut_bytes())?;
+        (read == size_of::<House>()).then_some(house)
     }
 
     fn set_house(&mut self, house: &House) {
         self.store_record(Key::House, house);
     }
 
-    fn ticket_cell(&self, cell: u32) -> Vec<u8> {
-        self.load_bytes(Key::Tickets(cell)).unwrap_or_default()
+    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
+        self.load_packed(Key::Tickets(cell), TicketCell::MOST_BYTES, bytes);
     }
 
     fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]) {
@@ -268,12 +297,12 @@ impl Host for Cells {
         self.store_record(Key::Counters, counters);
     }
 
-    fn request(&self, id: RequestId) -> Option<Request> {
-        self.load(Key::Request(id))
+    fn request(&self, id: RequestId) -> Option<Box<Request>> {
+        self.load(Key::Request(id)).map(Box::new)
     }
 
     fn set_request(&mut self, id: RequestId, request: &Request) {
-        self.store(Key::Request(id), request);
+        self.store_bytes(Key::Request(id), &codec::encode_in(USUAL_BYTES, request));
     }
 
     fn terms(&self, id: RequestId) -> Option<Terms> {
@@ -290,8 +319,8 @@ impl Host for Cells {
         self.remove(Key::Text(id));
     }
 
-    fn operator_cell(&self, cell: u32) -> Vec<u8> {
-        self.load_bytes(Key::Operators(cell)).unwrap_or_default()
+    fn read_operator_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
+        self.load_packed(Key::Operators(cell), OperatorCell::MOST_BYTES, bytes);
     }
 
     fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]) {
@@ -374,9 +403,10 @@ impl Host for Cells {
 #[inline(never)]
 fn emit<E: env::Event + Encode>(event: E) {
     // A SCALE list of one item.
-    let mut topics = vec![4u8];
+    let mut topics = Vec::with_capacity(33);
+    topics.push(4u8);
     topics.extend_from_slice(&E::SIGNATURE_TOPIC.unwrap_or_default());
-    deposit_event(&topics, &codec::encode(&event));
+    deposit_event(&topics, &codec::encode_in(USUAL_BYTES, &event));
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -253,7 +253,7 @@ pub mod llm_oracle {
         /// `Delivering`, `GasTooLow`.
         ///
         /// # Events
-        /// `Ended`, `Delivered` or `DeliveryFailed`.
+        /// `CommitteeDrawn`, `Ended`, `Delivered` or `DeliveryFailed`.
         #[ink(message)]
         pub fn deliver(&mut self, request_id: RequestId) -> Result<DeliveryStatus, Error> {
             run(|oracle| oracle.deliver(request_id))
@@ -265,7 +265,7 @@ pub mod llm_oracle {
         /// `NoSuchRequest`, `NotEnded`, `Delivering`, `NotPrunableYet`.
         ///
         /// # Events
-        /// `Ended`, `Pruned`.
+        /// `CommitteeDrawn`, `Ended`, `Pruned`.
         #[ink(message)]
         pub fn prune(&mut self, request_id: RequestId) -> Result<(), Error> {
             run(|oracle| oracle.prune(request_id))

@@ -17,6 +17,16 @@ pub struct Node {
     child: Child,
     folder: TempDir,
     port: u16,
+    seal: Seal,
+}
+
+/// When a node makes blocks, and when they are final.
+#[derive(Debug, Clone, Copy)]
+enum Seal {
+    /// For each transaction; final a second later.
+    Instant,
+    /// Every so many milliseconds; final at once.
+    Every(u64),
 }
 
 /// The node that tests share, as long as one of them holds it.
@@ -28,15 +38,28 @@ impl Node {
     /// # Panics
     /// When it does not start.
     pub fn start() -> Self {
+        Self::sealing(Seal::Instant)
+    }
+
+    /// A node that makes a block every `block_ms` milliseconds, final at once.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn every(block_ms: u64) -> Self {
+        Self::sealing(Seal::Every(block_ms))
+    }
+
+    fn sealing(seal: Seal) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("oracle-node-")
             .tempdir()
             .unwrap();
-        let child = spawn(&folder, 0);
+        let child = spawn(&folder, 0, seal);
         let mut node = Self {
             child,
             folder,
             port: 0,
+            seal,
         };
         node.port = node.wait_for_port();
         node
@@ -94,7 +117,7 @@ impl Node {
             self.folder.path().join("log.before"),
         )
         .unwrap();
-        self.child = spawn(&self.folder, self.port);
+        self.child = spawn(&self.folder, self.port, self.seal);
         assert_eq!(self.wait_for_port(), self.port);
     }
 
@@ -128,18 +151,21 @@ impl Drop for Node {
     }
 }
 
-fn spawn(folder: &TempDir, port: u16) -> Child {
+fn spawn(folder: &TempDir, port: u16, seal: Seal) -> Child {
     let log = File::create(folder.path().join("log")).unwrap();
     let binary = setting::node();
+    let blocks = match seal {
+        Seal::Instant => vec!["--finalize-delay-sec".to_owned(), "1".to_owned()],
+        Seal::Every(ms) => {
+            let flags = ["--finalize-delay-sec", "0", "--block-time"];
+            let mut flags: Vec<String> = flags.map(String::from).into();
+            flags.push(ms.to_string());
+            flags
+        }
+    };
     Command::new(&binary)
-        .args([
-            "--dev",
-            "--port",
-            "0",
-            "--no-prometheus",
-            "--finalize-delay-sec",
-            "1",
-        ])
+        .args(["--dev", "--port", "0", "--no-prometheus"])
+        .args(blocks)
         .args([
             "--rpc-port",
             &port.to_string(),

@@ -180,6 +180,18 @@ impl Setup {
         self
     }
 
+    /// The same relayer with a further line in its limits.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    #[must_use]
+    pub fn with_limit(self, line: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        let text = text.replace("[limits]\n", &format!("[limits]\n{line}\n"));
+        fs::write(self.config(), text).unwrap();
+        self
+    }
+
     /// Starts a relayer that dies by SIGKILL at a crash point.
     ///
     /// # Panics

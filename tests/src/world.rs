@@ -112,7 +112,8 @@ impl World {
         let operators: Vec<Key> = (0..operators)
             .map(|n| Key::new(format!("//world{number}//operator{n}")))
             .collect();
-        fund(&chain, [&owner, &requester].into_iter().chain(&operators)).await;
+        let all = [&owner, &requester].into_iter().chain(&operators);
+        give(&chain, all, POCKET_MONEY).await;
         let wasm = setting::wasm("llm_oracle");
         let constructor = messages::dev(chain.genesis());
         let made = chain
@@ -174,6 +175,36 @@ impl World {
             .call(&key.pair, contract, bond, &call, TxOptions::default())
             .await;
         sent.unwrap();
+    }
+
+    /// Gives accounts so much each, planck, out of the development chain's purse.
+    ///
+    /// # Panics
+    /// When it can't be sent.
+    pub async fn give(&self, keys: &[Key], amount: Balance) {
+        give(self.chain(), keys.iter(), amount).await;
+    }
+
+    /// Raises the bond of every operator by so much, planck.
+    ///
+    /// # Panics
+    /// When the contract refuses.
+    pub async fn bond_more(&self, amount: Balance) {
+        for key in &self.operators {
+            let view = self.oracle.operator(&key.account, None).await.unwrap();
+            let call = messages::bond(view.expect("it is registered").slot);
+            let sent = self
+                .chain()
+                .call(
+                    &self.owner.pair,
+                    &self.oracle.address,
+                    amount,
+                    &call,
+                    TxOptions::default(),
+                )
+                .await;
+            sent.unwrap();
+        }
     }
 
     /// The chain.
@@ -283,12 +314,12 @@ impl World {
     }
 }
 
-async fn fund(chain: &Chain, keys: impl Iterator<Item = &Key>) {
+async fn give(chain: &Chain, keys: impl Iterator<Item = &Key>, amount: Balance) {
     let alice = Key::new("//Alice");
     let _turn = ALICE.lock().await;
     for key in keys {
         chain
-            .transfer(&alice.pair, &key.account, POCKET_MONEY)
+            .transfer(&alice.pair, &key.account, amount)
             .await
             .unwrap();
     }

@@ -82,6 +82,10 @@ pub fn encoded_terms_digest(requester: &AccountId, terms: &[u8]) -> Hash {
     blake2(&bytes)
 }
 
+/// The salt of an answer in one step. Such an answer is public at once, so there is nothing to hide, and
+/// its signature covers no salt: a carrier could put in another, and the evidence would no longer open.
+pub const ONE_STEP_SALT: Hash = [0; 32];
+
 /// The salt of a seat: derived, so that a relayer that lost its disk can find it again.
 pub fn salt(secret: &[u8; 32], context: &Context) -> Hash {
     blake2(&tagged(b"llm-oracle/salt/1", &[secret, context]))

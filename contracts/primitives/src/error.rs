@@ -170,6 +170,8 @@ pub enum Error {
     },
     /// The operator is not among those drawn, and the seats are not open to others yet.
     NotDrawn { slot: Slot, opens_at: BlockNumber },
+    /// An answer in one step has a salt other than [`crate::digest::ONE_STEP_SALT`].
+    SaltNotZero { slot: Slot },
 }
 
 impl Error {
@@ -250,6 +252,7 @@ impl Error {
             TooFewToDraw { operators, seats } => format!("{operators} operators can be drawn for {seats} seats; ask for fewer seats or an open committee"),
             NotDrawnYet { until, now } => format!("the committee is drawn by block {until}, and this is block {now}"),
             NotDrawn { slot, opens_at } => format!("the operator of slot {slot} was not drawn; free seats open to others at block {opens_at}"),
+            SaltNotZero { slot } => format!("the salt of slot {slot} is not zero; an answer in one step hides nothing and has a salt of 32 zero bytes"),
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct AnswerEntry {
     pub answer: Answer,
     /// See [`crate::digest::evidence`].
     pub evidence: Hash,
-    /// Salt of the evidence.
+    /// Always [`crate::digest::ONE_STEP_SALT`].
     pub salt: Hash,
     /// Over [`crate::digest::answer_message`].
     pub signature: Signature,

@@ -15,7 +15,12 @@ pub fn decode<T: Decode>(mut bytes: &[u8]) -> Option<T> {
 
 /// Encodes a value.
 pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    encode_in(64, value)
+}
+
+/// Encodes a value of about `room` bytes: a list that outgrows its room is copied, at a price.
+pub fn encode_in<T: Encode>(room: usize, value: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(room);
     let output: &mut dyn Output = &mut bytes;
     value.encode_to(output);
     bytes

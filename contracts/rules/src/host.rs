@@ -1,6 +1,6 @@
 //! What the rules need from the world: the environment of a call, storage cells, and effects.
 
-use ink::prelude::vec::Vec;
+use ink::prelude::{boxed::Box, vec::Vec};
 use llm_oracle_primitives::{
     digest, event::Event, AccountId, Balance, BlockNumber, CallbackLimits, Hash, Outcome, Params,
     RequestId, Signature, Slot, Terms,
@@ -209,12 +209,13 @@ pub trait Host {
     fn next_code(&self) -> Option<Announced>;
     /// Notes announced code, or none.
     fn set_next_code(&mut self, code: Option<&Announced>);
-    /// The house; none in deployments of version 1 until an end changes it.
-    fn house(&self) -> Option<House>;
+    /// The house; none in deployments of version 1 until an end changes it. In a box, for it has 2.6 KB.
+    fn house(&self) -> Option<Box<House>>;
     /// Writes the house.
     fn set_house(&mut self, house: &House);
-    /// Packed runs of tickets, see [`crate::TicketCell`]; empty when never written.
-    fn ticket_cell(&self, cell: u32) -> Vec<u8>;
+    /// Reads packed runs of tickets, see [`crate::TicketCell`], in place of what `bytes` hold; nothing when
+    /// never written.
+    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>);
     /// Writes packed runs of tickets.
     fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]);
     /// The cell kept for the agreed text of a request.
@@ -226,7 +227,7 @@ pub trait Host {
     /// Writes the counters.
     fn set_counters(&mut self, counters: &Counters);
     /// A request.
-    fn request(&self, id: RequestId) -> Option<Request>;
+    fn request(&self, id: RequestId) -> Option<Box<Request>>;
     /// Writes a request; its encoded size never changes between the ask and the removal.
     fn set_request(&mut self, id: RequestId, request: &Request);
     /// Terms of a request.
@@ -235,8 +236,9 @@ pub trait Host {
     fn set_terms(&mut self, id: RequestId, terms: &Terms);
     /// Removes a request, its terms and its text.
     fn remove_request(&mut self, id: RequestId);
-    /// Packed accounts of operators, see [`crate::OperatorCell`]; empty when never written.
-    fn operator_cell(&self, cell: u32) -> Vec<u8>;
+    /// Reads packed accounts of operators, see [`crate::OperatorCell`], in place of what `bytes` hold;
+    /// nothing when never written.
+    fn read_operator_cell(&self, cell: u32, bytes: &mut Vec<u8>);
     /// Writes packed accounts of operators.
     fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]);
     /// Slot of a registered operator.

@@ -208,14 +208,14 @@ impl Host for &mut MemoryHost {
     fn set_next_code(&mut self, code: Option<&Announced>) {
         self.next_code = code.copied();
     }
-    fn house(&self) -> Option<House> {
-        self.house.clone()
+    fn house(&self) -> Option<Box<House>> {
+        self.house.clone().map(Box::new)
     }
     fn set_house(&mut self, house: &House) {
         self.house = Some(house.clone());
     }
-    fn ticket_cell(&self, cell: u32) -> Vec<u8> {
-        self.tickets.get(&cell).cloned().unwrap_or_default()
+    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
+        *bytes = self.tickets.get(&cell).cloned().unwrap_or_default();
     }
     fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]) {
         self.tickets.insert(cell, bytes.to_vec());
@@ -232,8 +232,8 @@ impl Host for &mut MemoryHost {
     fn set_counters(&mut self, counters: &Counters) {
         self.counters = *counters;
     }
-    fn request(&self, id: RequestId) -> Option<Request> {
-        self.requests.get(&id).cloned()
+    fn request(&self, id: RequestId) -> Option<Box<Request>> {
+        self.requests.get(&id).cloned().map(Box::new)
     }
     fn set_request(&mut self, id: RequestId, request: &Request) {
         self.requests.insert(id, request.clone());
@@ -249,8 +249,8 @@ impl Host for &mut MemoryHost {
         self.terms.remove(&id);
         self.texts.remove(&id);
     }
-    fn operator_cell(&self, cell: u32) -> Vec<u8> {
-        self.cells.get(&cell).cloned().unwrap_or_default()
+    fn read_operator_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
+        *bytes = self.cells.get(&cell).cloned().unwrap_or_default();
     }
     fn set_operator_cell(&mut self, cell: u32, bytes: &[u8]) {
         self.cells.insert(cell, bytes.to_vec());

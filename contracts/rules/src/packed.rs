@@ -12,6 +12,9 @@ pub struct Packed<T, const COUNT: u32> {
 }
 
 impl<T: FromBytes + IntoBytes + Immutable, const COUNT: u32> Packed<T, COUNT> {
+    /// Bytes of a full cell.
+    pub const MOST_BYTES: usize = size_of::<T>() * COUNT as usize;
+
     /// Number of the cell that holds record `index`.
     pub fn number(index: u32) -> u32 {
         index.checked_div(COUNT).unwrap_or(0)
@@ -28,6 +31,11 @@ impl<T: FromBytes + IntoBytes + Immutable, const COUNT: u32> Packed<T, COUNT> {
     /// What storage is to hold.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The buffer, for another cell.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes
     }
 
     fn range(index: u32) -> Range<usize> {

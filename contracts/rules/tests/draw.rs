@@ -9,8 +9,8 @@ mod common;
 
 use common::{terms, Operator, World, ASKER, CARRIER};
 use llm_oracle_primitives::{
-    event::Event, AccountId, Answer, AnswerKind, Assignment, DrawView, Error, LeastRecord, Params,
-    RequestId,
+    event::Event, AccountId, Answer, AnswerKind, Assignment, CallbackLimits, DrawView, Error,
+    LeastRecord, Params, RequestId,
 };
 
 const YES: Answer = Answer::Bool(true);
@@ -189,6 +189,42 @@ fn free_seats_open_to_all_at_half_time_and_no_shows_are_recorded() {
         assert_eq!(view.no_shows, u32::from(missed), "operator {index}");
     }
     world.check_books();
+}
+
+/// Whoever was drawn and never came has a no-show, whichever message finds the end.
+#[test]
+fn no_shows_are_recorded_by_whatever_settles() {
+    for message in ["advance", "deliver", "prune"] {
+        let mut world = World::new(8, Params::dev());
+        let mut asked = terms(AnswerKind::Bool, 3, 2);
+        asked.assignment = Assignment::Drawn;
+        asked.callback = Some(CallbackLimits {
+            ref_time: 1,
+            proof_size: 1,
+            storage_deposit: 1,
+        });
+        let id = world.ask(asked).unwrap();
+        world.chain.block += Params::dev().retention_blocks + 100;
+        let seen = draw_of(&mut world, id).drawn.unwrap();
+        let drawn = indices(&world, &seen);
+        let chain = &mut world.chain;
+        match message {
+            "advance" => chain.call(CARRIER, 0, |o| o.advance(id)).map(drop),
+            "deliver" => chain.call(CARRIER, 0, |o| o.deliver(id)).map(drop),
+            _ => chain.call(CARRIER, 0, |o| o.prune(id)),
+        }
+        .unwrap();
+        let drawn_events = world.chain.events.iter();
+        let count = drawn_events.filter(|event| matches!(event, Event::CommitteeDrawn(_)));
+        assert_eq!(count.count(), 1, "{message}");
+        for index in 0..8 {
+            let account = world.operators[index].id;
+            let view = world.chain.view(|oracle| oracle.operator_view(&account));
+            let missed = u32::from(drawn.contains(&index));
+            assert_eq!(view.unwrap().no_shows, missed, "{message}: {index}");
+        }
+        world.check_books();
+    }
 }
 
 #[test]

@@ -305,6 +305,11 @@ fn one_step_answers_settle_at_once() {
     world.chain.block += 2;
     assert_eq!(world.commit(id, 0, &YES), Err(Error::OneStepMismatch));
     let entry = world.answer_entry(id, 0, &YES);
+    // The signature covers no salt, so there is one only.
+    let mut salted = entry.clone();
+    salted.salt[31] = 1;
+    let refused = world.chain.call(CARRIER, 0, |oracle| oracle.answer(salted));
+    assert_eq!(refused, Err(Error::SaltNotZero { slot: 0 }));
     world
         .chain
         .call(CARRIER, 0, |oracle| oracle.answer(entry))

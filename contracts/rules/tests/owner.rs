@@ -5,8 +5,8 @@ mod common;
 
 use common::{account, terms, World, ASKER, CARRIER};
 use llm_oracle_primitives::{
-    digest, AccountId, Answer, AnswerKind, Equivocation, Error, Params, RequestId, SeatState,
-    SignedAnswer,
+    digest, AccountId, Answer, AnswerKind, Equivocation, Error, Params, Phase, RequestId,
+    SeatState, SignedAnswer,
 };
 use llm_oracle_rules::{Oracle, Refusal};
 
@@ -209,6 +209,32 @@ fn two_answers_of_one_operator_cost_its_bond_and_its_seats() {
         world.register(&key, params.min_bond),
         Err(Error::Barred { slot: 0 })
     );
+}
+
+/// An end that nobody has settled is shown as settling will make it, barred operators included.
+#[test]
+fn a_view_before_the_settling_shows_what_barred_operators_will_lose() {
+    for silent in [false, true] {
+        let mut world = World::new(3, Params::dev());
+        let id = world.ask(terms(AnswerKind::Bool, 3, 2)).unwrap();
+        for index in 0..3 {
+            world.commit(id, index, &YES).unwrap();
+        }
+        for index in usize::from(silent)..2 {
+            world.reveal(id, index, &YES).unwrap();
+        }
+        let proof = report(&world, id, 0, [&YES, &NO]);
+        call(&mut world, CARRIER, |o| o.report_equivocation(&proof)).unwrap();
+        world.chain.block += 20;
+        let mut before = world.chain.view(|o| o.request_view(id)).unwrap();
+        assert_eq!(before.seats[0].forfeited, Params::dev().seat_bond);
+        assert!(!before.summary.settled && before.summary.phase == Phase::Ended);
+        call(&mut world, CARRIER, |o| o.advance(id)).unwrap();
+        before.summary.settled = true;
+        let after = world.chain.view(|o| o.request_view(id)).unwrap();
+        assert_eq!(before, after);
+        world.check_books();
+    }
 }
 
 #[test]

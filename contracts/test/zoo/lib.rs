@@ -39,6 +39,22 @@ pub mod mode {
     pub const SHOUT: u8 = 12;
     /// Takes every byte of memory it can.
     pub const HOARD: u8 = 13;
+    /// Reads the chain until the storage proof has no room left.
+    pub const READ: u8 = 14;
+    /// Runs the code whose hash it was given, the oracle's say, on its own storage and money.
+    pub const DELEGATE: u8 = 15;
+    /// Instantiates its own code once more, at its carrier's cost.
+    pub const BREED: u8 = 16;
+    /// Calls a contract that traps, and goes on.
+    pub const CALL_A_TRAP: u8 = 17;
+    /// Gives away all the money it can.
+    pub const DRAIN: u8 = 18;
+    /// Asks again through the consumer crate, with the terms it was given.
+    pub const ASK: u8 = 19;
+    /// Returns one byte more than ink!'s buffer of 16 KiB holds.
+    pub const OVER_RETURN: u8 = 20;
+    /// Replaces its own code with that of the hash it was given.
+    pub const CHANGE: u8 = 21;
 }
 
 #[ink::contract]
@@ -127,6 +143,12 @@ pub mod zoo {
             self.go_deeper()
         }
 
+        /// Stops with a trap, for the mode that calls a contract that does.
+        #[ink(message)]
+        pub fn trap(&mut self) {
+            panic!("a trap");
+        }
+
         fn its_oracle(&self) -> AccountId {
             self.oracle.get().unwrap_or([0; 32].into())
         }
@@ -141,6 +163,40 @@ pub mod zoo {
             let mut seen = self.seen.get_or_default();
             seen.returned = Some(returned);
             self.seen.set(&seen);
+        }
+
+        /// Asks with the terms and reward that it was given, and keeps what came of it.
+        fn ask_again(&mut self) {
+            let (_, input, value) = self.behaviour.get_or_default();
+            let given: Result<(Terms, Balance), _> = scale::Decode::decode(&mut &input[..]);
+            let Ok((terms, reward)) = given else { return };
+            let asked = Oracle::at(self.its_oracle()).ask(&terms, reward, value);
+            let mut seen = self.seen.get_or_default();
+            // Like the messages that are called with bytes: ink!'s layer comes first.
+            let returned: Result<Result<RequestId, OracleError>, ()> = Ok(asked);
+            seen.returned = Some((0, scale::Encode::encode(&returned)));
+            self.seen.set(&seen);
+        }
+
+        fn code_given(&self) -> [u8; 32] {
+            let (_, hash, _) = self.behaviour.get_or_default();
+            hash.try_into().unwrap_or_default()
+        }
+
+        /// The habits that reach for other code and contracts.
+        fn misbehave_with_code(&mut self, mode: u8) {
+            match mode {
+                mode::READ => read_everything(),
+                mode::DELEGATE => delegate(&self.code_given()),
+                mode::BREED => breed(&self.its_oracle()),
+                mode::CALL_A_TRAP => {
+                    let trap = ink::selector_bytes!("trap");
+                    let (code, _) = call(&self.env().account_id(), &trap, 0);
+                    assert!(code != 0, "the call has failed");
+                }
+                mode::CHANGE => change(&self.code_given()),
+                _ => {}
+            }
         }
 
         fn misbehave(&mut self, mode: u8) {
@@ -178,7 +234,14 @@ pub mod zoo {
                         hoard.push(vec![7; 64 * 1024]);
                     }
                 }
-                _ => {}
+                mode::DRAIN => {
+                    let most = self.env().balance();
+                    let given = self.env().transfer([0xdd; 32].into(), most);
+                    assert!(given.is_ok(), "the money is its own");
+                }
+                mode::ASK => self.ask_again(),
+                mode::OVER_RETURN => give_back(false, &[7; 16 * 1024 + 1]),
+                other => self.misbehave_with_code(other),
             }
         }
     }
@@ -233,6 +296,49 @@ pub mod zoo {
         HostFnImpl::deposit_event(&[0], &[7; 16 * 1024 - 64]);
     }
 
+    /// Asks for the code of one account after the other: little time and much proof.
+    #[cfg(target_arch = "wasm32")]
+    fn read_everything() {
+        use pallet_contracts_uapi::{HostFn, HostFnImpl};
+        let mut account = [0; 32];
+        for number in 0u32.. {
+            account[..4].copy_from_slice(&number.to_le_bytes());
+            let _ = HostFnImpl::code_hash(&account, &mut [0; 32]);
+        }
+    }
+
+    /// Runs other code as its own: `prune` of the first request there finds none.
+    #[cfg(target_arch = "wasm32")]
+    fn delegate(code_hash: &[u8; 32]) {
+        use pallet_contracts_uapi::{CallFlags, HostFn, HostFnImpl};
+        let mut input = ink::selector_bytes!("prune").to_vec();
+        input.extend_from_slice(&[0; 8]);
+        let result = HostFnImpl::delegate_call(CallFlags::empty(), code_hash, &input, None);
+        assert!(result.is_err(), "there is nothing to prune");
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn breed(oracle: &AccountId) {
+        use pallet_contracts_uapi::{HostFn, HostFnImpl};
+        let mut own = [0; 32];
+        HostFnImpl::own_code_hash(&mut own);
+        let mut input = ink::selector_bytes!("new").to_vec();
+        input.extend_from_slice(oracle.as_ref());
+        let value = 1_000_000_000u128.to_le_bytes();
+        let born =
+            HostFnImpl::instantiate_v2(&own, 0, 0, None, &value, &input, None, None, b"child");
+        assert!(born.is_ok(), "the carrier pays");
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn change(code_hash: &[u8; 32]) {
+        use pallet_contracts_uapi::{HostFn, HostFnImpl};
+        assert!(
+            HostFnImpl::set_code_hash(code_hash).is_ok(),
+            "there is such code"
+        );
+    }
+
     // Outside a chain the crate only serves its metadata.
     #[cfg(not(target_arch = "wasm32"))]
     fn call(_: &AccountId, _: &[u8], _: Balance) -> (u32, Vec<u8>) {
@@ -244,4 +350,16 @@ pub mod zoo {
 
     #[cfg(not(target_arch = "wasm32"))]
     fn shout() {}
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn read_everything() {}
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn delegate(_: &[u8; 32]) {}
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn breed(_: &AccountId) {}
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn change(_: &[u8; 32]) {}
 }

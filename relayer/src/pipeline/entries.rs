@@ -9,7 +9,8 @@ use crate::{
     store::{Answered, Entry, Job, Purpose},
 };
 use llm_oracle_primitives::{
-    digest, limits, Answer, AnswerEntry, BlockNumber, CommitEntry, Reason, RequestView, RevealEntry,
+    digest, limits, Answer, AnswerEntry, BlockNumber, CommitEntry, Hash, Reason, RequestView,
+    RevealEntry, Signature,
 };
 use scale::Encode;
 
@@ -241,51 +242,45 @@ impl Relayer {
         })
     }
 
-    pub(super) fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
-        let Answered {
-            request_id,
-            evidence,
-            salt_secret,
-            ..
-        } = seat.answered;
-        let context = self.context(seat);
-        let operator = &self.operators[seat.operator];
+    /// The seat's answer with the salt that opens it, and the operator's signature over both.
+    fn opened(&self, seat: &Seat, salt: Hash) -> Result<(AnswerToSign, Signature), RelayerError> {
         let answer = match planted(Bug::RevealAnotherAnswer) {
             true => Answer::Abstain(Reason::TooSoon),
             false => seat.answered.answer.clone(),
         };
         let opened = AnswerToSign {
-            context,
+            context: self.context(seat),
             answer,
-            evidence,
-            salt: digest::salt(self.store.secrets().get(salt_secret)?, &context),
+            evidence: seat.answered.evidence,
+            salt,
         };
-        let signed = operator.key.sign_answer(&opened);
+        let signed = self.operators[seat.operator].key.sign_answer(&opened);
+        let signature = signed.map_err(|error| unsigned(seat, error))?;
+        Ok((opened, signature))
+    }
+
+    pub(super) fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
+        let secret = self.store.secrets().get(seat.answered.salt_secret)?;
+        let salt = digest::salt(secret, &self.context(seat));
+        let (opened, signature) = self.opened(seat, salt)?;
         Ok(RevealEntry {
-            request_id,
-            slot: operator.slot,
-            salt: opened.salt,
-            signature: signed.map_err(|error| unsigned(seat, error))?,
+            request_id: seat.answered.request_id,
+            slot: self.operators[seat.operator].slot,
             answer: opened.answer,
+            salt: opened.salt,
+            signature,
         })
     }
 
     fn answer_entry(&self, seat: &Seat) -> Result<AnswerEntry, RelayerError> {
-        let evidence = seat.answered.evidence;
-        let RevealEntry {
-            request_id,
-            slot,
-            answer,
-            salt,
-            signature,
-        } = self.reveal_entry(seat)?;
+        let (opened, signature) = self.opened(seat, digest::ONE_STEP_SALT)?;
         Ok(AnswerEntry {
-            request_id,
-            slot,
+            request_id: seat.answered.request_id,
+            slot: self.operators[seat.operator].slot,
             model: 0,
-            answer,
-            evidence,
-            salt,
+            answer: opened.answer,
+            evidence: opened.evidence,
+            salt: opened.salt,
             signature,
         })
     }

@@ -9,7 +9,7 @@ use crate::{
 };
 use llm_oracle_primitives::{
     digest::{self, Context},
-    Answer, Prompt, Reason, RequestId, Terms,
+    Answer, Hash, Prompt, Reason, RequestId, Terms,
 };
 use llm_oracle_rules::Form;
 use scale::Encode;
@@ -42,7 +42,7 @@ pub(crate) fn bind(
     times: &Times,
 ) -> Result<Answered, RelayerError> {
     let document = document(context, terms, &reply, times)?;
-    let salt = digest::salt(secret.bytes, context);
+    let salt = salt(terms, secret, context);
     let evidence = digest::evidence(&salt, &document);
     let operator: &[u8; 32] = context.operator.as_ref();
     Ok(Answered {
@@ -58,6 +58,16 @@ pub(crate) fn bind(
         model_ms: times.model_ms,
         seen_at_ms: times.seen_at_ms,
     })
+}
+
+/// The salt of an answer. One that is public at once has nothing to hide; what keeps its document from
+/// being guessed are the document's own random bytes.
+fn salt(terms: &Terms, secret: &Secret<'_>, context: &Context) -> Hash {
+    if terms.one_step {
+        digest::ONE_STEP_SALT
+    } else {
+        digest::salt(secret.bytes, context)
+    }
 }
 
 /// The reply, or an abstention if the contract would never take its answer: a commitment to an answer
@@ -221,7 +231,7 @@ mod tests {
         }
     }
 
-    fn bound() -> Answered {
+    fn bound(one_step: bool) -> Answered {
         let base = Base {
             domain: [1; 32],
             contract: [2; 32],
@@ -240,12 +250,16 @@ mod tests {
             model_ms: 1,
             seen_at_ms: 2,
         };
-        bind(&context, &terms(b"?"), reply, &secret, &times).unwrap()
+        let terms = Terms {
+            one_step,
+            ..terms(b"?")
+        };
+        bind(&context, &terms, reply, &secret, &times).unwrap()
     }
 
     #[test]
     fn documents_are_canonical_differ_each_time_and_match_their_digests() {
-        let (one, two) = (bound(), bound());
+        let (one, two) = (bound(false), bound(false));
         assert_ne!(one.document, two.document);
         let parsed: Value = serde_json::from_slice(&one.document).unwrap();
         assert_eq!(
@@ -263,6 +277,18 @@ mod tests {
         assert_eq!(one.commitment, commitment);
         // The salt opens a closed answer and stays out of the document.
         assert!(!String::from_utf8_lossy(&one.document).contains(&hex::encode(salt)));
+    }
+
+    #[test]
+    fn an_answer_in_one_step_is_bound_with_the_salt_that_everybody_knows() {
+        let (one, two) = (bound(true), bound(true));
+        let opened = digest::evidence(&digest::ONE_STEP_SALT, &one.document);
+        assert_eq!(one.evidence, opened);
+        // The document's random bytes are all that hides it.
+        assert_ne!(one.evidence, two.evidence);
+        let hidden = bound(false);
+        let opened = digest::evidence(&digest::ONE_STEP_SALT, &hidden.document);
+        assert_ne!(hidden.evidence, opened);
     }
 
     #[test]

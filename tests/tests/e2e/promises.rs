@@ -53,3 +53,28 @@ fn every_promise_that_is_done_has_its_test() {
         "docs/promises.md does not say: {count}"
     );
 }
+
+/// The table of edges, up to the next heading.
+#[test]
+fn every_named_edge_has_its_test() {
+    let text = fs::read_to_string(root().join("docs/promises.md")).unwrap();
+    let start = text.find("## Named edges").unwrap();
+    let rows = text[start..]
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.starts_with("## "))
+        .filter(|line| line.starts_with("| ") && line.ends_with("` |"));
+    let mut edges = 0;
+    for row in rows {
+        // An edge may quote, too: its test and the file are the last two.
+        let quoted: Vec<_> = quoted(row).collect();
+        let [.., name, file] = &quoted[..] else {
+            panic!("no test: {row}")
+        };
+        let source = fs::read_to_string(root().join(file));
+        let source = source.unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert!(source.contains(&format!("fn {name}(")), "{row}");
+        edges += 1;
+    }
+    assert!(edges >= 15, "{edges} edges");
+}

@@ -4,7 +4,7 @@ use ink::prelude::{boxed::Box, vec::Vec};
 use llm_oracle_primitives::{
     digest,
     event::{CommitteeDrawn, Event},
-    Balance, Hash, RequestId, Slot,
+    Balance, BlockNumber, Hash, RequestId, Slot,
 };
 
 use super::Oracle;
@@ -17,6 +17,9 @@ use crate::{
 /// lengthen for nothing would make draws dear.
 const LEAST_RUN: Balance = 16;
 
+/// Cells of tickets kept in memory, 6 KiB each; over this the oldest one's buffer is used again.
+const MOST_CELLS: usize = 40;
+
 /// Cells of tickets read in one call; a draw looks at a few of them again and again.
 pub(super) type LoadedTickets = Vec<(u32, TicketCell)>;
 
@@ -26,7 +29,7 @@ impl<H: Host> Oracle<H> {
         let host = &self.host;
         self.house.get_or_insert_with(|| {
             let house = host.house();
-            Box::new(house.unwrap_or_else(|| House::new(host.identity().domain)))
+            house.unwrap_or_else(|| Box::new(House::new(host.identity().domain)))
         })
     }
 
@@ -38,10 +41,9 @@ impl<H: Host> Oracle<H> {
 
     /// Folds the end of a request into the beacon, if its salts were hidden until the reveals. Others
     /// could be chosen while everything else is known.
-    pub(super) fn fold(&mut self, id: RequestId, request: &Request) {
+    pub(super) fn fold(&mut self, id: RequestId, request: &Request, now: BlockNumber) {
         if let Some(bound_at) = request.salts_bound_at() {
             let salts = digest::salts(id, 0, &request.salts());
-            let now = self.host.block();
             self.change_house().beacon.fold(salts, bound_at, now);
         }
     }
@@ -67,7 +69,7 @@ impl<H: Host> Oracle<H> {
             }
         }
         let number = TicketCell::number(index);
-        let mut cell = TicketCell::new(self.host.ticket_cell(number));
+        let mut cell = self.ticket_cell(number, Vec::new());
         cell.set(index, &run);
         self.host.set_ticket_cell(number, cell.bytes());
         self.loaded_tickets.clear();
@@ -81,10 +83,20 @@ impl<H: Host> Oracle<H> {
         if let Some((_, cell)) = known {
             return cell.get(index);
         }
-        let cell = TicketCell::new(self.host.ticket_cell(number));
+        let mut buffer = Vec::new();
+        if self.loaded_tickets.len() >= MOST_CELLS {
+            let (_, oldest) = self.loaded_tickets.remove(0);
+            buffer = oldest.into_buffer();
+        }
+        let cell = self.ticket_cell(number, buffer);
         let run = cell.get(index);
         self.loaded_tickets.push((number, cell));
         run
+    }
+
+    fn ticket_cell(&self, number: u32, mut buffer: Vec<u8>) -> TicketCell {
+        self.host.read_ticket_cell(number, &mut buffer);
+        TicketCell::new(buffer)
     }
 
     /// The run that a ticket belongs to and the number of its first ticket, by halving.
@@ -114,6 +126,9 @@ impl<H: Host> Oracle<H> {
         id: RequestId,
         request: &mut Request,
     ) -> Result<bool, Refusal> {
+        if !request.awaits_draw() {
+            return Ok(false);
+        }
         let drawn = self.draw(id, request)?;
         let is_drawn = drawn.is_some();
         if let Some(event) = drawn {
@@ -122,16 +137,18 @@ impl<H: Host> Oracle<H> {
         Ok(is_drawn)
     }
 
-    /// [`Self::draw_if_due`] without its event, for views.
+    /// [`Self::draw_if_due`] without its event, for views. A function of its own, see
+    /// [`Self::settle_if_ended`].
+    #[inline(never)]
     pub(super) fn draw(
         &mut self,
         id: RequestId,
         request: &mut Request,
     ) -> Result<Option<CommitteeDrawn>, Refusal> {
-        let draw = request.draw();
-        if draw.state != DrawState::Waiting || request.is_settled() {
+        if !request.awaits_draw() {
             return Ok(None);
         }
+        let draw = request.draw();
         let blocks = (request.asked_at, self.host.block());
         let Some((seed, weak)) = self.house().beacon.seed(id, &draw, blocks) else {
             return Ok(None);
@@ -185,6 +202,11 @@ impl<H: Host> Oracle<H> {
 }
 
 impl Request {
+    /// Whether its committee is still to be drawn.
+    fn awaits_draw(&self) -> bool {
+        self.draw().state == DrawState::Waiting && !self.is_settled()
+    }
+
     /// Notes who was drawn. The list has its size from the ask on.
     fn set_drawn(&mut self, state: DrawState, drawn: &[Slot]) {
         for (index, place) in self.named.iter_mut().enumerate() {

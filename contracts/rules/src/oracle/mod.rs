@@ -28,6 +28,11 @@ pub struct Oracle<H: Host> {
     loaded_tickets: LoadedTickets,
 }
 
+/// Cells of accounts kept in memory, 11 KiB each. Contracts have 1 MiB and get nothing of it back: over
+/// this the oldest cell is written and its buffer used again, or a draw among many operators would end in
+/// a trap. More than seats, so that each is written once by a settlement.
+const MOST_CELLS: usize = 34;
+
 struct LoadedCell {
     number: u32,
     cell: OperatorCell,
@@ -77,19 +82,31 @@ impl<H: Host> Oracle<H> {
         let number = OperatorCell::number(slot);
         let index = match self.cells.iter().position(|loaded| loaded.number == number) {
             Some(index) => index,
-            None => {
-                let cell = OperatorCell::new(self.host.operator_cell(number));
-                self.cells.push(LoadedCell {
-                    number,
-                    cell,
-                    changed: false,
-                });
-                self.cells.len().saturating_sub(1)
-            }
+            None => self.load_cell(number),
         };
         // The index was found, or is that of the cell just pushed.
         #[allow(clippy::indexing_slicing)]
         &mut self.cells[index]
+    }
+
+    #[inline(never)]
+    fn load_cell(&mut self, number: u32) -> usize {
+        let mut bytes = Vec::new();
+        if self.cells.len() >= MOST_CELLS {
+            let oldest = self.cells.remove(0);
+            if oldest.changed {
+                self.host
+                    .set_operator_cell(oldest.number, oldest.cell.bytes());
+            }
+            bytes = oldest.cell.into_buffer();
+        }
+        self.host.read_operator_cell(number, &mut bytes);
+        self.cells.push(LoadedCell {
+            number,
+            cell: OperatorCell::new(bytes),
+            changed: false,
+        });
+        self.cells.len().saturating_sub(1)
     }
 
     fn operator(&mut self, slot: Slot) -> Result<Operator, Refusal> {
@@ -105,7 +122,7 @@ impl<H: Host> Oracle<H> {
         loaded.changed = true;
     }
 
-    fn stored(&self, id: RequestId) -> Result<Request, Refusal> {
+    fn stored(&self, id: RequestId) -> Result<Box<Request>, Refusal> {
         self.host
             .request(id)
             .ok_or_else(|| Error::NoSuchRequest { request_id: id }.into())

@@ -1,12 +1,12 @@
 //! Taking seats and revealing answers, one by one and in batches.
 
-use ink::prelude::{vec, vec::Vec};
+use ink::prelude::{boxed::Box, vec, vec::Vec};
 use llm_oracle_primitives::{
     digest,
     event::{Committed, Event, Revealed, SeatCommitted, SeatRevealed, Worded},
     limits::{BATCH_RESERVE_REF_TIME, MAX_BATCH_ENTRIES},
-    AccountId, Answer, AnswerEntry, CommitEntry, Error, Hash, Phase, RequestId, RevealEntry,
-    SeatAnswer, Signature, Slot,
+    AccountId, Answer, AnswerEntry, BlockNumber, CommitEntry, Error, Hash, Phase, RequestId,
+    RevealEntry, SeatAnswer, Signature, Slot,
 };
 
 use super::Oracle;
@@ -18,7 +18,10 @@ pub type Batch = Vec<Result<(), Error>>;
 /// A request that a batch is working on, with what moved in it so far.
 struct Group {
     id: RequestId,
-    request: Request,
+    /// The block, and the contract: asked for once, for each question to the host is paid for.
+    now: BlockNumber,
+    contract: AccountId,
+    request: Box<Request>,
     drawn: bool,
     committed: Vec<SeatCommitted>,
     revealed: Vec<SeatRevealed>,
@@ -105,7 +108,8 @@ impl<H: Host> Oracle<H> {
             });
         }
         let mut results = vec![Err(Error::NotTried); entries.len()];
-        let mut open: Option<Group> = None;
+        // In a box, or each entry would move it about.
+        let mut open: Option<Box<Group>> = None;
         for (entry, result) in entries.into_iter().zip(&mut results) {
             if self.host.gas_left() < BATCH_RESERVE_REF_TIME {
                 break;
@@ -133,6 +137,7 @@ impl<H: Host> Oracle<H> {
         Ok(results)
     }
 
+    /// Each kind is a function of its own, see [`Self::settle_if_ended`].
     fn carry_out(&mut self, entry: Entry, group: &mut Group) -> Result<(), Refusal> {
         match entry {
             Entry::Commit(entry) => self.carry_commit(entry, group),
@@ -141,21 +146,24 @@ impl<H: Host> Oracle<H> {
         }
     }
 
-    fn open_group(&mut self, id: RequestId) -> Result<Group, Refusal> {
+    fn open_group(&mut self, id: RequestId) -> Result<Box<Group>, Refusal> {
         let mut request = self.stored(id)?;
         let drawn = self.draw_if_due(id, &mut request)?;
-        Ok(Group {
+        Ok(Box::new(Group {
             id,
+            now: self.host.block(),
+            contract: self.host.contract(),
             request,
             drawn,
             committed: Vec::new(),
             revealed: Vec::new(),
-        })
+        }))
     }
 
     /// Writes a request in which something moved, emits one event for all of it, and settles when
     /// this was the last reveal.
-    fn close_group(&mut self, mut group: Group) -> Result<(), Refusal> {
+    #[allow(clippy::boxed_local)] // Out of its box it would be moved.
+    fn close_group(&mut self, mut group: Box<Group>) -> Result<(), Refusal> {
         let id = group.id;
         if !group.drawn && group.committed.is_empty() && group.revealed.is_empty() {
             return Ok(());
@@ -184,6 +192,7 @@ impl<H: Host> Oracle<H> {
         Ok(())
     }
 
+    #[inline(never)]
     fn carry_commit(&mut self, entry: CommitEntry, group: &mut Group) -> Result<(), Refusal> {
         let CommitEntry {
             slot,
@@ -193,7 +202,7 @@ impl<H: Host> Oracle<H> {
             signature,
             ..
         } = entry;
-        let now = self.host.block();
+        let now = group.now;
         group.request.can_commit(slot, false, now)?;
         let operator = self.operator(slot)?;
         group.request.admit(slot, &operator)?;
@@ -204,10 +213,9 @@ impl<H: Host> Oracle<H> {
                 return refuse(Error::SignatureExpired { valid_until, now });
             }
             Some((valid_until, signature)) => {
-                let contract = self.host.contract();
                 let context = group
                     .request
-                    .context(contract, group.id, operator.id(), model);
+                    .context(group.contract, group.id, operator.id(), model);
                 let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
                 if !self.host.verify(&signature, &message, &operator.id()) {
                     return refuse(Error::BadSignature { slot });
@@ -228,6 +236,7 @@ impl<H: Host> Oracle<H> {
         Ok(())
     }
 
+    #[inline(never)]
     fn carry_reveal(&mut self, entry: RevealEntry, group: &mut Group) -> Result<(), Refusal> {
         let RevealEntry {
             slot,
@@ -236,13 +245,13 @@ impl<H: Host> Oracle<H> {
             signature,
             ..
         } = entry;
-        let now = self.host.block();
+        let now = group.now;
         let seat = group.request.can_reveal(slot, &answer, now)?;
         let (model, evidence, commitment) = (seat.model, seat.evidence, seat.commitment);
         let operator = self.operator(slot)?.id();
         let context = group
             .request
-            .context(self.host.contract(), group.id, operator, model);
+            .context(group.contract, group.id, operator, model);
         if digest::commitment(&context, &answer, &evidence, &salt) != commitment {
             return refuse(Error::CommitmentMismatch { slot });
         }
@@ -253,8 +262,7 @@ impl<H: Host> Oracle<H> {
         self.open_seat(group, (slot, operator), answer, (salt, signature))
     }
 
-    /// Opens a seat with an answer that has been checked. An open answer that nobody gave before goes
-    /// into an event; the one that reaches the threshold goes into the cell kept for it.
+    /// Opens a seat with an answer that has been checked.
     fn open_seat(
         &mut self,
         group: &mut Group,
@@ -262,23 +270,11 @@ impl<H: Host> Oracle<H> {
         answer: Answer,
         (salt, signature): (Hash, Signature),
     ) -> Result<(), Refusal> {
-        let (id, request) = (group.id, &mut group.request);
-        request.reveal(slot, &answer, salt, signature, self.host.block())?;
+        let (id, now, request) = (group.id, group.now, &mut group.request);
+        request.reveal(slot, &answer, salt, signature, now)?;
         let shown = shown(answer.clone());
         if let SeatAnswer::Digest(digest) = &shown {
-            let seats = request.seats_with(digest);
-            if seats == request.threshold {
-                if let Some(cell) = filled_text(&request.form, &answer) {
-                    self.host.set_text(id, &cell);
-                }
-            }
-            if seats == 1 {
-                self.host.emit(Event::Worded(Worded {
-                    request_id: id,
-                    slot,
-                    answer,
-                }));
-            }
+            self.keep_words((id, slot), request, digest, answer);
         }
         group.revealed.push(SeatRevealed {
             operator,
@@ -290,6 +286,32 @@ impl<H: Host> Oracle<H> {
         Ok(())
     }
 
+    /// Keeps the words of an open answer in the first event that has them, and in the request's cell once
+    /// they are agreed on. A function of its own, see [`Self::settle_if_ended`].
+    #[inline(never)]
+    fn keep_words(
+        &mut self,
+        (id, slot): (RequestId, Slot),
+        request: &Request,
+        digest: &Hash,
+        answer: Answer,
+    ) {
+        let seats = request.seats_with(digest);
+        if seats == request.threshold {
+            if let Some(cell) = filled_text(&request.form, &answer) {
+                self.host.set_text(id, &cell);
+            }
+        }
+        if seats == 1 {
+            self.host.emit(Event::Worded(Worded {
+                request_id: id,
+                slot,
+                answer,
+            }));
+        }
+    }
+
+    #[inline(never)]
     fn carry_answer(&mut self, entry: AnswerEntry, group: &mut Group) -> Result<(), Refusal> {
         let AnswerEntry {
             slot,
@@ -300,15 +322,16 @@ impl<H: Host> Oracle<H> {
             signature,
             ..
         } = entry;
-        let now = self.host.block();
+        let now = group.now;
         group.request.can_commit(slot, true, now)?;
         let operator = self.operator(slot)?;
         group.request.admit(slot, &operator)?;
         group.request.form.check(&answer, slot)?;
+        if salt != digest::ONE_STEP_SALT {
+            return refuse(Error::SaltNotZero { slot });
+        }
         let id = operator.id();
-        let context = group
-            .request
-            .context(self.host.contract(), group.id, id, model);
+        let context = group.request.context(group.contract, group.id, id, model);
         // The signed answer is the operator's permission for any carrier.
         let message = digest::answer_message(&context, &answer, &evidence);
         if !self.host.verify(&signature, &message, &id) {
@@ -335,8 +358,7 @@ impl<H: Host> Oracle<H> {
     /// `NoSuchRequest`.
     pub fn advance(&mut self, id: RequestId) -> Result<Phase, Refusal> {
         let mut request = self.stored(id)?;
-        let drawn = self.draw_if_due(id, &mut request)?;
-        if self.settle_if_ended(id, &mut request)? || drawn {
+        if self.draw_and_settle(id, &mut request)? {
             self.host.set_request(id, &request);
         }
         Ok(request.phase(self.host.block()))

@@ -1,13 +1,13 @@
 //! Read-only messages.
 
-use ink::prelude::vec::Vec;
+use ink::prelude::{boxed::Box, vec::Vec};
 use llm_oracle_primitives::{
     limits::MAX_PAGE, AccountId, AnswerState, Balance, Config, DrawView, Error, LedgerView,
     OperatorView, RequestId, RequestView, SeatView, Slot, Summary, Terms, INTERFACE_VERSION,
 };
 
 use super::Oracle;
-use crate::{draw::NOT_DRAWN, DrawState, Host, Refusal, Request, Seat};
+use crate::{draw::NOT_DRAWN, DrawState, Host, Refusal, Request, Seat, Settlement};
 
 impl<H: Host> Oracle<H> {
     /// Identity and parameters.
@@ -48,12 +48,31 @@ impl<H: Host> Oracle<H> {
 
     /// The request as it stands in this block: an end that has come but is not settled yet is shown
     /// as settled, and a committee whose seed is known as drawn: nothing can change them any more.
-    fn as_of_now(&mut self, id: RequestId) -> Option<Request> {
+    fn as_of_now(&mut self, id: RequestId) -> Option<Box<Request>> {
         let mut request = self.host.request(id)?;
         let _ = self.draw(id, &mut request);
         // An error here would mean that the request cannot be settled at all: show it unsettled.
-        let _ = request.settle(self.host.block());
+        if let Ok(Some(settlement)) = request.settle(self.host.block()) {
+            let _ = self.forfeit_barred(&mut request, settlement);
+        }
         Some(request)
+    }
+
+    /// Shows what settling would take from the seats of barred operators.
+    fn forfeit_barred(
+        &mut self,
+        request: &mut Request,
+        mut settlement: Settlement,
+    ) -> Result<(), Refusal> {
+        let (reward, seat_bond) = (request.reward, request.seat_bond);
+        for (seat, index) in request.seats.iter_mut().zip(0..settlement.seats.len()) {
+            if self.operator(seat.slot)?.is_barred() {
+                seat.bond_lost = 1;
+                settlement.forfeit(index, seat_bond, reward)?;
+            }
+        }
+        request.refund = settlement.refund;
+        Ok(())
     }
 
     /// Everything about a request but its terms.

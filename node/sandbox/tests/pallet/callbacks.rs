@@ -1,7 +1,8 @@
 //! Callbacks of consumers that misbehave: the result never changes, and the status tells the truth.
 
+use codec::Encode;
 use llm_oracle_primitives::{
-    AnswerState, DeliveryStatus, Error, Outcome, Phase, RequestId, SeatState, Terms,
+    AnswerState, Balance, DeliveryStatus, Error, Outcome, Phase, RequestId, SeatState, Terms,
     limits::DELIVERY_RESERVE_REF_TIME,
 };
 use llm_oracle_sandbox::Limits;
@@ -73,44 +74,93 @@ fn result_final_without_callback() {
     }
 }
 
+/// Every bad habit of the zoo, what it is given, and what becomes of the delivery.
+fn habits(zoo: &mut Zoo) -> Vec<(u8, Vec<u8>, Balance, DeliveryStatus)> {
+    use DeliveryStatus::{Delivered, Failed};
+    let oracles_code = zoo.world.code_hash().to_vec();
+    let again = (Zoo::terms(), REWARD).encode();
+    let price = zoo.price();
+    let plain = |mode, status| (mode, vec![], 0, status);
+    // Of the original chain's 23 frames the callback's limits cover fewer.
+    let nested = match env!("CARGO_PKG_NAME") {
+        "llm-oracle-original" => Failed(1),
+        _ => Delivered,
+    };
+    vec![
+        // The oracle takes no output, so its size is nobody's problem.
+        plain(mode::BIG_RETURN, Delivered),
+        plain(mode::OVER_RETURN, Delivered),
+        plain(mode::NEST, nested),
+        plain(mode::GIFT, Delivered),
+        plain(mode::SHOUT, Delivered),
+        plain(mode::REENTER, Delivered),
+        // The carrier, who set no limit here, pays for what these two store.
+        plain(mode::BLOAT, Delivered),
+        plain(mode::BREED, Delivered),
+        plain(mode::CALL_A_TRAP, Delivered),
+        plain(mode::DRAIN, Delivered),
+        (mode::ASK, again, price, Delivered),
+        (mode::DELEGATE, oracles_code.clone(), 0, Delivered),
+        (mode::CHANGE, oracles_code, 0, Delivered),
+        plain(mode::TERMINATE, Delivered),
+        plain(mode::TRAP, Failed(1)),
+        plain(mode::LOOP, Failed(1)),
+        plain(mode::REVERT, Failed(1)),
+        plain(mode::BIG_REVERT, Failed(1)),
+        plain(mode::HOARD, Failed(1)),
+        plain(mode::READ, Failed(1)),
+        plain(mode::REENTER_AND_TRAP, Failed(1)),
+    ]
+}
+
 #[test]
 fn callback_zoo() {
-    let mut zoo = Zoo::new(1);
-    // Of the original chain's 23 frames the callback's limits cover fewer.
-    let is_deep = env!("CARGO_PKG_NAME") == "llm-oracle-original";
-    let nested = if is_deep {
-        DeliveryStatus::Failed(1)
-    } else {
-        DeliveryStatus::Delivered
-    };
-    for (behaviour, expected) in [
-        (mode::FINE, DeliveryStatus::Delivered),
-        // The oracle takes no output, so its size is nobody's problem.
-        (mode::BIG_RETURN, DeliveryStatus::Delivered),
-        (mode::NEST, nested),
-        (mode::GIFT, DeliveryStatus::Delivered),
-        (mode::SHOUT, DeliveryStatus::Delivered),
-        (mode::REENTER, DeliveryStatus::Delivered),
-        (mode::TRAP, DeliveryStatus::Failed(1)),
-        (mode::LOOP, DeliveryStatus::Failed(1)),
-        (mode::REVERT, DeliveryStatus::Failed(1)),
-        (mode::BIG_REVERT, DeliveryStatus::Failed(1)),
-        (mode::HOARD, DeliveryStatus::Failed(1)),
-        (mode::REENTER_AND_TRAP, DeliveryStatus::Failed(1)),
-        // Last: the zoo is gone afterwards.
-        (mode::TERMINATE, DeliveryStatus::Delivered),
-    ] {
+    let habits = habits(&mut Zoo::new(1));
+    let mut modes: Vec<u8> = habits.iter().map(|(mode, ..)| *mode).collect();
+    modes.sort_unstable();
+    modes.dedup();
+    println!("callback_zoo: {} hostile modes", modes.len());
+    assert!(modes.len() >= 15 && modes.len() == habits.len());
+    for (behaviour, given, value, expected) in habits {
+        // Some of them leave no zoo behind.
+        let mut zoo = Zoo::new(1);
         let id = zoo.answered(behaviour);
-        let result = answered(&mut zoo, id);
+        zoo.behave_with(behaviour, &given, value);
+        let (result, escrow) = (
+            answered(&mut zoo, id),
+            zoo.world.request(id).delivery_escrow,
+        );
+        let owed = zoo.world.ledger().total;
         assert_eq!(zoo.world.deliver(id), Ok(expected), "mode {behaviour}");
         assert_eq!(status(&mut zoo, id), expected, "mode {behaviour}");
         assert_eq!(answered(&mut zoo, id), result, "mode {behaviour}");
+        let earned = if expected == DeliveryStatus::Delivered {
+            escrow
+        } else {
+            0
+        };
+        assert_eq!(zoo.earned(), earned, "mode {behaviour}");
         let ledger = zoo.world.ledger();
         assert!(
             ledger.balance >= ledger.total,
             "mode {behaviour}: {ledger:?}"
         );
+        assert_eq!(ledger.total, owed + value, "mode {behaviour}");
     }
+}
+
+/// A callback that uses its proof up fails long before its time is over.
+#[test]
+fn a_callback_is_stopped_at_the_end_of_its_proof() {
+    let mut zoo = Zoo::new(1);
+    let id = zoo.answered(mode::READ);
+    let outcome = zoo.world.send(CARRIER, 0, "deliver", &id);
+    assert_eq!(
+        returned(&outcome),
+        Some(Ok::<_, Error>(DeliveryStatus::Failed(1)))
+    );
+    assert!(outcome.gas_consumed.proof_size() > LIMITS.proof_size * 9 / 10);
+    assert!(outcome.gas_consumed.ref_time() < LIMITS.ref_time / 2);
 }
 
 #[test]

@@ -45,6 +45,16 @@ pub struct Cells {
 }
 
 impl World {
+    /// Writes a cell of the oracle's storage past the oracle, without a deposit.
+    pub fn overwrite(&mut self, key: Key, value: &[u8]) {
+        let oracle = on_chain(self.oracle);
+        let stored = self.sandbox.storage_of(&oracle);
+        // Every cell has the same root key.
+        let mut own = stored.keys().next_back().unwrap()[..ROOT_BYTES].to_vec();
+        key.encode_to(&mut own);
+        self.sandbox.overwrite(&oracle, &own, value);
+    }
+
     /// The oracle's storage now.
     pub fn cells(&mut self) -> Cells {
         let oracle = on_chain(self.oracle);
@@ -168,14 +178,14 @@ impl Host for &Cells {
     fn set_next_code(&mut self, _: Option<&Announced>) {
         unreachable!("{NEVER}")
     }
-    fn house(&self) -> Option<House> {
-        self.record(Key::House)
+    fn house(&self) -> Option<Box<House>> {
+        self.record(Key::House).map(Box::new)
     }
     fn set_house(&mut self, _: &House) {
         unreachable!("{NEVER}")
     }
-    fn ticket_cell(&self, cell: u32) -> Vec<u8> {
-        self.bytes(Key::Tickets(cell)).cloned().unwrap_or_default()
+    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
+        *bytes = self.bytes(Key::Tickets(cell)).cloned().unwrap_or_default();
     }
     fn set_ticket_cell(&mut self, _: u32, _: &[u8]) {
         unreachable!("{NEVER}")
@@ -192,8 +202,8 @@ impl Host for &Cells {
     fn set_counters(&mut self, _: &Counters) {
         unreachable!("{NEVER}")
     }
-    fn request(&self, id: RequestId) -> Option<Request> {
-        self.read(Key::Request(id))
+    fn request(&self, id: RequestId) -> Option<Box<Request>> {
+        self.read(Key::Request(id)).map(Box::new)
     }
     fn set_request(&mut self, _: RequestId, _: &Request) {
         unreachable!("{NEVER}")
@@ -207,10 +217,9 @@ impl Host for &Cells {
     fn remove_request(&mut self, _: RequestId) {
         unreachable!("{NEVER}")
     }
-    fn operator_cell(&self, cell: u32) -> Vec<u8> {
-        self.bytes(Key::Operators(cell))
-            .cloned()
-            .unwrap_or_default()
+    fn read_operator_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
+        let stored = self.bytes(Key::Operators(cell));
+        *bytes = stored.cloned().unwrap_or_default();
     }
     fn set_operator_cell(&mut self, _: u32, _: &[u8]) {
         unreachable!("{NEVER}")

@@ -48,9 +48,8 @@ impl Shot {
 
     fn house(&self) -> House {
         let cells = &self.cells;
-        cells
-            .house()
-            .unwrap_or_else(|| House::new(self.config.domain))
+        let house = cells.house().map(|house| *house);
+        house.unwrap_or_else(|| House::new(self.config.domain))
     }
 
     fn operator(&self, slot: Slot) -> &OperatorView {

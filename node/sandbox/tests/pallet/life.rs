@@ -2,7 +2,7 @@
 
 use llm_oracle_primitives::{
     AnswerKind, AnswerState, Assignment, CommitEntry, Error, Outcome, Phase, RevealEntry,
-    SeatState, limits::MAX_BATCH_ENTRIES,
+    SeatState, digest, limits::MAX_BATCH_ENTRIES,
 };
 use llm_oracle_sandbox::Limits;
 
@@ -327,10 +327,36 @@ fn one_step_answers_in_one_call() {
         .call(CARRIER, 0, "answer_batch", entries.to_vec())
         .unwrap();
     assert_eq!(rest, [Err(Error::SeatTakenBySame { slot: 0 }), Ok(())]);
+    let seat = &world.request(ids[1]).seats[0];
+    let opened = digest::evidence(&seat.salt.unwrap(), b"{}");
+    assert_eq!(
+        opened, seat.evidence,
+        "the evidence opens with what the chain has"
+    );
     for id in ids {
         assert!(matches!(
             world.answer_of(id),
             Ok(AnswerState::Final(Outcome::Answered { .. }))
         ));
     }
+}
+
+/// Its signature covers no salt: a carrier that puts in another is refused, and the answer goes through
+/// with the one salt that there is.
+#[test]
+fn nobody_can_change_the_salt_of_a_one_step_answer() {
+    let mut world = World::new(1);
+    let mut asked = terms(AnswerKind::Bool, 1, 1);
+    asked.one_step = true;
+    let id = world.ask(&asked).unwrap();
+    let context = world.context(id, 0);
+    let entry = answer_entry(&world.operators[0], &context, &YES);
+    for byte in [0, 31] {
+        let mut other = entry.clone();
+        other.salt[byte] = 1;
+        let refused = world.call::<()>(CARRIER, 0, "answer", other);
+        assert_eq!(refused, Err(Error::SaltNotZero { slot: 0 }));
+    }
+    assert_eq!(world.request(id).summary.committed, 0);
+    assert_eq!(world.call::<()>(CARRIER, 0, "answer", entry), Ok(()));
 }

@@ -9,6 +9,7 @@ mod boundaries;
 mod callbacks;
 mod cells;
 mod coverage;
+mod crowds;
 mod edges;
 mod encoding;
 mod exits;

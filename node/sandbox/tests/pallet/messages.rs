@@ -145,6 +145,7 @@ impl Player {
         match part.flaw {
             Flaw::Signature => entry.signature[40] ^= 1,
             Flaw::Answer => entry.answer = Answer::Choice(31),
+            Flaw::Salt => entry.salt[0] ^= 1,
             _ => {}
         }
         entry
@@ -156,6 +157,7 @@ impl Player {
         match part.flaw {
             Flaw::Signature => entry.signature[40] ^= 1,
             Flaw::Answer => entry.answer = Answer::Choice(31),
+            Flaw::Salt => entry.salt[0] ^= 1,
             _ => {}
         }
         entry

@@ -33,6 +33,7 @@ pub enum Flaw {
     Signature,
     Context,
     Answer,
+    Salt,
     Unsigned,
     Expired,
 }
@@ -273,6 +274,7 @@ impl Player {
                     Flaw::Signature,
                     Flaw::Context,
                     Flaw::Answer,
+                    Flaw::Salt,
                     Flaw::Unsigned,
                     Flaw::Expired,
                 ];

@@ -10,6 +10,7 @@ use llm_oracle_sandbox::{EXISTENTIAL_DEPOSIT, Limits};
 use crate::{
     coverage::Coverage,
     invariants::Shot,
+    keys::answer_entry,
     solvency,
     world::{
         ASKER, Batch, CARRIER, DEPLOYER, REWARD, STRANGER, UNIT, World, YES, input, params,
@@ -137,6 +138,13 @@ fn wrong_answers() -> Vec<Error> {
     let id = world.ask(&terms(AnswerKind::Bool, 1, 1)).unwrap();
     world.commit(id, 0, &YES).unwrap();
     errors.push(refusal(world.reveal(id, 0, &Answer::Bool(false))));
+    let mut at_once = terms(AnswerKind::Bool, 1, 1);
+    at_once.one_step = true;
+    let id = world.ask(&at_once).unwrap();
+    let context = world.context(id, 0);
+    let mut salted = answer_entry(&world.operators[0], &context, &YES);
+    salted.salt = [1; 32];
+    errors.push(refusal(world.call::<()>(CARRIER, 0, "answer", salted)));
     let mut named = yes_or_no();
     named.assignment = Assignment::Named {
         operators: world.operators[..2].iter().map(|one| one.id).collect(),

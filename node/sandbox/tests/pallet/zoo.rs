@@ -23,6 +23,14 @@ pub mod mode {
     pub const GIFT: u8 = 11;
     pub const SHOUT: u8 = 12;
     pub const HOARD: u8 = 13;
+    pub const READ: u8 = 14;
+    pub const DELEGATE: u8 = 15;
+    pub const BREED: u8 = 16;
+    pub const CALL_A_TRAP: u8 = 17;
+    pub const DRAIN: u8 = 18;
+    pub const ASK: u8 = 19;
+    pub const OVER_RETURN: u8 = 20;
+    pub const CHANGE: u8 = 21;
 }
 
 pub const LIMITS: CallbackLimits = CallbackLimits {

@@ -1,0 +1,90 @@
+//! The relayers of a run: one process for all operators, or one for each.
+
+use llm_oracle_tests::{
+    process::{Cli, Model, Relayer, Setup},
+    World,
+};
+use std::{fs, path::PathBuf};
+
+/// How operators share the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// One process works for all: their commits and reveals travel together.
+    Batched,
+    /// Each operator has a process of its own, and they know nothing of each other.
+    Itself,
+    /// The same, and they hand their commits and reveals to one of them.
+    OneCarrier,
+}
+
+impl Mode {
+    /// Its name in the result.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Batched => "batched",
+            Self::Itself => "each for itself",
+            Self::OneCarrier => "one carrier",
+        }
+    }
+}
+
+/// The scripted model takes no time, and as many questions at once as there are.
+const MODEL: &str = "provider = 'scripted'\nanswer = 'yes'\ncalls_at_once = 1024\n";
+/// Variables of the processes: no debug log, which would be measured as well.
+const VARIABLES: [(&str, &str); 1] = [("LLM_ORACLE_LOG", "warn")];
+
+/// Relayers that are not running yet.
+pub struct Fleet {
+    /// How they share the work.
+    pub mode: Mode,
+    setups: Vec<Setup>,
+}
+
+impl Fleet {
+    /// Writes the settings; `None` when the program has no such mode.
+    pub async fn prepare(world: &World, mode: Mode) -> Option<Self> {
+        let keys = world.keys();
+        let groups: Vec<_> = match mode {
+            Mode::Batched => vec![keys],
+            Mode::Itself | Mode::OneCarrier => keys.into_iter().map(|key| vec![key]).collect(),
+        };
+        let setups = groups.iter().enumerate().map(|(number, keys)| {
+            let model = Model::Toml(MODEL.to_owned());
+            Setup::new(world, &format!("relayer{number}"), keys, &model)
+                .with_limit("model_calls = 512")
+        });
+        let fleet = Self {
+            mode,
+            setups: setups.collect(),
+        };
+        if mode == Mode::OneCarrier && !fleet.can_share_a_carrier(world).await {
+            return None;
+        }
+        Some(fleet)
+    }
+
+    /// Whether the program knows the table `[peers]`: it names itself among the unknown keys if not.
+    async fn can_share_a_carrier(&self, world: &World) -> bool {
+        let file = world.folder.path().join("peers.toml");
+        fs::write(&file, "[peers]\n").unwrap();
+        let file = file.display().to_string();
+        let shown = Cli::run(world.folder.path(), &["config", "show", "--config", &file]).await;
+        shown.code == 0
+    }
+
+    /// Starts them all.
+    pub fn start(&self) -> Vec<Relayer> {
+        let all = self.setups.iter();
+        all.map(|setup| setup.run_with(&VARIABLES, &[])).collect()
+    }
+
+    /// Where the first one listens, once it does.
+    pub fn listens_at(&self) -> Option<String> {
+        self.setups.first()?.listens_at()
+    }
+
+    /// Their stores.
+    pub fn stores(&self) -> Vec<PathBuf> {
+        self.setups.iter().map(Setup::store_path).collect()
+    }
+}

@@ -15,22 +15,29 @@
 pub mod history;
 pub mod keystore;
 pub mod market;
+pub mod model_server;
 pub mod node;
 pub mod process;
+pub mod proxy;
 pub mod questions;
+pub mod recorder;
+pub mod runtime;
 pub mod setting;
 pub mod signer;
 pub mod world;
 
 pub use history::History;
 pub use market::Market;
+pub use model_server::ModelServer;
 pub use node::Node;
 pub use process::{Cli, Relayer};
+pub use proxy::{Proxy, Wire};
 pub use signer::Signer;
 pub use world::{Key, World};
 
 use std::{
     future::Future,
+    io::Write as _,
     time::{Duration, Instant},
 };
 
@@ -60,5 +67,49 @@ where
             PATIENCE.as_secs()
         );
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Whether the long form of a test is asked for: `scripts/test.sh --long NAME`.
+pub fn is_long(name: &str) -> bool {
+    let named = std::env::var("LLM_ORACLE_LONG").unwrap_or_default();
+    named.split(',').any(|long| long == name)
+}
+
+/// Says on stderr what a test has counted, also when it passes.
+pub fn report(test: &str, counts: &str) {
+    // Not by a macro: those are shown of failed tests only.
+    let _ = writeln!(std::io::stderr(), "{test}: {counts}");
+}
+
+/// Random numbers of a seed that is told, for moments and orders.
+pub struct Dice(u64);
+
+impl Dice {
+    /// Seeded by the clock, or by `LLM_ORACLE_SEED`, and says so.
+    ///
+    /// # Panics
+    /// When that variable is no number.
+    pub fn new(test: &str) -> Self {
+        let given = std::env::var("LLM_ORACLE_SEED").ok();
+        let seed = given.map(|text| text.parse().expect("LLM_ORACLE_SEED is a number"));
+        let seed = seed.unwrap_or_else(|| {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            u64::from(now.unwrap_or_default().subsec_nanos())
+        });
+        report(test, &format!("seed {seed}"));
+        Self(seed | 1)
+    }
+
+    /// A number below `end`.
+    ///
+    /// # Panics
+    /// When `end` is 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        // xorshift: they only have to differ from run to run.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
     }
 }

@@ -127,8 +127,7 @@ impl Market {
     /// When the chain cannot be read.
     pub async fn delivered_for_good(&self, world: &World, id: RequestId) {
         crate::eventually("final delivery", || async {
-            let head = self.chain.finalized().await.unwrap();
-            let view = world.oracle.request(id, Some(head.hash)).await.unwrap()?;
+            let view = world.view_for_good(id).await?;
             (view.summary.delivery == DeliveryStatus::Delivered).then_some(())
         })
         .await;

@@ -180,6 +180,28 @@ impl Setup {
         self
     }
 
+    /// The same relayer with a part of its settings written otherwise.
+    ///
+    /// # Panics
+    /// When its settings don't have the part, or cannot be written.
+    #[must_use]
+    pub fn rewritten(self, part: &str, by: &str) -> Self {
+        let text = fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(part), "no '{part}' in {text}");
+        fs::write(self.config(), text.replacen(part, by, 1)).unwrap();
+        self
+    }
+
+    /// Starts a relayer as a shell does: `script` has the program and its arguments in `"$@"`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn run_by(&self, script: &str) -> Relayer {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, "sh"]).arg(setting::program());
+        self.start(tidy(command, &self.folder), &[], &[])
+    }
+
     /// The same relayer with a further line in its limits.
     ///
     /// # Panics
@@ -205,9 +227,14 @@ impl Setup {
     /// # Panics
     /// When it cannot be started.
     pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Relayer {
+        self.start(clean(&self.folder), variables, arguments)
+    }
+
+    fn start(&self, command: Command, variables: &[(&str, &str)], arguments: &[&str]) -> Relayer {
         let config = self.config();
-        let start = ["relayer", "run", "--config", config.to_str().unwrap()];
-        launch(&self.folder, &[&start[..], arguments].concat(), variables)
+        let first = ["relayer", "run", "--config", config.to_str().unwrap()];
+        let arguments = [&first[..], arguments].concat();
+        start(command, &self.folder, &arguments, variables)
     }
 
     /// The same relayer without its operators' keys: a signer has them.
@@ -226,29 +253,26 @@ impl Setup {
         fs::write(self.config(), text).unwrap();
         self
     }
-
-    /// The same relayer with a further line in its limits.
-    ///
-    /// # Panics
-    /// When its settings cannot be written.
-    #[must_use]
-    pub fn with_limit(self, line: &str) -> Self {
-        let text = fs::read_to_string(self.config()).unwrap();
-        let text = text.replace("[limits]\n", &format!("[limits]\n{line}\n"));
-        fs::write(self.config(), text).unwrap();
-        self
-    }
 }
 
 /// Starts the program with its log in the folder.
 pub(crate) fn launch(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Relayer {
+    start(clean(folder), folder, arguments, variables)
+}
+
+fn start(
+    mut command: Command,
+    folder: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Relayer {
     let log = folder.join("log");
     let file = File::options()
         .create(true)
         .append(true)
         .open(&log)
         .unwrap();
-    let child = clean(folder)
+    let child = command
         .args(arguments)
         .env("LLM_ORACLE_LOG", "llm_oracle=debug,warn")
         .envs(variables.iter().copied())
@@ -321,7 +345,10 @@ impl Drop for Relayer {
 
 /// The program with nothing of our environment but what tests need.
 fn clean(home: &Path) -> Command {
-    let mut command = Command::new(setting::program());
+    tidy(Command::new(setting::program()), home)
+}
+
+fn tidy(mut command: Command, home: &Path) -> Command {
     command
         .env_clear()
         .env("HOME", home)

@@ -47,15 +47,28 @@ pub fn program() -> PathBuf {
     if let Some(named) = variable("LLM_ORACLE_BIN") {
         return named;
     }
+    beside("llm-oracle")
+}
+
+/// The library that writes down with whom a process speaks (`tests/sockets`), to be preloaded.
+///
+/// # Panics
+/// When it is not built.
+pub fn sockets() -> PathBuf {
+    beside("libllm_oracle_sockets.so")
+}
+
+/// A file built beside this program.
+fn beside(name: &str) -> PathBuf {
     let this = env::current_exe().expect("this program has a path");
     this.ancestors()
         .skip(1)
         .take(3)
-        .map(|folder| folder.join("llm-oracle"))
+        .map(|folder| folder.join(name))
         .find(|file| file.is_file())
         .unwrap_or_else(|| {
             panic!(
-                "no llm-oracle near {}; run `cargo build --workspace --all-targets --locked`",
+                "no {name} near {}; run `cargo build --workspace --all-targets --locked`",
                 this.display()
             )
         })

@@ -6,7 +6,8 @@ use llm_oracle_primitives::{
 };
 use llm_oracle_relayer::{
     chain::{
-        account_of, messages, ss58, Chain, CheckedOracle, Event, Expect, Keypair, Oracle, TxOptions,
+        account_of, messages, ss58, Chain, ChainError, CheckedOracle, Event, Expect, Keypair,
+        Oracle, TxOptions,
     },
     pipeline::{load_key, KeySource},
 };
@@ -273,6 +274,30 @@ impl World {
     pub async fn ended(&self, id: RequestId) -> RequestView {
         eventually("end of the request", || async {
             let view = self.view(id).await;
+            view.summary.settled.then_some(view)
+        })
+        .await
+    }
+
+    /// A request at the last final block; `None` also when the contract is not final yet.
+    ///
+    /// # Panics
+    /// When the chain cannot be read.
+    pub async fn view_for_good(&self, id: RequestId) -> Option<RequestView> {
+        let head = self.chain().finalized().await.unwrap();
+        match self.oracle.request(id, Some(head.hash)).await {
+            Err(ChainError::NoContract { .. }) => None,
+            view => view.unwrap(),
+        }
+    }
+
+    /// Waits until the request has ended in a final block.
+    ///
+    /// # Panics
+    /// When the chain cannot be read.
+    pub async fn ended_for_good(&self, id: RequestId) -> RequestView {
+        eventually("final end of the request", || async {
+            let view = self.view_for_good(id).await?;
             view.summary.settled.then_some(view)
         })
         .await

@@ -53,7 +53,9 @@ use context::Context;
 use exit::{Failure, Outcome};
 use output::Output;
 use std::{io, process::ExitCode};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt, EnvFilter,
+};
 
 /// Runs the program and gives its exit code.
 pub fn main() -> ExitCode {
@@ -112,10 +114,18 @@ fn start_log(cli: &Cli) {
         .with_writer(io::stderr);
     // The first subscriber stays; there is none before this one.
     let _ = if log_json {
-        log.json().try_init()
+        let log = log.json().finish();
+        log.with(filter_fn(keeps_secrets)).try_init()
     } else {
-        log.compact().try_init()
+        let log = log.compact().finish();
+        log.with(filter_fn(keeps_secrets)).try_init()
     };
+}
+
+/// Whether a record may be written, however much is asked for. The library that speaks to nodes tells
+/// in its details whom it connects to, and with it the password of a node's URL.
+fn keeps_secrets(record: &tracing::Metadata<'_>) -> bool {
+    *record.level() <= tracing::Level::INFO || !record.target().starts_with("jsonrpsee")
 }
 
 fn run(cli: Cli, out: Output) -> Outcome {

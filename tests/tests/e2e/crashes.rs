@@ -3,11 +3,12 @@
 use llm_oracle_primitives::{Answer, RequestId, SeatAnswer};
 use llm_oracle_relayer::store::fault::{self, CRASH_POINTS};
 use llm_oracle_tests::{
+    eventually, is_long,
     process::{Model, Setup},
     questions::yes_or_no,
-    Market, Node, World,
+    report, Dice, History, Market, Node, World,
 };
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// A market's question, which is answered by three seats and delivered to the market.
 async fn ask_by_market(world: &World, market: &Market) -> RequestId {
@@ -50,6 +51,9 @@ async fn kill_after_every_stored_step() {
     // Two worlds side by side: most of the time is waiting for finality.
     let (first, second) = CRASH_POINTS.split_at(CRASH_POINTS.len() / 2);
     tokio::join!(die_at(first), die_at(second));
+    let points = CRASH_POINTS.len();
+    let what = format!("{points} points, a SIGKILL at each; each request with one commit and one reveal of 3 operators, and one delivery");
+    report("kill_after_every_stored_step", &what);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,52 +81,67 @@ async fn restart_never_asks_again_after_commit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_at_random_moments_lose_and_repeat_nothing() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let mut seed = u64::from(now.subsec_nanos()) | 1;
+    const NAME: &str = "kills_at_random_moments_lose_and_repeat_nothing";
+    let kills = if is_long(NAME) { 1_000 } else { 20 };
+    let mut dice = Dice::new(NAME);
     let world = World::alone(3).await;
     let market = world.market().await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));
-    let id = ask_by_market(&world, &market).await;
-    let mut moments = Vec::new();
-    for _ in 0..6 {
-        // xorshift: the moments only have to differ from run to run.
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let moment = Duration::from_millis(200 + seed % 1500);
-        moments.push(moment);
+    let mut ids = Vec::new();
+    for kill in 0..kills {
+        if kill % 5 == 0 {
+            ids.push(ask_by_market(&world, &market).await);
+        }
         let mut doomed = setup.run();
-        tokio::time::sleep(moment).await;
+        tokio::time::sleep(Duration::from_millis(100 + dice.below(1_000))).await;
         doomed.kill();
     }
     let _last = setup.run();
-    market.delivered(&world, id).await;
-    assert_once(&world, id, &format!("killed after {moments:?}")).await;
+    for id in &ids {
+        market.delivered(&world, *id).await;
+    }
+    for (id, history) in History::of_all(&world, &ids).await {
+        assert_eq!(history.delivered, 1, "request {id}: deliveries");
+    }
+    let counts = History::once_each_in_all(&world, &ids, NAME).await;
+    let asked = setup.calls();
+    report(NAME, &format!("{kills} kills, {asked} questions; {counts}"));
 }
 
+/// The relayer stays; the node dies under it by SIGKILL and comes back with the same chain.
 #[tokio::test(flavor = "multi_thread")]
 async fn node_restarted_in_the_middle() {
-    let mut node = tokio::task::spawn_blocking(Node::start).await.unwrap();
-    let world = World::on(node.url(), None, 3).await;
+    const NAME: &str = "node_restarted_in_the_middle";
+    let kills = if is_long(NAME) { 50 } else { 3 };
+    let mut dice = Dice::new(NAME);
+    let node = tokio::task::spawn_blocking(|| Node::every(300));
+    let mut node = node.await.unwrap();
+    let mut world = World::on(node.url(), None, 3).await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));
     let mut relayer = setup.run();
-    let id = world.ask(&yes_or_no(3)).await;
-    world.committed(id, 3).await;
-    let mut node = tokio::task::spawn_blocking(move || {
-        node.restart();
-        node
-    })
-    .await
-    .unwrap();
-    let world = world.reconnected().await;
-    // Blocks from before the restart become final with the next block.
-    world.chain().create_block(false).await.unwrap();
-    world.ended(id).await;
-    world
-        .history(id)
-        .await
-        .assert_once_each(&world.accounts(), "node restarted");
-    assert!(relayer.runs());
-    assert_eq!(setup.calls(), 3);
+    let mut ids = Vec::new();
+    for _ in 0..kills {
+        let id = world.ask(&yes_or_no(3)).await;
+        ids.push(id);
+        // What is not final yet, a node may forget.
+        eventually("finality of the request", || async {
+            world.view_for_good(id).await.map(drop)
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(dice.below(2_000))).await;
+        let restarted = tokio::task::spawn_blocking(move || {
+            node.restart();
+            node
+        });
+        node = restarted.await.unwrap();
+        world = world.reconnected().await;
+    }
+    for id in &ids {
+        world.ended(*id).await;
+    }
+    assert!(relayer.runs(), "the relayer ended");
+    assert_eq!(setup.calls(), 3 * ids.len(), "nothing is asked twice");
+    let counts = History::once_each_in_all(&world, &ids, NAME).await;
+    report(NAME, &format!("{kills} kills of the node; {counts}"));
     node.kill();
 }

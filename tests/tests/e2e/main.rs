@@ -4,9 +4,11 @@
 
 mod ask;
 mod bad_input;
+mod canary;
 mod clients;
 mod crashes;
 mod delivery;
+mod disk;
 mod draws;
 mod ends;
 mod equivocation;
@@ -18,7 +20,12 @@ mod ops;
 mod owner;
 mod peers;
 mod promises;
+mod providers;
 mod recovery;
 mod rivals;
 mod settle;
 mod signer;
+mod ssrf;
+mod subsystems;
+mod upgrade;
+mod wire;

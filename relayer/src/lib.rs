@@ -11,6 +11,7 @@ mod fuzz;
 pub mod guard;
 pub mod llm;
 pub mod ops;
+pub mod peers;
 pub mod pipeline;
 mod planted;
 pub mod signer;

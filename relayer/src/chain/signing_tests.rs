@@ -14,7 +14,7 @@ use crate::{
     signer::{
         signed_part,
         wire::{Ask, Told},
-        AnswerToSign, CallToSign, SeatToSign, Signer, SignerError,
+        AnswerToSign, CallToSign, PeerToSign, SeatToSign, Signer, SignerError,
     },
 };
 use llm_oracle_primitives::{AccountId, CommitEntry, Hash, Signature};
@@ -47,6 +47,10 @@ impl Signer for Direct {
     }
 
     fn sign_registration(&self, _: &Hash, _: &AccountId) -> Result<Signature, SignerError> {
+        none()
+    }
+
+    fn sign_peer(&self, _: &PeerToSign) -> Result<Signature, SignerError> {
         none()
     }
 

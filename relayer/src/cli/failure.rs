@@ -65,6 +65,7 @@ impl From<RelayerError> for Failure {
             RelayerError::Inconsistent { .. } => Self::new(exit::WRONG_CHAIN, error),
             RelayerError::Key(_)
             | RelayerError::Address(_)
+            | RelayerError::Peers(_)
             | RelayerError::NoOperators
             | RelayerError::OperatorTwice(_) => Self::usage(error),
         }

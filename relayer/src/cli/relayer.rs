@@ -9,6 +9,7 @@ use crate::{
     config::describe_model,
     llm::{self, Models, Provider},
     ops::{self, Desk},
+    peers::{self, PeersConfig},
     pipeline::{KeySource, Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError},
 };
 use serde_json::json;
@@ -133,6 +134,7 @@ pub async fn start(service: Service<'_>) -> Result<Running, Failure> {
         model: service.model.clone(),
         limits: Limits::default(),
         policy: PolicyConfig::default(),
+        peers: PeersConfig::default(),
     };
     Ok(Running::spawn(
         Relayer::start(config, service.provider).await?,
@@ -147,14 +149,18 @@ pub async fn run(context: &Context, recover: bool) -> Outcome {
     let mut config = context.settings.relayer()?;
     config.recover = recover;
     // Before anything is started: an address that can't be one is a mistake in the settings.
-    let place = listen(context).await?;
+    let for_people = context.settings.ops.address().map_err(Failure::usage)?;
+    let for_people = listen(for_people, "ops").await?;
+    let for_peers = config.peers.address().map_err(Failure::usage)?;
+    let for_peers = listen(for_peers, "peers").await?;
     let provider = provider(&config.model)?;
     let stop = stop_signal()?;
     let contract = config.contract.clone();
     let model = provider.name().to_owned();
     let relayer = Relayer::start(config, provider).await?;
     relayer.introduce(&contract, &model);
-    let mut window = Window::open(&relayer, place);
+    let mut window = Window::open(&relayer, for_people);
+    window.open_to_peers(&relayer, for_peers);
     tracing::info!(model, contract, "started");
     ops::ready(&format!("answers with {model}"));
     let ops = relayer.ops().clone();
@@ -181,30 +187,38 @@ pub async fn run(context: &Context, recover: bool) -> Outcome {
 /// Where the outside is served.
 struct Place {
     address: SocketAddr,
+    /// The table of the settings that names it.
+    table: &'static str,
     /// None while another process has the port.
     listener: Option<TcpListener>,
 }
 
 /// Takes the port. One that another process has, or an address that the machine has not got yet, is
-/// tried again later: nobody's seat may depend on whether metrics can be read.
-async fn listen(context: &Context) -> Result<Option<Place>, Failure> {
-    let Some(address) = context.settings.ops.address().map_err(Failure::usage)? else {
+/// tried again later: nobody's seat may depend on whether metrics can be read, or a peer can come.
+async fn listen(
+    address: Option<SocketAddr>,
+    table: &'static str,
+) -> Result<Option<Place>, Failure> {
+    let Some(address) = address else {
         return Ok(None);
     };
+    let remedy = format!("give this relayer another `listen` in [{table}], or off");
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => Some(listener),
         Err(error) if comes_later(&error) => {
-            let remedy =
-                "another relayer may have it: give this one another `listen` in [ops], or off";
-            tracing::error!(%address, %error, remedy, "nothing is served yet; trying again");
+            tracing::error!(%address, %error, table, remedy, "nothing is served yet; trying again");
             None
         }
         Err(error) => {
             let refused = Failure::usage(format!("cannot listen at {address}: {error}"));
-            return Err(refused.help("give another `listen` in [ops], or off"));
+            return Err(refused.help(remedy));
         }
     };
-    Ok(Some(Place { address, listener }))
+    Ok(Some(Place {
+        address,
+        table,
+        listener,
+    }))
 }
 
 fn comes_later(error: &io::Error) -> bool {
@@ -213,9 +227,16 @@ fn comes_later(error: &io::Error) -> bool {
 }
 
 /// Serves until the window is closed, whatever becomes of the port or of the server.
-async fn keep_serving(place: Place, desk: Arc<Desk>, file: PathBuf, closed: CancellationToken) {
+async fn keep_serving<F>(
+    place: Place,
+    closed: CancellationToken,
+    serve: impl Fn(TcpListener) -> F + Send,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
     let Place {
         address,
+        table,
         mut listener,
     } = place;
     loop {
@@ -224,12 +245,15 @@ async fn keep_serving(place: Place, desk: Arc<Desk>, file: PathBuf, closed: Canc
             None => TcpListener::bind(address).await,
         };
         if let Ok(listener) = bound {
-            note_address(&listener, &file);
-            let served = tokio::spawn(ops::serve(listener, desk.clone(), closed.clone())).await;
+            let served = tokio::spawn(serve(listener)).await;
             if closed.is_cancelled() {
                 return;
             }
-            tracing::error!(?served, "the server of [ops] has ended; it starts again");
+            tracing::error!(
+                table,
+                ?served,
+                "a server has ended by itself; it starts again"
+            );
         }
         tokio::select! {
             () = closed.cancelled() => return,
@@ -249,7 +273,7 @@ fn note_address(listener: &TcpListener, file: &Path) {
 
 /// What the outside sees of a running relayer.
 struct Window {
-    server: Option<JoinHandle<()>>,
+    servers: Vec<JoinHandle<()>>,
     notifier: JoinHandle<()>,
     goodbye: CancellationToken,
     closed: CancellationToken,
@@ -266,14 +290,29 @@ impl Window {
         let _ = fs::remove_file(&address_file);
         let server = place.map(|place| {
             let (desk, file) = (Arc::new(Desk { ops, store }), address_file.clone());
-            tokio::spawn(keep_serving(place, desk, file, closed.clone()))
+            let stop = closed.clone();
+            let serve = move |listener| {
+                note_address(&listener, &file);
+                ops::serve(listener, desk.clone(), stop.clone())
+            };
+            tokio::spawn(keep_serving(place, closed.clone(), serve))
         });
         Self {
-            server,
+            servers: server.into_iter().collect(),
             notifier,
             goodbye,
             closed,
             address_file,
+        }
+    }
+
+    /// Takes entries of peers, if there are any.
+    fn open_to_peers(&mut self, relayer: &Relayer, place: Option<Place>) {
+        if let (Some(place), Some(endpoint)) = (place, relayer.peers_endpoint()) {
+            let stop = self.closed.clone();
+            let serve = move |listener| peers::serve(listener, endpoint.clone(), stop.clone());
+            let serving = keep_serving(place, self.closed.clone(), serve);
+            self.servers.push(tokio::spawn(serving));
         }
     }
 
@@ -285,7 +324,7 @@ impl Window {
 
     async fn close(&mut self) {
         self.closed.cancel();
-        if let Some(server) = &mut self.server {
+        for server in &mut self.servers {
             let _ = tokio::time::timeout(LOOK_EVERY, server).await;
         }
         let _ = fs::remove_file(&self.address_file);

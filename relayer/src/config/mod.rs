@@ -21,6 +21,7 @@ use crate::{
     credential,
     llm::Models,
     ops::OpsConfig,
+    peers::PeersConfig,
     pipeline::{KeyError, KeySource, Limits, PolicyConfig, RelayerConfig},
     store::{DatabaseUrl, Shared, UrlSource},
 };
@@ -116,6 +117,8 @@ struct Raw {
     policy: PolicyConfig,
     #[serde(default)]
     ops: OpsConfig,
+    #[serde(default)]
+    peers: PeersConfig,
 }
 
 /// Checked settings.
@@ -151,6 +154,8 @@ pub struct Settings {
     pub policy: PolicyConfig,
     /// Where a running relayer can be looked at.
     pub ops: OpsConfig,
+    /// The relayers that carry each other's entries.
+    pub peers: PeersConfig,
     /// Which key decided about the model.
     model_key: &'static str,
     figment: Figment,
@@ -315,6 +320,7 @@ impl Settings {
             limits: raw.limits,
             policy: raw.policy,
             ops: raw.ops,
+            peers: raw.peers,
             model_key,
             figment,
         })
@@ -339,6 +345,7 @@ impl Settings {
             model: self.model.clone(),
             limits: self.limits,
             policy: self.policy.clone(),
+            peers: self.peers.clone(),
         })
     }
 
@@ -431,6 +438,7 @@ impl Settings {
             ),
             ("operators", "operators", self.operators.len().to_string()),
             ("ops.listen", "ops.listen", self.ops.listen.clone()),
+            ("peers.listen", "peers.listen", self.peers.listen.clone()),
         ]
         .into_iter()
         .chain(

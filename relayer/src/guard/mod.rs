@@ -23,7 +23,7 @@ use crate::{
     signer::{
         signed_part,
         wire::{Ask, Told},
-        AnswerToSign, SeatToSign, Signer,
+        AnswerToSign, PeerToSign, SeatToSign, Signer,
     },
 };
 use llm_oracle_primitives::{digest::Context, AccountId, Hash, RequestId, Signature};
@@ -174,6 +174,7 @@ impl Guard {
                 operator,
             } => self.registration(domain, contract, operator),
             Ask::Call { account, payload } => self.call(account, payload),
+            Ask::Peer(message) => self.peer(message),
         };
         match signed {
             Ok(signature) => Told::Signed(signature),
@@ -239,6 +240,13 @@ impl Guard {
         self.record
             .note(&self.domain, &self.bounds.contract, &decisions)?;
         Ok(key.sign(&signed_part(payload)).0)
+    }
+
+    /// Letters and receipts are worth nothing on chain, and say nothing that could be said twice.
+    fn peer(&self, message: &PeerToSign) -> Result<Signature, Refusal> {
+        self.is_ours(&message.place.domain, &message.place.contract.into())?;
+        let key = self.key(&message.signer().into())?;
+        Ok(key.sign(&message.message()).0)
     }
 
     /// The key of a context's operator, if the context is of this oracle and this version.

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     chain::{hex0x, messages, selector, verifies},
     pipeline::KeySource,
-    signer::{wire, Remote, SignerError},
+    signer::{wire, Head, PeerToSign, Place, Remote, SignerError},
 };
 use llm_oracle_primitives::{Answer, CommitEntry};
 use scale::{Compact, Encode};
@@ -255,6 +255,57 @@ fn one_signer_for_one_record() {
     assert_eq!(mode, 0o700);
 }
 
+fn letter(taken: Option<Hash>) -> PeerToSign {
+    let id = |suri: &str| key(suri).public_key().0;
+    PeerToSign {
+        place: Place {
+            domain: DOMAIN,
+            contract: CONTRACT,
+        },
+        head: Head {
+            sender: id("//Alice"),
+            receiver: id("//Charlie"),
+            nonce: [7; 16],
+            block: 9,
+        },
+        entries: [8; 32],
+        taken,
+    }
+}
+
+#[test]
+fn a_letter_is_signed_by_its_sender_and_a_receipt_by_its_receiver_for_this_oracle_alone() {
+    let (_folder, guard) = open();
+    let Told::Signed(signature) = guard.answer(&Ask::Peer(letter(None))) else {
+        panic!("a letter of one of its accounts");
+    };
+    let alice = key("//Alice").account();
+    assert!(verifies(&signature, &letter(None).message(), &alice));
+    let with = |taken, change: &dyn Fn(&mut PeerToSign)| {
+        let mut message = letter(taken);
+        change(&mut message);
+        refused(guard.answer(&Ask::Peer(message)))
+    };
+    assert_eq!(with(Some([1; 32]), &|_| {}), "unknown_account");
+    let bob = key("//Bob").public_key().0;
+    assert_eq!(
+        with(Some([1; 32]), &|one| one.head.receiver = bob),
+        "signed"
+    );
+    assert_eq!(
+        with(None, &|one| one.head.sender = [9; 32]),
+        "unknown_account"
+    );
+    assert_eq!(
+        with(None, &|one| one.place.domain = [9; 32]),
+        "other_domain"
+    );
+    assert_eq!(
+        with(None, &|one| one.place.contract = [9; 32]),
+        "other_contract"
+    );
+}
+
 #[test]
 fn a_call_is_signed_only_when_it_is_a_relayers() {
     let (_folder, guard) = open();
@@ -392,6 +443,7 @@ async fn over_the_socket_it_is_a_signer_like_any_other() {
     remote.sign_seat(&seat_of(&yes)).unwrap();
     remote.sign_answer(&yes).unwrap();
     remote.sign_registration(&DOMAIN, &CONTRACT.into()).unwrap();
+    remote.sign_peer(&letter(None)).unwrap();
     let refused = remote.sign_answer(&no).unwrap_err();
     assert!(
         matches!(&refused, SignerError::Refused { name, .. } if name == "conflicting_answer"),

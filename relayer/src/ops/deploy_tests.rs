@@ -6,6 +6,7 @@ use crate::{
     cli::{self, exit},
     config::{self, Overrides},
     guard::GuardConfig,
+    peers::PeersConfig,
 };
 use std::collections::BTreeSet;
 
@@ -68,6 +69,12 @@ fn the_example_settings_load_as_they_are_and_with_every_key_set() {
         // What stands behind `#` is the default, except where the comment says so.
         assert_eq!(settings.limits, plain.limits);
         assert_eq!(settings.ops, plain.ops);
+        assert_eq!(settings.peers.relayers.len(), 1);
+        let alone = PeersConfig {
+            relayers: Vec::new(),
+            ..settings.peers
+        };
+        assert_eq!(alone, plain.peers);
     }
 }
 
@@ -90,6 +97,8 @@ fn the_example_settings_name_every_key_there_is() {
         ("[[operators]]", &local),
         ("[limits]", &local),
         ("[ops]", &local),
+        ("[peers]", &local),
+        ("[[peers.relayer]]", &local),
         ("provider = \"local\"", &local),
         ("provider = \"openai\"", &server),
     ] {
@@ -97,7 +106,9 @@ fn the_example_settings_name_every_key_there_is() {
         assert!(!keys.is_empty(), "{table}");
         for key in keys {
             let set = local.lines().chain(server.lines()).any(|line| {
-                line.starts_with(&format!("{key} =")) || line.trim_matches(['[', ']']) == key
+                let name = line.trim_matches(['[', ']']);
+                let inner = line.starts_with('[') && name.ends_with(&format!(".{key}"));
+                line.starts_with(&format!("{key} =")) || name == key || inner
             });
             assert!(set, "deploy/relayer.toml lacks `{key}` of {table}");
         }

@@ -1,7 +1,7 @@
 //! The registry of `/metrics`. `docs/operating.md` has one row for each; a test compares them.
 
 use super::{OperatorStatus, Turn};
-use crate::store::Stats;
+use crate::{peers::Counts, store::Stats};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{
@@ -50,6 +50,7 @@ pub struct Metrics {
     left_out: Gauge,
     cursor: Gauge,
     store_free: Gauge,
+    peers: Counts,
 }
 
 impl Default for Metrics {
@@ -87,6 +88,7 @@ impl Metrics {
             left_out: Gauge::default(),
             cursor: Gauge::default(),
             store_free: Gauge::default(),
+            peers: Counts::default(),
         };
         this.registered()
     }
@@ -98,6 +100,7 @@ impl Metrics {
         self.register_wheel(&mut registry);
         self.register_operators(&mut registry);
         self.register_store(&mut registry);
+        self.peers.register(&mut registry);
         self.registry = registry;
         self
     }
@@ -217,6 +220,11 @@ impl Metrics {
             "free space where the store is",
             self.store_free.clone(),
         );
+    }
+
+    /// What relayers do for each other.
+    pub fn peers(&self) -> &Counts {
+        &self.peers
     }
 
     /// A turn went well.

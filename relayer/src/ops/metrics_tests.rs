@@ -4,7 +4,10 @@ use super::*;
 
 /// The text with every metric in it: families without values are left out of it.
 pub(crate) fn everything() -> String {
-    use crate::store::{AttemptState, JobState, Purpose};
+    use crate::{
+        peers::Kind,
+        store::{AttemptState, JobState, Purpose},
+    };
     let metrics = Metrics::new();
     metrics.turn(Turn::Idle, Duration::ZERO, 0);
     metrics.answered(false, 0);
@@ -15,6 +18,10 @@ pub(crate) fn everything() -> String {
         ..Stats::default()
     };
     metrics.store(&stats, Some(1));
+    metrics.peers().handed_over(Kind::Commit);
+    metrics.peers().carried(Kind::Commit);
+    metrics.peers().fell_back(Kind::Reveal);
+    metrics.peers().refused("garbage");
     metrics.text().unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! Taking seats and opening commitments: all of this process's operators in one transaction.
 
 use super::{
-    entries::{split, Seat},
+    entries::{split, Part, Seat},
     error::RelayerError,
     relayer::{Now, Relayer},
     retry::in_turn,
@@ -34,10 +34,11 @@ impl Relayer {
         oracle: &Oracle,
         now: &Now,
         purpose: Purpose,
-        mut seats: Vec<Seat>,
+        seats: Vec<Seat>,
     ) -> Result<bool, RelayerError> {
+        let mut seats = self.share(oracle, now, purpose, seats).await?;
         // Entries of one request share one load, one store and one event when they are neighbours.
-        seats.sort_by_key(Seat::entry);
+        seats.sort_by_key(Part::entry);
         let mut worked = false;
         for batch in split(purpose, seats) {
             worked |= self.send_batch(oracle, now, purpose, batch).await?;
@@ -50,7 +51,7 @@ impl Relayer {
         oracle: &Oracle,
         now: &Now,
         purpose: Purpose,
-        mut seats: Vec<Seat>,
+        mut seats: Vec<Part>,
     ) -> Result<bool, RelayerError> {
         let Some(carrier) = self.carrier(purpose, &seats)? else {
             return Ok(false);
@@ -94,14 +95,15 @@ impl Relayer {
 
     /// The carriers take turns, so that one operator does not pay for all. After each failure the
     /// next one carries: one account that can't pay must not silence the others.
-    fn carrier(&self, purpose: Purpose, seats: &[Seat]) -> Result<Option<usize>, RelayerError> {
+    fn carrier(&self, purpose: Purpose, seats: &[Part]) -> Result<Option<usize>, RelayerError> {
         let mut most: Option<(u32, RequestId)> = None;
         for seat in seats {
-            let (failures, _) = self.store.failures(&seat.entry(), purpose)?;
+            let entry = seat.entry();
+            let (failures, _) = self.store.failures(&entry, purpose)?;
             // Of several requests, the one that failed most often sets the turn: no newcomer may
             // turn it back to a carrier that has just failed.
             if most.is_none_or(|(known, _)| failures > known) {
-                most = Some((failures, seat.answered.request_id));
+                most = Some((failures, entry.request_id));
             }
         }
         Ok(most.and_then(|(failures, request)| in_turn(&self.able(), request, failures)))
@@ -116,9 +118,9 @@ impl Relayer {
         carrier: usize,
         call: &Call<BatchResults>,
         gas: Weight,
-        seats: &[Seat],
+        seats: &[Part],
     ) -> Result<bool, RelayerError> {
-        let entries: Vec<Entry> = seats.iter().map(Seat::entry).collect();
+        let entries: Vec<Entry> = seats.iter().map(Part::entry).collect();
         // Neither message changes the size of anything stored, so neither may take a deposit.
         let (input, deposit) = (call.input(), Some(0));
         let send = || {
@@ -133,11 +135,12 @@ impl Relayer {
         }
         match sent {
             Ok(()) => {
+                self.note_carried(seats);
                 if purpose != Purpose::Reveal {
                     self.note_submitted(seats)?;
                 }
                 if planted(Bug::CommittedWhenSent) && purpose == Purpose::Commit {
-                    for seat in seats {
+                    for seat in seats.iter().filter_map(Part::own) {
                         let (id, state) = (seat.answered.request_id, JobState::Committed);
                         self.store
                             .set_job_state(id, &seat.answered.operator, state, None)?;
@@ -150,15 +153,20 @@ impl Relayer {
         }
     }
 
-    /// The whole batch failed: every entry has failed once more.
+    /// The whole batch failed: every entry has failed once more. If there are some of peers among them,
+    /// ours are tried without those first.
     fn batch_failed(
-        &self,
+        &mut self,
         purpose: Purpose,
-        seats: &[Seat],
+        seats: &[Part],
         error: ChainError,
     ) -> Result<bool, RelayerError> {
         if error.is_connection() {
             return Err(error.into());
+        }
+        if self.drop_all_foreign(seats) {
+            tracing::warn!(%error, purpose = purpose.name(), "a batch with entries of peers failed");
+            return Ok(true);
         }
         let hopeless = matches!(error.remedy(), Remedy::Never | Remedy::Wrong);
         for seat in seats {
@@ -173,7 +181,15 @@ impl Relayer {
     }
 
     /// The contract would refuse this entry.
-    fn refused(&mut self, purpose: Purpose, seat: &Seat, error: Error) -> Result<(), RelayerError> {
+    fn refused(&mut self, purpose: Purpose, part: &Part, error: Error) -> Result<(), RelayerError> {
+        let seat = match part {
+            Part::Own(seat) => seat,
+            Part::Foreign(_) if error == Error::NotTried => return Ok(()),
+            Part::Foreign(foreign) => {
+                self.drop_foreign(foreign, "contract");
+                return Ok(());
+            }
+        };
         let entry = seat.entry();
         match verdict(purpose, &error) {
             Verdict::Again => Ok(()),
@@ -187,10 +203,11 @@ impl Relayer {
     }
 
     /// Our own share of the time from a finalized request to its submitted commit.
-    fn note_submitted(&self, seats: &[Seat]) -> Result<(), RelayerError> {
+    fn note_submitted(&self, parts: &[Part]) -> Result<(), RelayerError> {
+        let seats: Vec<&Seat> = parts.iter().filter_map(Part::own).collect();
         let at_ms = now_ms();
         let mut request: Option<RequestId> = None;
-        for seat in seats {
+        for seat in &seats {
             let Answered {
                 request_id,
                 operator,
@@ -253,7 +270,7 @@ fn verdict(purpose: Purpose, error: &Error) -> Verdict {
     }
 }
 
-fn sort_results(seats: &[Seat], results: &[Result<(), Error>]) -> (Vec<Seat>, Vec<(Seat, Error)>) {
+fn sort_results(seats: &[Part], results: &[Result<(), Error>]) -> (Vec<Part>, Vec<(Part, Error)>) {
     let mut kept = Vec::new();
     let mut refused = Vec::new();
     for (index, seat) in seats.iter().enumerate() {
@@ -269,7 +286,7 @@ fn sort_results(seats: &[Seat], results: &[Result<(), Error>]) -> (Vec<Seat>, Ve
 
 /// The gas limit is set for the path that settles: of two reveals each may have believed in its dry
 /// run not to be the last.
-fn gas_limit(purpose: Purpose, seats: &[Seat], dry: &DryRun<BatchResults>) -> Weight {
+fn gas_limit(purpose: Purpose, seats: &[Part], dry: &DryRun<BatchResults>) -> Weight {
     // The contract tries an entry only while this much is left; a dry run, which has all the gas there
     // is, does not show it.
     let reserve = Weight {
@@ -285,12 +302,13 @@ fn gas_limit(purpose: Purpose, seats: &[Seat], dry: &DryRun<BatchResults>) -> We
     }
     let mut request = None;
     for seat in seats {
-        if request == Some(seat.answered.request_id) {
+        let request_id = seat.entry().request_id;
+        if request == Some(request_id) {
             continue;
         }
-        request = Some(seat.answered.request_id);
+        request = Some(request_id);
         gas = gas.plus(SETTLE);
-        for _ in 0..seat.seats {
+        for _ in 0..seat.seats() {
             gas = gas.plus(SETTLE_SEAT);
         }
     }

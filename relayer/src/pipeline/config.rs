@@ -1,8 +1,11 @@
 //! The relayer's configuration file.
 
 use super::{keys::KeySource, policy::PolicyConfig};
-use crate::llm::{planck, Models};
-use crate::store::Shared;
+use crate::{
+    llm::{planck, Models},
+    peers::PeersConfig,
+    store::Shared,
+};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -46,6 +49,9 @@ pub struct RelayerConfig {
     /// Which requests it answers.
     #[serde(default)]
     pub policy: PolicyConfig,
+    /// The relayers that carry each other's entries.
+    #[serde(default)]
+    pub peers: PeersConfig,
 }
 
 impl RelayerConfig {
@@ -66,6 +72,7 @@ impl RelayerConfig {
             model: Models(Vec::new()),
             limits,
             policy: PolicyConfig::default(),
+            peers: PeersConfig::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{error::RelayerError, evidence, relayer::Relayer};
 use crate::{
     chain::{messages, BatchResults, Call},
+    peers::{Handed, Load},
     planted::{planted, Bug},
     signer::{AnswerToSign, SeatToSign, SignerError},
     store::{Answered, Entry, Job, Purpose},
@@ -56,8 +57,90 @@ impl Seat {
     }
 }
 
+/// An entry that a peer has handed over, checked.
+#[derive(Debug, Clone)]
+pub(super) struct Foreign {
+    pub(super) handed: Handed,
+    /// Seats of the request.
+    pub(super) seats: u8,
+}
+
+/// What a batch carries.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    /// For one of our operators.
+    Own(Seat),
+    /// For a peer's.
+    Foreign(Foreign),
+}
+
+impl Part {
+    pub(super) fn entry(&self) -> Entry {
+        match self {
+            Self::Own(seat) => seat.entry(),
+            Self::Foreign(foreign) => {
+                let key = foreign.handed.key();
+                Entry {
+                    request_id: key.request_id,
+                    operator: key.operator,
+                }
+            }
+        }
+    }
+
+    pub(super) fn own(&self) -> Option<&Seat> {
+        match self {
+            Self::Own(seat) => Some(seat),
+            Self::Foreign(_) => None,
+        }
+    }
+
+    /// Seats of its request.
+    pub(super) fn seats(&self) -> u8 {
+        match self {
+            Self::Own(seat) => seat.seats,
+            Self::Foreign(foreign) => foreign.seats,
+        }
+    }
+
+    fn size(&self, purpose: Purpose) -> usize {
+        match self {
+            Self::Own(seat) => seat.size(purpose),
+            Self::Foreign(foreign) => foreign.handed.encoded_size(),
+        }
+    }
+
+    fn commit(&self) -> Option<&CommitEntry> {
+        match self {
+            Self::Foreign(Foreign {
+                handed:
+                    Handed {
+                        load: Load::Commit(entry),
+                        ..
+                    },
+                ..
+            }) => Some(entry),
+            _ => None,
+        }
+    }
+
+    fn reveal(&self) -> Option<&RevealEntry> {
+        match self {
+            Self::Foreign(Foreign {
+                handed:
+                    Handed {
+                        load: Load::Reveal(entry),
+                        ..
+                    },
+                ..
+            }) => Some(entry),
+            _ => None,
+        }
+    }
+}
+
 /// Splits seats into batches that fit the contract's buffer, in their order.
-pub(super) fn split(purpose: Purpose, seats: Vec<Seat>) -> Vec<Vec<Seat>> {
+pub(super) fn split(purpose: Purpose, seats: Vec<Part>) -> Vec<Vec<Part>> {
     let (most, room) = (
         limits::MAX_BATCH_ENTRIES as usize,
         limits::MAX_BATCH_BYTES as usize,
@@ -81,26 +164,34 @@ impl Relayer {
     pub(super) fn call(
         &self,
         purpose: Purpose,
-        seats: &[Seat],
+        parts: &[Part],
         carrier: usize,
     ) -> Result<Call<BatchResults>, RelayerError> {
+        let own = parts.iter().filter_map(Part::own);
         Ok(match purpose {
             Purpose::Reveal => {
-                let entries: Result<Vec<_>, _> =
-                    seats.iter().map(|seat| self.reveal_entry(seat)).collect();
-                messages::reveal_batch(&entries?)
+                let mut entries = Vec::with_capacity(parts.len());
+                for part in parts {
+                    entries.extend(part.reveal().cloned());
+                    if let Some(seat) = part.own() {
+                        entries.push(self.reveal_entry(seat)?);
+                    }
+                }
+                messages::reveal_batch(&entries)
             }
             Purpose::Answer => {
-                let entries: Result<Vec<_>, _> =
-                    seats.iter().map(|seat| self.answer_entry(seat)).collect();
+                let entries: Result<Vec<_>, _> = own.map(|seat| self.answer_entry(seat)).collect();
                 messages::answer_batch(&entries?)
             }
             _ => {
-                let entries: Result<Vec<_>, _> = seats
-                    .iter()
-                    .map(|seat| self.commit_entry(seat, carrier))
-                    .collect();
-                messages::commit_batch(&entries?)
+                let mut entries = Vec::with_capacity(parts.len());
+                for part in parts {
+                    entries.extend(part.commit().cloned());
+                    if let Some(seat) = part.own() {
+                        entries.push(self.commit_entry(seat, Some(carrier))?);
+                    }
+                }
+                messages::commit_batch(&entries)
             }
         })
     }
@@ -116,7 +207,12 @@ impl Relayer {
         evidence::context(&self.base, request_id, terms_digest, operator)
     }
 
-    fn commit_entry(&self, seat: &Seat, carrier: usize) -> Result<CommitEntry, RelayerError> {
+    /// With a permission for any carrier, unless the carrier is the operator itself.
+    pub(super) fn commit_entry(
+        &self,
+        seat: &Seat,
+        carrier: Option<usize>,
+    ) -> Result<CommitEntry, RelayerError> {
         let Answered {
             request_id,
             commitment,
@@ -125,7 +221,7 @@ impl Relayer {
         } = seat.answered;
         let operator = &self.operators[seat.operator];
         // Whoever carries its own commit needs no permission from itself.
-        let signature = (seat.operator != carrier).then(|| {
+        let signature = (carrier != Some(seat.operator)).then(|| {
             let valid_until = seat.commit_deadline;
             let signed = operator.key.sign_seat(&SeatToSign {
                 context: self.context(seat),
@@ -163,7 +259,7 @@ impl Relayer {
         Ok((opened, signature))
     }
 
-    fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
+    pub(super) fn reveal_entry(&self, seat: &Seat) -> Result<RevealEntry, RelayerError> {
         let secret = self.store.secrets().get(seat.answered.salt_secret)?;
         let salt = digest::salt(secret, &self.context(seat));
         let (opened, signature) = self.opened(seat, salt)?;
@@ -224,7 +320,8 @@ mod tests {
     }
 
     fn sizes(purpose: Purpose, answer: &Answer, count: u64) -> Vec<usize> {
-        let seats = (0..count).map(|id| seat(id, answer.clone())).collect();
+        let seats = (0..count).map(|id| Part::Own(seat(id, answer.clone())));
+        let seats = seats.collect();
         split(purpose, seats).iter().map(Vec::len).collect()
     }
 
@@ -263,5 +360,11 @@ mod tests {
             signature: Some((6, [7; 64])),
         };
         assert!(entry.encoded_size() <= ENTRY_BYTES);
+        let handed = Handed {
+            operator: [1; 32],
+            load: Load::Commit(entry.clone()),
+        };
+        let part = Part::Foreign(Foreign { handed, seats: 3 });
+        assert!(entry.encoded_size() <= part.size(Purpose::Commit));
     }
 }

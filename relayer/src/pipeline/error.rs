@@ -3,6 +3,7 @@
 use super::keys::KeyError;
 use crate::{
     chain::{hex0x, AddressError, ChainError},
+    peers::PeersError,
     signer::SignerError,
     store::{Entry, StoreError},
 };
@@ -20,6 +21,8 @@ pub enum RelayerError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Address(#[from] AddressError),
+    #[error(transparent)]
+    Peers(#[from] PeersError),
     /// What one seat brings to a batch is not signed.
     #[error("request {}: {error}", entry.request_id)]
     Unsigned { entry: Entry, error: SignerError },

@@ -4,6 +4,7 @@ use super::error::RelayerError;
 use crate::{
     chain::hex0x,
     llm::Reply,
+    peers::Place,
     store::{now_ms, Answered},
 };
 use llm_oracle_primitives::{
@@ -194,6 +195,16 @@ pub(super) fn context(
 pub(super) struct Base {
     pub(super) domain: [u8; 32],
     pub(super) contract: [u8; 32],
+}
+
+impl Base {
+    /// The same, as peers know it.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            domain: self.domain,
+            contract: self.contract,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 mod ask;
 mod batch;
+mod carry;
 mod config;
 mod decide;
 mod ending;
@@ -23,6 +24,7 @@ mod keys;
 mod ledger;
 mod observe;
 mod outbox;
+mod peers;
 mod policy;
 mod queue;
 mod reconcile;

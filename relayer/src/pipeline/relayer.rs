@@ -2,7 +2,7 @@
 
 use super::{
     ask::Asks, config::RelayerConfig, error::RelayerError, evidence::Base, keys::load_signer,
-    scan::Memory, signatures::Signatures, Oracle,
+    peers::club, scan::Memory, signatures::Signatures, Oracle,
 };
 use crate::{
     chain::{
@@ -13,6 +13,7 @@ use crate::{
     clock::Instant,
     llm::Provider,
     ops::Ops,
+    peers::{Endpoint, Peers},
     planted::{planted, Bug},
     signer::Signer,
     store::{Entry, Identity, Purpose, Store},
@@ -76,6 +77,7 @@ pub struct Relayer {
     pub(super) asks: Asks,
     pub(super) memory: Memory,
     pub(super) signatures: Signatures,
+    pub(super) peers: Option<Peers>,
     address: AccountId,
     expect: Expect,
     endpoints: Endpoints,
@@ -148,6 +150,8 @@ impl Relayer {
         }
         let seen = store.finalized_seen()?;
         let usage = store.usage()?;
+        let ops = Arc::<Ops>::default();
+        let peers = club(&config, &base, &operators, &ops)?;
         let mut relayer = Self {
             asks: Asks::new(provider, config.limits.model_calls, usage.as_deref()),
             memory: Memory::default(),
@@ -159,13 +163,17 @@ impl Relayer {
             config,
             operators,
             store,
-            ops: Arc::default(),
+            ops,
+            peers,
             observed: None,
             base,
             address,
             expect,
         };
         let (oracle, now) = relayer.connected().await?;
+        if let Some(peers) = &relayer.peers {
+            peers.endpoint.looks(now.finalized.number);
+        }
         relayer.account_for_seats(&oracle, &now).await?;
         Ok(relayer)
     }
@@ -178,6 +186,12 @@ impl Relayer {
     /// Where this relayer says what it does.
     pub fn ops(&self) -> &Arc<Ops> {
         &self.ops
+    }
+
+    /// Where peers hand their entries over; `None` without a peer.
+    pub fn peers_endpoint(&self) -> Option<Arc<Endpoint>> {
+        let peers = self.peers.as_ref();
+        peers.map(|peers| peers.endpoint.clone())
     }
 
     /// Works until it is told to stop. A lost connection is made again; what cannot get better by
@@ -270,6 +284,7 @@ impl Relayer {
             biased;
             head = link.wake.next() => head.is_some(),
             () = self.asks.any() => true,
+            () = Self::peers_moved(self.peers.as_ref()) => true,
             () = timer, if !planted(Bug::NoTimer) => true,
         };
         if !alive {

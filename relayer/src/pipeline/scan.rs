@@ -44,6 +44,13 @@ pub(super) struct Memory {
     turns: u64,
 }
 
+impl Memory {
+    /// The terms of a request, if they have been read.
+    pub(super) fn known_terms(&self, id: RequestId) -> Option<Arc<Terms>> {
+        self.terms.get(&id).cloned()
+    }
+}
+
 /// Terms that are kept in memory, at most 12 KiB each; what is over is read again.
 const MOST_TERMS: usize = 2_048;
 
@@ -202,6 +209,7 @@ impl Relayer {
             return Ok(());
         };
         let records = self.records(oracle, now, &view).await?;
+        self.note_for_peers(now, &view, &terms);
         self.plan_seats(now, (&view, &terms), &records, live, plan)
     }
 

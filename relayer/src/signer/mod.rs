@@ -6,9 +6,11 @@
 //!
 //! **Architecture invariant:** nothing here decides. The rules are those of the process that has the key.
 
+mod peer;
 mod remote;
 pub mod wire;
 
+pub use peer::{Head, Id, PeerToSign, Place};
 pub use remote::{Remote, PATIENCE};
 
 use llm_oracle_primitives::{
@@ -162,6 +164,12 @@ pub trait Signer: Send + Sync {
     /// # Errors
     /// See [`SignerError`].
     fn sign_call(&self, call: &CallToSign<'_>) -> Result<Signature, SignerError>;
+
+    /// Signs a letter or a receipt for another relayer.
+    ///
+    /// # Errors
+    /// See [`SignerError`].
+    fn sign_peer(&self, message: &PeerToSign) -> Result<Signature, SignerError>;
 }
 
 /// The key is in this process: what the process asks for is signed.
@@ -189,5 +197,9 @@ impl Signer for Keypair {
 
     fn sign_call(&self, call: &CallToSign<'_>) -> Result<Signature, SignerError> {
         Ok(self.sign(call.signed).0)
+    }
+
+    fn sign_peer(&self, message: &PeerToSign) -> Result<Signature, SignerError> {
+        Ok(self.sign(&message.message()).0)
     }
 }

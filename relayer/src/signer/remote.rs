@@ -2,7 +2,7 @@
 
 use super::{
     wire::{self, Ask, Told},
-    AnswerToSign, CallToSign, SeatToSign, Signer, SignerError,
+    AnswerToSign, CallToSign, PeerToSign, SeatToSign, Signer, SignerError,
 };
 use llm_oracle_primitives::{digest, AccountId, Hash, Signature};
 use std::{
@@ -135,6 +135,10 @@ impl Signer for Remote {
             payload: payload.to_vec(),
         };
         self.signature(&ask, call.signed)
+    }
+
+    fn sign_peer(&self, message: &PeerToSign) -> Result<Signature, SignerError> {
+        self.signature(&Ask::Peer(*message), &message.message())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a relayer and a signer process say to each other: one question and one answer on each
 //! connection, each a frame of four bytes of length (little-endian), a version, and SCALE.
 
-use super::{AnswerToSign, SeatToSign};
+use super::{AnswerToSign, PeerToSign, SeatToSign};
 use llm_oracle_primitives::{AccountId, Hash, Signature};
 use scale::{Decode, DecodeAll, Encode};
 
@@ -40,6 +40,9 @@ pub enum Ask {
         /// The whole payload, however long.
         payload: Vec<u8>,
     },
+    /// Sign a letter or a receipt for another relayer.
+    #[codec(index = 5)]
+    Peer(PeerToSign),
 }
 
 /// An answer.

@@ -20,6 +20,7 @@ mod open_answers;
 mod operators;
 mod ops;
 mod owner;
+mod peers;
 mod promises;
 mod providers;
 mod recovery;

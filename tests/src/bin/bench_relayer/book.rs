@@ -27,8 +27,7 @@ impl Book {
     /// Adds what the store in a folder holds.
     pub fn read(&mut self, store: &Path) {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let database =
-            Connection::open_with_flags(store.join("relayer.sqlite"), flags).unwrap();
+        let database = Connection::open_with_flags(store.join("relayer.sqlite"), flags).unwrap();
         self.jobs += number(&database, "SELECT count(*) FROM jobs");
         self.transactions += number(
             &database,
@@ -39,7 +38,10 @@ impl Book {
             "SELECT count(*) FROM attempt_entries JOIN attempts ON id = attempt
              WHERE purpose IN ('commit', 'reveal')",
         );
-        self.dead += number(&database, "SELECT count(*) FROM attempts WHERE state = 'dead'");
+        self.dead += number(
+            &database,
+            "SELECT count(*) FROM attempts WHERE state = 'dead'",
+        );
         // The pool's words for a nonce that is used up (1010, outdated), one that leaves a gap, and one
         // that a transaction in the pool has (1014, priority).
         self.nonce_rejections += number(

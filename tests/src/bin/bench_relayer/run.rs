@@ -68,7 +68,9 @@ pub async fn run(node: &Node, world: &World, fleet: Fleet, load: &Load) -> Value
     let seats = u8::try_from(world.operators.len()).unwrap();
     world.bond_more(MORE_BOND).await;
     let watch = Arc::new(Watch::new(world).await);
-    let asks = load.jobs.map_or(u64::MAX, |jobs| jobs.div_ceil(seats.into()));
+    let asks = load
+        .jobs
+        .map_or(u64::MAX, |jobs| jobs.div_ceil(seats.into()));
     let askers = Askers::new(world, seats, asks).await;
     askers.ready().await;
     let sent = askers.sent();
@@ -88,7 +90,10 @@ pub async fn run(node: &Node, world: &World, fleet: Fleet, load: &Load) -> Value
     let open = sent.load(Ordering::Relaxed).saturating_sub(watch.settled());
     asking.abort();
     drain(&watch, &sent).await;
-    let peaks: Vec<u64> = relayers.iter().map(|one| usage::peak_kib(one.id())).collect();
+    let peaks: Vec<u64> = relayers
+        .iter()
+        .map(|one| usage::peak_kib(one.id()))
+        .collect();
     let resident: Vec<u64> = relayers
         .iter()
         .map(|one| usage::resident_kib(one.id()))
@@ -102,7 +107,10 @@ pub async fn run(node: &Node, world: &World, fleet: Fleet, load: &Load) -> Value
     fields.insert("open_at_the_end".into(), json!(open));
     fields.insert("relayer_peak_memory_kib".into(), json!(peaks));
     fields.insert("relayer_memory_kib".into(), json!(resident));
-    fields.insert("node_peak_memory_kib".into(), json!(usage::peak_kib(node.id())));
+    fields.insert(
+        "node_peak_memory_kib".into(),
+        json!(usage::peak_kib(node.id())),
+    );
     if load.jobs.is_some() {
         fields.insert("memory_after_jobs_kib".into(), json!(memory));
     }

@@ -1,0 +1,189 @@
+//! Handing over: one letter at a time to each peer, everything bounded, nothing waited for.
+
+use super::{
+    config::PeersError,
+    wire::{self, Handed, Id, Key, Letter, Place, Receipt},
+};
+use crate::{clock::Instant, signer::Signer};
+use llm_oracle_primitives::BlockNumber;
+use reqwest::{header, redirect, Client, Response, StatusCode, Url};
+use scale::DecodeAll;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::{
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+};
+
+/// Longest time to open a connection.
+const CONNECT_MAX: Duration = Duration::from_secs(1);
+/// Longest time for a letter and its receipt.
+const LETTER_MAX: Duration = Duration::from_secs(3);
+/// Largest receipt, bytes.
+const RECEIPT_BYTES_MAX: usize = 256;
+
+/// Why it is not known that a letter was taken. Nothing follows but that it may be written again: a
+/// carrier that has it nevertheless does no harm.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// No connection, or none in time.
+    #[error("the relayer is not reached")]
+    Unreachable,
+    /// It refuses.
+    #[error("the relayer answers with status {0}; compare the operators and the contract in both settings")]
+    Refused(u16),
+    /// What came back is no receipt for this letter.
+    #[error("the relayer's receipt is not signed by the operator that was written to")]
+    Receipt,
+    /// We could not sign.
+    #[error("the letter could not be signed: {0}")]
+    Unsigned(String),
+}
+
+/// What came of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Who was written to.
+    pub peer: usize,
+    /// What was in it.
+    pub keys: Vec<Key>,
+    /// Which of it was taken, as the peer says.
+    pub taken: Result<Vec<bool>, Lost>,
+}
+
+/// A client that follows no redirect and takes no proxy from the environment.
+///
+/// # Errors
+/// When the system's certificates can't be read.
+pub fn client() -> Result<Client, PeersError> {
+    client_within(LETTER_MAX)
+}
+
+fn client_within(longest: Duration) -> Result<Client, PeersError> {
+    // Fails when some other part of the process has installed one already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let built = Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(CONNECT_MAX.min(longest))
+        .timeout(longest)
+        .referer(false)
+        .user_agent(concat!("llm-oracle/", env!("CARGO_PKG_VERSION")))
+        .build();
+    built.map_err(|error| PeersError::Client(error.to_string()))
+}
+
+/// Hands a letter over, and says which of its entries were taken.
+///
+/// # Errors
+/// See [`Lost`].
+pub async fn hand_over(
+    client: &Client,
+    place: &Place,
+    url: Url,
+    letter: &Letter,
+) -> Result<Vec<bool>, Lost> {
+    let request = client
+        .post(url)
+        .header(header::CONTENT_TYPE, "application/octet-stream")
+        .body(letter.bytes());
+    let response = request.send().await.map_err(|_| Lost::Unreachable)?;
+    let status = response.status();
+    if status != StatusCode::OK {
+        return Err(Lost::Refused(status.as_u16()));
+    }
+    let bytes = body(response).await?;
+    let receipt = Receipt::decode_all(&mut &*bytes).map_err(|_| Lost::Receipt)?;
+    let wanted = wire::receipt(place, &letter.head, &letter.entries, &receipt.taken);
+    if !wire::is_signed(&wanted, &receipt.signature) || receipt.taken.len() != letter.count {
+        return Err(Lost::Receipt);
+    }
+    Ok(receipt.taken)
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, Lost> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| Lost::Unreachable)? {
+        if bytes.len().saturating_add(chunk.len()) > RECEIPT_BYTES_MAX {
+            return Err(Lost::Receipt);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Letters under way. The wheel does not wait for them; what came of them is there at a later turn.
+pub struct Post {
+    client: Client,
+    place: Place,
+    sender: Option<(Id, Arc<dyn Signer>)>,
+    letters: JoinSet<Outcome>,
+    busy: HashMap<usize, AbortHandle>,
+}
+
+impl Post {
+    /// Letters are signed by `sender`.
+    ///
+    /// # Errors
+    /// When there can be no HTTP client.
+    pub fn new(place: Place, sender: Option<(Id, Arc<dyn Signer>)>) -> Result<Self, PeersError> {
+        Ok(Self {
+            client: client()?,
+            place,
+            sender,
+            letters: JoinSet::new(),
+            busy: HashMap::new(),
+        })
+    }
+
+    /// Whether a letter to this peer is under way.
+    pub fn is_busy(&self, peer: usize) -> bool {
+        let letter = self.busy.get(&peer);
+        letter.is_some_and(|letter| !letter.is_finished())
+    }
+
+    /// Sends a letter on its way, and wakes the wheel when it is answered.
+    pub fn send(
+        &mut self,
+        (peer, url, receiver): (usize, Url, Id),
+        block: BlockNumber,
+        entries: Vec<Handed>,
+        wake: Arc<Notify>,
+    ) {
+        let Some((sender, key)) = self.sender.clone() else {
+            return;
+        };
+        let (client, place) = (self.client.clone(), self.place);
+        let keys: Vec<Key> = entries.iter().map(Handed::key).collect();
+        let task = async move {
+            let started = Instant::now();
+            let sides = (sender, receiver);
+            let letter = Letter::sign(&place, sides, block, &entries, key.as_ref());
+            let taken = match &letter {
+                Ok(letter) => hand_over(&client, &place, url, letter).await,
+                Err(reason) => Err(Lost::Unsigned(reason.clone())),
+            };
+            let took_ms = started.elapsed().as_millis();
+            match &taken {
+                Ok(_) => tracing::debug!(peer, entries = keys.len(), took_ms, "handed over"),
+                Err(error) => tracing::warn!(peer, %error, "nothing was handed over"),
+            }
+            wake.notify_one();
+            Outcome { peer, keys, taken }
+        };
+        let handle = self.letters.spawn(task);
+        self.busy.insert(peer, handle);
+    }
+
+    /// What came of letters since this was last asked.
+    pub fn outcomes(&mut self) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        while let Some(ended) = self.letters.try_join_next() {
+            outcomes.extend(ended.ok());
+        }
+        outcomes
+    }
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

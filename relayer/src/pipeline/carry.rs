@@ -1,0 +1,148 @@
+//! One carrier for a committee: what peers have handed over, checked before it is carried.
+
+use super::{
+    entries::{Foreign, Part},
+    error::RelayerError,
+    peers::{Ready, Turn},
+    relayer::Relayer,
+};
+use crate::{
+    chain::ChainError,
+    peers::{check, Id, Key, Kind, Peers, Verdict},
+    store::{Attempt, Entry, Purpose},
+};
+use llm_oracle_primitives::{AccountId, RequestId, Slot};
+use std::collections::BTreeMap;
+
+impl Relayer {
+    /// Adds what peers have handed over and the finalized block bears out.
+    pub(super) async fn take_letters(
+        &self,
+        peers: &mut Peers,
+        turn: &Turn<'_>,
+        ready: &mut BTreeMap<RequestId, Ready>,
+    ) -> Result<(), RelayerError> {
+        let keys = peers.pool.keys(turn.kind);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let live = self.store.live_attempts()?;
+        for key in keys {
+            if is_under_way(&live, &key) {
+                continue;
+            }
+            let seen = self.seen(peers, turn, key.request_id).await?;
+            let slot = self.slot(peers, turn, &key.operator).await?;
+            let Some(foreign) = peers.pool.get(&key).cloned() else {
+                continue;
+            };
+            let view = seen.as_ref().map(|(view, _)| view.as_ref());
+            let place = self.base.place();
+            match check(&place, view, slot, &foreign.handed, turn.clock.best) {
+                Verdict::Early => {}
+                Verdict::Over => peers.pool.remove(&key),
+                Verdict::Wrong(fault) => {
+                    tracing::warn!(
+                        request = key.request_id,
+                        peer = foreign.peer,
+                        fault = fault.name(),
+                        "a peer has handed over what is wrong"
+                    );
+                    peers.counts.refused(fault.name());
+                    peers.endpoint.fault(foreign.peer);
+                    peers.pool.remove(&key);
+                }
+                Verdict::Fit => {
+                    let handed = foreign.handed;
+                    let seats = view.map_or(0, |view| view.summary.seats);
+                    let part = Part::Foreign(Foreign { handed, seats });
+                    ready.entry(key.request_id).or_default().parts.push(part);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn slot(
+        &self,
+        peers: &mut Peers,
+        turn: &Turn<'_>,
+        operator: &Id,
+    ) -> Result<Option<Slot>, RelayerError> {
+        if let Some(slot) = peers.slot(operator) {
+            return Ok(Some(slot));
+        }
+        let account = AccountId::from(*operator);
+        let view = match turn.oracle.operator(&account, None).await {
+            Err(ChainError::NoContract { .. }) => None,
+            view => view?,
+        };
+        if let Some(view) = &view {
+            peers.note_slot(*operator, view.slot);
+        }
+        Ok(view.map(|view| view.slot))
+    }
+
+    /// An entry of a peer is not carried: its operator sends it itself.
+    pub(super) fn drop_foreign(&mut self, foreign: &Foreign, reason: &'static str) {
+        if let Some(peers) = &mut self.peers {
+            peers.counts.refused(reason);
+            peers.pool.remove(&foreign.handed.key());
+        }
+    }
+
+    /// Drops the entries of peers in a batch that failed as a whole, in case one of them was the
+    /// reason. Who hands over such entries again and again is not listened to for a while. Says whether
+    /// there were any.
+    pub(super) fn drop_all_foreign(&mut self, parts: &[Part]) -> bool {
+        let mut any = false;
+        for part in parts {
+            let Part::Foreign(foreign) = part else {
+                continue;
+            };
+            any = true;
+            self.drop_foreign(foreign, "batch");
+            let key = foreign.handed.key();
+            if let Some(peers) = &self.peers {
+                if let Some(peer) = peers.directory.peer_of(&key.operator) {
+                    peers.endpoint.fault(peer);
+                }
+            }
+        }
+        any
+    }
+
+    /// Counts what was carried for peers.
+    pub(super) fn note_carried(&self, parts: &[Part]) {
+        let Some(peers) = &self.peers else {
+            return;
+        };
+        for part in parts {
+            if let Part::Foreign(foreign) = part {
+                peers.counts.carried(foreign.handed.key().kind);
+            }
+        }
+    }
+
+    /// Whether an entry of a transaction is a peer's. Its failures are the peer's affair.
+    pub(super) fn is_foreign(&self, entry: &Entry, purpose: Purpose) -> bool {
+        let carried = matches!(purpose, Purpose::Commit | Purpose::Reveal);
+        let mut ours = self.operators.iter();
+        carried && !ours.any(|operator| operator.id == entry.operator)
+    }
+}
+
+fn is_under_way(live: &[Attempt], key: &Key) -> bool {
+    let entry = Entry {
+        request_id: key.request_id,
+        operator: key.operator,
+    };
+    live.iter().any(|attempt| {
+        let kind = match attempt.tx.purpose {
+            Purpose::Commit => Some(Kind::Commit),
+            Purpose::Reveal => Some(Kind::Reveal),
+            _ => None,
+        };
+        kind == Some(key.kind) && attempt.tx.entries.contains(&entry)
+    })
+}

@@ -25,8 +25,8 @@ pub struct Node {
 enum Seal {
     /// For each transaction; final a second later.
     Instant,
-    /// Every so many milliseconds; final at once.
-    Every(u64),
+    /// Every so many milliseconds; final so many seconds later.
+    Every(u64, u64),
 }
 
 /// The node that tests share, as long as one of them holds it.
@@ -46,7 +46,16 @@ impl Node {
     /// # Panics
     /// When it does not start.
     pub fn every(block_ms: u64) -> Self {
-        Self::sealing(Seal::Every(block_ms))
+        Self::sealing(Seal::Every(block_ms, 0))
+    }
+
+    /// The same with blocks that are final a second later. For nodes that are killed: what is on its way to
+    /// the disk is lost then, and a block that was final before it is there would be taken back.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn every_final_later(block_ms: u64) -> Self {
+        Self::sealing(Seal::Every(block_ms, 1))
     }
 
     fn sealing(seal: Seal) -> Self {
@@ -156,12 +165,12 @@ fn spawn(folder: &TempDir, port: u16, seal: Seal) -> Child {
     let binary = setting::node();
     let blocks = match seal {
         Seal::Instant => vec!["--finalize-delay-sec".to_owned(), "1".to_owned()],
-        Seal::Every(ms) => {
-            let flags = ["--finalize-delay-sec", "0", "--block-time"];
-            let mut flags: Vec<String> = flags.map(String::from).into();
-            flags.push(ms.to_string());
-            flags
-        }
+        Seal::Every(ms, final_s) => vec![
+            "--finalize-delay-sec".to_owned(),
+            final_s.to_string(),
+            "--block-time".to_owned(),
+            ms.to_string(),
+        ],
     };
     Command::new(&binary)
         .args(["--dev", "--port", "0", "--no-prometheus"])

@@ -114,7 +114,7 @@ async fn node_restarted_in_the_middle() {
     const NAME: &str = "node_restarted_in_the_middle";
     let kills = if is_long(NAME) { 50 } else { 3 };
     let mut dice = Dice::new(NAME);
-    let node = tokio::task::spawn_blocking(|| Node::every(300));
+    let node = tokio::task::spawn_blocking(|| Node::every_final_later(300));
     let mut node = node.await.unwrap();
     let mut world = World::on(node.url(), None, 3).await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));

@@ -28,7 +28,7 @@ fn spoil(proxy: &Proxy, fault: &str) {
 async fn rpc_cut_and_slowed_loses_nothing() {
     let rounds = if is_long(NAME) { 400 } else { 8 };
     let mut dice = Dice::new(NAME);
-    let node = tokio::task::spawn_blocking(|| Node::every(200));
+    let node = tokio::task::spawn_blocking(|| Node::every_final_later(200));
     let node = node.await.unwrap();
     let world = World::on(node.url(), None, 3).await;
     let proxy = Proxy::to(&world.url).await;

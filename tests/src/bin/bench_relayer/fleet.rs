@@ -1,10 +1,14 @@
 //! The relayers of a run: one process for all operators, or one for each.
 
+use llm_oracle_relayer::chain::ss58;
 use llm_oracle_tests::{
-    process::{Cli, Model, Relayer, Setup},
-    World,
+    process::{Model, Relayer, Setup},
+    Key, World,
 };
-use std::{fs, path::PathBuf};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+};
 
 /// How operators share the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,35 +45,27 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Writes the settings; `None` when the program has no such mode.
-    pub async fn prepare(world: &World, mode: Mode) -> Option<Self> {
+    /// Writes the settings.
+    pub fn prepare(world: &World, mode: Mode) -> Self {
         let keys = world.keys();
         let groups: Vec<_> = match mode {
             Mode::Batched => vec![keys],
             Mode::Itself | Mode::OneCarrier => keys.into_iter().map(|key| vec![key]).collect(),
         };
+        let places = addresses(groups.len());
         let setups = groups.iter().enumerate().map(|(number, keys)| {
             let model = Model::Toml(MODEL.to_owned());
-            Setup::new(world, &format!("relayer{number}"), keys, &model)
-                .with_limit("model_calls = 512")
+            let setup = Setup::new(world, &format!("relayer{number}"), keys, &model)
+                .with_limit("model_calls = 512");
+            match mode {
+                Mode::OneCarrier => setup.with(&peers(number, &groups, &places)),
+                Mode::Batched | Mode::Itself => setup,
+            }
         });
-        let fleet = Self {
+        Self {
             mode,
             setups: setups.collect(),
-        };
-        if mode == Mode::OneCarrier && !fleet.can_share_a_carrier(world).await {
-            return None;
         }
-        Some(fleet)
-    }
-
-    /// Whether the program knows the table `[peers]`: it names itself among the unknown keys if not.
-    async fn can_share_a_carrier(&self, world: &World) -> bool {
-        let file = world.folder.path().join("peers.toml");
-        fs::write(&file, "[peers]\n").unwrap();
-        let file = file.display().to_string();
-        let shown = Cli::run(world.folder.path(), &["config", "show", "--config", &file]).await;
-        shown.code == 0
     }
 
     /// Starts them all.
@@ -87,4 +83,30 @@ impl Fleet {
     pub fn stores(&self) -> Vec<PathBuf> {
         self.setups.iter().map(Setup::store_path).collect()
     }
+}
+
+/// Addresses that were free a moment ago.
+fn addresses(count: usize) -> Vec<SocketAddr> {
+    let bind = |_| TcpListener::bind("127.0.0.1:0").unwrap();
+    let listeners: Vec<_> = (0..count).map(bind).collect();
+    let address = |listener: &TcpListener| listener.local_addr().unwrap();
+    listeners.iter().map(address).collect()
+}
+
+/// The table `[peers]` of one relayer, which knows all others.
+fn peers(own: usize, groups: &[Vec<&Key>], places: &[SocketAddr]) -> String {
+    let others = groups.iter().zip(places).enumerate();
+    let others = others.filter(|(number, _)| *number != own);
+    let others: Vec<String> = others
+        .map(|(_, (keys, place))| {
+            let accounts: Vec<String> = keys
+                .iter()
+                .map(|key| format!("'{}'", ss58(&key.account)))
+                .collect();
+            let accounts = accounts.join(", ");
+            format!("{{ url = 'http://{place}', operators = [{accounts}] }}")
+        })
+        .collect();
+    let (listens, others) = (places[own], others.join(", "));
+    format!("peers = {{ listen = '{listens}', relayer = [{others}] }}")
 }

@@ -82,10 +82,7 @@ async fn main() {
 async fn settled(node: &Node, operators: u8, mode: Mode, options: &Options) -> Value {
     eprintln!("throughput: {operators} operators, {}", mode.name());
     let world = World::on(node.url(), None, operators).await;
-    let Some(fleet) = Fleet::prepare(&world, mode).await else {
-        eprintln!("  skipped: this program has no [peers]");
-        return json!({ "operators": operators, "mode": mode.name(), "skipped": true });
-    };
+    let fleet = Fleet::prepare(&world, mode);
     let load = Load {
         a_second: MOST_A_SECOND,
         open_max: OPEN_MAX,
@@ -102,7 +99,7 @@ async fn latency(node: &Node, options: &Options) -> Value {
     }
     eprintln!("latency: 3 operators, batched");
     let world = World::on(node.url(), None, 3).await;
-    let fleet = Fleet::prepare(&world, Mode::Batched).await.unwrap();
+    let fleet = Fleet::prepare(&world, Mode::Batched);
     let load = Load {
         a_second: GOAL_A_SECOND / 2,
         open_max: OPEN_MAX_AT_HALF,
@@ -127,7 +124,7 @@ async fn long(node: &Node, options: &Options) -> Value {
     }
     eprintln!("long: {LONG_JOBS} jobs");
     let world = World::on(node.url(), None, 3).await;
-    let fleet = Fleet::prepare(&world, Mode::Batched).await.unwrap();
+    let fleet = Fleet::prepare(&world, Mode::Batched);
     let load = Load {
         a_second: MOST_A_SECOND,
         open_max: OPEN_MAX,

@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Starts a relayer with nothing to do, stops it, makes `backlog` open requests, starts it again.
 pub async fn run(world: &World, backlog: u64) -> Value {
-    let fleet = Fleet::prepare(world, Mode::Batched).await.unwrap();
+    let fleet = Fleet::prepare(world, Mode::Batched);
     let ready_ms = {
         let started = Instant::now();
         let mut relayers = fleet.start();

@@ -9,6 +9,7 @@ pub mod credential;
 #[cfg(test)]
 mod fuzz;
 pub mod guard;
+mod http;
 pub mod llm;
 pub mod ops;
 pub mod peers;

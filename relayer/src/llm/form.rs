@@ -180,7 +180,7 @@ fn unwrap_once(text: &str) -> &str {
 
 #[cfg(test)]
 #[path = "form_tests.rs"]
-mod hostile;
+pub(super) mod hostile;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

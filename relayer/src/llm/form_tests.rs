@@ -103,7 +103,8 @@ fn reply(dice: &mut Dice) -> String {
     text
 }
 
-fn kinds() -> Vec<AnswerKind> {
+/// Every kind of answer, with what is awkward about it.
+pub(in crate::llm) fn kinds() -> Vec<AnswerKind> {
     let options = ["a", "B c", "refused", "12.5", "\""].map(|option| option.as_bytes().to_vec());
     let schema = br#"{"type":"object","properties":{"a":{"type":"number"}},"required":["a"],"additionalProperties":false}"#;
     vec![

@@ -3,34 +3,9 @@
 
 use super::{form, form::Said, hosted, schema::Schema};
 use crate::fuzz::Target;
-use llm_oracle_primitives::{canonical, AnswerKind};
+use llm_oracle_primitives::canonical;
 use llm_oracle_rules::Form;
 use serde_json::Value;
-
-const SCHEMA: &[u8] =
-    br#"{"type":"object","properties":{"a":{"type":["number","null"]}},"required":["a"]}"#;
-
-fn kinds() -> [AnswerKind; 6] {
-    let options = ["a", "B c", "refused", "12.5"].map(|option| option.as_bytes().to_vec());
-    [
-        AnswerKind::Bool,
-        AnswerKind::Choice {
-            options: options.to_vec(),
-        },
-        AnswerKind::Number {
-            scale: 2,
-            tolerance: 0,
-        },
-        AnswerKind::Number {
-            scale: 36,
-            tolerance: 0,
-        },
-        AnswerKind::Text { max_bytes: 20 },
-        AnswerKind::Json {
-            schema: SCHEMA.to_vec(),
-        },
-    ]
-}
 
 #[test]
 fn parsers_are_fuzzed() {
@@ -54,7 +29,7 @@ fn target<'a>(name: &'a str, words: &'a [&'a str]) -> Target<'a> {
 
 /// What a model says, and the response that it comes in.
 fn replies() {
-    let kinds = kinds();
+    let kinds = form::hostile::kinds();
     let words = [
         "yes",
         "no",

@@ -1,33 +1,26 @@
 //! The HTTP server: five paths, all of them read only, everything bounded.
 
 use super::{Ops, Verdict};
-use crate::store::{Store, StoreError};
+use crate::{
+    http::{self, Patience},
+    store::{Store, StoreError},
+};
 use http_body_util::Full;
 use hyper::{
     body::{Bytes, Incoming},
-    header,
-    server::conn::http1,
-    service::service_fn,
-    Method, Request, Response, StatusCode,
+    header, Method, Request, Response, StatusCode,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
 use llm_oracle_primitives::Hash;
 use serde_json::{json, Value};
-use std::{convert::Infallible, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use std::{sync::Arc, time::Duration};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Connections at the same time; further ones are closed at once.
-const CONNECTIONS_MAX: usize = 32;
-/// Longest time for one connection, which carries one request.
-const CONNECTION_MAX: Duration = Duration::from_secs(30);
-/// Longest time for the head of a request.
-const HEAD_MAX: Duration = Duration::from_secs(5);
-/// Largest head of a request, bytes.
-const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// A connection carries one request.
+const PATIENCE: Patience = Patience {
+    connection: Duration::from_secs(30),
+    head: Duration::from_secs(5),
+};
 /// Answers listed in `/status`, the newest.
 const JOBS_SHOWN: u32 = 20;
 
@@ -174,44 +167,11 @@ fn free_bytes(store: &Store) -> Option<u64> {
 
 /// Serves until it is told to stop.
 pub async fn serve(listener: TcpListener, desk: Arc<Desk>, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, mostly: others must close first.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        // Without a place the stream is dropped, which closes it.
-        if let Ok(place) = places.clone().try_acquire_owned() {
-            let desk = desk.clone();
-            tokio::spawn(async move {
-                let _place = place;
-                // Whoever is slower than that, or breaks off, is not waited for.
-                let _ = tokio::time::timeout(CONNECTION_MAX, converse(stream, desk)).await;
-            });
-        }
-    }
+    let respond = move |request| respond(desk.clone(), request);
+    http::serve(listener, stop, PATIENCE, respond).await;
 }
 
-async fn converse(stream: TcpStream, desk: Arc<Desk>) -> Result<(), hyper::Error> {
-    let service = service_fn(move |request: Request<Incoming>| respond(desk.clone(), request));
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
-}
-
-async fn respond(
-    desk: Arc<Desk>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(desk: Arc<Desk>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     // The store blocks.
     let reply = tokio::task::spawn_blocking(move || desk.reply(&method, &path)).await;
@@ -234,7 +194,7 @@ async fn respond(
     }
     let plain = header::HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, plain);
-    Ok(response)
+    response
 }
 
 #[cfg(test)]

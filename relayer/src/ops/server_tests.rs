@@ -4,6 +4,7 @@ use super::*;
 use crate::store::{private_folder, Answered, Identity, JobState};
 use llm_oracle_primitives::Answer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const DOCUMENT: &[u8] = b"{\"answer\":\"0x0101\"}";
 

@@ -6,36 +6,30 @@ use super::{
     guard::{Guard, Refusal},
     wire::{self, Handed, Id, Place, Receipt, LETTER_BYTES_MAX},
 };
-use crate::{clock::Instant, signer::Signer};
+use crate::{
+    clock::Instant,
+    http::{self, Patience},
+    signer::Signer,
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     body::{Bytes, Incoming},
-    server::conn::http1,
-    service::service_fn,
     Method, Request, Response, StatusCode,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
 use llm_oracle_primitives::BlockNumber;
 use scale::Encode;
 use std::{
-    convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Notify, Semaphore},
-};
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
-/// Connections at the same time; further ones are closed at once.
-const CONNECTIONS_MAX: usize = 32;
-/// Longest time for one connection, which carries one letter.
-const CONNECTION_MAX: Duration = Duration::from_secs(5);
-/// Longest time for the head of a request.
-const HEAD_MAX: Duration = Duration::from_secs(2);
-/// Largest head of a request, bytes.
-const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// A connection carries one letter.
+const PATIENCE: Patience = Patience {
+    connection: Duration::from_secs(5),
+    head: Duration::from_secs(2),
+};
 /// Entries that wait for the next turn.
 const INBOX_MAX: usize = 1_024;
 
@@ -155,44 +149,11 @@ fn status(refusal: Refusal) -> StatusCode {
 
 /// Serves until it is told to stop.
 pub async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, mostly: others must close first.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        // Without a place the stream is dropped, which closes it.
-        if let Ok(place) = places.clone().try_acquire_owned() {
-            let endpoint = endpoint.clone();
-            tokio::spawn(async move {
-                let _place = place;
-                // Whoever is slower than that, or breaks off, is not waited for.
-                let _ = tokio::time::timeout(CONNECTION_MAX, converse(stream, endpoint)).await;
-            });
-        }
-    }
+    let respond = move |request| respond(endpoint.clone(), request);
+    http::serve(listener, stop, PATIENCE, respond).await;
 }
 
-async fn converse(stream: TcpStream, endpoint: Arc<Endpoint>) -> Result<(), hyper::Error> {
-    let service = service_fn(move |request: Request<Incoming>| respond(endpoint.clone(), request));
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
-}
-
-async fn respond(
-    endpoint: Arc<Endpoint>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(endpoint: Arc<Endpoint>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let answered = endpoint.answer(request).await;
     let (status, body) = match answered {
         Ok(receipt) => (StatusCode::OK, receipt),
@@ -204,7 +165,7 @@ async fn respond(
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    Ok(response)
+    response
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::*;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const BLOCK: BlockNumber = 100;
 

@@ -5,12 +5,13 @@ use super::{
     error::RelayerError,
     relayer::{Now, Relayer},
     retry::in_turn,
+    transact::Plan,
     Oracle,
 };
 use crate::{
     chain::{BatchResults, Call, ChainError, DryRun, Remedy, Weight},
     planted::{planted, Bug},
-    store::{now_ms, Answered, Entry, JobState, Purpose},
+    store::{now_ms, Answered, JobState, Purpose},
 };
 use llm_oracle_primitives::{limits, Error, RequestId};
 
@@ -120,18 +121,20 @@ impl Relayer {
         gas: Weight,
         seats: &[Part],
     ) -> Result<bool, RelayerError> {
-        let entries: Vec<Entry> = seats.iter().map(Part::entry).collect();
-        // Neither message changes the size of anything stored, so neither may take a deposit.
-        let (input, deposit) = (call.input(), Some(0));
-        let send = || {
-            let entries = entries.clone();
-            self.transact(oracle, now, purpose, carrier, input, gas, deposit, entries)
+        let plan = Plan {
+            purpose,
+            carrier,
+            input: call.input(),
+            gas,
+            // Neither message changes the size of anything stored, so neither may take a deposit.
+            deposit_limit: Some(0),
+            entries: seats.iter().map(Part::entry).collect(),
         };
-        let mut sent = send().await;
+        let mut sent = self.transact(oracle, now, &plan).await;
         if matches!(&sent, Err(RelayerError::Chain(error)) if error.remedy() == Remedy::Now) {
             // Made anew, with a nonce from what the chain says now; once, so that no word of the pool
             // can keep us here.
-            sent = send().await;
+            sent = self.transact(oracle, now, &plan).await;
         }
         match sent {
             Ok(()) => {

@@ -9,6 +9,7 @@ use super::{
     relayer::{Now, Operator, Relayer},
     retry::{gave_up, in_turn},
     scan::EndingPlan,
+    transact::Plan,
     Oracle,
 };
 use crate::{
@@ -181,18 +182,15 @@ impl Relayer {
             .dry_run(&carrier.account, &oracle.address, 0, &call, None)
             .await?;
         let gas = dry.gas_required.with_margin(GAS_MARGIN_PERCENT);
-        let (purpose, entries) = (Purpose::Advance, vec![entry]);
-        self.transact(
-            oracle,
-            now,
-            purpose,
-            ending.carrier,
-            call.input(),
+        let plan = Plan {
+            purpose: Purpose::Advance,
+            carrier: ending.carrier,
+            input: call.input(),
             gas,
-            Some(0),
-            entries,
-        )
-        .await?;
+            deposit_limit: Some(0),
+            entries: vec![entry],
+        };
+        self.transact(oracle, now, &plan).await?;
         tracing::info!(request = ending.request_id, "settling after the deadline");
         Ok(true)
     }
@@ -233,18 +231,15 @@ impl Relayer {
             return Ok(true);
         }
         let deposit = Some(limits.storage_deposit.max(dry.deposit.charge()));
-        let (purpose, entries) = (Purpose::Deliver, vec![entry]);
-        self.transact(
-            oracle,
-            now,
-            purpose,
-            ending.carrier,
-            call.input(),
+        let plan = Plan {
+            purpose: Purpose::Deliver,
+            carrier: ending.carrier,
+            input: call.input(),
             gas,
-            deposit,
-            entries,
-        )
-        .await?;
+            deposit_limit: deposit,
+            entries: vec![entry],
+        };
+        self.transact(oracle, now, &plan).await?;
         tracing::info!(request = ending.request_id, "delivering");
         Ok(true)
     }

@@ -9,6 +9,7 @@ use super::{
     relayer::{Now, Relayer},
     retry::in_turn,
     signatures::{claims, taken, Claim},
+    transact::Plan,
     Oracle,
 };
 use crate::{
@@ -191,20 +192,15 @@ impl Relayer {
                 return Ok(false);
             }
         };
-        let entries = vec![self.operators[carrier].entry(request)];
-        let gas = dry.gas_required.with_margin(GAS_MARGIN_PERCENT);
-        let (purpose, deposit) = (Purpose::Report, Some(dry.deposit.charge()));
-        self.transact(
-            oracle,
-            now,
-            purpose,
+        let plan = Plan {
+            purpose: Purpose::Report,
             carrier,
-            call.input(),
-            gas,
-            deposit,
-            entries,
-        )
-        .await?;
+            input: call.input(),
+            gas: dry.gas_required.with_margin(GAS_MARGIN_PERCENT),
+            deposit_limit: Some(dry.deposit.charge()),
+            entries: vec![self.operators[carrier].entry(request)],
+        };
+        self.transact(oracle, now, &plan).await?;
         tracing::warn!(request, slot, by = ss58(account), "equivocation reported");
         Ok(true)
     }

@@ -14,65 +14,57 @@ use crate::{
 /// How often a nonce is chosen again when another replica has just taken it.
 const NONCE_TRIES: u8 = 10;
 
+/// A call that is to become a transaction.
+pub(super) struct Plan<'a> {
+    /// What it is for.
+    pub(super) purpose: Purpose,
+    /// Which of our operators signs and pays.
+    pub(super) carrier: usize,
+    /// Selector and arguments.
+    pub(super) input: &'a [u8],
+    /// Most gas.
+    pub(super) gas: Weight,
+    /// Most storage deposit, planck; the chain's own limit without it.
+    pub(super) deposit_limit: Option<u128>,
+    /// Whose work it does.
+    pub(super) entries: Vec<Entry>,
+}
+
 impl Relayer {
     /// Signs with a fresh nonce, stores, sends. The store refuses a nonce that another replica was
     /// faster with; the next one is signed then.
-    #[allow(clippy::too_many_arguments)] // The parts of one transaction.
     pub(super) async fn transact(
         &self,
         oracle: &Oracle,
         now: &Now,
-        purpose: Purpose,
-        carrier: usize,
-        input: &[u8],
-        gas: Weight,
-        deposit_limit: Option<u128>,
-        entries: Vec<Entry>,
+        plan: &Plan<'_>,
     ) -> Result<(), RelayerError> {
-        for _ in 1..NONCE_TRIES {
-            let entries = entries.clone();
-            let once = self.transact_once(
-                oracle,
-                now,
-                purpose,
-                carrier,
-                input,
-                gas,
-                deposit_limit,
-                entries,
-            );
-            match once.await {
-                Err(RelayerError::Store(StoreError::NonceTaken { nonce })) => {
+        let mut left = NONCE_TRIES;
+        loop {
+            left = left.saturating_sub(1);
+            match self.transact_once(oracle, now, plan).await {
+                Err(RelayerError::Store(StoreError::NonceTaken { nonce })) if left > 0 => {
                     tracing::debug!(nonce, "another replica has the nonce");
                 }
                 sent => return sent,
             }
         }
-        self.transact_once(
-            oracle,
-            now,
+    }
+
+    async fn transact_once(
+        &self,
+        oracle: &Oracle,
+        now: &Now,
+        plan: &Plan<'_>,
+    ) -> Result<(), RelayerError> {
+        let Plan {
             purpose,
             carrier,
             input,
             gas,
             deposit_limit,
-            entries,
-        )
-        .await
-    }
-
-    #[allow(clippy::too_many_arguments)] // The parts of one transaction.
-    async fn transact_once(
-        &self,
-        oracle: &Oracle,
-        now: &Now,
-        purpose: Purpose,
-        carrier: usize,
-        input: &[u8],
-        gas: Weight,
-        deposit_limit: Option<u128>,
-        entries: Vec<Entry>,
-    ) -> Result<(), RelayerError> {
+            ref entries,
+        } = *plan;
         let Operator {
             key, account, id, ..
         } = &self.operators[carrier];
@@ -110,7 +102,7 @@ impl Relayer {
             nonce,
             valid_until: tx.valid_until,
             purpose,
-            entries,
+            entries: entries.clone(),
         };
         send(&self.store, &oracle.chain, &attempt).await
     }

@@ -62,8 +62,8 @@ bench_relayer() {
 }
 
 report_relayer() {
-    python3 "$ROOT/scripts/bench_relayer.py" "$FOLDER/relayer.json"
     cp "$FOLDER/relayer.json" "$OUT"
+    python3 "$ROOT/scripts/bench_relayer.py" "$OUT"
     rm -rf "$FOLDER"
     say "written to $OUT"
 }

@@ -65,7 +65,7 @@ step "general clients" "2 minutes the first time, because packages are downloade
 step "PostgreSQL" "1 minute the first time, because it is installed" setup_postgres
 step "dependencies" "seconds" check_dependencies
 step "cost" "seconds" check_cost
-step "tests on the pallet" "3 minutes" in_node cargo test --locked --workspace \
+step "tests on the pallet" "7 minutes" in_node cargo test --locked --workspace \
     ${SHOWN[@]+"${SHOWN[@]}"}
 step "tests" "8 minutes, because chains, relayers and models run" in_main cargo test --locked --workspace \
     ${SHOWN[@]+"${SHOWN[@]}"}

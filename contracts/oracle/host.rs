@@ -64,8 +64,11 @@ pub enum Key {
     NextCode,
 }
 
-/// What a request of three seats takes in storage, and no event of a batch exceeds by much.
-const USUAL_BYTES: usize = 1_280;
+/// Room for a request of three seats, bytes. Memory is never given back, so it is no more than that.
+const REQUEST_BYTES: usize = 1_280;
+/// Room for an event of three seats, bytes.
+#[cfg(target_arch = "wasm32")]
+const EVENT_BYTES: usize = 512;
 
 /// What ink! puts before the keys of a mapping.
 #[cfg(target_arch = "wasm32")]
@@ -302,7 +305,7 @@ impl Host for Cells {
     }
 
     fn set_request(&mut self, id: RequestId, request: &Request) {
-        self.store_bytes(Key::Request(id), &codec::encode_in(USUAL_BYTES, request));
+        self.store_bytes(Key::Request(id), &codec::encode_in(REQUEST_BYTES, request));
     }
 
     fn terms(&self, id: RequestId) -> Option<Terms> {
@@ -406,7 +409,7 @@ fn emit<E: env::Event + Encode>(event: E) {
     let mut topics = Vec::with_capacity(33);
     topics.push(4u8);
     topics.extend_from_slice(&E::SIGNATURE_TOPIC.unwrap_or_default());
-    deposit_event(&topics, &codec::encode_in(USUAL_BYTES, &event));
+    deposit_event(&topics, &codec::encode_in(EVENT_BYTES, &event));
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -1,4 +1,5 @@
-//! A small HTTP server: one request for each connection, everything bounded.
+//! HTTP on both sides, everything bounded: a small server with one request for each connection, and clients
+//! that follow no redirect.
 
 use http_body_util::Full;
 use hyper::{
@@ -8,6 +9,7 @@ use hyper::{
     Request, Response,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use reqwest::{redirect, ClientBuilder};
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -19,6 +21,39 @@ use tokio_util::sync::CancellationToken;
 const CONNECTIONS_MAX: usize = 32;
 /// Largest head of a request, bytes.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
+
+/// Longest time to connect as a client.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// A client that follows no redirect and gives up after a time.
+pub(crate) fn client(longest: Duration) -> ClientBuilder {
+    // Fails when some other part of the process has installed one already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_MAX.min(longest))
+        .timeout(longest)
+        .referer(false)
+        .user_agent(concat!("llm-oracle/", env!("CARGO_PKG_VERSION")))
+}
+
+/// The body of a response; none if it has more than `most` bytes.
+///
+/// # Errors
+/// When it breaks off.
+pub(crate) async fn body(
+    mut response: reqwest::Response,
+    most: usize,
+) -> Result<Option<Vec<u8>>, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len().saturating_add(chunk.len()) > most {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Some(bytes))
+}
 
 /// How long others may take.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,6 @@
 //! Relayer and command line of the LLM oracle.
 
+mod blocking;
 pub mod chain;
 mod chance;
 pub mod cli;

@@ -4,7 +4,6 @@ use crate::setting;
 use std::{
     env,
     fs::{self, File},
-    net::TcpListener,
     os::unix::{
         fs::{chown, PermissionsExt},
         process::CommandExt,
@@ -80,7 +79,7 @@ impl Postgres {
         }
         fs::write(&config, text).unwrap();
         for _ in 0..PORTS_TRIED {
-            let port = free_port();
+            let port = setting::free_addresses(1)[0].port();
             let mut child = spawn(folder.path(), port, account);
             if is_ready(&mut child, folder.path()) {
                 return Self {
@@ -222,11 +221,6 @@ fn certify(data: &Path, account: Option<(u32, u32)>) {
     run(&[&request[..], &signed, &["-out", "server.crt"]].concat());
     let rules = "hostssl all all 127.0.0.1/32 scram-sha-256\n";
     fs::write(data.join("pg_hba.conf"), rules).unwrap();
-}
-
-fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
 }
 
 fn spawn(folder: &Path, port: u16, account: Option<(u32, u32)>) -> Child {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use std::{
     fmt::Write as _,
     fs::{self, File},
+    net::SocketAddr,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -227,10 +228,29 @@ impl Setup {
     /// When its settings cannot be written.
     #[must_use]
     pub fn with_limit(self, line: &str) -> Self {
-        let text = fs::read_to_string(self.config()).unwrap();
-        let text = text.replace("[limits]\n", &format!("[limits]\n{line}\n"));
-        fs::write(self.config(), text).unwrap();
-        self
+        self.rewritten("[limits]\n", &format!("[limits]\n{line}\n"))
+    }
+
+    /// The same relayer as a peer: where it listens, further settings, and whom it knows where.
+    ///
+    /// # Panics
+    /// When its settings cannot be written.
+    #[must_use]
+    pub fn with_peers(
+        self,
+        listens: SocketAddr,
+        settings: &str,
+        others: &[(&Key, SocketAddr)],
+    ) -> Self {
+        let relayer = |(key, address): &(&Key, SocketAddr)| {
+            let account = ss58(&key.account);
+            format!("{{ url = 'http://{address}', operators = ['{account}'] }}")
+        };
+        let relayers: Vec<String> = others.iter().map(relayer).collect();
+        let relayers = relayers.join(", ");
+        self.with(&format!(
+            "peers = {{ listen = '{listens}', {settings}relayer = [{relayers}] }}"
+        ))
     }
 
     /// Starts a relayer that dies by SIGKILL at a crash point.

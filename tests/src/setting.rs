@@ -3,6 +3,7 @@
 use llm_oracle_relayer::config::paths;
 use std::{
     env, fs,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
 };
 
@@ -110,4 +111,16 @@ pub fn tail(log: &Path) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(25);
     format!("--- end of {}\n{}", log.display(), lines[from..].join("\n"))
+}
+
+/// Addresses of this machine that were free a moment ago.
+///
+/// # Panics
+/// When there are not so many.
+pub fn free_addresses(count: usize) -> Vec<SocketAddr> {
+    let bind = |_| TcpListener::bind("127.0.0.1:0").unwrap();
+    // All are bound before the first is let go, or one might come twice.
+    let listeners: Vec<_> = (0..count).map(bind).collect();
+    let address = |listener: &TcpListener| listener.local_addr().unwrap();
+    listeners.iter().map(address).collect()
 }

@@ -191,7 +191,7 @@ impl Request {
     /// # Errors
     /// `Overflow`, which the checks at the ask rule out.
     pub fn settle(&mut self, now: BlockNumber) -> Result<Option<Settlement>, Refusal> {
-        let Some(ended_at) = self.ended_since(now).filter(|_| !self.is_settled()) else {
+        let Some(ended_at) = self.due_since(now) else {
             return Ok(None);
         };
         let mut result = None;

@@ -311,6 +311,11 @@ impl Request {
         (now > deadline).then(|| deadline.saturating_add(1))
     }
 
+    /// Since which block it waits to be settled.
+    pub fn due_since(&self, now: BlockNumber) -> Option<BlockNumber> {
+        self.ended_since(now).filter(|_| !self.is_settled())
+    }
+
     /// What a seat of this request binds its commitment and signatures to.
     pub fn context(
         &self,

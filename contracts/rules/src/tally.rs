@@ -119,6 +119,7 @@ fn most_voted(form: &Form, ballots: &[Ballot]) -> Option<Ballot> {
 
 /// The middle value, the lower of two middle ones. Found by rank instead of sorting: there are at
 /// most 32, and a sort would be the largest function of the contract's code.
+#[inline(never)] // Entered by numbers only, see `Oracle::settle`.
 fn lower_median(ballots: &[Ballot]) -> Option<Ballot> {
     let values: Vec<i128> = ballots.iter().filter_map(Ballot::value).collect();
     let middle = values.len().checked_sub(1)? / 2;

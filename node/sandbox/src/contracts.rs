@@ -11,11 +11,10 @@ use frame_support::{
     storage::{TransactionOutcome, with_transaction_unchecked},
 };
 use llm_oracle_runtime::{
-    Contracts, Runtime, RuntimeCall, System, TxExtension, UncheckedExtrinsic,
-    config::RuntimeBlockWeights,
+    Contracts, RuntimeCall, System, TxExtension, UncheckedExtrinsic, config::RuntimeBlockWeights,
 };
-use pallet_contracts::{Code, CollectEvents, Config, DebugInfo, Determinism, WeightInfo};
-use sp_runtime::{MultiSignature, SaturatedConversion, generic::Era, traits::TransactionExtension};
+use pallet_contracts::{Code, CollectEvents, DebugInfo, Determinism};
+use sp_runtime::{MultiSignature, SaturatedConversion, generic::Era};
 
 /// What a call may use at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +225,7 @@ fn transaction_bytes(
 }
 
 /// What a signed transaction carries besides the call: mortal and without a tip.
-fn extension() -> TxExtension {
+pub fn extension() -> TxExtension {
     (
         frame_system::CheckNonZeroSender::new(),
         frame_system::CheckSpecVersion::new(),
@@ -237,28 +236,6 @@ fn extension() -> TxExtension {
         frame_system::CheckWeight::new(),
         pallet_transaction_payment::ChargeTransactionPayment::from(0),
     )
-}
-
-/// Weight of a transaction that calls a contract, before the contract does anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overhead {
-    /// Of any transaction.
-    pub base: Weight,
-    /// Of the checks of nonce, age and fee.
-    pub extensions: Weight,
-    /// Of the pallet's `call`.
-    pub call: Weight,
-}
-
-/// See [`Overhead`].
-pub fn overhead() -> Overhead {
-    let weights = RuntimeBlockWeights::get();
-    let call = RuntimeCall::System(frame_system::Call::remark { remark: Vec::new() });
-    Overhead {
-        base: weights.get(DispatchClass::Normal).base_extrinsic,
-        extensions: extension().weight(&call),
-        call: <<Runtime as Config>::WeightInfo as WeightInfo>::call(),
-    }
 }
 
 /// Runs `f` as a transaction would: its changes and events stay only if it succeeds. A dry run

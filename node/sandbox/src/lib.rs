@@ -24,7 +24,7 @@ mod contracts;
 mod outcome;
 mod storage;
 
-pub use contracts::{Limits, Overhead, overhead};
+pub use contracts::{Limits, extension};
 pub use frame_support::{dispatch::DispatchResultWithPostInfo, weights::Weight};
 pub use llm_oracle_runtime as runtime;
 pub use llm_oracle_runtime::{

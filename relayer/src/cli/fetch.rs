@@ -1,6 +1,6 @@
 //! Getting small things over HTTP, with time and size bounded and no redirects.
 
-use reqwest::{redirect, Client};
+use crate::http;
 use std::time::Duration;
 
 /// Longest time for one request.
@@ -20,26 +20,16 @@ pub struct Fetched {
 /// # Errors
 /// Why there is nothing; the URL is not in the text, for it may hold credentials.
 pub async fn get(url: &str, bytes_max: usize) -> Result<Fetched, String> {
-    // Fails when some other part of the process has installed one already, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder()
-        .redirect(redirect::Policy::none())
-        .connect_timeout(REQUEST_MAX)
-        .timeout(REQUEST_MAX)
-        .referer(false)
+    let client = http::client(REQUEST_MAX)
         .build()
         .map_err(|_| "the system's TLS certificates cannot be used".to_owned())?;
     let request = client.get(url).build();
     let request = request.map_err(|_| "that is no URL".to_owned())?;
-    let mut response = client.execute(request).await.map_err(|error| why(&error))?;
+    let response = client.execute(request).await.map_err(|error| why(&error))?;
     let status = response.status().as_u16();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
-        if body.len().saturating_add(chunk.len()) > bytes_max {
-            return Err(format!("the response exceeds {bytes_max} bytes"));
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let body = http::body(response, bytes_max).await;
+    let body = body.map_err(|error| why(&error))?;
+    let body = body.ok_or_else(|| format!("the response exceeds {bytes_max} bytes"))?;
     Ok(Fetched { status, body })
 }
 

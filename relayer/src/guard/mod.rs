@@ -2,8 +2,9 @@
 //!
 //! It trusts nothing that it is asked: messages are built here from their parts, calls are decoded before
 //! they are signed, and what was signed first for a request is on disk before its signature leaves. A
-//! relayer that was taken over can keep an operator from answering. It cannot make it answer twice, and
-//! cannot move its money.
+//! relayer that was taken over can keep an operator from answering, and can waste: fees, storage deposits up
+//! to `max_deposit` a call, the bonds of seats that it takes and never opens. It cannot make the operator
+//! answer twice, and cannot send its money anywhere.
 //!
 //! **Architecture invariant:** no network, no node, no model: one socket, one folder.
 
@@ -13,7 +14,6 @@ mod record;
 mod server;
 
 pub use config::GuardConfig;
-pub use payload::MESSAGES;
 pub use record::Decision;
 pub use server::{bind, serve};
 

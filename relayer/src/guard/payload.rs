@@ -10,7 +10,7 @@ use llm_oracle_primitives::{AccountId, CommitEntry};
 use scale::{Compact, Decode, DecodeAll};
 
 /// The messages that relayers send. All others are refused: what an operator does by hand it signs by hand.
-pub const MESSAGES: [&str; 10] = [
+const MESSAGES: [&str; 10] = [
     "commit",
     "commit_batch",
     "reveal",

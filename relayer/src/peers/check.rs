@@ -1,5 +1,5 @@
-//! Whether an entry of a peer may be carried: everything that the contract will check, against what
-//! the finalized block shows.
+//! Whether an entry of a peer may be carried: all that can be told from what the finalized block shows.
+//! The dry run finds the rest.
 
 use super::wire::{Handed, Id, Load, Place};
 use crate::chain::verifies;
@@ -56,15 +56,11 @@ impl Fault {
 /// for its operator, and the height of the best block, above which it would land.
 pub fn check(
     place: &Place,
-    view: Option<&RequestView>,
+    view: &RequestView,
     slot: Option<Slot>,
     handed: &Handed,
     best: BlockNumber,
 ) -> Verdict {
-    // Our node may be behind the peer's.
-    let Some(view) = view else {
-        return Verdict::Early;
-    };
     let lands = best.saturating_add(1);
     let judged = match &handed.load {
         Load::Commit(entry) => commit(place, view, slot, (&handed.operator, entry), lands),

@@ -4,9 +4,9 @@ use super::{
     config::PeersError,
     wire::{self, Handed, Id, Key, Letter, Place, Receipt},
 };
-use crate::{clock::Instant, signer::Signer};
+use crate::{clock::Instant, http, signer::Signer};
 use llm_oracle_primitives::BlockNumber;
-use reqwest::{header, redirect, Client, Response, StatusCode, Url};
+use reqwest::{header, Client, Response, StatusCode, Url};
 use scale::DecodeAll;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
@@ -59,15 +59,9 @@ pub fn client() -> Result<Client, PeersError> {
 }
 
 fn client_within(longest: Duration) -> Result<Client, PeersError> {
-    // Fails when some other part of the process has installed one already, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let built = Client::builder()
-        .redirect(redirect::Policy::none())
+    let built = http::client(longest)
         .no_proxy()
         .connect_timeout(CONNECT_MAX.min(longest))
-        .timeout(longest)
-        .referer(false)
-        .user_agent(concat!("llm-oracle/", env!("CARGO_PKG_VERSION")))
         .build();
     built.map_err(|error| PeersError::Client(error.to_string()))
 }
@@ -100,15 +94,9 @@ pub async fn hand_over(
     Ok(receipt.taken)
 }
 
-async fn body(mut response: Response) -> Result<Vec<u8>, Lost> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|_| Lost::Unreachable)? {
-        if bytes.len().saturating_add(chunk.len()) > RECEIPT_BYTES_MAX {
-            return Err(Lost::Receipt);
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
+async fn body(response: Response) -> Result<Vec<u8>, Lost> {
+    let body = http::body(response, RECEIPT_BYTES_MAX).await;
+    body.map_err(|_| Lost::Unreachable)?.ok_or(Lost::Receipt)
 }
 
 /// Letters under way. The wheel does not wait for them; what came of them is there at a later turn.

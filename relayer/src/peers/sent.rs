@@ -77,7 +77,7 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Entries wait for a carrier as many blocks, or as long on a chain that makes none meanwhile.
+    /// Entries wait for a carrier as many blocks or as long, whichever is over first.
     pub fn new(blocks: BlockNumber, patience: Duration) -> Self {
         Self {
             blocks,

@@ -27,18 +27,27 @@ impl Relayer {
             return Ok(());
         }
         let live = self.store.live_attempts()?;
+        let next_id = match turn.oracle.next_id(Some(turn.now.finalized.hash)).await {
+            // Its deployment is not final yet.
+            Err(ChainError::NoContract { .. }) => return Ok(()),
+            next_id => next_id?,
+        };
         for key in keys {
-            if is_under_way(&live, &key) {
+            // Our node may be behind the peer's; a peer that invents numbers costs no look at the chain.
+            if key.request_id >= next_id || is_under_way(&live, &key) {
                 continue;
             }
-            let seen = self.seen(peers, turn, key.request_id).await?;
+            let Some((view, _)) = self.seen(peers, turn, key.request_id).await? else {
+                // It has been pruned.
+                peers.pool.remove(&key);
+                continue;
+            };
             let slot = self.slot(peers, turn, &key.operator).await?;
             let Some(foreign) = peers.pool.get(&key).cloned() else {
                 continue;
             };
-            let view = seen.as_ref().map(|(view, _)| view.as_ref());
             let place = self.base.place();
-            match check(&place, view, slot, &foreign.handed, turn.clock.best) {
+            match check(&place, &view, slot, &foreign.handed, turn.clock.best) {
                 Verdict::Early => {}
                 Verdict::Over => peers.pool.remove(&key),
                 Verdict::Wrong(fault) => {
@@ -54,7 +63,7 @@ impl Relayer {
                 }
                 Verdict::Fit => {
                     let handed = foreign.handed;
-                    let seats = view.map_or(0, |view| view.summary.seats);
+                    let seats = view.summary.seats;
                     let part = Part::Foreign(Foreign { handed, seats });
                     ready.entry(key.request_id).or_default().parts.push(part);
                 }
@@ -92,7 +101,7 @@ impl Relayer {
     }
 
     /// Drops the entries of peers in a batch that failed as a whole, in case one of them was the
-    /// reason. Who hands over such entries again and again is not listened to for a while. Says whether
+    /// reason. Nobody's fault: they had been checked, and it may be our purse or our node. Says whether
     /// there were any.
     pub(super) fn drop_all_foreign(&mut self, parts: &[Part]) -> bool {
         let mut any = false;
@@ -102,12 +111,6 @@ impl Relayer {
             };
             any = true;
             self.drop_foreign(foreign, "batch");
-            let key = foreign.handed.key();
-            if let Some(peers) = &self.peers {
-                if let Some(peer) = peers.directory.peer_of(&key.operator) {
-                    peers.endpoint.fault(peer);
-                }
-            }
         }
         any
     }

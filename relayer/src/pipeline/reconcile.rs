@@ -8,6 +8,7 @@ use super::{
     relayer::{Now, Relayer},
     Oracle,
 };
+use crate::chain::Remedy;
 use crate::planted::{planted, Bug};
 use crate::store::{fault, now_ms, Attempt, AttemptState, Entry, Job, JobState, Purpose};
 use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, RequestView, SeatState, SeatView};
@@ -101,6 +102,11 @@ impl Relayer {
         // Refused because it has just been included, or because it never can be?
         let best = oracle.chain.best().await?;
         if tx.nonce < oracle.chain.nonce_at(&tx.carrier.into(), best.hash).await? {
+            return Ok(false);
+        }
+        // A pool that has had it once may have passed it on, and one node that has no room for it now or
+        // will look at it later proves nothing: its era ends it.
+        if attempt.state != AttemptState::Signed && error.remedy() == Remedy::Later {
             return Ok(false);
         }
         let reason = format!("the node refuses it: {error}");

@@ -4,6 +4,10 @@ use super::{
     wire::{self, Ask, Told},
     AnswerToSign, CallToSign, PeerToSign, SeatToSign, Signer, SignerError,
 };
+use crate::{
+    blocking::blocking,
+    chain::{ss58, verifies},
+};
 use llm_oracle_primitives::{digest, AccountId, Hash, Signature};
 use std::{
     io::{self, Read, Write},
@@ -11,8 +15,6 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
-use subxt_signer::sr25519;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Longest wait for a signature, connecting and the signer's disk included.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,13 +39,7 @@ impl Remote {
             Told::Refused { name, reason } => return Err(SignerError::Refused { name, reason }),
             Told::Accounts(_) => return Err(self.unreachable("it answers another question")),
         };
-        let key: &[u8; 32] = self.account.as_ref();
-        let signed = sr25519::verify(
-            &sr25519::Signature(signature),
-            message,
-            &sr25519::PublicKey(*key),
-        );
-        if signed {
+        if verifies(&signature, message, &self.account) {
             Ok(signature)
         } else {
             Err(self.wrong())
@@ -79,10 +75,9 @@ impl Remote {
     }
 
     fn wrong(&self) -> SignerError {
-        let key: &[u8; 32] = self.account.as_ref();
         SignerError::Wrong {
             socket: self.socket.clone(),
-            account: subxt::utils::AccountId32(*key).to_string(),
+            account: ss58(&self.account),
         }
     }
 }
@@ -177,12 +172,4 @@ fn read_until(
 fn late() -> io::Error {
     let text = format!("no answer within {} s", PATIENCE.as_secs());
     io::Error::new(io::ErrorKind::TimedOut, text)
-}
-
-/// Waits without keeping other tasks of this thread from running.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
-    }
 }

@@ -1,15 +1,11 @@
 //! Connections to PostgreSQL that are cut at every message, inside COMMIT above all.
 
 use crate::shared_store::{answered, attempt, entry, folder, open, open_at, shared, OPERATOR};
-use llm_oracle_relayer::store::{AttemptState, Purpose, Recorded, Shared, Store, StoreError};
+use llm_oracle_relayer::store::{AttemptState, Purpose, Recorded, Store};
 use llm_oracle_tests::{
     pg_proxy::{At, Proxy, Side},
     postgres::url_at,
-    Postgres,
-};
-use std::{
-    path::Path,
-    time::{Duration, Instant},
+    report, Postgres,
 };
 
 /// One request's life in the store, in the order of the relayer's writes. Gives the row.
@@ -42,18 +38,6 @@ fn assert_lived(store: &Store, request_id: u64, id: i64, what: &str) {
     assert!(!moved.unwrap(), "{what}");
 }
 
-/// Opens a store that was closed a moment ago. A program that another test starts just then holds a copy of
-/// the lock until it has begun to run.
-fn reopened(folder: &Path, database: &Shared) -> Store {
-    let until = Instant::now() + Duration::from_secs(20);
-    loop {
-        match open_at(folder, database) {
-            Err(StoreError::Locked { .. }) if Instant::now() < until => std::thread::yield_now(),
-            opened => return opened.unwrap(),
-        }
-    }
-}
-
 /// The connection is cut inside COMMIT, and at every other message of a request's life: before the
 /// server has it, while it works on it, and after it has answered.
 #[test]
@@ -63,7 +47,7 @@ fn pg_commit_unknown_result() {
     let proxy = Proxy::to(postgres.port());
     let direct = open(&own, "direct", postgres.url());
     // Its own work would make it a replica with a share.
-    let through = || reopened(&own.path().join("through"), &shared(url_at(proxy.port())));
+    let through = || open_at(&own.path().join("through"), &shared(url_at(proxy.port()))).unwrap();
     drop(folder(own.path(), "through"));
     let mut store = through();
     let mut request_id = 0;
@@ -110,7 +94,10 @@ fn pg_commit_unknown_result() {
         message += 1;
     }
     cuts = proxy.cuts() - cuts;
-    eprintln!("{cuts} connections cut, at each of {message} messages on every side");
+    report(
+        "pg_commit_unknown_result",
+        &format!("{cuts} connections cut, at each of {message} messages on every side"),
+    );
     assert!(message > 50, "{message} messages are no request's life");
     assert_eq!(cuts, message * 3);
 }

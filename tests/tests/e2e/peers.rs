@@ -17,20 +17,10 @@ use llm_oracle_tests::{
     eventually,
     process::{Model, Setup},
     questions::yes_or_no,
+    setting::free_addresses,
     Key, Signer, World,
 };
-use std::{
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-};
-
-/// Addresses that were free a moment ago.
-fn addresses(count: usize) -> Vec<SocketAddr> {
-    let bind = |_| TcpListener::bind("127.0.0.1:0").unwrap();
-    let listeners: Vec<_> = (0..count).map(bind).collect();
-    let address = |listener: &TcpListener| listener.local_addr().unwrap();
-    listeners.iter().map(address).collect()
-}
+use std::{net::SocketAddr, sync::Arc};
 
 /// The operators, ordered by account: the first of them is the carrier of request 0.
 fn in_order(world: &World) -> Vec<&Key> {
@@ -47,17 +37,12 @@ fn member(
     others: &[(&Key, SocketAddr)],
     settings: &str,
 ) -> Setup {
-    let relayer = |(key, address): &(&Key, SocketAddr)| {
-        let account = ss58(&key.account);
-        format!("{{ url = 'http://{address}', operators = ['{account}'] }}")
-    };
-    let relayers: Vec<String> = others.iter().map(relayer).collect();
     let name = format!("relayer-{}", listens.port());
-    let setup = Setup::new(world, &name, &[key], &Model::Says("yes"));
-    let relayers = relayers.join(", ");
-    setup.with(&format!(
-        "peers = {{ listen = '{listens}', {settings}, relayer = [{relayers}] }}"
-    ))
+    Setup::new(world, &name, &[key], &Model::Says("yes")).with_peers(
+        listens,
+        &format!("{settings}, "),
+        others,
+    )
 }
 
 /// Transactions that took seats, and those that opened them, since the ask.
@@ -100,7 +85,7 @@ async fn mined_until_committed(world: &World, id: RequestId, seats: u8) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_committee_of_three_relayers_costs_two_transactions() {
     let world = World::new(3).await;
-    let (keys, listens) = (in_order(&world), addresses(3));
+    let (keys, listens) = (in_order(&world), free_addresses(3));
     let club: Vec<_> = keys.iter().copied().zip(listens).collect();
     let setups: Vec<Setup> = (0..3)
         .map(|index| {
@@ -140,7 +125,7 @@ async fn a_committee_of_three_relayers_costs_two_transactions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_carrier_costs_one_delay() {
     let world = World::alone(3).await;
-    let (keys, listens) = (in_order(&world), addresses(4));
+    let (keys, listens) = (in_order(&world), free_addresses(4));
     let settings = "carrier_blocks = 20, company_ms = 6000";
     let [dead, left, right] = [0, 1, 2].map(|index| (keys[index], listens[index]));
     // The first one listens where nobody looks for it.
@@ -367,7 +352,7 @@ async fn reveals_open(world: &World, id: RequestId) -> RequestView {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
     let world = World::alone(3).await;
-    let (keys, listens) = (in_order(&world), addresses(3));
+    let (keys, listens) = (in_order(&world), free_addresses(3));
     let settings = "carrier_blocks = 1000, company_ms = 60000";
     let [slow, left, right] = [0, 1, 2].map(|index| (keys[index], listens[index]));
     let mut actor = Actor::new(&world, slow.0, &[left, right]).await;
@@ -442,7 +427,7 @@ async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
     let world = World::alone(3).await;
-    let (keys, listens) = (in_order(&world), addresses(3));
+    let (keys, listens) = (in_order(&world), free_addresses(3));
     let settings = "carrier_blocks = 20, company_ms = 1000";
     let [liar, left, right] = [0, 1, 2].map(|index| (keys[index], listens[index]));
     let mut actor = Actor::new(&world, liar.0, &[left, right]).await;
@@ -462,6 +447,13 @@ async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
     let taken = kept_back(&actor, &setups).await;
     assert_eq!(world.view(id).await.summary.committed, 0);
 
+    // What it invents waits, and is in nobody's way.
+    let mut invented = actor.good_commit();
+    if let Load::Commit(entry) = &mut invented {
+        entry.request_id = 9_999;
+    }
+    let handed = actor.hand(left, actor.own(invented)).await;
+    assert_eq!(handed, Ok(vec![true]));
     // What it alters or takes from others is not carried; what is its own is.
     let altered = actor.own(Load::Commit(actor.commit([9; 32])));
     assert_eq!(actor.hand(left, altered).await, Ok(vec![true]));

@@ -6,14 +6,14 @@ use crate::{
     ops::get,
 };
 use llm_oracle_tests::{
-    eventually,
+    eventually, is_long,
     pg_proxy::{At, Proxy, Side},
     postgres::url_at,
     process::{Model, Setup},
     questions::yes_or_no,
-    Postgres, Relayer, World,
+    report, Dice, Postgres, Relayer, World,
 };
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// A replica whose model says something of its own, so that a second answer would be another one.
 fn replica(world: &World, name: &str, says: &'static str, url: &str) -> Setup {
@@ -53,7 +53,10 @@ async fn two_replicas_one_effect() {
         history.assert_once_each(&world.accounts(), "two replicas");
     }
     let calls = setups.each_ref().map(Setup::calls);
-    eprintln!("{requests} requests of 3 seats: {calls:?} questions put by the replicas");
+    report(
+        "two_replicas_one_effect",
+        &format!("{requests} requests of 3 seats: {calls:?} questions put by the replicas"),
+    );
     // Each seat's question was put by one of them, once; neither did all the work.
     assert_eq!(calls.iter().sum::<usize>(), 3 * requests);
     assert!(calls.iter().all(|calls| *calls > 0), "{calls:?}");
@@ -103,27 +106,12 @@ const ROUNDS: u64 = 6;
 /// How long a dead replica keeps its requests in it, milliseconds.
 const LEASE_MS: u64 = 2_000;
 
-fn rounds() -> u64 {
-    let long = std::env::var("LLM_ORACLE_LONG").unwrap_or_default();
-    let name = "three_replicas_lose_one_every_few_seconds";
-    match long.split(',').any(|wanted| wanted == name) {
-        true => ROUNDS_LONG,
-        false => ROUNDS,
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn three_replicas_lose_one_every_few_seconds() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = u64::from(now.subsec_nanos()) | 1;
-    let mut dice = seed;
-    let mut roll = |sides: u64| {
-        // xorshift: the moments only have to differ from run to run.
-        dice ^= dice << 13;
-        dice ^= dice >> 7;
-        dice ^= dice << 17;
-        dice % sides
-    };
+    const NAME: &str = "three_replicas_lose_one_every_few_seconds";
+    let rounds = if is_long(NAME) { ROUNDS_LONG } else { ROUNDS };
+    let mut dice = Dice::new(NAME);
+    let mut roll = |sides| dice.below(sides);
     let (world, mut postgres) = tokio::join!(World::alone(3), start_postgres());
     let market = world.market().await;
     let proxies = [(); 3].map(|()| Proxy::to(postgres.port()));
@@ -137,7 +125,7 @@ async fn three_replicas_lose_one_every_few_seconds() {
         .collect();
     let mut running: Vec<Relayer> = setups.iter().map(Setup::run).collect();
     let (mut ids, mut restarts, mut frozen) = (Vec::new(), 0, 0);
-    for round in 0..rounds() {
+    for round in 0..rounds {
         ids.push(ask_by_market(&world, &market).await);
         let doomed = usize::try_from(roll(3)).unwrap();
         let other = (doomed + 1 + usize::try_from(roll(2)).unwrap()) % 3;
@@ -168,17 +156,20 @@ async fn three_replicas_lose_one_every_few_seconds() {
     }
     for id in &ids {
         market.delivered_for_good(&world, *id).await;
-        assert_once(&world, *id, &format!("seed {seed}")).await;
+        assert_once(&world, *id, NAME).await;
     }
     for (relayer, setup) in running.iter_mut().zip(&setups) {
-        assert!(relayer.runs(), "seed {seed}: {}", setup.config().display());
+        assert!(relayer.runs(), "{}", setup.config().display());
     }
     let cuts: u64 = proxies.iter().map(Proxy::cuts).sum();
     let calls: usize = setups.iter().map(Setup::calls).sum();
-    eprintln!(
-        "seed {seed}: {} requests of 3 seats, {} SIGKILLs, {frozen} frozen, {restarts} restarts of the \
-         database, {cuts} connections cut inside COMMIT, {calls} questions put: each operator acted once",
-        ids.len(),
-        rounds(),
+    assert!(cuts > 0, "no connection was cut inside COMMIT");
+    report(
+        NAME,
+        &format!(
+            "{} requests of 3 seats, {rounds} SIGKILLs, {frozen} frozen, {restarts} restarts of the \
+             database, {cuts} connections cut inside COMMIT, {calls} questions put: each operator acted once",
+            ids.len(),
+        ),
     );
 }

@@ -18,7 +18,7 @@ use crate::{
 const LEAST_RUN: Balance = 16;
 
 /// Cells of tickets kept in memory, 6 KiB each; over this the oldest one's buffer is used again.
-const MOST_CELLS: usize = 40;
+const MOST_TICKET_CELLS: usize = 40;
 
 /// Cells of tickets read in one call; a draw looks at a few of them again and again.
 pub(super) type LoadedTickets = Vec<(u32, TicketCell)>;
@@ -84,7 +84,7 @@ impl<H: Host> Oracle<H> {
             return cell.get(index);
         }
         let mut buffer = Vec::new();
-        if self.loaded_tickets.len() >= MOST_CELLS {
+        if self.loaded_tickets.len() >= MOST_TICKET_CELLS {
             let (_, oldest) = self.loaded_tickets.remove(0);
             buffer = oldest.into_buffer();
         }
@@ -137,17 +137,14 @@ impl<H: Host> Oracle<H> {
         Ok(is_drawn)
     }
 
-    /// [`Self::draw_if_due`] without its event, for views. A function of its own, see
-    /// [`Self::settle_if_ended`].
+    /// [`Self::draw_if_due`] of a request that awaits it, without the event. A function of its own, see
+    /// [`Self::settle`].
     #[inline(never)]
     pub(super) fn draw(
         &mut self,
         id: RequestId,
         request: &mut Request,
     ) -> Result<Option<CommitteeDrawn>, Refusal> {
-        if !request.awaits_draw() {
-            return Ok(None);
-        }
         let draw = request.draw();
         let blocks = (request.asked_at, self.host.block());
         let Some((seed, weak)) = self.house().beacon.seed(id, &draw, blocks) else {
@@ -191,6 +188,7 @@ impl<H: Host> Oracle<H> {
     }
 
     /// Records that drawn operators left their seats to others.
+    #[inline(never)]
     pub(super) fn record_no_shows(&mut self, request: &Request) -> Result<(), Refusal> {
         for slot in request.no_shows() {
             let mut operator = self.operator(slot)?;
@@ -203,7 +201,7 @@ impl<H: Host> Oracle<H> {
 
 impl Request {
     /// Whether its committee is still to be drawn.
-    fn awaits_draw(&self) -> bool {
+    pub(super) fn awaits_draw(&self) -> bool {
         self.draw().state == DrawState::Waiting && !self.is_settled()
     }
 

@@ -18,10 +18,11 @@ impl<H: Host> Oracle<H> {
         request: &mut Request,
     ) -> Result<bool, Refusal> {
         let now = self.host.block();
-        if request.is_settled() || request.ended_since(now).is_none() {
+        if request.due_since(now).is_none() {
             return Ok(false);
         }
-        self.settle(id, request, now)
+        self.settle(id, request, now)?;
+        Ok(true)
     }
 
     /// What [`Self::settle_if_ended`] does in one call of some. The chain compiles the functions that a
@@ -32,12 +33,14 @@ impl<H: Host> Oracle<H> {
         id: RequestId,
         request: &mut Request,
         now: BlockNumber,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<(), Refusal> {
         let Some(mut settlement) = request.settle(now)? else {
-            return Ok(false);
+            return Ok(());
         };
         let payouts = self.pay_seats(request, &mut settlement)?;
-        self.record_no_shows(request)?;
+        if !request.named.is_empty() {
+            self.record_no_shows(request)?;
+        }
         self.fold(id, request, now);
         let Settlement {
             refund, fee, sunk, ..
@@ -60,7 +63,7 @@ impl<H: Host> Oracle<H> {
             fee,
             sunk,
         }));
-        Ok(true)
+        Ok(())
     }
 
     /// Does what the beacon and the block number have decided; the caller writes it. Drawn first, for

@@ -30,7 +30,7 @@ pub struct Oracle<H: Host> {
 
 /// Cells of accounts kept in memory, 11 KiB each. Contracts have 1 MiB and get nothing of it back: over
 /// this the oldest cell is written and its buffer used again, or a draw among many operators would end in
-/// a trap. More than seats, so that each is written once by a settlement.
+/// a trap. More than seats, so that a settlement writes each once, but for no-shows.
 const MOST_CELLS: usize = 34;
 
 struct LoadedCell {

@@ -137,7 +137,7 @@ impl<H: Host> Oracle<H> {
         Ok(results)
     }
 
-    /// Each kind is a function of its own, see [`Self::settle_if_ended`].
+    /// Each kind is a function of its own, see [`Self::settle`].
     fn carry_out(&mut self, entry: Entry, group: &mut Group) -> Result<(), Refusal> {
         match entry {
             Entry::Commit(entry) => self.carry_commit(entry, group),
@@ -287,7 +287,7 @@ impl<H: Host> Oracle<H> {
     }
 
     /// Keeps the words of an open answer in the first event that has them, and in the request's cell once
-    /// they are agreed on. A function of its own, see [`Self::settle_if_ended`].
+    /// they are agreed on. A function of its own, see [`Self::settle`].
     #[inline(never)]
     fn keep_words(
         &mut self,

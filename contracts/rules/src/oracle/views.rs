@@ -50,7 +50,9 @@ impl<H: Host> Oracle<H> {
     /// as settled, and a committee whose seed is known as drawn: nothing can change them any more.
     fn as_of_now(&mut self, id: RequestId) -> Option<Box<Request>> {
         let mut request = self.host.request(id)?;
-        let _ = self.draw(id, &mut request);
+        if request.awaits_draw() {
+            let _ = self.draw(id, &mut request);
+        }
         // An error here would mean that the request cannot be settled at all: show it unsettled.
         if let Ok(Some(settlement)) = request.settle(self.host.block()) {
             let _ = self.forfeit_barred(&mut request, settlement);

@@ -45,14 +45,16 @@ pub struct Cells {
 }
 
 impl World {
-    /// Writes a cell of the oracle's storage past the oracle, without a deposit.
-    pub fn overwrite(&mut self, key: Key, value: &[u8]) {
+    /// Writes cells of the oracle's storage past the oracle, without a deposit.
+    pub fn overwrite(&mut self, cells: &[(Key, Vec<u8>)]) {
         let oracle = on_chain(self.oracle);
         let stored = self.sandbox.storage_of(&oracle);
         // Every cell has the same root key.
-        let mut own = stored.keys().next_back().unwrap()[..ROOT_BYTES].to_vec();
-        key.encode_to(&mut own);
-        self.sandbox.overwrite(&oracle, &own, value);
+        let root = &stored.keys().next_back().unwrap()[..ROOT_BYTES];
+        for (key, value) in cells {
+            let own = [root, &key.encode()].concat();
+            self.sandbox.overwrite(&oracle, &own, value);
+        }
     }
 
     /// The oracle's storage now.

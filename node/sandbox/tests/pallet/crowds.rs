@@ -1,12 +1,13 @@
 //! Many operators and many tickets: what a draw costs at worst, and that it never traps.
 
-use llm_oracle_primitives::{AnswerKind, Assignment, Phase, RequestId};
+use codec::Decode;
+use llm_oracle_primitives::{AnswerKind, Assignment, Phase, RequestId, event::CommitteeDrawn};
 use llm_oracle_rules::{Counters, House, Operator, OperatorCell, TicketCell, Tickets};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::{
     cells::Key,
-    world::{CARRIER, STRANGER, UNIT, World, params, terms},
+    world::{CARRIER, STRANGER, UNIT, World, on_chain, params, terms},
 };
 
 /// Operators, and entries of the list of tickets. So many accounts fill 313 cells of 11 KiB, so many
@@ -21,6 +22,7 @@ const RUN: u64 = 3;
 /// and 3.75 million UNIT.
 fn crowded() -> World {
     let mut world = World::new(3);
+    let mut written = Vec::new();
     let each = u64::from(ENTRIES / OPERATORS) * RUN;
     for number in 0..OPERATORS.div_ceil(64) {
         let mut cell = OperatorCell::new(vec![]);
@@ -32,7 +34,7 @@ fn crowded() -> World {
             operator.void_tickets = if slot % 1_000 == 7 { 0 } else { each };
             cell.set(slot, &operator);
         }
-        world.overwrite(Key::Operators(number), cell.bytes());
+        written.push((Key::Operators(number), cell.bytes().to_vec()));
     }
     for number in 0..ENTRIES.div_ceil(256) {
         let mut cell = TicketCell::new(vec![]);
@@ -41,16 +43,17 @@ fn crowded() -> World {
             let before = u64::from(index / OPERATORS) * RUN;
             cell.set(index, &Tickets::new(end, before, index % OPERATORS));
         }
-        world.overwrite(Key::Tickets(number), cell.bytes());
+        written.push((Key::Tickets(number), cell.bytes().to_vec()));
     }
     let cells = world.cells();
     let mut house = House::read_from_bytes(&cells.cells[&Key::House]).unwrap();
     house.beacon.entries = ENTRIES;
     house.beacon.tickets = u64::from(ENTRIES) * RUN;
-    world.overwrite(Key::House, house.as_bytes());
+    written.push((Key::House, house.as_bytes().to_vec()));
     let mut counters = Counters::read_from_bytes(&cells.cells[&Key::Counters]).unwrap();
     counters.next_slot = OPERATORS;
-    world.overwrite(Key::Counters, counters.as_bytes());
+    written.push((Key::Counters, counters.as_bytes().to_vec()));
+    world.overwrite(&written);
     world
 }
 
@@ -90,7 +93,15 @@ fn a_request_of_the_longest_list_is_pruned_by_a_stranger() {
     let id = ask_drawn(&mut world);
     let end = world.request(id).summary.commit_deadline + 1;
     world.jump_to(end + params().retention_blocks);
+    let oracle = on_chain(world.oracle);
     assert_eq!(world.call::<()>(STRANGER, 0, "prune", id), Ok(()));
+    // `CommitteeDrawn`, `Ended` and `Pruned`: the first one begins with the request and a list of slots.
+    let events = world.sandbox.contract_events();
+    let own: Vec<_> = events.iter().filter(|one| one.contract == oracle).collect();
+    assert_eq!(own.len(), 3, "{own:?}");
+    let drawn = CommitteeDrawn::decode(&mut &own[0].data[..]).unwrap();
+    assert_eq!((drawn.request_id, drawn.weak), (id, true));
+    assert!(!drawn.slots.is_empty());
     let other = ask_drawn(&mut world);
     world.pass(params().draw_timeout + 1);
     let advanced = world.call(STRANGER, 0, "advance", other);

@@ -1,16 +1,15 @@
 //! One POST with everything bounded: time, size, redirects (none).
 
 use super::{super::ModelError, Dialect};
+use crate::http;
 use llm_oracle_primitives::digest::blake2;
-use reqwest::{header, redirect, Client, Response, StatusCode, Url};
+use reqwest::{header, Client, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::time::Duration;
 
 /// Largest response body, bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Longest time to open a connection.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait that a server may ask for; a longer one would be a stall by its word alone.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
@@ -46,18 +45,9 @@ impl Endpoint {
             return Err(refused("`timeout_ms` is 0: give the model some time"));
         }
         let url = address(dialect, base_url, key.is_some())?;
-        // Fails when some other part of the process has installed one already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_MAX.min(timeout))
-            .timeout(timeout)
-            .referer(false)
-            .user_agent(concat!("llm-oracle/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|_| {
-                refused("the HTTP client cannot be set up: check the system's TLS certificates")
-            })?;
+        let client = http::client(timeout).build().map_err(|_| {
+            refused("the HTTP client cannot be set up: check the system's TLS certificates")
+        })?;
         Ok(Self {
             dialect,
             client,
@@ -111,20 +101,12 @@ impl Endpoint {
         })
     }
 
-    async fn body(&self, model: &str, mut response: Response) -> Result<Vec<u8>, ModelError> {
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.unreachable(model, &error))?
-        {
-            if bytes.len().saturating_add(chunk.len()) > BODY_BYTES_MAX {
-                let reason = format!("body exceeds {BODY_BYTES_MAX} bytes");
-                return Err(ModelError::BadResponse { reason });
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+    async fn body(&self, model: &str, response: Response) -> Result<Vec<u8>, ModelError> {
+        let body = http::body(response, BODY_BYTES_MAX).await;
+        let body = body.map_err(|error| self.unreachable(model, &error))?;
+        body.ok_or_else(|| ModelError::BadResponse {
+            reason: format!("body exceeds {BODY_BYTES_MAX} bytes"),
+        })
     }
 
     fn without_key(&self, text: String) -> String {

@@ -8,7 +8,7 @@ use super::{
     session::{explain, Fault, Session},
     url::Way,
 };
-use crate::store::StoreError;
+use crate::{blocking::blocking, store::StoreError};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::future::BoxFuture;
 use std::{
@@ -16,7 +16,7 @@ use std::{
     thread::JoinHandle,
     time::{Duration, Instant},
 };
-use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+use tokio::runtime::{Builder, Runtime};
 
 /// Operations that wait for the connection at most; a further one waits to be let in.
 const QUEUE_MAX: usize = 64;
@@ -72,7 +72,7 @@ impl Link {
             // Nobody waits any more: then nobody wants to know.
             let _ = reply.send(worker.run(operation));
         });
-        let outcome = waiting(|| {
+        let outcome = blocking(|| {
             self.jobs.as_ref()?.send(job).ok()?;
             answer.recv().ok()
         });
@@ -87,18 +87,8 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            let _ = waiting(|| thread.join());
+            let _ = blocking(|| thread.join());
         }
-    }
-}
-
-/// Waits without keeping the runtime's other tasks from running, where there is one that can.
-fn waiting<T>(wait: impl FnOnce() -> T) -> T {
-    match Handle::try_current() {
-        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
-            tokio::task::block_in_place(wait)
-        }
-        _ => wait(),
     }
 }
 

@@ -1,14 +1,11 @@
 //! The relayers of a run: one process for all operators, or one for each.
 
-use llm_oracle_relayer::chain::ss58;
 use llm_oracle_tests::{
     process::{Model, Relayer, Setup},
-    Key, World,
+    setting::free_addresses,
+    World,
 };
-use std::{
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 /// How operators share the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,17 +45,22 @@ impl Fleet {
     /// Writes the settings.
     pub fn prepare(world: &World, mode: Mode) -> Self {
         let keys = world.keys();
+        let places = free_addresses(keys.len());
+        let known: Vec<_> = keys.iter().copied().zip(places).collect();
         let groups: Vec<_> = match mode {
             Mode::Batched => vec![keys],
             Mode::Itself | Mode::OneCarrier => keys.into_iter().map(|key| vec![key]).collect(),
         };
-        let places = addresses(groups.len());
         let setups = groups.iter().enumerate().map(|(number, keys)| {
             let model = Model::Toml(MODEL.to_owned());
             let setup = Setup::new(world, &format!("relayer{number}"), keys, &model)
                 .with_limit("model_calls = 512");
             match mode {
-                Mode::OneCarrier => setup.with(&peers(number, &groups, &places)),
+                Mode::OneCarrier => {
+                    let mut others = known.clone();
+                    let (_, listens) = others.remove(number);
+                    setup.with_peers(listens, "", &others)
+                }
                 Mode::Batched | Mode::Itself => setup,
             }
         });
@@ -83,30 +85,4 @@ impl Fleet {
     pub fn stores(&self) -> Vec<PathBuf> {
         self.setups.iter().map(Setup::store_path).collect()
     }
-}
-
-/// Addresses that were free a moment ago.
-fn addresses(count: usize) -> Vec<SocketAddr> {
-    let bind = |_| TcpListener::bind("127.0.0.1:0").unwrap();
-    let listeners: Vec<_> = (0..count).map(bind).collect();
-    let address = |listener: &TcpListener| listener.local_addr().unwrap();
-    listeners.iter().map(address).collect()
-}
-
-/// The table `[peers]` of one relayer, which knows all others.
-fn peers(own: usize, groups: &[Vec<&Key>], places: &[SocketAddr]) -> String {
-    let others = groups.iter().zip(places).enumerate();
-    let others = others.filter(|(number, _)| *number != own);
-    let others: Vec<String> = others
-        .map(|(_, (keys, place))| {
-            let accounts: Vec<String> = keys
-                .iter()
-                .map(|key| format!("'{}'", ss58(&key.account)))
-                .collect();
-            let accounts = accounts.join(", ");
-            format!("{{ url = 'http://{place}', operators = [{accounts}] }}")
-        })
-        .collect();
-    let (listens, others) = (places[own], others.join(", "));
-    format!("peers = {{ listen = '{listens}', relayer = [{others}] }}")
 }

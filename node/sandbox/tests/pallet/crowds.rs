@@ -95,13 +95,12 @@ fn a_request_of_the_longest_list_is_pruned_by_a_stranger() {
     world.jump_to(end + params().retention_blocks);
     let oracle = on_chain(world.oracle);
     assert_eq!(world.call::<()>(STRANGER, 0, "prune", id), Ok(()));
-    // `CommitteeDrawn`, `Ended` and `Pruned`: the first one begins with the request and a list of slots.
+    // `CommitteeDrawn`, `Ended` and `Pruned`. Nearly all tickets are void, so nobody may have been drawn.
     let events = world.sandbox.contract_events();
     let own: Vec<_> = events.iter().filter(|one| one.contract == oracle).collect();
     assert_eq!(own.len(), 3, "{own:?}");
     let drawn = CommitteeDrawn::decode(&mut &own[0].data[..]).unwrap();
     assert_eq!((drawn.request_id, drawn.weak), (id, true));
-    assert!(!drawn.slots.is_empty());
     let other = ask_drawn(&mut world);
     world.pass(params().draw_timeout + 1);
     let advanced = world.call(STRANGER, 0, "advance", other);

@@ -10,8 +10,8 @@ use llm_oracle_primitives::{
     RequestId, Signature, Slot, Terms, ON_ANSWER_SELECTOR,
 };
 use llm_oracle_rules::{
-    codec, Account, Announced, Counters, Host, House, Identity, OperatorCell, ParamsCell, Request,
-    TicketCell,
+    codec, Account, Announced, Counters, Host, House, Identity, Key, OperatorCell, ParamsCell,
+    Request, TicketCell,
 };
 use scale::{Decode, Encode};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
@@ -29,43 +29,12 @@ pub struct Cells {
     cells: Mapping<Key, Raw>,
 }
 
-/// Key of a storage cell.
-#[derive(Debug, scale::Encode, scale::Decode)]
-#[cfg_attr(
-    feature = "std",
-    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
-)]
-pub enum Key {
-    /// [`Identity`].
-    Identity,
-    /// [`ParamsCell`].
-    Params,
-    /// [`Counters`].
-    Counters,
-    /// [`Request`].
-    Request(RequestId),
-    /// [`Terms`], apart from the request: big, and rarely read.
-    Terms(RequestId),
-    /// Packed accounts of operators.
-    Operators(u32),
-    /// [`Slot`] of an operator.
-    Slot(AccountId),
-    /// [`Account`] of anybody.
-    Account(AccountId),
-    /// The agreed text of a request.
-    Text(RequestId),
-    /// [`House`].
-    House,
-    /// Packed runs of tickets.
-    Tickets(u32),
-    /// Account that ownership was offered to.
-    OfferedTo,
-    /// [`Announced`] code.
-    NextCode,
-}
-
 /// Room for a request of three seats, bytes. Memory is never given back, so it is no more than that.
 const REQUEST_BYTES: usize = 1_280;
+/// Pages of 64 KiB from which on no entry of a batch is begun. What is left of the 16 that the pallet gives
+/// is more than one entry can take: 34 cells of operators at 11 KiB, and a request of 32 seats.
+#[cfg(target_arch = "wasm32")]
+const FULL_PAGES: usize = 9;
 /// Room for an event of three seats, bytes.
 #[cfg(target_arch = "wasm32")]
 const EVENT_BYTES: usize = 512;
@@ -213,6 +182,13 @@ impl Host for Cells {
 
     fn gas_left(&self) -> u64 {
         env::gas_left::<Env>()
+    }
+
+    fn has_room(&self) -> bool {
+        #[cfg(target_arch = "wasm32")]
+        return core::arch::wasm32::memory_size(0) < FULL_PAGES;
+        #[cfg(not(target_arch = "wasm32"))]
+        true
     }
 
     fn price_of(&self, ref_time: u64) -> Balance {

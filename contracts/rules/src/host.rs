@@ -146,6 +146,43 @@ impl ParamsCell {
     }
 }
 
+/// Key of a storage cell.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, scale::Encode, scale::Decode,
+)]
+#[cfg_attr(
+    feature = "std",
+    derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
+)]
+pub enum Key {
+    /// [`Identity`].
+    Identity,
+    /// [`ParamsCell`].
+    Params,
+    /// [`Counters`].
+    Counters,
+    /// [`Request`].
+    Request(RequestId),
+    /// [`Terms`], apart from the request: big, and rarely read.
+    Terms(RequestId),
+    /// Packed accounts of operators, see [`crate::OperatorCell`].
+    Operators(u32),
+    /// [`Slot`] of an operator.
+    Slot(AccountId),
+    /// [`Account`] of anybody.
+    Account(AccountId),
+    /// The agreed text of a request.
+    Text(RequestId),
+    /// [`House`].
+    House,
+    /// Packed runs of tickets, see [`crate::TicketCell`].
+    Tickets(u32),
+    /// Account that ownership was offered to.
+    OfferedTo,
+    /// [`Announced`] code.
+    NextCode,
+}
+
 /// Code that the owner announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
 pub struct Announced {
@@ -188,6 +225,9 @@ pub trait Host {
     fn balance(&self) -> Balance;
     /// Execution time left, picoseconds.
     fn gas_left(&self) -> u64;
+    /// Whether there is memory for one entry of a batch more, whatever it has to load. A contract that runs
+    /// out of memory ends in a trap, which would undo all the others.
+    fn has_room(&self) -> bool;
     /// Price of execution time, planck.
     fn price_of(&self, ref_time: u64) -> Balance;
     /// Verifies an sr25519 signature of `key` over `message`.

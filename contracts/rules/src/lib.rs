@@ -9,6 +9,8 @@
 //! All arithmetic is checked. No loop runs over stored requests or operators.
 #![cfg_attr(not(feature = "std"), no_std)]
 
+#[cfg(feature = "std")]
+pub mod cells;
 pub mod codec;
 pub mod draw;
 mod form;
@@ -27,7 +29,7 @@ mod text;
 
 pub use draw::{Beacon, Draw, DrawState, House, TicketCell, Tickets};
 pub use form::Form;
-pub use host::{Account, Announced, Counters, Host, Identity, ParamsCell};
+pub use host::{Account, Announced, Counters, Host, Identity, Key, ParamsCell};
 #[cfg(feature = "std")]
 pub use memory::MemoryHost;
 pub use operator::{Operator, OperatorCell, OPERATOR_STRIDE};

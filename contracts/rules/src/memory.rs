@@ -7,8 +7,11 @@ use llm_oracle_primitives::{
     Params, RequestId, Signature, Slot, Terms,
 };
 
+use zerocopy::IntoBytes;
+
 use crate::{
-    Account, Announced, Counters, Host, House, Identity, Oracle, ParamsCell, Refusal, Request,
+    codec, Account, Announced, Counters, Host, House, Identity, Key, Oracle, ParamsCell, Refusal,
+    Request,
 };
 
 /// The contract's storage, its money and its surroundings.
@@ -24,6 +27,8 @@ pub struct MemoryHost {
     pub events: Vec<Event>,
     /// Whether the next callbacks succeed.
     pub callbacks_succeed: bool,
+    /// Whether there is memory for another entry of a batch.
+    pub has_room: bool,
     /// Outcomes handed to consumers.
     pub delivered: Vec<(AccountId, RequestId, Outcome)>,
     caller: AccountId,
@@ -73,6 +78,7 @@ impl MemoryHost {
             paid: BTreeMap::new(),
             events: Vec::new(),
             callbacks_succeed: true,
+            has_room: true,
             delivered: Vec::new(),
             caller: deployer,
             value: 0,
@@ -147,6 +153,25 @@ impl MemoryHost {
             .fold(accounts, |sum, part| sum.saturating_add(*part))
     }
 
+    /// What the contract would have in a cell.
+    pub fn cell(&self, key: &Key) -> Option<Vec<u8>> {
+        match key {
+            Key::Identity => Some(self.identity.as_bytes().to_vec()),
+            Key::Params => Some(codec::encode(&self.params)),
+            Key::Counters => Some(self.counters.as_bytes().to_vec()),
+            Key::Request(id) => self.requests.get(id).map(codec::encode),
+            Key::Terms(id) => self.terms.get(id).map(codec::encode),
+            Key::Operators(cell) => self.cells.get(cell).cloned(),
+            Key::Slot(operator) => self.slots.get(operator).map(codec::encode),
+            Key::Account(id) => self.accounts.get(id).map(codec::encode),
+            Key::Text(id) => self.texts.get(id).cloned(),
+            Key::House => self.house.as_ref().map(|house| house.as_bytes().to_vec()),
+            Key::Tickets(cell) => self.tickets.get(cell).cloned(),
+            Key::OfferedTo => self.offered_to.as_ref().map(codec::encode),
+            Key::NextCode => self.next_code.as_ref().map(codec::encode),
+        }
+    }
+
     /// Number of storage cells of every kind but operators', to see that inserts are removed.
     pub fn cells(&self) -> usize {
         let (requests, terms) = (self.requests.len(), self.terms.len());
@@ -177,6 +202,9 @@ impl Host for &mut MemoryHost {
     }
     fn gas_left(&self) -> u64 {
         u64::MAX
+    }
+    fn has_room(&self) -> bool {
+        self.has_room
     }
     fn price_of(&self, ref_time: u64) -> Balance {
         Balance::from(ref_time)

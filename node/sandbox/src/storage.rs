@@ -36,6 +36,15 @@ impl Sandbox {
 }
 
 impl Sandbox {
+    /// What lies under a key of a contract's child trie, hash and all.
+    pub fn stored(&mut self, contract: &AccountId, key: &[u8]) -> Option<Vec<u8>> {
+        self.execute(|| {
+            let child = ChildInfo::new_default(&trie_of(contract)?);
+            let value = sp_io::default_child_storage::get(child.storage_key(), key)?;
+            Some(value.to_vec())
+        })
+    }
+
     /// Writes a storage cell of a contract past it, without a deposit: for states that would take a test
     /// too long to reach.
     pub fn overwrite(&mut self, contract: &AccountId, key: &[u8], value: &[u8]) {

@@ -111,7 +111,7 @@ impl<H: Host> Oracle<H> {
         // In a box, or each entry would move it about.
         let mut open: Option<Box<Group>> = None;
         for (entry, result) in entries.into_iter().zip(&mut results) {
-            if self.host.gas_left() < BATCH_RESERVE_REF_TIME {
+            if self.host.gas_left() < BATCH_RESERVE_REF_TIME || !self.host.has_room() {
                 break;
             }
             let id = entry.request_id();

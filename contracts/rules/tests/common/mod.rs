@@ -5,7 +5,10 @@ use llm_oracle_primitives::{
     digest, AccountId, Answer, AnswerEntry, AnswerKind, Assignment, Balance, CommitEntry, Error,
     Hash, ModelRef, Params, Prompt, RequestId, RevealEntry, Sampling, Signature, Slot, Terms,
 };
-use llm_oracle_rules::MemoryHost;
+use llm_oracle_rules::{
+    cells::{CellHost, Cells},
+    MemoryHost, Oracle,
+};
 use schnorrkel::{signing_context, ExpansionMode, Keypair, MiniSecretKey};
 
 pub const ASKER: AccountId = account(0xa0);
@@ -167,8 +170,38 @@ impl World {
         self.chain.call(CARRIER, 0, |oracle| oracle.reveal(entry))
     }
 
+    /// What the cells alone say must be what the views say.
+    fn check_cells(&mut self) {
+        let mut cells = Cells::default();
+        let block = self.chain.block;
+        let next = self.chain.view(|oracle| oracle.next_id());
+        for id in 0..=next {
+            let read = loop {
+                let view = |oracle: &mut Oracle<&CellHost<'_>>| {
+                    let (view, terms) = (oracle.request_view(id), oracle.terms(id));
+                    (oracle.next_id(), oracle.summaries(id, 1), view, terms)
+                };
+                match cells.view(block, view) {
+                    Ok(read) => break read,
+                    Err(missing) => {
+                        for key in missing {
+                            assert!(!cells.knows(&key), "{key:?} is looked for twice");
+                            cells.insert(key, self.chain.cell(&key));
+                        }
+                    }
+                }
+            };
+            let said = self.chain.view(|oracle| {
+                let (view, terms) = (oracle.request_view(id), oracle.terms(id));
+                (oracle.next_id(), oracle.summaries(id, 1), view, terms)
+            });
+            assert_eq!(read, said, "request {id}");
+        }
+    }
+
     /// The books must balance after every call.
     pub fn check_books(&mut self) {
+        self.check_cells();
         let ledger = self.chain.view(|oracle| oracle.ledger());
         assert_eq!(ledger.total, ledger.balance, "ledger and balance");
         assert_eq!(

@@ -4,34 +4,16 @@
 use std::collections::BTreeMap;
 
 use codec::{Decode, Encode};
-use llm_oracle_primitives::{
-    AccountId, Balance, BlockNumber, CallbackLimits, Config, Hash, OperatorView, Outcome,
-    RequestId, RequestView, Signature, Slot, Terms, event::Event,
-};
+use llm_oracle_primitives::{AccountId, BlockNumber, Config, OperatorView, RequestId, RequestView};
+pub use llm_oracle_rules::Key;
 use llm_oracle_rules::{
-    Account, Announced, Counters, Host, House, Identity, Oracle, ParamsCell, Request, codec as raw,
+    Account, House, Oracle,
+    cells::{self, CellHost},
+    codec as raw,
 };
 use zerocopy::FromBytes;
 
 use super::world::{World, on_chain};
-
-/// Key of a cell, as the contract's `host.rs` numbers them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub enum Key {
-    Identity,
-    Params,
-    Counters,
-    Request(RequestId),
-    Terms(RequestId),
-    Operators(u32),
-    Slot(AccountId),
-    Account(AccountId),
-    Text(RequestId),
-    House,
-    Tickets(u32),
-    OfferedTo,
-    NextCode,
-}
 
 /// Bytes of the root key that ink! puts before the key of a mapping.
 const ROOT_BYTES: usize = 4;
@@ -39,8 +21,8 @@ const ROOT_BYTES: usize = 4;
 /// All cells of an oracle at one moment.
 pub struct Cells {
     pub cells: BTreeMap<Key, Vec<u8>>,
+    read: cells::Cells,
     block: BlockNumber,
-    balance: Balance,
     pub contract: AccountId,
 }
 
@@ -66,31 +48,26 @@ impl World {
             let key = key.get(ROOT_BYTES..).filter(|key| !key.is_empty())?;
             Some((Key::decode(&mut &key[..]).unwrap(), value))
         });
+        let cells: BTreeMap<_, _> = cells.collect();
+        let balance = self.sandbox.spendable(&oracle);
         Cells {
-            cells: cells.collect(),
+            read: cells::Cells::whole(cells.clone(), balance),
+            cells,
             block: self.block(),
-            balance: self.sandbox.spendable(&oracle),
             contract: self.oracle,
         }
     }
 }
 
 impl Cells {
-    fn bytes(&self, key: Key) -> Option<&Vec<u8>> {
-        self.cells.get(&key)
-    }
-
-    fn read<T: Decode>(&self, key: Key) -> Option<T> {
-        raw::decode(self.bytes(key)?)
-    }
-
-    fn record<T: FromBytes>(&self, key: Key) -> Option<T> {
-        T::read_from_bytes(self.bytes(key)?).ok()
-    }
-
     /// Reads through a view.
-    pub fn view<T>(&self, view: impl FnOnce(&mut Oracle<&Self>) -> T) -> T {
-        view(&mut Oracle::new(self))
+    pub fn view<T>(&self, view: impl FnOnce(&mut Oracle<&CellHost<'_>>) -> T) -> T {
+        let read = self.read.view(self.block, view);
+        read.expect("no cell that every oracle has is empty")
+    }
+
+    pub fn house(&self) -> Option<House> {
+        House::read_from_bytes(self.cells.get(&Key::House)?).ok()
     }
 
     pub fn config(&self) -> Config {
@@ -117,140 +94,10 @@ impl Cells {
 
     /// Accounts that are not operators'.
     pub fn accounts(&self) -> BTreeMap<AccountId, Account> {
-        let account = |key: &Key| match key {
-            Key::Account(id) => Some((*id, self.account(id)?)),
+        let account = |(key, bytes): (&Key, &Vec<u8>)| match key {
+            Key::Account(id) => Some((*id, raw::decode(bytes)?)),
             _ => None,
         };
-        self.cells.keys().filter_map(account).collect()
-    }
-}
-
-const NEVER: &str = "views write nothing";
-
-/// For views only: nothing is written and nobody is called.
-impl Host for &Cells {
-    fn caller(&self) -> AccountId {
-        unreachable!("{NEVER}")
-    }
-    fn caller_is_origin(&self) -> bool {
-        true
-    }
-    fn value(&self) -> Balance {
-        0
-    }
-    fn block(&self) -> BlockNumber {
-        self.block
-    }
-    fn contract(&self) -> AccountId {
-        self.contract
-    }
-    fn balance(&self) -> Balance {
-        self.balance
-    }
-    fn gas_left(&self) -> u64 {
-        u64::MAX
-    }
-    fn price_of(&self, ref_time: u64) -> Balance {
-        Balance::from(ref_time)
-    }
-    fn verify(&self, _: &Signature, _: &[u8], _: &AccountId) -> bool {
-        unreachable!("{NEVER}")
-    }
-    fn identity(&self) -> Identity {
-        self.record(Key::Identity).unwrap()
-    }
-    fn set_identity(&mut self, _: &Identity) {
-        unreachable!("{NEVER}")
-    }
-    fn params_cell(&self) -> ParamsCell {
-        ParamsCell::read(self.bytes(Key::Params).unwrap()).unwrap()
-    }
-    fn set_params_cell(&mut self, _: &ParamsCell) {
-        unreachable!("{NEVER}")
-    }
-    fn offered_to(&self) -> Option<AccountId> {
-        self.read(Key::OfferedTo)
-    }
-    fn set_offered_to(&mut self, _: Option<&AccountId>) {
-        unreachable!("{NEVER}")
-    }
-    fn next_code(&self) -> Option<Announced> {
-        self.read(Key::NextCode)
-    }
-    fn set_next_code(&mut self, _: Option<&Announced>) {
-        unreachable!("{NEVER}")
-    }
-    fn house(&self) -> Option<Box<House>> {
-        self.record(Key::House).map(Box::new)
-    }
-    fn set_house(&mut self, _: &House) {
-        unreachable!("{NEVER}")
-    }
-    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
-        *bytes = self.bytes(Key::Tickets(cell)).cloned().unwrap_or_default();
-    }
-    fn set_ticket_cell(&mut self, _: u32, _: &[u8]) {
-        unreachable!("{NEVER}")
-    }
-    fn text(&self, id: RequestId) -> Option<Vec<u8>> {
-        self.bytes(Key::Text(id)).cloned()
-    }
-    fn set_text(&mut self, _: RequestId, _: &[u8]) {
-        unreachable!("{NEVER}")
-    }
-    fn counters(&self) -> Counters {
-        self.record(Key::Counters).unwrap_or_default()
-    }
-    fn set_counters(&mut self, _: &Counters) {
-        unreachable!("{NEVER}")
-    }
-    fn request(&self, id: RequestId) -> Option<Box<Request>> {
-        self.read(Key::Request(id)).map(Box::new)
-    }
-    fn set_request(&mut self, _: RequestId, _: &Request) {
-        unreachable!("{NEVER}")
-    }
-    fn terms(&self, id: RequestId) -> Option<Terms> {
-        self.read(Key::Terms(id))
-    }
-    fn set_terms(&mut self, _: RequestId, _: &Terms) {
-        unreachable!("{NEVER}")
-    }
-    fn remove_request(&mut self, _: RequestId) {
-        unreachable!("{NEVER}")
-    }
-    fn read_operator_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
-        let stored = self.bytes(Key::Operators(cell));
-        *bytes = stored.cloned().unwrap_or_default();
-    }
-    fn set_operator_cell(&mut self, _: u32, _: &[u8]) {
-        unreachable!("{NEVER}")
-    }
-    fn slot_of(&self, operator: &AccountId) -> Option<Slot> {
-        self.read(Key::Slot(*operator))
-    }
-    fn set_slot_of(&mut self, _: &AccountId, _: Slot) {
-        unreachable!("{NEVER}")
-    }
-    fn account(&self, id: &AccountId) -> Option<Account> {
-        self.read(Key::Account(*id))
-    }
-    fn set_account(&mut self, _: &AccountId, _: &Account) {
-        unreachable!("{NEVER}")
-    }
-    fn remove_account(&mut self, _: &AccountId) {
-        unreachable!("{NEVER}")
-    }
-    fn emit(&mut self, _: Event) {
-        unreachable!("{NEVER}")
-    }
-    fn pay(&mut self, _: &AccountId, _: Balance) -> bool {
-        unreachable!("{NEVER}")
-    }
-    fn set_code(&mut self, _: &Hash) -> bool {
-        unreachable!("{NEVER}")
-    }
-    fn call_back(&mut self, _: &AccountId, _: &CallbackLimits, _: RequestId, _: &Outcome) -> bool {
-        unreachable!("{NEVER}")
+        self.cells.iter().filter_map(account).collect()
     }
 }

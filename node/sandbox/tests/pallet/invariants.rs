@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
     RequestView, SeatAnswer, SeatState, SeatView, Slot,
     digest::{self, Context},
 };
-use llm_oracle_rules::{Account, Host, House};
+use llm_oracle_rules::{Account, House};
 
 use crate::{
     cells::{Cells, Key},
@@ -48,7 +48,7 @@ impl Shot {
 
     fn house(&self) -> House {
         let cells = &self.cells;
-        let house = cells.house().map(|house| *house);
+        let house = cells.house();
         house.unwrap_or_else(|| House::new(self.config.domain))
     }
 

@@ -1,5 +1,6 @@
 //! The life of a request, and who may do what in it.
 
+use codec::Encode;
 use llm_oracle_primitives::{
     AnswerKind, AnswerState, Assignment, CommitEntry, Error, Outcome, Phase, RevealEntry,
     SeatState, digest, limits::MAX_BATCH_ENTRIES,
@@ -130,6 +131,56 @@ fn a_batch_that_runs_low_says_what_was_not_tried() {
         .call(CARRIER, 0, "commit_batch", &batch[tried..])
         .unwrap();
     assert!(again.iter().all(Result::is_ok), "{again:?}");
+}
+
+/// Sends entries in batches, each with all that the one before has not tried, and says how many it took.
+fn in_batches(world: &mut World, message: &str, mut entries: Vec<impl Encode>) -> u32 {
+    let mut batches = 0;
+    while !entries.is_empty() {
+        let results: Batch = world.call(CARRIER, 0, message, &entries).unwrap();
+        let tried = results.iter().take_while(|result| result.is_ok()).count();
+        let mut rest = results.iter().skip(tried);
+        assert!(
+            rest.all(|result| *result == Err(Error::NotTried)),
+            "{results:?}"
+        );
+        assert!(
+            tried > 0,
+            "{message}: nothing of {} was tried",
+            entries.len()
+        );
+        entries.drain(..tried);
+        batches += 1;
+    }
+    batches
+}
+
+/// A contract's memory is never given back, and 1 MiB is all there is: without a look at what is left, this
+/// many requests end in a trap, which undoes all that was done for others.
+#[test]
+fn a_batch_that_fills_the_memory_says_what_was_not_tried() {
+    for (seats, requests) in [(3, 64), (7, 64), (MOST_SEATS, 16)] {
+        let mut world = World::new(seats);
+        let asked = terms(AnswerKind::Bool, seats, seats);
+        let ids: Vec<_> = (0..requests).map(|_| world.ask(&asked).unwrap()).collect();
+        let (mut commits, mut reveals) = (0, 0);
+        for index in 0..usize::from(seats) {
+            let entries = ids.iter().map(|id| world.commit_entry(*id, index, &YES));
+            let entries: Vec<_> = entries.collect();
+            commits += in_batches(&mut world, "commit_batch", entries);
+        }
+        for index in 0..usize::from(seats) {
+            let entries = ids.iter().map(|id| world.reveal_entry(*id, index, &YES));
+            let entries: Vec<_> = entries.collect();
+            reveals += in_batches(&mut world, "reveal_batch", entries);
+        }
+        println!(
+            "{requests} requests of {seats} seats: {commits} batches of commits, {reveals} of reveals"
+        );
+        for id in ids {
+            assert!(world.request(id).summary.settled);
+        }
+    }
 }
 
 #[test]

@@ -8,6 +8,10 @@ use llm_oracle_primitives::{
     Config, DeliveryStatus, Error, Hash, LedgerView, ModelRef, OperatorView, Params, Prompt, Quote,
     RequestId, RequestView, RevealEntry, Sampling, Slot, Terms, digest,
 };
+use llm_oracle_rules::{
+    Oracle as Rules,
+    cells::{CellHost, Cells, storage_key},
+};
 use llm_oracle_sandbox::{CallOutcome, Limits, Sandbox, runtime};
 
 use super::keys::{Operator, commit_entry, reveal_entry};
@@ -289,8 +293,31 @@ impl World {
         self.call(ASKER, quote?.total, "ask", (terms, REWARD))
     }
 
+    /// A request, as the contract's message shows it. Its cells alone must show the same.
     pub fn request(&mut self, id: RequestId) -> RequestView {
-        self.view::<Option<RequestView>>("request", id).unwrap()
+        let view = self.view::<Option<RequestView>>("request", id);
+        let terms = self.view::<Option<Terms>>("terms", id);
+        let read = self.read_cells(|rules| (rules.request_view(id), rules.terms(id)));
+        assert_eq!(read, (view.clone(), terms), "request {id}");
+        view.unwrap()
+    }
+
+    /// Runs views of the rules over the contract's storage, past the contract.
+    pub fn read_cells<T>(&mut self, views: impl Fn(&mut Rules<&CellHost<'_>>) -> T) -> T {
+        let (block, oracle) = (self.block(), on_chain(self.oracle));
+        let mut cells = Cells::default();
+        loop {
+            match cells.view(block, &views) {
+                Ok(value) => return value,
+                Err(missing) => {
+                    for key in missing {
+                        assert!(!cells.knows(&key), "{key:?} is looked for twice");
+                        let found = self.sandbox.stored(&oracle, &storage_key(&key));
+                        cells.insert(key, found);
+                    }
+                }
+            }
+        }
     }
 
     pub fn answer_of(&mut self, id: RequestId) -> Result<AnswerState, Error> {

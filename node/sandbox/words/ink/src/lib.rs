@@ -50,16 +50,29 @@ pub mod env {
     pub mod hash {
         /// A hash function.
         pub trait CryptoHash {
+            /// What it gives.
+            type Output;
             /// Hashes `input` into `output`.
-            fn hash(input: &[u8], output: &mut [u8; 32]);
+            fn hash(input: &[u8], output: &mut Self::Output);
         }
 
         /// Blake2 of 32 bytes.
         pub struct Blake2x256;
 
         impl CryptoHash for Blake2x256 {
+            type Output = [u8; 32];
             fn hash(input: &[u8], output: &mut [u8; 32]) {
                 *output = sp_io::hashing::blake2_256(input);
+            }
+        }
+
+        /// Blake2 of 16 bytes.
+        pub struct Blake2x128;
+
+        impl CryptoHash for Blake2x128 {
+            type Output = [u8; 16];
+            fn hash(input: &[u8], output: &mut [u8; 16]) {
+                *output = sp_io::hashing::blake2_128(input);
             }
         }
     }

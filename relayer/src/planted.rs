@@ -24,6 +24,8 @@ pub(crate) enum Bug {
     ForgetExpired,
     /// Whether the commit deadline is past is not looked at.
     IgnoreCommitDeadline,
+    /// A batch that is too much for one call is tried again as it is.
+    KeepBatchWhole,
     /// A transaction that is quiet is replaced by a new one.
     ReplaceQuiet,
     /// What stands in the best block counts as final.

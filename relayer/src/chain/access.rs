@@ -13,6 +13,7 @@ use super::{
 use crate::signer::Signer;
 use async_trait::async_trait;
 use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
+use llm_oracle_rules::Key;
 use scale::Decode;
 use std::sync::Arc;
 
@@ -87,8 +88,15 @@ pub trait Access: Send + Sync {
         contract: &AccountId,
         at: Option<Hash>,
     ) -> Result<Option<Hash>, ChainError>;
-    /// Greatest weight of one transaction on this chain, if it has a limit.
-    async fn max_extrinsic(&self) -> Result<Option<Weight>, ChainError>;
+    /// What lies in these cells of an oracle's storage after a block, in their order.
+    async fn cells(
+        &self,
+        contract: &AccountId,
+        keys: &[Key],
+        at: Hash,
+    ) -> Result<Vec<Option<Vec<u8>>>, ChainError>;
+    /// Greatest weight of one transaction on this chain at a block, if it has a limit.
+    async fn max_extrinsic(&self, at: Hash) -> Result<Option<Weight>, ChainError>;
     /// Selector and arguments of every call of a contract in a block.
     async fn contract_inputs(
         &self,
@@ -226,8 +234,16 @@ impl Access for Chain {
     ) -> Result<Option<Hash>, ChainError> {
         Chain::code_hash(self, contract, at).await
     }
-    async fn max_extrinsic(&self) -> Result<Option<Weight>, ChainError> {
-        Chain::max_extrinsic(self).await
+    async fn cells(
+        &self,
+        contract: &AccountId,
+        keys: &[Key],
+        at: Hash,
+    ) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
+        Chain::cells(self, contract, keys, at).await
+    }
+    async fn max_extrinsic(&self, at: Hash) -> Result<Option<Weight>, ChainError> {
+        Chain::max_extrinsic(self, at).await
     }
     async fn contract_inputs(
         &self,

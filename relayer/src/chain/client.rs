@@ -1,13 +1,13 @@
-//! The connection: heads, nonces, storage, and the helpers of development nodes.
+//! The connection: heads, blocks by their hash, and the helpers of development nodes.
 
 use super::{
-    address::account32,
     error::ChainError,
     health::Sight,
     transport::{Line, Watched},
+    wire,
 };
 use futures::{stream::BoxStream, Stream, StreamExt};
-use llm_oracle_primitives::{AccountId, BlockNumber, Hash};
+use llm_oracle_primitives::{BlockNumber, Hash};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
@@ -18,10 +18,7 @@ use subxt::{
     client::{ClientAtBlock, OnlineClient, OnlineClientAtBlockImpl},
     config::{Header, RpcConfigFor, SubstrateConfig},
     events::Events,
-    rpcs::{
-        client::{jsonrpsee_client, rpc_params},
-        LegacyRpcMethods, RpcClient, RpcClientT,
-    },
+    rpcs::{client::rpc_params, LegacyRpcMethods, RpcClient, RpcClientT},
     utils::H256,
 };
 
@@ -53,7 +50,7 @@ pub struct Head {
 pub struct Chain {
     client: Client,
     pub(super) rpc: Rpc,
-    raw: RpcClient,
+    pub(super) raw: RpcClient,
     line: Line,
     url: Arc<str>,
     kept: Arc<Mutex<Kept>>,
@@ -87,12 +84,12 @@ impl Chain {
             url: shown.to_string(),
             reason,
         };
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, jsonrpsee_client(url));
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, wire::connect(url));
         let inner = connecting
             .await
             .map_err(|_| unreachable(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))?
             // The transport's message is kept, the URL in it is not ours to repeat.
-            .map_err(|error| unreachable(error.to_string().replace(url, &shown)))?;
+            .map_err(|reason| unreachable(reason.replace(url, &shown)))?;
         let chain = Self::over(inner, shown.clone(), answer_within).await?;
         let head = chain.finalized().await?;
         let at = chain.at(head.hash).await?;
@@ -210,72 +207,6 @@ impl Chain {
         })))
     }
 
-    /// Nonce of an account after a block, without what waits in the pool.
-    ///
-    /// # Errors
-    /// Connection errors.
-    pub async fn nonce_at(&self, account: &AccountId, at: Hash) -> Result<u64, ChainError> {
-        let at = self.at(at).await?;
-        let nonce = at.transactions().account_nonce(&account32(account)).await;
-        nonce.map_err(|error| self.lift("the account's nonce", &error))
-    }
-
-    /// Next free nonce of an account, counting what waits in the node's pool.
-    ///
-    /// # Errors
-    /// Connection errors.
-    pub async fn next_nonce(&self, account: &AccountId) -> Result<u64, ChainError> {
-        let nonce = self
-            .rpc
-            .system_account_next_index(&account32(account))
-            .await;
-        nonce.map_err(|error| self.lift("the account's nonce", &error))
-    }
-
-    /// Free balance of an account, planck.
-    ///
-    /// # Errors
-    /// Connection errors.
-    pub async fn free_balance(&self, account: &AccountId) -> Result<u128, ChainError> {
-        let at = self.at_or_best(None).await?;
-        let address = subxt::dynamic::storage::<_, AccountInfo>("System", "Account");
-        let info = at.storage().try_fetch(address, (account32(account),)).await;
-        let Some(info) = info.map_err(|error| self.lift("an account", &error))? else {
-            return Ok(0);
-        };
-        Ok(info
-            .decode()
-            .map_err(|error| self.lift("an account", &error))?
-            .data
-            .free)
-    }
-
-    /// Hash of the code behind a contract's address; `None` when there is no contract.
-    ///
-    /// # Errors
-    /// Connection errors.
-    pub async fn code_hash(
-        &self,
-        contract: &AccountId,
-        at: Option<Hash>,
-    ) -> Result<Option<Hash>, ChainError> {
-        let at = self.at_or_best(at).await?;
-        let address = subxt::dynamic::storage::<_, ContractInfo>("Contracts", "ContractInfoOf");
-        let info = at
-            .storage()
-            .try_fetch(address, (account32(contract),))
-            .await;
-        let Some(info) = info.map_err(|error| self.lift("a contract", &error))? else {
-            return Ok(None);
-        };
-        Ok(Some(
-            info.decode()
-                .map_err(|error| self.lift("a contract", &error))?
-                .code_hash
-                .0,
-        ))
-    }
-
     /// Makes an empty block on a development node that seals on demand; `false` when the node has
     /// no such method (then send a remark instead).
     ///
@@ -299,9 +230,12 @@ impl Chain {
     /// # Errors
     /// Connection errors.
     pub(super) async fn sight(&self, seen: Option<Head>) -> Result<Sight, ChainError> {
-        let health = self.rpc.system_health().await;
-        let health = health.map_err(|error| self.lift("its health", &error))?;
-        let finalized = self.finalized().await?;
+        // The finalized head first: asked for beside it, the best one could be below.
+        let health = async {
+            let health = self.rpc.system_health().await;
+            health.map_err(|error| self.lift("its health", &error))
+        };
+        let (health, finalized) = futures::try_join!(health, self.finalized())?;
         let best = self.best().await?;
         let at_seen = match seen {
             Some(seen) if seen == finalized => Some(seen.hash),
@@ -435,24 +369,6 @@ impl WakeUps {
             .unwrap_or_else(PoisonError::into_inner);
         stream.next().await?
     }
-}
-
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct ContractInfo {
-    code_hash: H256,
-}
-
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct AccountInfo {
-    data: AccountData,
-}
-
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct AccountData {
-    free: u128,
 }
 
 /// Whether the node says that it has no such method, or none for us.

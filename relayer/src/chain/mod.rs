@@ -9,6 +9,7 @@
 mod access;
 mod address;
 mod call;
+mod cells;
 mod check;
 mod client;
 mod clock;
@@ -30,15 +31,18 @@ mod oracle;
 mod remedy;
 #[cfg(test)]
 mod signing_tests;
+mod state;
 #[cfg(test)]
 mod still;
 mod transfer;
 mod transport;
 mod tx;
+mod wire;
 
 pub use access::{Access, AnyChain, Ran, Run};
 pub use address::{account_of, hex0x, parse_account, parse_hash, ss58, verifies, AddressError};
 pub use call::{oracle as messages, selector, BatchResults, Call};
+pub use cells::{Listed, Read, Reader, Wanted};
 pub use check::{CheckedOracle, Expect};
 pub use client::{redact, Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};
 pub use deploy::{DeployDryRun, Deployed};
@@ -47,7 +51,8 @@ pub use error::{ChainError, Class};
 pub use event::{Event, Located};
 pub use exec::{Deposit, DryRun, Weight};
 pub use health::{Known, Sight, LAG_BLOCKS_MAX, STALL_BLOCKS};
-pub use oracle::Oracle;
+pub use llm_oracle_rules::Key;
+pub use oracle::{Oracle, READS_AT_ONCE};
 pub use remedy::Remedy;
 pub use subxt_signer::sr25519::Keypair;
 pub use tx::{InBlock, Receipt, SignedTx, TxOptions, ERA_BLOCKS};

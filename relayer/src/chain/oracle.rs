@@ -6,11 +6,17 @@ use super::{
     client::Chain,
     error::ChainError,
 };
+use futures::{stream, StreamExt, TryStreamExt};
 use llm_oracle_primitives::{
     limits, AccountId, AnswerState, Balance, Config, Hash, LedgerView, OperatorView, Quote,
     RequestId, RequestView, Slot, Summary, Terms,
 };
 use scale::Decode;
+use std::collections::BTreeSet;
+
+/// Reads of one contract that are under way at the same time: a node has a few processors, and its
+/// other clients want some of them.
+pub const READS_AT_ONCE: usize = 16;
 
 /// One oracle contract on one chain: that of a node, or [`super::AnyChain`]. Reads take the block to
 /// read at; `None` is the best block.
@@ -121,12 +127,54 @@ impl<C: AsRef<dyn Access>> Oracle<C> {
         at: Hash,
     ) -> Result<Vec<Summary>, ChainError> {
         let next = self.next_id(Some(at)).await?;
-        let mut all = Vec::new();
-        let mut id = from;
-        while id < next {
-            all.extend(self.summaries(id, limits::MAX_PAGE, Some(at)).await?);
+        self.summaries_but(from, next, &BTreeSet::new(), at).await
+    }
+
+    /// The same for the requests `from..next`, without pages in which all are in `known`.
+    pub async fn summaries_but(
+        &self,
+        from: RequestId,
+        next: RequestId,
+        known: &BTreeSet<RequestId>,
+        at: Hash,
+    ) -> Result<Vec<Summary>, ChainError> {
+        let pages = pages(from, next, known).into_iter();
+        let read = pages.map(|page| self.summaries(page, limits::MAX_PAGE, Some(at)));
+        let read = stream::iter(read).buffered(READS_AT_ONCE);
+        let pages: Vec<_> = read.try_collect().await?;
+        Ok(pages.into_iter().flatten().collect())
+    }
+}
+
+/// Where the pages begin that together hold every request of `from..next` that is not known.
+fn pages(from: RequestId, next: RequestId, known: &BTreeSet<RequestId>) -> Vec<RequestId> {
+    let mut pages = Vec::new();
+    let mut id = from;
+    while id < next {
+        if known.contains(&id) {
+            id = id.saturating_add(1);
+        } else {
+            pages.push(id);
             id = id.saturating_add(u64::from(limits::MAX_PAGE));
         }
-        Ok(all)
+    }
+    pages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_hold_what_is_not_known_and_no_more() {
+        let known = |ids: &[RequestId]| ids.iter().copied().collect();
+        assert_eq!(pages(0, 0, &known(&[])), Vec::<RequestId>::new());
+        assert_eq!(pages(3, 4, &known(&[])), [3]);
+        assert_eq!(pages(0, 101, &known(&[])), [0, 50, 100]);
+        // The first page begins with what is not known, and reaches over what is.
+        assert_eq!(pages(0, 101, &known(&[0, 1, 5])), [2, 52]);
+        assert_eq!(pages(0, 3, &known(&[0, 1, 2])), Vec::<RequestId>::new());
+        let first: BTreeSet<_> = (1..500).collect();
+        assert_eq!(pages(0, 501, &first), [0, 500]);
     }
 }

@@ -306,8 +306,8 @@ impl Chain {
     }
 
     /// Greatest weight of one transaction on this chain, if it has a limit.
-    pub(crate) async fn max_extrinsic(&self) -> Result<Option<Weight>, ChainError> {
-        let at = self.at_or_best(None).await?;
+    pub(crate) async fn max_extrinsic(&self, at: Hash) -> Result<Option<Weight>, ChainError> {
+        let at = self.at(at).await?;
         let address = subxt::dynamic::constant::<BlockWeights>("System", "BlockWeights");
         match at.constants().entry(address) {
             Ok(weights) => Ok(weights.per_class.normal.max_extrinsic),

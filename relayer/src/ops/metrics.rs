@@ -33,6 +33,7 @@ pub struct Metrics {
     finalized_block: Gauge,
     best_block: Gauge,
     finalized_moved: Gauge<f64, AtomicU64>,
+    open_requests: Gauge,
     questions: Gauge,
     answers: Family<One, Counter>,
     model_failures: Counter,
@@ -71,6 +72,7 @@ impl Metrics {
             finalized_block: Gauge::default(),
             best_block: Gauge::default(),
             finalized_moved: Gauge::default(),
+            open_requests: Gauge::default(),
             questions: Gauge::default(),
             answers: Family::default(),
             model_failures: Counter::default(),
@@ -136,6 +138,11 @@ impl Metrics {
             "finalized_moved_timestamp_seconds",
             "when another finalized block was last seen",
             self.finalized_moved.clone(),
+        );
+        to.register(
+            "open_requests",
+            "requests that are not over, all in order of their deadlines",
+            self.open_requests.clone(),
         );
         to.register(
             "questions",
@@ -262,6 +269,11 @@ impl Metrics {
     /// Another finalized block was seen.
     pub fn finalized_moved(&self, now_ms: i64) {
         self.finalized_moved.set(seconds(now_ms));
+    }
+
+    /// So many requests are not over, and are in order of their deadlines.
+    pub fn open_requests(&self, open: usize) {
+        self.open_requests.set(whole(open));
     }
 
     /// An answer was recorded.

@@ -53,18 +53,20 @@ impl Fault {
 }
 
 /// Looks at an entry, with its request as the finalized block shows it, the slot that the contract has
-/// for its operator, and the height of the best block, above which it would land.
+/// for its operator, and the height of the best block, above which it would land. The signature of one that
+/// was fit before is not looked at again: it waits for others, and none of what it signs can change.
 pub fn check(
     place: &Place,
     view: &RequestView,
     slot: Option<Slot>,
-    handed: &Handed,
+    foreign: (&Handed, bool),
     best: BlockNumber,
 ) -> Verdict {
+    let (handed, signed) = foreign;
     let lands = best.saturating_add(1);
     let judged = match &handed.load {
-        Load::Commit(entry) => commit(place, view, slot, (&handed.operator, entry), lands),
-        Load::Reveal(entry) => reveal(place, view, (&handed.operator, entry), lands),
+        Load::Commit(entry) => commit(place, view, slot, (&handed.operator, entry, signed), lands),
+        Load::Reveal(entry) => reveal(place, view, (&handed.operator, entry, signed), lands),
     };
     judged.err().unwrap_or(Verdict::Fit)
 }
@@ -73,7 +75,7 @@ fn commit(
     place: &Place,
     view: &RequestView,
     slot: Option<Slot>,
-    (operator, entry): (&Id, &CommitEntry),
+    (operator, entry, signed): (&Id, &CommitEntry, bool),
     lands: BlockNumber,
 ) -> Result<(), Verdict> {
     let summary = &view.summary;
@@ -90,14 +92,14 @@ fn commit(
     let context = context(place, view, operator, entry.model);
     let (commitment, evidence) = (&entry.commitment, &entry.evidence);
     let message = digest::seat_message(&context, commitment, evidence, valid_until);
-    let signed = verifies(&signature, &message, &(*operator).into());
+    let signed = signed || verifies(&signature, &message, &(*operator).into());
     ensure(signed, Verdict::Wrong(Fault::Signature))
 }
 
 fn reveal(
     place: &Place,
     view: &RequestView,
-    (operator, entry): (&Id, &RevealEntry),
+    (operator, entry, signed): (&Id, &RevealEntry, bool),
     lands: BlockNumber,
 ) -> Result<(), Verdict> {
     match view.summary.phase {
@@ -115,7 +117,7 @@ fn reveal(
     let opens = opened == seat.commitment;
     ensure(opens, Verdict::Wrong(Fault::Commitment))?;
     let message = digest::answer_message(&context, &entry.answer, &seat.evidence);
-    let signed = verifies(&entry.signature, &message, &(*operator).into());
+    let signed = signed || verifies(&entry.signature, &message, &(*operator).into());
     ensure(signed, Verdict::Wrong(Fault::Signature))
 }
 

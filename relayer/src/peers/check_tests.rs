@@ -89,12 +89,12 @@ fn a_commit_is_carried_only_if_the_contract_would_take_it() {
         let mut handed = sample::commit(7, 1);
         change(&mut view, &mut handed);
         let slot = Some(sample::SLOT);
-        let found = check(&PLACE, &view, slot, &handed, BEST);
+        let found = check(&PLACE, &view, slot, (&handed, false), BEST);
         assert_eq!(found, verdict, "{name}");
     }
     let handed = sample::commit(7, 1);
     let view = sample::view(7, Phase::Committing, &[]);
-    let unregistered = check(&PLACE, &view, None, &handed, BEST);
+    let unregistered = check(&PLACE, &view, None, (&handed, false), BEST);
     assert_eq!(unregistered, Wrong(Fault::Slot));
 }
 
@@ -103,7 +103,8 @@ fn a_permission_that_has_run_out_or_was_stretched_is_not_carried() {
     let view = sample::view(7, Phase::Committing, &[]);
     let mut handed = sample::commit(7, 1);
     let (until, signature) = entry(&mut handed).signature.unwrap();
-    let at = |handed: &Handed, best| check(&PLACE, &view, Some(sample::SLOT), handed, best);
+    let at =
+        |handed: &Handed, best| check(&PLACE, &view, Some(sample::SLOT), (handed, false), best);
     assert_eq!(at(&handed, until.saturating_sub(1)), Verdict::Fit);
     assert_eq!(at(&handed, until), Verdict::Over);
     entry(&mut handed).signature = Some((until.saturating_add(9), signature));
@@ -125,9 +126,9 @@ fn nothing_signed_for_another_deployment_is_carried() {
         },
     ] {
         let slot = Some(sample::SLOT);
-        let commit = check(&place, &view, slot, &sample::commit(7, 1), BEST);
+        let commit = check(&place, &view, slot, (&sample::commit(7, 1), false), BEST);
         assert_eq!(commit, Verdict::Wrong(Fault::Signature));
-        let reveal = check(&place, &seats, slot, &sample::reveal(7, 1), BEST);
+        let reveal = check(&place, &seats, slot, (&sample::reveal(7, 1), false), BEST);
         assert_eq!(reveal, Verdict::Wrong(Fault::Commitment));
     }
 }
@@ -195,7 +196,7 @@ fn a_reveal_is_carried_only_if_it_opens_its_own_seat() {
         let mut view = sample::view(7, Phase::Revealing, &[sample::id(1)]);
         let mut handed = sample::reveal(7, 1);
         change(&mut view, &mut handed);
-        let found = check(&PLACE, &view, None, &handed, BEST);
+        let found = check(&PLACE, &view, None, (&handed, false), BEST);
         assert_eq!(found, verdict, "{name}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     config::PeersError,
-    wire::{self, Handed, Id, Key, Letter, Place, Receipt},
+    wire::{self, Handed, Id, Key, Kind, Letter, Place, Receipt},
 };
 use crate::{clock::Instant, http, signer::Signer};
 use llm_oracle_primitives::BlockNumber;
@@ -105,7 +105,7 @@ pub struct Post {
     place: Place,
     sender: Option<(Id, Arc<dyn Signer>)>,
     letters: JoinSet<Outcome>,
-    busy: HashMap<usize, AbortHandle>,
+    busy: HashMap<(usize, Kind), AbortHandle>,
 }
 
 impl Post {
@@ -123,9 +123,10 @@ impl Post {
         })
     }
 
-    /// Whether a letter to this peer is under way.
-    pub fn is_busy(&self, peer: usize) -> bool {
-        let letter = self.busy.get(&peer);
+    /// Whether a letter with entries of this kind is under way to this peer. Those that wait for it fill the
+    /// next one.
+    pub fn is_busy(&self, peer: usize, kind: Kind) -> bool {
+        let letter = self.busy.get(&(peer, kind));
         letter.is_some_and(|letter| !letter.is_finished())
     }
 
@@ -142,6 +143,9 @@ impl Post {
         };
         let (client, place) = (self.client.clone(), self.place);
         let keys: Vec<Key> = entries.iter().map(Handed::key).collect();
+        let Some(kind) = keys.first().map(|key| key.kind) else {
+            return;
+        };
         let task = async move {
             let started = Instant::now();
             let sides = (sender, receiver);
@@ -159,7 +163,7 @@ impl Post {
             Outcome { peer, keys, taken }
         };
         let handle = self.letters.spawn(task);
-        self.busy.insert(peer, handle);
+        self.busy.insert((peer, kind), handle);
     }
 
     /// What came of letters since this was last asked.

@@ -106,7 +106,7 @@ async fn one_letter_at_a_time_leaves_for_each_peer_and_its_outcome_comes_back() 
     let url = relayer(Some(http("503 Service Unavailable", b""))).await;
     let to = (5, url, sample::id(1));
     post.send(to, 100, vec![sample::commit(7, 2)], wake.clone());
-    assert!(post.is_busy(5) && !post.is_busy(4));
+    assert!(post.is_busy(5, Kind::Commit) && !post.is_busy(4, Kind::Commit));
     wake.notified().await;
     let outcome = loop {
         match post.outcomes().pop() {
@@ -116,5 +116,5 @@ async fn one_letter_at_a_time_leaves_for_each_peer_and_its_outcome_comes_back() 
     };
     assert_eq!(outcome.keys, [sample::commit(7, 2).key()]);
     assert_eq!((outcome.peer, outcome.taken), (5, Err(Lost::Refused(503))));
-    assert!(!post.is_busy(5));
+    assert!(!post.is_busy(5, Kind::Commit));
 }

@@ -20,6 +20,8 @@ pub struct Foreign {
     pub peer: usize,
     /// The entry.
     pub handed: Handed,
+    /// Its signature has been found good.
+    pub signed: bool,
     arrived: Instant,
 }
 
@@ -42,6 +44,7 @@ impl Pool {
         let foreign = Foreign {
             peer,
             handed,
+            signed: false,
             arrived: now,
         };
         self.entries.insert(key, foreign);
@@ -57,6 +60,13 @@ impl Pool {
     /// What is kept for a seat.
     pub fn get(&self, key: &Key) -> Option<&Foreign> {
         self.entries.get(key)
+    }
+
+    /// Notes that the signature of what is kept for a seat is good.
+    pub fn is_signed(&mut self, key: &Key) {
+        if let Some(foreign) = self.entries.get_mut(key) {
+            foreign.signed = true;
+        }
     }
 
     /// Forgets what is kept for a seat.

@@ -1,19 +1,14 @@
 //! Asking the model, beside everything else: a slow answer must not keep a reveal from leaving.
 
 use super::{
-    error::RelayerError,
-    evidence::{self, Secret, Times},
-    ledger::Ledger,
-    policy::Stake,
-    queue::Queue,
-    relayer::Relayer,
+    error::RelayerError, evidence, ledger::Ledger, policy::Stake, queue::Queue, relayer::Relayer,
 };
 use crate::{
     chain::ss58,
     clock::Instant,
     llm::{day_of, ModelError, Provider, ProviderState, Question, Reply, Retry},
     planted::{planted, Bug},
-    store::{fault, now_ms, Entry, Purpose, Recorded, Skip},
+    store::{now_ms, Entry, Purpose, Skip},
 };
 use llm_oracle_primitives::{Answer, BlockNumber, Hash, Reason, Terms};
 use serde::{Deserialize, Serialize};
@@ -29,6 +24,8 @@ use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 const MOST_WAITING: usize = 256;
 /// Longest pause before a provider that failed at no cost is asked again, without its own word.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long a turn waits for answers to the questions that it has put.
+const AT_ONCE: Duration = Duration::from_millis(3);
 /// Longest pause by a provider's word.
 const LONGEST_NAMED_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -126,6 +123,11 @@ impl Asks {
         evidence::question(terms).map_or(0, |question| self.provider.price(&question))
     }
 
+    /// Whether the books wait for the end of a seat.
+    pub(super) fn is_booked(&self, entry: &Entry) -> bool {
+        self.ledger.is_open(entry)
+    }
+
     /// The day's books.
     pub(super) fn ledger(&mut self) -> &mut Ledger {
         self.ledger.open(day_of(now_ms()));
@@ -191,7 +193,7 @@ impl Asks {
 impl Relayer {
     /// Takes the questions of a plan in, and puts those that are due first to the model.
     pub(super) fn start_asks(&mut self, asks: Vec<Ask>) -> Result<bool, RelayerError> {
-        let mut started = false;
+        let mut unasked = Vec::new();
         for ask in asks {
             match evidence::question(&ask.terms) {
                 Ok(question) => {
@@ -205,12 +207,14 @@ impl Relayer {
                         model: self.asks.provider.name().to_owned(),
                         record: json!({ "not_asked": why }),
                     };
-                    self.record(&ask, reply, Duration::ZERO)?;
-                    started = true;
+                    unasked.push((ask, reply));
                 }
             }
         }
-        Ok(self.put_next()? || started)
+        let replies = unasked.iter();
+        let replies = replies.map(|(ask, reply)| (ask, reply.clone(), Duration::ZERO));
+        self.record(replies.collect())?;
+        Ok(self.put_next()? || !unasked.is_empty())
     }
 
     /// Puts questions to the model for as long as it takes more, each booked before it leaves.
@@ -283,98 +287,71 @@ impl Relayer {
         ))
     }
 
-    /// Records every answer that has come back. What waits is put to the model only after a look at the
-    /// chain: its deadline may have passed while no node answered.
+    /// Records what the model says at once, if anything: a turn of its own would cost a look at the
+    /// chain. Says whether something was recorded.
+    pub(super) async fn record_prompt_answers(&mut self) -> Result<bool, RelayerError> {
+        let patience = tokio::time::sleep(AT_ONCE);
+        tokio::pin!(patience);
+        while !self.asks.is_idle() {
+            tokio::select! {
+                biased;
+                () = self.asks.any() => {}
+                () = &mut patience => break,
+            }
+        }
+        self.record_answers()
+    }
+
+    /// Records every answer that has come back, with one write to the disk. What waits is put to the
+    /// model only after a look at the chain: its deadline may have passed while no node answered.
     pub(super) fn record_answers(&mut self) -> Result<bool, RelayerError> {
         while let Some(done) = self.asks.running.try_join_next() {
             self.asks.finished.push(done);
         }
         let finished = std::mem::take(&mut self.asks.finished);
-        let worked = !finished.is_empty();
-        let mut finished = finished.into_iter();
-        while let Some(done) = finished.next() {
-            if let Err(error) = self.take_in(&done) {
-                // A shared store that is away comes back: what has not been recorded by then is.
-                self.asks.finished.push(done);
-                self.asks.finished.extend(finished);
-                return Err(error);
-            }
+        if finished.is_empty() {
+            return Ok(false);
         }
-        if worked {
-            self.note_usage()?;
+        if let Err(error) = self.take_in(&finished) {
+            // A shared store that is away comes back: what has not been recorded by then is.
+            self.asks.finished.extend(finished);
+            return Err(error);
         }
-        Ok(worked)
+        self.note_usage()?;
+        Ok(true)
     }
 
-    /// Records what became of one question.
-    fn take_in(&mut self, done: &Result<Done, JoinError>) -> Result<(), RelayerError> {
-        match done {
-            Ok(Done { ask, result, took }) => {
-                let entry = ask.stake.entry;
-                match result {
-                    Ok(reply) => {
-                        self.record(ask, reply.clone(), *took)?;
-                        self.asks.pauses.remove(&entry);
+    /// Records what became of questions.
+    fn take_in(&mut self, finished: &[Result<Done, JoinError>]) -> Result<(), RelayerError> {
+        let replies = finished.iter().flatten().filter_map(|done| {
+            let reply = done.result.as_ref().ok()?;
+            Some((&done.ask, reply.clone(), done.took))
+        });
+        self.record(replies.collect())?;
+        for done in finished {
+            match done {
+                Ok(Done { ask, result, .. }) => {
+                    let entry = ask.stake.entry;
+                    match result {
+                        Ok(_) => drop(self.asks.pauses.remove(&entry)),
+                        // Counted once, should one that comes after it fail to be taken in.
+                        Err(error) if self.asks.tasks.contains_key(&entry) => {
+                            self.model_failed(&entry, error)?;
+                        }
+                        Err(_) => {}
                     }
-                    Err(error) => self.model_failed(&entry, error)?,
-                }
-                self.asks.tasks.remove(&entry);
-            }
-            // Stopped by us, at its deadline.
-            Err(error) if error.is_cancelled() => {}
-            // A panic in the provider. Counted like a failure: the question may be what does it.
-            Err(error) => {
-                tracing::error!(%error, "the model's task died");
-                if let Some(entry) = self.asks.entry_of(error.id()) {
-                    self.fail(&entry, Purpose::Ask, "the model's task died")?;
                     self.asks.tasks.remove(&entry);
                 }
-            }
-        }
-        Ok(())
-    }
-
-    fn record(&mut self, ask: &Ask, reply: Reply, took: Duration) -> Result<(), RelayerError> {
-        let reply = evidence::fit(&ask.terms, reply);
-        fault::reach(fault::ANSWER_MADE);
-        let Entry {
-            request_id,
-            operator,
-        } = ask.stake.entry;
-        let number = self.store.secrets().current();
-        let secret = Secret {
-            number,
-            bytes: self.store.secrets().get(number)?,
-        };
-        let context = evidence::context(&self.base, request_id, ask.terms_digest, operator);
-        let model_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-        let times = Times {
-            model_ms,
-            seen_at_ms: ask.seen_at_ms,
-        };
-        let answered = evidence::bind(&context, &ask.terms, reply, &secret, &times)?;
-        let recorded = self.store.record_answer(&answered)?;
-        fault::reach(fault::ANSWER_RECORDED);
-        let (request, operator) = (request_id, ss58(&operator.into()));
-        match recorded {
-            Recorded::New => {
-                let abstained = matches!(answered.answer, Answer::Abstain(_));
-                self.ops.metrics().answered(abstained, model_ms);
-                tracing::info!(
-                    request,
-                    operator,
-                    model = answered.model,
-                    model_ms,
-                    "answered"
-                );
-            }
-            Recorded::Same => {}
-            Recorded::Conflict(_) => {
-                tracing::warn!(
-                    request,
-                    operator,
-                    "an answer was recorded before; that one stands"
-                );
+                // Stopped by us, at its deadline.
+                Err(error) if error.is_cancelled() => {}
+                // A panic in the provider. Counted like a failure: the question may be what does it.
+                Err(error) => {
+                    tracing::error!(%error, "the model's task died");
+                    if let Some(entry) = self.asks.entry_of(error.id()) {
+                        self.fail(&entry, Purpose::Ask, "the model's task died")?;
+                        self.asks.tasks.remove(&entry);
+                    }
+                }
             }
         }
         Ok(())

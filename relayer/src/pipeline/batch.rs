@@ -11,9 +11,10 @@ use super::{
 use crate::{
     chain::{BatchResults, Call, ChainError, DryRun, Remedy, Weight},
     planted::{planted, Bug},
-    store::{now_ms, Answered, JobState, Purpose},
+    store::{now_ms, Answered, Entry, JobState, Purpose},
 };
 use llm_oracle_primitives::{limits, Error, RequestId};
+use std::collections::VecDeque;
 
 /// Gas on top of a dry run's need, percent: the state may be another one when it runs.
 const GAS_MARGIN_PERCENT: u64 = 20;
@@ -41,8 +42,14 @@ impl Relayer {
         // Entries of one request share one load, one store and one event when they are neighbours.
         seats.sort_by_key(Part::entry);
         let mut worked = false;
-        for batch in split(purpose, seats) {
-            worked |= self.send_batch(oracle, now, purpose, batch).await?;
+        // What comes first is sent first.
+        let mut batches = VecDeque::from(split(purpose, seats));
+        while let Some(batch) = batches.pop_front() {
+            match self.send_batch(oracle, now, purpose, batch).await? {
+                Sent::Done => worked = true,
+                Sent::Nothing => {}
+                Sent::TooMuch(batch) => halves(batch, &mut batches),
+            }
         }
         Ok(worked)
     }
@@ -53,14 +60,14 @@ impl Relayer {
         now: &Now,
         purpose: Purpose,
         mut seats: Vec<Part>,
-    ) -> Result<bool, RelayerError> {
+    ) -> Result<Sent, RelayerError> {
         let Some(carrier) = self.carrier(purpose, &seats)? else {
-            return Ok(false);
+            return Ok(Sent::Nothing);
         };
         // Each pass leaves refused entries out; the last one has none.
         let (call, dry) = loop {
             if seats.is_empty() {
-                return Ok(true);
+                return Ok(Sent::Done);
             }
             let call = match self.call(purpose, &seats, carrier) {
                 // The others go without it.
@@ -78,6 +85,9 @@ impl Relayer {
                 .await;
             let dry = match ran {
                 Ok(dry) => dry,
+                Err(error) if seats.len() > 1 && is_too_much(&error) => {
+                    return Ok(Sent::TooMuch(seats));
+                }
                 Err(error) => return self.batch_failed(purpose, &seats, error),
             };
             let (kept, refused) = sort_results(&seats, &dry.value);
@@ -97,10 +107,11 @@ impl Relayer {
     /// The carriers take turns, so that one operator does not pay for all. After each failure the
     /// next one carries: one account that can't pay must not silence the others.
     fn carrier(&self, purpose: Purpose, seats: &[Part]) -> Result<Option<usize>, RelayerError> {
+        let entries: Vec<Entry> = seats.iter().map(Part::entry).collect();
+        let failed = self.store.failures_of(&entries, purpose)?;
         let mut most: Option<(u32, RequestId)> = None;
-        for seat in seats {
-            let entry = seat.entry();
-            let (failures, _) = self.store.failures(&entry, purpose)?;
+        for entry in entries {
+            let failures = failed.get(&entry).copied().unwrap_or_default();
             // Of several requests, the one that failed most often sets the turn: no newcomer may
             // turn it back to a carrier that has just failed.
             if most.is_none_or(|(known, _)| failures > known) {
@@ -120,7 +131,7 @@ impl Relayer {
         call: &Call<BatchResults>,
         gas: Weight,
         seats: &[Part],
-    ) -> Result<bool, RelayerError> {
+    ) -> Result<Sent, RelayerError> {
         let plan = Plan {
             purpose,
             carrier,
@@ -149,7 +160,7 @@ impl Relayer {
                             .set_job_state(id, &seat.answered.operator, state, None)?;
                     }
                 }
-                Ok(true)
+                Ok(Sent::Done)
             }
             Err(RelayerError::Chain(error)) => self.batch_failed(purpose, seats, error),
             Err(error) => Err(error),
@@ -163,13 +174,13 @@ impl Relayer {
         purpose: Purpose,
         seats: &[Part],
         error: ChainError,
-    ) -> Result<bool, RelayerError> {
+    ) -> Result<Sent, RelayerError> {
         if error.is_connection() {
             return Err(error.into());
         }
         if self.drop_all_foreign(seats) {
             tracing::warn!(%error, purpose = purpose.name(), "a batch with entries of peers failed");
-            return Ok(true);
+            return Ok(Sent::Done);
         }
         let hopeless = matches!(error.remedy(), Remedy::Never | Remedy::Wrong);
         for seat in seats {
@@ -180,7 +191,7 @@ impl Relayer {
                 self.leave_out(&entry, &format!("no seat: {error}"))?;
             }
         }
-        Ok(true)
+        Ok(Sent::Done)
     }
 
     /// The contract would refuse this entry.
@@ -209,15 +220,15 @@ impl Relayer {
     fn note_submitted(&self, parts: &[Part]) -> Result<(), RelayerError> {
         let seats: Vec<&Seat> = parts.iter().filter_map(Part::own).collect();
         let at_ms = now_ms();
+        let entries: Vec<Entry> = seats.iter().map(|seat| seat.entry()).collect();
+        self.store.set_submitted(&entries, at_ms)?;
         let mut request: Option<RequestId> = None;
         for seat in &seats {
             let Answered {
                 request_id,
-                operator,
                 seen_at_ms,
                 ..
             } = seat.answered;
-            self.store.set_submitted(request_id, &operator, at_ms)?;
             if request == Some(request_id) {
                 continue;
             }
@@ -237,6 +248,31 @@ impl Relayer {
         }
         Ok(())
     }
+}
+
+/// What became of a batch.
+enum Sent {
+    /// It was sent, or its failure is on record.
+    Done,
+    /// Nobody can send it now.
+    Nothing,
+    /// No contract can do all of it in one call, or one entry of it keeps the others from being done.
+    TooMuch(Vec<Part>),
+}
+
+/// Whether a call failed for what it makes the contract do: it ran out of gas or of memory, or into
+/// whatever one entry of it makes the contract trap at.
+fn is_too_much(error: &ChainError) -> bool {
+    !planted(Bug::KeepBatchWhole)
+        && matches!(error, ChainError::Dispatch { name, .. }
+        if ["Contracts::OutOfGas", "Contracts::ContractTrapped"].iter().any(|one| name.starts_with(one)))
+}
+
+/// Puts a batch back as two: in the end, what can't be done stands alone.
+fn halves(mut batch: Vec<Part>, batches: &mut VecDeque<Vec<Part>>) {
+    let rest = batch.split_off(batch.len().div_ceil(2));
+    batches.push_front(rest);
+    batches.push_front(batch);
 }
 
 /// What follows from the contract's refusal of an entry.

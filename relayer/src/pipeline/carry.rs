@@ -47,7 +47,8 @@ impl Relayer {
                 continue;
             };
             let place = self.base.place();
-            match check(&place, &view, slot, &foreign.handed, turn.clock.best) {
+            let (handed, best) = ((&foreign.handed, foreign.signed), turn.clock.best);
+            match check(&place, &view, slot, handed, best) {
                 Verdict::Early => {}
                 Verdict::Over => peers.pool.remove(&key),
                 Verdict::Wrong(fault) => {
@@ -62,6 +63,7 @@ impl Relayer {
                     peers.pool.remove(&key);
                 }
                 Verdict::Fit => {
+                    peers.pool.is_signed(&key);
                     let handed = foreign.handed;
                     let seats = view.summary.seats;
                     let part = Part::Foreign(Foreign { handed, seats });

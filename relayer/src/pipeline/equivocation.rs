@@ -13,13 +13,13 @@ use super::{
     Oracle,
 };
 use crate::{
-    chain::{messages, ss58, verifies},
+    chain::{messages, ss58, verifies, Wanted},
     store::Purpose,
 };
 use llm_oracle_primitives::{
     digest, AccountId, BlockNumber, Equivocation, RequestId, RequestView, SignedAnswer, Slot,
 };
-use std::collections::{hash_map::Entry, HashMap};
+use std::collections::BTreeSet;
 
 /// Blocks looked at in one turn; more wait for the next one.
 const BLOCKS_AT_ONCE: usize = 32;
@@ -27,9 +27,6 @@ const BLOCKS_AT_ONCE: usize = 32;
 const LOOK_BACK: BlockNumber = 256;
 /// Gas on top of a dry run's need, percent.
 const GAS_MARGIN_PERCENT: u64 = 20;
-
-/// Requests at one finalized block, each read once.
-type Views = HashMap<RequestId, Option<RequestView>>;
 
 impl Relayer {
     /// Looks at the calls of the finalized blocks that came since the last time. A block that the node
@@ -45,10 +42,10 @@ impl Relayer {
         let head = now.finalized.number;
         let oldest = head.saturating_sub(LOOK_BACK);
         let first = self.signatures.next.unwrap_or(head).max(oldest);
-        let (mut views, mut worked) = (Views::new(), false);
+        let mut worked = false;
         for number in (first..=head).take(BLOCKS_AT_ONCE) {
             self.signatures.next = Some(number.saturating_add(1));
-            match self.look_into(oracle, now, number, &mut views).await {
+            match self.look_into(oracle, now, number).await {
                 Ok(reported) => worked |= reported,
                 Err(RelayerError::Chain(error)) if !error.is_connection() => {
                     tracing::debug!(block = number, %error, "signatures not looked at");
@@ -64,29 +61,51 @@ impl Relayer {
         oracle: &Oracle,
         now: &Now,
         number: BlockNumber,
-        views: &mut Views,
     ) -> Result<bool, RelayerError> {
         let Some(block) = oracle.chain.hash_at(number).await? else {
             return Ok(false);
         };
         let inputs = oracle.chain.contract_inputs(&oracle.address, block);
+        let claims: Vec<Claim> = inputs.await?.iter().flat_map(|it| claims(it)).collect();
+        let claims = self.without_own(claims)?;
+        let ids: BTreeSet<RequestId> = claims.iter().map(|claim| claim.request_id).collect();
+        let wanted = ids.into_iter().map(|id| Wanted {
+            id,
+            view: true,
+            terms: false,
+        });
+        let wanted: Vec<Wanted> = wanted.collect();
+        self.read_ahead(oracle, now, &wanted).await?;
         let mut worked = false;
-        for claim in inputs.await?.iter().flat_map(|input| claims(input)) {
-            let id = claim.request_id;
-            let view = match views.entry(id) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(place) => {
-                    place.insert(oracle.request(id, Some(now.finalized.hash)).await?)
-                }
-            };
-            let Some(view) = view else {
+        for claim in claims {
+            let Some(view) = self.view(oracle, now, claim.request_id).await? else {
                 continue;
             };
-            if let Some(report) = self.check(oracle, view, &claim).await? {
+            if let Some(report) = self.check(oracle, &view, &claim).await? {
                 worked |= self.report(oracle, now, &report).await?;
             }
         }
         Ok(worked)
+    }
+
+    /// Leaves out the answers that we gave ourselves: what is on record contradicts nothing.
+    fn without_own(&self, mut claims: Vec<Claim>) -> Result<Vec<Claim>, RelayerError> {
+        let own = |claim: &Claim| {
+            let mut operators = self.operators.iter();
+            let operator = operators.find(|operator| operator.slot == claim.slot);
+            operator.map(|operator| operator.entry(claim.request_id))
+        };
+        let ids: BTreeSet<RequestId> = claims
+            .iter()
+            .filter_map(|claim| own(claim).map(|entry| entry.request_id))
+            .collect();
+        let recall = self.store.recall(&ids.into_iter().collect::<Vec<_>>())?;
+        claims.retain(|claim| {
+            let job = own(claim).and_then(|entry| recall.job(&entry));
+            let answer = job.map(|job| digest::answer_digest(&job.answered.answer));
+            answer != Some(claim.answer)
+        });
+        Ok(claims)
     }
 
     /// Whether a claim, together with another answer, is an equivocation.
@@ -100,9 +119,6 @@ impl Relayer {
         let Some(operator) = self.account_of_slot(oracle, slot).await? else {
             return Ok(None);
         };
-        if let Some((model, signed)) = taken(view, slot) {
-            self.signatures.note((id, slot, model), signed);
-        }
         let seat = view.seats.iter().find(|seat| seat.slot == slot);
         let of_seat = seat.map(|seat| (seat.model, seat.evidence));
         let Some((model, evidence)) = claim.stated.or(of_seat) else {
@@ -119,17 +135,26 @@ impl Relayer {
             operator,
             model,
         };
-        let message = digest::answer_message_of(&context, &claim.answer, &evidence);
-        if !verifies(&claim.signature, &message, &operator) {
-            return Ok(None);
-        }
-        let second = SignedAnswer {
+        let signs = |signed: &SignedAnswer| {
+            let message = digest::answer_message_of(&context, &signed.answer, &signed.evidence);
+            verifies(&signed.signature, &message, &operator)
+        };
+        let claimed = SignedAnswer {
             answer: claim.answer,
             evidence,
             signature: claim.signature,
         };
-        let first = self.signatures.note((id, slot, model), second.clone());
-        Ok(first.map(|first| Equivocation {
+        let place = (id, slot, model);
+        let stands = taken(view, slot).filter(|(of, _)| *of == model);
+        let all = stands
+            .into_iter()
+            .map(|(_, signed)| signed)
+            .chain([claimed]);
+        let mut two = None;
+        for signed in all {
+            two = two.or(self.signatures.note(place, signed, signs));
+        }
+        Ok(two.map(|(first, second)| Equivocation {
             request_id: id,
             terms_digest,
             slot,

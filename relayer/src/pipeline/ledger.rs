@@ -114,6 +114,11 @@ impl Ledger {
         }
     }
 
+    /// Whether something is booked for a seat whose end is not.
+    pub(super) fn is_open(&self, entry: &Entry) -> bool {
+        self.seats.contains_key(entry)
+    }
+
     /// Books the end of a seat that was taken and paid so much: only what it lost stays at risk.
     pub(super) fn close(
         &mut self,

@@ -28,6 +28,7 @@ mod peers;
 mod policy;
 mod queue;
 mod reconcile;
+mod record;
 mod recover;
 mod relayer;
 mod retry;
@@ -36,6 +37,7 @@ mod seats;
 mod share;
 mod signatures;
 mod transact;
+mod views;
 
 pub use config::{Limits, RelayerConfig};
 pub use decide::{decide, Free, GivenUp, Heads, Local, OnChain, SeatOnChain, Step, Why};

@@ -77,10 +77,15 @@ pub(super) fn club(
 
 impl Relayer {
     /// What a finalized block shows of a request, for later in this turn.
-    pub(super) fn note_for_peers(&mut self, now: &Now, view: &RequestView, terms: &Arc<Terms>) {
+    pub(super) fn note_for_peers(
+        &mut self,
+        now: &Now,
+        view: &Arc<RequestView>,
+        terms: &Arc<Terms>,
+    ) {
         if let Some(peers) = &mut self.peers {
             let terms = Some(terms.clone());
-            peers.note(now.finalized.hash, Arc::new(view.clone()), terms);
+            peers.note(now.finalized.hash, view.clone(), terms);
         }
     }
 
@@ -217,7 +222,7 @@ impl Relayer {
         let Some(receiver) = to.operators.first().copied() else {
             return Ok(());
         };
-        if peers.post.is_busy(peer) {
+        if peers.post.is_busy(peer, turn.kind) {
             return Ok(());
         }
         let entries = self.letter(turn.kind, seats)?;
@@ -306,16 +311,18 @@ impl Relayer {
         if let Some(seen) = peers.noted(at, id) {
             return Ok(Some(seen));
         }
-        let view = match turn.oracle.request(id, Some(at)).await {
-            // Its deployment is not final yet.
-            Err(ChainError::NoContract { .. }) => None,
-            view => view?,
+        let view = match self.views.view(id) {
+            Some(view) => Some(view),
+            None => match turn.oracle.request(id, Some(at)).await {
+                // Its deployment is not final yet.
+                Err(ChainError::NoContract { .. }) => None,
+                view => view?.map(Arc::new),
+            },
         };
         let Some(view) = view else {
             return Ok(None);
         };
-        let terms = self.memory.known_terms(id);
-        peers.note(at, Arc::new(view), terms);
+        peers.note(at, view, self.views.terms(id));
         Ok(peers.noted(at, id))
     }
 

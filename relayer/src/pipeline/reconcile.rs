@@ -8,10 +8,23 @@ use super::{
     relayer::{Now, Relayer},
     Oracle,
 };
-use crate::chain::Remedy;
-use crate::planted::{planted, Bug};
-use crate::store::{fault, now_ms, Attempt, AttemptState, Entry, Job, JobState, Purpose};
-use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, RequestView, SeatState, SeatView};
+use crate::{
+    chain::{ChainError, Remedy, Wanted},
+    planted::{planted, Bug},
+    store::{fault, now_ms, Attempt, AttemptState, Entry, Job, JobNote, JobState, Purpose, Recall},
+};
+use futures::future::try_join_all;
+use llm_oracle_primitives::{
+    DeliveryStatus, Phase, RequestId, RequestView, SeatState, SeatView, Summary,
+};
+use std::collections::{BTreeSet, HashMap};
+
+/// What a finalized block shows about a job, to be noted.
+pub(super) struct Note {
+    note: JobNote,
+    /// Crash point behind it.
+    point: Option<&'static str>,
+}
 
 impl Relayer {
     /// Finds out what became of the transactions that may still count.
@@ -23,26 +36,59 @@ impl Relayer {
         let mut worked = false;
         // Another replica may be about to send one of its own.
         let elsewhere = self.store.held_elsewhere()?;
-        for attempt in self.store.live_attempts()? {
-            if elsewhere.contains(&attempt.id) {
-                continue;
+        let mut live = self.store.live_attempts()?;
+        live.retain(|attempt| !elsewhere.contains(&attempt.id));
+        let nonces = nonces(oracle, now, &live).await?;
+        let closing = self.closing(now, &live, &nonces);
+        self.read_ahead(oracle, now, &closing).await?;
+        for attempt in live {
+            if let Some(nonces) = nonces.get(&attempt.tx.carrier) {
+                worked |= self.reconcile_one(oracle, now, &attempt, *nonces).await?;
             }
-            worked |= self.reconcile_one(oracle, now, &attempt).await?;
         }
         Ok(worked)
     }
 
-    async fn reconcile_one(
+    /// Requests that transactions are about whose nonce is used up for good.
+    fn closing(
         &self,
+        now: &Now,
+        live: &[Attempt],
+        nonces: &HashMap<[u8; 32], Nonces>,
+    ) -> Vec<Wanted> {
+        let over = live.iter().filter(|attempt| {
+            let nonces = nonces.get(&attempt.tx.carrier);
+            let fate = nonces.map(|it| fate(attempt, *it, now.finalized.number, now_ms()));
+            fate == Some(Fate::Over)
+        });
+        let ids: BTreeSet<RequestId> = over
+            .flat_map(|attempt| {
+                let entries = attempt.tx.entries.iter().map(|entry| entry.request_id);
+                entries.filter(move |id| !self.shows_effect(attempt.tx.purpose, *id))
+            })
+            .collect();
+        let wanted = ids.into_iter().map(|id| Wanted {
+            id,
+            view: true,
+            terms: false,
+        });
+        wanted.collect()
+    }
+
+    /// Whether the summary alone shows that what was sent has had its effect: a reveal is sent for a
+    /// seat that a finalized block showed as taken, and all that are taken are open now.
+    fn shows_effect(&self, purpose: Purpose, id: RequestId) -> bool {
+        let summary = self.views.summary(id);
+        purpose == Purpose::Reveal && summary.is_some_and(is_all_open)
+    }
+
+    async fn reconcile_one(
+        &mut self,
         oracle: &Oracle,
         now: &Now,
         attempt: &Attempt,
+        nonces: Nonces,
     ) -> Result<bool, RelayerError> {
-        let carrier = attempt.tx.carrier.into();
-        let nonces = Nonces {
-            finalized: oracle.chain.nonce_at(&carrier, now.finalized.hash).await?,
-            best: oracle.chain.nonce_at(&carrier, now.best.hash).await?,
-        };
         let unsent = attempt.state == AttemptState::Signed;
         if planted(Bug::UnsentIsDead) && unsent && nonces.best <= attempt.tx.nonce {
             let reason = "not sent";
@@ -136,7 +182,7 @@ impl Relayer {
     /// The nonce is used up at a finalized block: whether by this transaction, and to what effect,
     /// only the contract's state can say.
     async fn close(
-        &self,
+        &mut self,
         oracle: &Oracle,
         now: &Now,
         attempt: &Attempt,
@@ -144,9 +190,10 @@ impl Relayer {
         let purpose = attempt.tx.purpose;
         let mut without = Vec::new();
         for entry in &attempt.tx.entries {
-            let view = oracle
-                .request(entry.request_id, Some(now.finalized.hash))
-                .await?;
+            if self.shows_effect(purpose, entry.request_id) {
+                continue;
+            }
+            let view = self.view(oracle, now, entry.request_id).await?;
             // A pruned request is over, whoever brought it there.
             if view.is_some_and(|view| !took_effect(purpose, &view, &entry.operator)) {
                 without.push(*entry);
@@ -173,44 +220,89 @@ impl Relayer {
         index: usize,
         job: Option<&Job>,
         chain: &OnChain,
-    ) -> Result<(), RelayerError> {
-        let operator = &self.operators[index];
-        let (Some(job), Some(seat)) = (job, chain.seat) else {
-            return Ok(());
-        };
+    ) -> Option<Note> {
+        let (job, seat) = (job?, chain.seat?);
         if job.answered.commitment != seat.commitment {
-            return Ok(());
+            return None;
         }
         let (state, point) = match seat.state {
             SeatState::Committed => (JobState::Committed, fault::COMMIT_FINAL),
             SeatState::Revealed => (JobState::Revealed, fault::REVEAL_FINAL),
-            _ => return Ok(()),
+            _ => return None,
         };
-        if job.state != state {
-            self.store.set_job_state(id, &operator.id, state, None)?;
-            fault::reach(point);
+        let entry = self.operators[index].entry(id);
+        (job.state != state).then_some(Note {
+            note: JobNote {
+                entry,
+                state,
+                reason: None,
+            },
+            point: Some(point),
+        })
+    }
+
+    /// Records what was noted, with one write to the disk.
+    pub(super) fn keep(&self, notes: Vec<Note>) -> Result<(), RelayerError> {
+        if notes.is_empty() {
+            return Ok(());
         }
+        let points: Vec<_> = notes.iter().filter_map(|note| note.point).collect();
+        let notes: Vec<JobNote> = notes.into_iter().map(|note| note.note).collect();
+        self.store.set_job_states(&notes)?;
+        points.into_iter().for_each(fault::reach);
         Ok(())
     }
 
     /// Whether the end of a request may still change what is recorded about it.
-    pub(super) fn has_unended_job(&self, id: RequestId) -> Result<bool, RelayerError> {
+    pub(super) fn has_unended_job(&self, id: RequestId, recall: &Recall) -> bool {
+        let mut entries = self.operators.iter().map(|operator| operator.entry(id));
+        entries.any(|entry| recall.job(&entry).is_some_and(is_unended))
+    }
+
+    /// The same, read from the store.
+    pub(super) fn has_job_left(&self, id: RequestId) -> Result<bool, RelayerError> {
         for operator in &self.operators {
             let job = self.store.job(id, &operator.id)?;
-            let ended = [JobState::Ended, JobState::ForeignCommitment];
-            if job.is_some_and(|job| !ended.contains(&job.state)) {
+            if job.as_ref().is_some_and(is_unended) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Notes how the jobs of a settled request ended.
-    pub(super) fn note_end(&self, view: &RequestView) -> Result<bool, RelayerError> {
+    /// Whether the summary of a settled request and our record of it are enough to end its jobs:
+    /// every seat that was taken was opened, ours were seen on the chain as ours, and no books wait
+    /// for what they were paid.
+    pub(super) fn has_opened_all(&self, summary: &Summary, recall: &Recall) -> bool {
+        use JobState::{Committed, Ended, ForeignCommitment, Revealed};
+        let mut entries = self
+            .operators
+            .iter()
+            .map(|operator| operator.entry(summary.request_id));
+        is_all_open(summary)
+            && entries.all(|entry| {
+                let seen = [Committed, Revealed, Ended, ForeignCommitment];
+                let job = recall.job(&entry);
+                job.is_none_or(|job| seen.contains(&job.state)) && !self.asks.is_booked(&entry)
+            })
+    }
+
+    /// The end of our jobs in such a request.
+    pub(super) fn opened_jobs(&self, id: RequestId, recall: &Recall) -> Vec<Note> {
+        let entries = self.operators.iter().map(|operator| operator.entry(id));
+        let jobs = entries.filter_map(|entry| Some((entry, recall.job(&entry)?)));
+        jobs.filter(|(_, job)| is_unended(job))
+            .map(|(entry, job)| ended(entry, job, JobState::Ended, None))
+            .collect()
+    }
+
+    /// How the jobs of a settled request have ended.
+    pub(super) fn ended_jobs(&self, view: &RequestView, recall: &Recall) -> Vec<Note> {
         let id = view.summary.request_id;
-        let mut noted = false;
+        let mut notes = Vec::new();
         for operator in &self.operators {
-            let Some(job) = self.store.job(id, &operator.id)? else {
+            let entry = operator.entry(id);
+            let Some(job) = recall.job(&entry) else {
                 continue;
             };
             let seat = seat_of(view, &operator.id)
@@ -219,21 +311,54 @@ impl Relayer {
                 continue;
             };
             let reason = (state == JobState::Dead).then(|| {
-                let known = job.reason.unwrap_or_else(|| "no attempt failed".to_owned());
+                let known = job.reason.as_deref().unwrap_or("no attempt failed");
                 format!(
                     "not revealed by block {}; {known}",
                     view.summary.reveal_deadline
                 )
             });
-            self.store
-                .set_job_state(id, &operator.id, state, reason.as_deref())?;
-            if job.state != JobState::Revealed {
-                fault::reach(fault::REVEAL_FINAL);
-            }
-            noted = true;
+            notes.push(ended(entry, job, state, reason));
         }
-        Ok(noted)
+        notes
     }
+}
+
+/// The nonces of everybody who sent one of these transactions.
+async fn nonces(
+    oracle: &Oracle,
+    now: &Now,
+    live: &[Attempt],
+) -> Result<HashMap<[u8; 32], Nonces>, ChainError> {
+    let carriers: BTreeSet<_> = live.iter().map(|attempt| attempt.tx.carrier).collect();
+    let read = carriers.into_iter().map(|carrier| async move {
+        let account = carrier.into();
+        let (finalized, best) = futures::try_join!(
+            oracle.chain.nonce_at(&account, now.finalized.hash),
+            oracle.chain.nonce_at(&account, now.best.hash),
+        )?;
+        Ok::<_, ChainError>((carrier, Nonces { finalized, best }))
+    });
+    Ok(try_join_all(read).await?.into_iter().collect())
+}
+
+fn ended(entry: Entry, job: &Job, state: JobState, reason: Option<String>) -> Note {
+    Note {
+        note: JobNote {
+            entry,
+            state,
+            reason,
+        },
+        point: (job.state != JobState::Revealed).then_some(fault::REVEAL_FINAL),
+    }
+}
+
+fn is_unended(job: &Job) -> bool {
+    !matches!(job.state, JobState::Ended | JobState::ForeignCommitment)
+}
+
+/// Whether every seat that was taken has been opened.
+fn is_all_open(summary: &Summary) -> bool {
+    summary.committed > 0 && summary.revealed == summary.committed
 }
 
 /// What the end of a request makes of a job, by its own seat there; `None`: it stays as it is.

@@ -10,11 +10,12 @@ use super::{
     Oracle,
 };
 use crate::{
-    chain::{ss58, ChainError},
-    store::{Answered, SaltSecrets},
+    chain::{ss58, ChainError, READS_AT_ONCE},
+    store::{Answered, JobState, SaltSecrets},
 };
+use futures::{stream, StreamExt, TryStreamExt};
 use llm_oracle_primitives::{
-    digest, Answer, AnswerKind, Hash, Reason, RequestId, RequestView, SeatState, SeatView,
+    digest, Answer, AnswerKind, Hash, Reason, RequestId, RequestView, SeatState, SeatView, Summary,
 };
 use std::collections::BTreeMap;
 
@@ -149,6 +150,7 @@ impl Relayer {
         now: &Now,
     ) -> Result<Vec<Unknown>, RelayerError> {
         let mut unknown = BTreeMap::new();
+        let mut looked_at: BTreeMap<RequestId, Summary> = BTreeMap::new();
         for at in [now.finalized.hash, now.best.hash] {
             let summaries = match oracle.summaries_from(self.store.cursor()?, at).await {
                 // Its deployment is not final yet.
@@ -156,22 +158,45 @@ impl Relayer {
                 summaries => summaries?,
             };
             let open = summaries
-                .iter()
+                .into_iter()
                 .filter(|it| !it.settled && it.committed > 0);
-            for summary in open {
-                let view = oracle.request(summary.request_id, Some(at)).await?;
-                for (view, seat) in view.iter().flat_map(|view| {
-                    let seats = view.seats.iter();
-                    seats.map(move |seat| (view, seat))
-                }) {
-                    if self.is_unknown(view, seat)? {
-                        let found = Unknown::new(view, seat);
+            // The best block mostly shows the same as the finalized one.
+            let open = open.filter(|it| looked_at.get(&it.request_id) != Some(it));
+            let open: BTreeMap<_, _> = open.map(|it| (it.request_id, it)).collect();
+            for view in self.unaccounted(oracle, at, &open).await? {
+                for seat in &view.seats {
+                    if self.is_unknown(&view, seat)? {
+                        let found = Unknown::new(&view, seat);
                         unknown.insert((found.request_id, found.operator), found);
                     }
                 }
             }
+            looked_at.extend(open);
         }
         Ok(unknown.into_values().collect())
+    }
+
+    /// Those of the requests in which there may be a seat of ours that the store does not know: in the
+    /// others a finalized block has shown each of our operators its recorded commitment before.
+    async fn unaccounted(
+        &self,
+        oracle: &Oracle,
+        at: Hash,
+        open: &BTreeMap<RequestId, Summary>,
+    ) -> Result<Vec<RequestView>, RelayerError> {
+        let mut ids: Vec<RequestId> = open.keys().copied().collect();
+        let recall = self.store.recall(&ids)?;
+        ids.retain(|id| {
+            let mut entries = self.operators.iter().map(|operator| operator.entry(*id));
+            !entries.all(|entry| {
+                let job = recall.job(&entry);
+                job.is_some_and(|job| matches!(job.state, JobState::Committed | JobState::Revealed))
+            })
+        });
+        let reads = ids.into_iter().map(|id| oracle.request(id, Some(at)));
+        let read = stream::iter(reads).buffered(READS_AT_ONCE);
+        let views: Vec<Option<RequestView>> = read.try_collect().await?;
+        Ok(views.into_iter().flatten().collect())
     }
 
     fn is_unknown(&self, view: &RequestView, seat: &SeatView) -> Result<bool, RelayerError> {

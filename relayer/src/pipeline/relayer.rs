@@ -2,7 +2,7 @@
 
 use super::{
     ask::Asks, config::RelayerConfig, error::RelayerError, evidence::Base, keys::load_signer,
-    peers::club, scan::Memory, signatures::Signatures, Oracle,
+    peers::club, scan::Memory, signatures::Signatures, views::Views, Oracle,
 };
 use crate::{
     chain::{
@@ -76,6 +76,7 @@ pub struct Relayer {
     pub(super) base: Base,
     pub(super) asks: Asks,
     pub(super) memory: Memory,
+    pub(super) views: Views,
     pub(super) signatures: Signatures,
     pub(super) peers: Option<Peers>,
     address: AccountId,
@@ -155,6 +156,7 @@ impl Relayer {
         let mut relayer = Self {
             asks: Asks::new(provider, config.limits.model_calls, usage.as_deref()),
             memory: Memory::default(),
+            views: Views::default(),
             signatures: Signatures::default(),
             link: None,
             endpoints,
@@ -248,11 +250,19 @@ impl Relayer {
         let asking = self.asks.asking();
         self.ops
             .looks(now.finalized.number, now.best.number, asking);
+        self.look(&oracle, &now).await?;
         worked |= self.reconcile(&oracle, &now).await?;
-        let plan = self.scan(&oracle, &now).await?;
-        self.stop_if_barred(&plan)?;
+        let mut plan = self.scan(&oracle, &now).await?;
         worked |= plan.settled_something;
-        worked |= self.start_asks(plan.asks)?;
+        if self.start_asks(std::mem::take(&mut plan.asks))? {
+            worked = true;
+            if self.record_prompt_answers().await? {
+                // Nothing is asked by this look, which has become old: a deadline may have passed.
+                plan = self.scan(&oracle, &now).await?;
+                worked |= plan.settled_something;
+            }
+        }
+        self.stop_if_barred(&plan)?;
         worked |= self
             .send_seats(&oracle, &now, Purpose::Commit, plan.commits)
             .await?;

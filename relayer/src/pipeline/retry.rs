@@ -73,18 +73,21 @@ impl Relayer {
             .set_job_state(*request_id, operator, state, Some(reason))?)
     }
 
-    /// Whether something failed too often, or so recently that it must wait.
-    pub(super) fn must_wait(&self, entry: &Entry, purpose: Purpose) -> Result<bool, RelayerError> {
-        let (count, _) = self.store.failures(entry, purpose)?;
-        Ok(count >= self.config.limits.max_attempts || self.is_resting(entry, purpose)?)
-    }
-
     /// Whether something failed so recently that it must wait; however often it failed, it comes
     /// back.
     pub(super) fn is_resting(&self, entry: &Entry, purpose: Purpose) -> Result<bool, RelayerError> {
-        let (count, at_ms) = self.store.failures(entry, purpose)?;
-        Ok(rests(count, now_ms().saturating_sub(at_ms)))
+        Ok(rests_now(self.store.failures(entry, purpose)?))
     }
+}
+
+/// Whether something failed too often, or so recently that it must wait: how often, and when last.
+pub(super) fn must_wait(failures: (u32, i64), most: u32) -> bool {
+    failures.0 >= most || rests_now(failures)
+}
+
+/// Whether something failed so recently that it must wait: how often, and when last.
+pub(super) fn rests_now((count, at_ms): (u32, i64)) -> bool {
+    rests(count, now_ms().saturating_sub(at_ms))
 }
 
 /// Longest pause before something that failed is tried again, milliseconds.

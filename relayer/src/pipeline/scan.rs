@@ -6,29 +6,24 @@ use super::{
     entries::Seat,
     error::RelayerError,
     queue::choose,
+    reconcile::Note,
     relayer::{Now, Relayer},
     seats::Records,
     Oracle,
 };
 use crate::{
-    chain::ChainError,
+    chain::Wanted,
     clock::Instant,
     planted::{planted, Bug},
-    store::{Attempt, Entry},
+    store::{Attempt, Entry, Purpose, Recall},
 };
-use llm_oracle_primitives::{
-    digest, DeliveryStatus, Hash, Phase, RequestId, RequestView, Summary, Terms,
-};
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
-};
+use llm_oracle_primitives::{DeliveryStatus, Hash, Phase, RequestId, RequestView, Summary};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What a process remembers between turns and can lose without harm.
 #[derive(Default)]
 pub(super) struct Memory {
-    /// Terms never change once asked.
-    terms: HashMap<RequestId, Arc<Terms>>,
+    /// When each open request was first seen at a finalized block.
     pub(super) seen_at_ms: HashMap<RequestId, i64>,
     /// Track records of our operators at a block.
     pub(super) records: Option<(Hash, Records)>,
@@ -37,22 +32,39 @@ pub(super) struct Memory {
     /// Seats whose answers are lost and given up by a person: they fall silent.
     pub(super) lost: BTreeSet<Entry>,
     /// Over, although ids below are not.
-    done: BTreeSet<RequestId>,
+    pub(super) done: BTreeSet<RequestId>,
     /// Left out for good, as the store has it.
     left_out: HashSet<Entry>,
     /// Turns so far.
     turns: u64,
 }
 
-impl Memory {
-    /// The terms of a request, if they have been read.
-    pub(super) fn known_terms(&self, id: RequestId) -> Option<Arc<Terms>> {
-        self.terms.get(&id).cloned()
-    }
+/// What the store knows about the requests of a turn.
+pub(super) struct Known {
+    pub(super) recall: Recall,
+    /// Transactions that may still count.
+    pub(super) live: Vec<Attempt>,
+    /// Seats that are in one of them.
+    pub(super) in_flight: HashSet<Entry>,
 }
 
-/// Terms that are kept in memory, at most 12 KiB each; what is over is read again.
-const MOST_TERMS: usize = 2_048;
+impl Known {
+    fn new(recall: Recall, live: Vec<Attempt>) -> Self {
+        let seats = |attempt: &&Attempt| {
+            matches!(
+                attempt.tx.purpose,
+                Purpose::Commit | Purpose::Answer | Purpose::Reveal
+            )
+        };
+        let in_flight = live.iter().filter(seats);
+        let in_flight = in_flight.flat_map(|attempt| attempt.tx.entries.iter().copied());
+        Self {
+            in_flight: in_flight.collect(),
+            recall,
+            live,
+        }
+    }
+}
 
 /// What a turn is going to do.
 #[derive(Default)]
@@ -63,6 +75,8 @@ pub(super) struct Plan {
     pub(super) reveals: Vec<Seat>,
     pub(super) endings: Vec<Ending>,
     pub(super) settled_something: bool,
+    /// What the chain shows about our jobs and the store does not know yet.
+    pub(super) notes: Vec<Note>,
     /// Whether one of our operators still has something to do about a request it has answered.
     pub(super) unended: bool,
 }
@@ -71,80 +85,91 @@ impl Relayer {
     /// Looks at the requests that are not over: at those that are due first, and at the others in turn.
     pub(super) async fn scan(&mut self, oracle: &Oracle, now: &Now) -> Result<Plan, RelayerError> {
         self.drop_overdue(now.best.number)?;
-        let cursor = self.store.cursor()?;
         let mut plan = Plan::default();
-        let next_id = match oracle.next_id(Some(now.finalized.hash)).await {
-            // It was there at the best block when we connected: its deployment is not final yet.
-            Err(ChainError::NoContract { .. }) => return Ok(plan),
-            next_id => next_id?,
-        };
-        if cursor >= next_id {
-            // Other replicas see that this one is there.
-            self.take_share(&[], &HashSet::new())?;
-            return Ok(plan);
-        }
-        let summaries = oracle.summaries_from(cursor, now.finalized.hash).await?;
-        let present: BTreeSet<_> = summaries.iter().map(|summary| summary.request_id).collect();
-        let mut open = summaries;
-        open.retain(|summary| !self.memory.done.contains(&summary.request_id));
-        let idle = self.idle(&open)?;
+        let done = &self.memory.done;
+        let open = self.views.summaries();
+        let open: Vec<Summary> = open
+            .filter(|summary| !done.contains(&summary.request_id))
+            .cloned()
+            .collect();
+        self.ops.metrics().open_requests(open.len());
+        self.note_first_sight(&open)?;
+        let idle = self.idle(&open);
         let ours = self.take_share(&open, &idle)?;
-        // After the leases: whoever had one before has written down what is under way.
-        let live = self.store.live_attempts()?;
         self.memory.turns = self.memory.turns.wrapping_add(1);
         let is_idle = |summary: &Summary| idle.contains(&summary.request_id);
-        for summary in choose(&ours, is_idle, self.memory.turns) {
-            self.plan(oracle, now, summary, &live, &mut plan).await?;
+        let chosen = choose(&ours, is_idle, self.memory.turns);
+        let known = self.recall(&chosen)?;
+        let wanted = chosen
+            .iter()
+            .filter_map(|summary| self.wanted(summary, &known.recall));
+        let wanted: Vec<Wanted> = wanted.collect();
+        self.read_ahead(oracle, now, &wanted).await?;
+        for summary in chosen {
+            self.plan(oracle, now, summary, &known, &mut plan).await?;
         }
+        self.keep(std::mem::take(&mut plan.notes))?;
         if self.none_takes_seats() {
             for summary in &open {
-                plan.unended = plan.unended || self.has_unended_job(summary.request_id)?;
+                plan.unended = plan.unended || self.has_job_left(summary.request_id)?;
             }
         }
-        self.move_cursor(cursor, next_id, &present)?;
+        self.move_cursor()?;
         Ok(plan)
     }
 
-    /// Requests whose next step is the model's or nobody's: each operator has left them out, or is asking.
-    fn idle(&mut self, open: &[Summary]) -> Result<HashSet<RequestId>, RelayerError> {
-        let mut idle = HashSet::new();
-        for summary in open {
-            if summary.settled || summary.phase != Phase::Committing {
-                continue;
-            }
-            let id = summary.request_id;
-            let mut needs_us = false;
-            for operator in &self.operators {
-                let entry = operator.entry(id);
-                if self.asks.is_asking(&entry) || self.memory.left_out.contains(&entry) {
-                    continue;
-                }
-                if self.store.skipped(id, &operator.id)?.is_some() {
-                    self.memory.left_out.insert(entry);
-                } else {
-                    needs_us = true;
-                }
-            }
-            if !needs_us {
-                idle.insert(id);
-            }
+    /// What the store knows of these requests. After the leases: whoever had one before has written
+    /// down what is under way.
+    fn recall(&mut self, chosen: &[&Summary]) -> Result<Known, RelayerError> {
+        let ids: Vec<RequestId> = chosen.iter().map(|summary| summary.request_id).collect();
+        let recall = self.store.recall(&ids)?;
+        // Another replica may have left some of them out.
+        self.memory.left_out.extend(recall.skips());
+        Ok(Known::new(recall, self.store.live_attempts()?))
+    }
+
+    /// Notes when requests were first seen, and which of them were left out by an earlier process.
+    fn note_first_sight(&mut self, open: &[Summary]) -> Result<(), RelayerError> {
+        let views = &self.views;
+        let seen = &mut self.memory.seen_at_ms;
+        seen.retain(|id, _| views.summary(*id).is_some());
+        let open = open.iter().map(|summary| summary.request_id);
+        let new: Vec<RequestId> = open.filter(|id| !seen.contains_key(id)).collect();
+        if new.is_empty() {
+            return Ok(());
         }
-        Ok(idle)
+        let left_out = self.store.skips_of(&new)?;
+        self.memory.left_out.extend(left_out);
+        let now_ms = seen_now();
+        let seen = &mut self.memory.seen_at_ms;
+        seen.extend(new.into_iter().map(|id| (id, now_ms)));
+        Ok(())
+    }
+
+    /// Requests whose next step is the model's or nobody's: each operator has left them out, or is asking.
+    fn idle(&self, open: &[Summary]) -> HashSet<RequestId> {
+        let waiting = open
+            .iter()
+            .filter(|summary| !summary.settled && summary.phase == Phase::Committing);
+        let ids = waiting.map(|summary| summary.request_id);
+        let needs_nobody = |id: &RequestId| {
+            let mut entries = self.operators.iter().map(|operator| operator.entry(*id));
+            let left_out = &self.memory.left_out;
+            entries.all(|entry| self.asks.is_asking(&entry) || left_out.contains(&entry))
+        };
+        ids.filter(needs_nobody).collect()
     }
 
     /// The lowest id that is neither over nor pruned is where the next look begins.
-    fn move_cursor(
-        &mut self,
-        cursor: RequestId,
-        next_id: RequestId,
-        present: &BTreeSet<RequestId>,
-    ) -> Result<(), RelayerError> {
-        let open = |id: &RequestId| present.contains(id) && !self.memory.done.contains(id);
-        let mut lowest = (cursor..next_id).find(open).unwrap_or(next_id);
+    fn move_cursor(&mut self) -> Result<(), RelayerError> {
+        let done = &self.memory.done;
+        let mut open = self.views.summaries().map(|summary| summary.request_id);
+        let lowest = open.find(|id| !done.contains(id));
+        let mut lowest = lowest.unwrap_or(self.views.next_id);
         if planted(Bug::CursorPastOpen) {
-            lowest = next_id;
+            lowest = self.views.next_id;
         }
-        if lowest > cursor {
+        if lowest > self.store.cursor()? {
             self.store.set_cursor(lowest)?;
             self.memory.done = self.memory.done.split_off(&lowest);
         }
@@ -160,9 +185,27 @@ impl Relayer {
         for operator in &self.operators {
             self.memory.left_out.remove(&operator.entry(id));
         }
-        self.memory.terms.remove(&id);
         self.memory.seen_at_ms.remove(&id);
         self.memory.waiting_since.remove(&id);
+    }
+
+    /// What has to be read of a request before it can be planned; `None`: its summary is enough.
+    fn wanted(&self, summary: &Summary, recall: &Recall) -> Option<Wanted> {
+        let id = summary.request_id;
+        if summary.settled && !is_undelivered(summary) {
+            let known = !self.has_unended_job(id, recall) || self.has_opened_all(summary, recall);
+            return (!known).then_some(Wanted {
+                id,
+                view: true,
+                terms: false,
+            });
+        }
+        let terms = !summary.settled && summary.phase != Phase::Ended;
+        Some(Wanted {
+            id,
+            view: true,
+            terms,
+        })
     }
 
     async fn plan(
@@ -170,34 +213,39 @@ impl Relayer {
         oracle: &Oracle,
         now: &Now,
         summary: &Summary,
-        live: &[Attempt],
+        known: &Known,
         plan: &mut Plan,
     ) -> Result<(), RelayerError> {
-        let id = summary.request_id;
+        let (id, recall) = (summary.request_id, &known.recall);
         let undelivered = is_undelivered(summary);
-        let unended = self.has_unended_job(id)?;
-        if summary.settled && !undelivered && !unended {
-            self.over(id);
-            return Ok(());
+        if summary.settled && !undelivered {
+            if !self.has_unended_job(id, recall) {
+                self.over(id);
+                return Ok(());
+            }
+            if self.has_opened_all(summary, recall) {
+                plan.notes.extend(self.opened_jobs(id, recall));
+                plan.settled_something = true;
+                self.over(id);
+                return Ok(());
+            }
         }
-        let at = match planted(Bug::RevealAtBestBlock) {
-            true => now.best.hash,
-            false => now.finalized.hash,
-        };
-        let Some(view) = oracle.request(id, Some(at)).await? else {
+        let Some(view) = self.view(oracle, now, id).await? else {
             self.over(id);
             return Ok(());
         };
         if summary.settled {
             self.close_books(&view);
-            plan.settled_something |= self.note_end(&view)?;
+            let ended = self.ended_jobs(&view, recall);
+            plan.settled_something |= !ended.is_empty();
+            plan.notes.extend(ended);
             if !undelivered {
                 self.over(id);
                 return Ok(());
             }
         }
         if summary.settled || summary.phase == Phase::Ended {
-            match self.plan_ending(&view, live)? {
+            match self.plan_ending(&view, &known.live)? {
                 EndingPlan::Now(ending) => plan.endings.push(ending),
                 EndingPlan::Later => {}
                 EndingPlan::Over => self.over(id),
@@ -210,7 +258,7 @@ impl Relayer {
         };
         let records = self.records(oracle, now, &view).await?;
         self.note_for_peers(now, &view, &terms);
-        self.plan_seats(now, (&view, &terms), &records, live, plan)
+        self.plan_seats(now, (&view, &terms), &records, known, plan)
     }
 
     /// What our seats have earned is no longer at risk.
@@ -225,36 +273,6 @@ impl Relayer {
                     .close(policy, &entry, view.commit_fee, seat.paid);
             }
         }
-    }
-
-    /// The terms, checked once against the digest that everything signed will be bound to.
-    async fn terms(
-        &mut self,
-        oracle: &Oracle,
-        now: &Now,
-        view: &RequestView,
-    ) -> Result<Option<Arc<Terms>>, RelayerError> {
-        let request_id = view.summary.request_id;
-        if let Some(terms) = self.memory.terms.get(&request_id) {
-            return Ok(Some(terms.clone()));
-        }
-        let Some(terms) = oracle.terms(request_id, Some(now.finalized.hash)).await? else {
-            return Ok(None);
-        };
-        if digest::terms_digest(&view.requester, &terms) != view.terms_digest {
-            let reason = "its terms do not give its terms digest".to_owned();
-            return Err(RelayerError::Inconsistent { request_id, reason });
-        }
-        let terms = Arc::new(terms);
-        if self.memory.terms.len() >= MOST_TERMS {
-            self.memory.terms.clear();
-        }
-        self.memory.terms.insert(request_id, terms.clone());
-        self.memory
-            .seen_at_ms
-            .entry(request_id)
-            .or_insert_with(seen_now);
-        Ok(Some(terms))
     }
 }
 

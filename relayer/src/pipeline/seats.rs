@@ -7,13 +7,14 @@ use super::{
     error::RelayerError,
     policy::{Candidate, Stake},
     relayer::{Now, Relayer},
-    scan::Plan,
+    retry::{must_wait, rests_now},
+    scan::{Known, Plan},
     Oracle,
 };
 use crate::{
     chain::ss58,
     planted::{planted, Bug},
-    store::{Attempt, Job, JobState, Purpose},
+    store::{JobState, Purpose, Recall},
 };
 use llm_oracle_primitives::{
     AccountId, Assignment, BlockNumber, DrawView, LeastRecord, OperatorView, Phase, RequestId,
@@ -57,14 +58,14 @@ impl Relayer {
     pub(super) fn plan_seats(
         &mut self,
         now: &Now,
-        (view, terms): (&RequestView, &Arc<Terms>),
+        (view, terms): (&Arc<RequestView>, &Arc<Terms>),
         records: &Records,
-        live: &[Attempt],
+        known: &Known,
         plan: &mut Plan,
     ) -> Result<(), RelayerError> {
         let id = view.summary.request_id;
-        let jobs = self.jobs_for(id)?;
-        let free = self.free_seats(view, terms, &jobs)?;
+        let recall = &known.recall;
+        let free = self.free_seats(view, terms, recall);
         let asking: Vec<bool> = self
             .operators
             .iter()
@@ -74,16 +75,17 @@ impl Relayer {
             finalized: now.finalized.number,
             best: now.best.number,
         };
-        for (index, (job, free)) in jobs.into_iter().zip(free).enumerate() {
+        for (index, free) in free.into_iter().enumerate() {
             if self.operators[index].stopped {
                 continue;
             }
+            let job = recall.job(&self.operators[index].entry(id));
             let company = (0..asking.len()).any(|other| other != index && asking[other]);
-            let local = self.local(id, index, job.as_ref(), asking[index], company, live)?;
+            let local = self.local(id, index, asking[index], company, known);
             let chain = on_chain(view, &self.operators[index].id, free);
             let step = decide(&chain, &local, &heads);
             tracing::trace!(request = id, operator = index, ?step, "decided");
-            self.note(id, index, job.as_ref(), &chain)?;
+            plan.notes.extend(self.note(id, index, job, &chain));
             match step {
                 Step::Nothing(Why::TooLate) if job.is_none() => {
                     self.overdue(&self.operators[index].entry(id))?;
@@ -97,42 +99,28 @@ impl Relayer {
                 }
                 Step::Reveal
                     if planted(Bug::CommittedIsDone)
-                        && job
-                            .as_ref()
-                            .is_some_and(|job| job.state == JobState::Committed) => {}
-                Step::Commit => plan.commits.extend(Seat::new(index, view, job)),
-                Step::Answer => plan.answers.extend(Seat::new(index, view, job)),
-                Step::Reveal => plan.reveals.extend(Seat::new(index, view, job)),
+                        && job.is_some_and(|job| job.state == JobState::Committed) => {}
+                Step::Commit => plan.commits.extend(Seat::new(index, view, job.cloned())),
+                Step::Answer => plan.answers.extend(Seat::new(index, view, job.cloned())),
+                Step::Reveal => plan.reveals.extend(Seat::new(index, view, job.cloned())),
                 Step::Foreign { found, ours } => self.stop_operator(id, index, found, ours)?,
             }
         }
         Ok(())
     }
 
-    fn jobs_for(&self, id: RequestId) -> Result<Vec<Option<Job>>, RelayerError> {
-        let jobs = self
-            .operators
-            .iter()
-            .map(|operator| self.store.job(id, &operator.id));
-        Ok(jobs.collect::<Result<_, _>>()?)
-    }
-
     /// Which free seat each of our operators may take. No more of them go for one than there are:
     /// those that have begun come first, then those drawn, then each in its turn.
-    fn free_seats(
-        &self,
-        view: &RequestView,
-        terms: &Terms,
-        jobs: &[Option<Job>],
-    ) -> Result<Vec<Free>, RelayerError> {
+    fn free_seats(&self, view: &RequestView, terms: &Terms, recall: &Recall) -> Vec<Free> {
         let summary = &view.summary;
         let (id, count) = (summary.request_id, self.operators.len());
         let mut wishes = Vec::new();
         for (index, operator) in self.operators.iter().enumerate() {
             let account = &operator.account;
             let seated = view.seats.iter().any(|seat| seat.operator == *account);
-            let skipped = self.store.skipped(id, &operator.id)?.is_some();
-            let begun = jobs[index].is_some() || self.asks.is_asking(&operator.entry(id));
+            let entry = operator.entry(id);
+            let skipped = recall.skipped(&entry);
+            let begun = recall.job(&entry).is_some() || self.asks.is_asking(&entry);
             let free = openness(&terms.assignment, view.draw.as_ref(), account);
             let out = seated || skipped || operator.stopped || operator.barred;
             if free != Free::No && !out {
@@ -145,46 +133,41 @@ impl Relayer {
             }
         }
         let seats = usize::from(summary.seats.saturating_sub(summary.committed));
-        Ok(grant(wishes, seats, count))
+        grant(wishes, seats, count)
     }
 
     fn local(
         &self,
         id: RequestId,
         index: usize,
-        job: Option<&Job>,
         asking: bool,
         company: bool,
-        live: &[Attempt],
-    ) -> Result<Local, RelayerError> {
+        known: &Known,
+    ) -> Local {
         let entry = self.operators[index].entry(id);
-        let in_flight = live.iter().any(|attempt| {
-            let seats = matches!(
-                attempt.tx.purpose,
-                Purpose::Commit | Purpose::Answer | Purpose::Reveal
-            );
-            seats && attempt.tx.entries.contains(&entry)
-        });
-        Ok(Local {
+        let recall = &known.recall;
+        let most = self.config.limits.max_attempts;
+        let must_wait = |purpose| must_wait(recall.failures(&entry, purpose), most);
+        Local {
             lost: self.memory.lost.contains(&entry),
-            skipped: self.store.skipped(id, &entry.operator)?.is_some(),
+            skipped: recall.skipped(&entry),
             asking,
             company,
-            commitment: job
+            commitment: recall
+                .job(&entry)
                 .filter(|_| !planted(Bug::AskAgain))
                 .map(|job| job.answered.commitment),
-            in_flight,
+            in_flight: known.in_flight.contains(&entry),
             given_up: GivenUp {
-                ask: self.asks.must_wait(&entry) || self.must_wait(&entry, Purpose::Ask)?,
-                commit: self.must_wait(&entry, Purpose::Commit)?
-                    || self.must_wait(&entry, Purpose::Answer)?,
+                ask: self.asks.must_wait(&entry) || must_wait(Purpose::Ask),
+                commit: must_wait(Purpose::Commit) || must_wait(Purpose::Answer),
                 // Never for good: until the deadline a bond is at stake.
                 reveal: match planted(Bug::GiveUpReveals) {
-                    true => self.must_wait(&entry, Purpose::Reveal)?,
-                    false => self.is_resting(&entry, Purpose::Reveal)?,
+                    true => must_wait(Purpose::Reveal),
+                    false => rests_now(recall.failures(&entry, Purpose::Reveal)),
                 },
             },
-        })
+        }
     }
 
     /// Whether this relayer takes the request on at all; if not, the reason is recorded.

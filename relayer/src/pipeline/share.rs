@@ -42,9 +42,12 @@ impl Relayer {
         let ended = open
             .iter()
             .filter(|summary| summary.settled && !is_undelivered(summary));
-        for summary in ended.take(ENDED_A_TURN) {
-            if !self.has_unended_job(summary.request_id)? {
-                self.over(summary.request_id);
+        let ended = ended.take(ENDED_A_TURN);
+        let ids: Vec<RequestId> = ended.map(|summary| summary.request_id).collect();
+        let recall = self.store.recall(&ids)?;
+        for id in ids {
+            if !self.has_unended_job(id, &recall) {
+                self.over(id);
             }
         }
         Ok(())

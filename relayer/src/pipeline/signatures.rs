@@ -24,12 +24,22 @@ pub(super) struct Signatures {
 }
 
 impl Signatures {
-    /// Notes an answer whose signature is good. Returns the other one if there was another.
-    pub(super) fn note(&mut self, place: Place, signed: SignedAnswer) -> Option<SignedAnswer> {
-        match self.seen.get(&place) {
-            Some(known) if known.answer != signed.answer => Some(known.clone()),
-            Some(_) => None,
-            None => {
+    /// Notes an answer. Returns both, if another one was noted before and both are signed. Only what differs
+    /// from what was noted has its signature looked at, and hardly ever does anything.
+    pub(super) fn note(
+        &mut self,
+        place: Place,
+        signed: SignedAnswer,
+        is_signed: impl Fn(&SignedAnswer) -> bool,
+    ) -> Option<(SignedAnswer, SignedAnswer)> {
+        let known = self.seen.get(&place);
+        match known {
+            Some(known) if *known == signed || !is_signed(&signed) => None,
+            Some(known) if is_signed(known) => {
+                (known.answer != signed.answer).then(|| (known.clone(), signed))
+            }
+            // Nothing was noted, or what anybody can put into a call.
+            _ => {
                 self.seen.insert(place, signed);
                 if self.seen.len() > MOST_SEEN {
                     self.seen.pop_first();

@@ -13,30 +13,59 @@ fn signed(answer: u8, evidence: u8) -> SignedAnswer {
     }
 }
 
+const PLACE: Place = (1, 2, 0);
+
+fn always(_: &SignedAnswer) -> bool {
+    true
+}
+
 #[test]
 fn only_another_answer_at_the_same_place_is_an_equivocation() {
     let mut signatures = Signatures::default();
-    assert_eq!(signatures.note((1, 2, 0), signed(1, 1)), None);
+    assert_eq!(signatures.note(PLACE, signed(1, 1), always), None);
     // The same answer again, and with another evidence and signature.
-    assert_eq!(signatures.note((1, 2, 0), signed(1, 1)), None);
-    assert_eq!(signatures.note((1, 2, 0), signed(1, 9)), None);
+    assert_eq!(signatures.note(PLACE, signed(1, 1), always), None);
+    assert_eq!(signatures.note(PLACE, signed(1, 9), always), None);
     // Another request, operator, model.
     for place in [(2, 2, 0), (1, 3, 0), (1, 2, 1)] {
-        assert_eq!(signatures.note(place, signed(2, 1)), None);
+        assert_eq!(signatures.note(place, signed(2, 1), always), None);
     }
-    let first = signatures.note((1, 2, 0), signed(2, 1));
-    assert_eq!(first, Some(signed(1, 1)));
+    let both = signatures.note(PLACE, signed(2, 1), always);
+    assert_eq!(both, Some((signed(1, 1), signed(2, 1))));
+}
+
+/// Signatures of this byte are good.
+const GOOD: u8 = 7;
+
+fn is_good(signed: &SignedAnswer) -> bool {
+    signed.signature[0] == GOOD
+}
+
+#[test]
+fn what_is_not_signed_accuses_nobody_and_hides_nothing() {
+    let (good, other) = (signed(1, GOOD), signed(2, GOOD));
+    for forged in [signed(1, 1), signed(2, 1), signed(3, 1)] {
+        let mut signatures = Signatures::default();
+        // Before, between and after what is signed.
+        assert_eq!(signatures.note(PLACE, forged.clone(), is_good), None);
+        assert_eq!(signatures.note(PLACE, good.clone(), is_good), None);
+        assert_eq!(signatures.note(PLACE, forged.clone(), is_good), None);
+        let both = signatures.note(PLACE, other.clone(), is_good);
+        assert_eq!(both, Some((good.clone(), other.clone())), "{forged:?}");
+        assert_eq!(signatures.note(PLACE, forged, is_good), None);
+    }
 }
 
 #[test]
 fn what_is_remembered_is_bounded_and_the_oldest_request_goes_first() {
     let mut signatures = Signatures::default();
     for id in 0..=MOST_SEEN as u64 {
-        signatures.note((id, 0, 0), signed(1, 1));
+        signatures.note((id, 0, 0), signed(1, 1), always);
     }
     assert_eq!(signatures.seen.len(), MOST_SEEN);
-    assert_eq!(signatures.note((0, 0, 0), signed(2, 2)), None);
-    assert!(signatures.note((9, 0, 0), signed(2, 2)).is_some());
+    assert_eq!(signatures.note((0, 0, 0), signed(2, 2), always), None);
+    let both = signatures.note((9, 0, 0), signed(2, 2), always);
+    assert!(both.is_some());
 }
 
 fn reveal(request_id: RequestId) -> RevealEntry {

@@ -68,7 +68,7 @@ impl Relayer {
         let Operator {
             key, account, id, ..
         } = &self.operators[carrier];
-        let gas = match oracle.chain.max_extrinsic().await? {
+        let gas = match oracle.chain.max_extrinsic(now.finalized.hash).await? {
             // The call's own weight comes on top of the limit.
             Some(most) => gas.at_most(Weight {
                 ref_time: (most.ref_time / 10).saturating_mul(9),
@@ -82,8 +82,11 @@ impl Relayer {
             .filter(|attempt| attempt.tx.carrier == *id)
             .map(|attempt| attempt.tx.nonce)
             .collect();
-        let best = oracle.chain.nonce_at(account, now.best.hash).await?;
-        let nonce = free_nonce(best, oracle.chain.next_nonce(account).await?, &held);
+        let (best, next) = futures::try_join!(
+            oracle.chain.nonce_at(account, now.best.hash),
+            oracle.chain.next_nonce(account),
+        )?;
+        let nonce = free_nonce(best, next, &held);
         let tx = oracle
             .chain
             .sign_call(&**key, nonce, &oracle.address, 0, input, gas, deposit_limit)

@@ -9,8 +9,8 @@ use crate::{
     store::{
         database::{Database, Failed},
         sqlite::Sqlite,
-        Answered, Attempt, AttemptState, Entry, Evidence, Job, JobState, NewAttempt, Purpose, Skip,
-        StoreError,
+        Answered, Attempt, AttemptState, Entry, Evidence, Failures, Job, JobNote, JobState,
+        NewAttempt, Purpose, Skip, StoreError,
     },
 };
 use llm_oracle_primitives::{
@@ -95,12 +95,18 @@ impl Disk {
     }
 
     /// What a job's state says must stand at the finalized block.
-    fn check_job(&self, id: RequestId, operator: &[u8; 32], state: JobState, reason: Option<&str>) {
+    fn check_job(&self, note: &JobNote) {
+        let JobNote {
+            entry,
+            state,
+            ref reason,
+        } = *note;
+        let id = entry.request_id;
         let view = Self::job_view(&mut lock(&self.world), id);
         let seat = view.as_ref().and_then(|view| {
             view.seats.iter().find(|seat| {
                 let holder: &[u8; 32] = seat.operator.as_ref();
-                holder == operator
+                *holder == entry.operator
             })
         });
         let open = [SeatState::Vacant, SeatState::Committed];
@@ -109,7 +115,7 @@ impl Disk {
             JobState::Committed => seat.is_some(),
             JobState::Revealed => seat.is_some_and(|seat| !open.contains(&seat.state)),
             JobState::Ended => view.is_none_or(|view| view.summary.settled),
-            JobState::Dead => reason.is_some_and(|reason| !reason.is_empty()),
+            JobState::Dead => reason.as_ref().is_some_and(|reason| !reason.is_empty()),
             // There is nobody else with our keys.
             JobState::ForeignCommitment => false,
         };
@@ -157,10 +163,10 @@ impl Database for Disk {
         self.write(key, || self.memory.remove_meta(key))
     }
 
-    fn insert_answer(&self, answered: &Answered) -> Result<bool, StoreError> {
-        self.write("an answer", || {
-            let new = self.memory.insert_answer(answered)?;
-            if new {
+    fn insert_answers(&self, answers: &[Answered]) -> Result<Vec<bool>, StoreError> {
+        self.write("answers", || {
+            let new = self.memory.insert_answers(answers)?;
+            for (answered, _) in answers.iter().zip(&new).filter(|(_, new)| **new) {
                 self.witness.recorded(answered);
             }
             Ok(new)
@@ -175,27 +181,15 @@ impl Database for Disk {
     fn has_jobs(&self) -> Result<bool, StoreError> {
         self.memory.has_jobs()
     }
-    fn set_job_state(
-        &self,
-        request: RequestId,
-        operator: &[u8; 32],
-        state: JobState,
-        reason: Option<&str>,
-    ) -> Result<(), StoreError> {
-        self.check_job(request, operator, state, reason);
-        self.write(state.name(), || {
-            self.memory.set_job_state(request, operator, state, reason)
-        })
+    fn jobs_of(&self, requests: &[RequestId]) -> Result<Vec<Job>, StoreError> {
+        self.memory.jobs_of(requests)
     }
-    fn set_submitted(
-        &self,
-        request: RequestId,
-        operator: &[u8; 32],
-        at_ms: i64,
-    ) -> Result<(), StoreError> {
-        self.write("a time", || {
-            self.memory.set_submitted(request, operator, at_ms)
-        })
+    fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError> {
+        notes.iter().for_each(|note| self.check_job(note));
+        self.write("states", || self.memory.set_job_states(notes))
+    }
+    fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError> {
+        self.write("a time", || self.memory.set_submitted(entries, at_ms))
     }
 
     fn insert_skip(&self, skip: &Skip) -> Result<(), StoreError> {
@@ -212,6 +206,9 @@ impl Database for Disk {
         operator: &[u8; 32],
     ) -> Result<Option<String>, StoreError> {
         self.memory.skipped(request, operator)
+    }
+    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<Entry>, StoreError> {
+        self.memory.skips_of(requests)
     }
 
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError> {
@@ -251,6 +248,9 @@ impl Database for Disk {
     }
     fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError> {
         self.memory.failure(entry, purpose)
+    }
+    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<Failures>, StoreError> {
+        self.memory.failures_of(requests)
     }
 
     fn count_jobs(&self, state: JobState) -> Result<u64, StoreError> {

@@ -21,6 +21,8 @@ pub(crate) struct Rates {
     pub(crate) clock: u64,
     pub(crate) upgrade: u64,
     pub(crate) submit: u64,
+    /// Entries of a batch for which the contract has memory, to the end.
+    pub(crate) most_entries: Option<u64>,
     /// No wake-up ever comes, to the end.
     pub(crate) silent: bool,
 }
@@ -43,6 +45,7 @@ impl Rates {
                 model_junk: rate(150),
                 model_slow: rate(300),
                 disk: rate(12),
+                cells: rate(40),
             },
             crash: rate(250),
             reorganise: rate(120),
@@ -52,8 +55,12 @@ impl Rates {
             clock: rate(60),
             upgrade: rate(30),
             submit: rate(150),
+            most_entries: None,
             silent: false,
         };
+        if dice.chance(1, 3) {
+            rates.most_entries = Some(1 + dice.roll(3));
+        }
         rates.silent = dice.chance(1, 4);
         if rates.silent {
             rates.ways.lost_wake_up = 1_000;

@@ -17,6 +17,6 @@ mod kills;
 mod model;
 mod promises;
 mod run;
-mod scenario;
+pub(crate) mod scenario;
 mod tests;
 mod witness;

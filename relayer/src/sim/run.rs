@@ -118,7 +118,9 @@ impl Run {
             domain: state.host.domain(),
         };
         let seed = dice.next();
-        let mut world = World::new(state.clone(), plan.nodes, seed, kill.clone());
+        let mut state = state.clone();
+        state.most_entries = plan.rates.most_entries.unwrap_or(u64::MAX);
+        let mut world = World::new(state, plan.nodes, seed, kill.clone());
         let ours = keys.iter().take(plan.operators.into()).map(account_of);
         let slots = ours.filter_map(|account| {
             let view = world.operator(world.genesis, &account)?;

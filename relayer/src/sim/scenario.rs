@@ -55,6 +55,7 @@ pub(crate) fn genesis() -> &'static (Vec<Keypair>, State) {
             nonces: BTreeMap::new(),
             balances,
             spec: 1,
+            most_entries: u64::MAX,
         };
         (keys, state)
     })

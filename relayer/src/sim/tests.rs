@@ -107,7 +107,7 @@ fn a_seed_replays_to_the_same_trace() {
 }
 
 /// Every bug that the small size must find.
-const BUGS: [Bug; 28] = [
+const BUGS: [Bug; 29] = [
     Bug::SendBeforeStore,
     Bug::ImmortalTransaction,
     Bug::ReuseNonce,
@@ -136,6 +136,7 @@ const BUGS: [Bug; 28] = [
     Bug::ResignToResend,
     Bug::ExpiredAtBestBlock,
     Bug::TrustSyncingNode,
+    Bug::KeepBatchWhole,
 ];
 /// Bugs that only the long size must find.
 const RARE: [Bug; 1] = [Bug::GiveUpReveals];

@@ -2,7 +2,8 @@
 
 use super::{
     attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose},
-    jobs::{Answered, Job, JobState, Skip},
+    jobs::{Answered, Job, JobNote, JobState, Skip},
+    recall::Failures,
     stats::Evidence,
     StoreError,
 };
@@ -33,29 +34,20 @@ pub(crate) trait Database: Send + Sync {
     /// Forgets a key.
     fn remove_meta(&self, key: &str) -> Result<(), StoreError>;
 
-    /// Inserts an answer. False when there is one already, which stays as it is.
-    fn insert_answer(&self, answered: &Answered) -> Result<bool, StoreError>;
+    /// Inserts answers, all with one write. False for each that finds another one, which stays as it is.
+    fn insert_answers(&self, answers: &[Answered]) -> Result<Vec<bool>, StoreError>;
     /// The job of an operator for a request.
     fn job(&self, request: RequestId, operator: &[u8; 32]) -> Result<Option<Job>, StoreError>;
     /// Jobs, newest request first.
     fn jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError>;
     /// Whether any answer was ever inserted.
     fn has_jobs(&self) -> Result<bool, StoreError>;
-    /// Sets how far a job is, and why.
-    fn set_job_state(
-        &self,
-        request: RequestId,
-        operator: &[u8; 32],
-        state: JobState,
-        reason: Option<&str>,
-    ) -> Result<(), StoreError>;
-    /// Sets when a commit was handed to a node, unless it is set.
-    fn set_submitted(
-        &self,
-        request: RequestId,
-        operator: &[u8; 32],
-        at_ms: i64,
-    ) -> Result<(), StoreError>;
+    /// Jobs of these requests, of every operator.
+    fn jobs_of(&self, requests: &[RequestId]) -> Result<Vec<Job>, StoreError>;
+    /// Sets how far jobs are, and why, all with one write. No job is named twice.
+    fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError>;
+    /// Sets when commits were handed to a node, for those of which it is not set, all with one write.
+    fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError>;
 
     /// Inserts why a request is left out, unless there is a reason.
     fn insert_skip(&self, skip: &Skip) -> Result<(), StoreError>;
@@ -67,6 +59,8 @@ pub(crate) trait Database: Send + Sync {
         request: RequestId,
         operator: &[u8; 32],
     ) -> Result<Option<String>, StoreError>;
+    /// Who leaves which of these requests out.
+    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<Entry>, StoreError>;
 
     /// Inserts a signed transaction with its entries and gives its row.
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError>;
@@ -87,6 +81,8 @@ pub(crate) trait Database: Send + Sync {
         -> Result<u32, StoreError>;
     /// What failed, if it did.
     fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError>;
+    /// What failed of these requests.
+    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<Failures>, StoreError>;
 
     /// Number of jobs in a state.
     fn count_jobs(&self, state: JobState) -> Result<u64, StoreError>;

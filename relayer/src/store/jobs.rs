@@ -1,6 +1,6 @@
 //! Answers: one for each request and operator, for ever.
 
-use super::{Store, StoreError};
+use super::{Entry, Store, StoreError};
 use llm_oracle_primitives::{Answer, Hash, RequestId};
 
 /// An answer with all that its commit and its reveal need.
@@ -28,6 +28,16 @@ pub struct Answered {
     pub model_ms: i64,
     /// When this relayer first saw the request at a finalized block, milliseconds since 1970.
     pub seen_at_ms: i64,
+}
+
+impl Answered {
+    /// Whose answer to which request it is.
+    pub fn entry(&self) -> Entry {
+        Entry {
+            request_id: self.request_id,
+            operator: self.operator,
+        }
+    }
 }
 
 /// How far a job is, for people; the chain is asked before anything is done.
@@ -97,6 +107,17 @@ pub struct Job {
     pub submitted_at_ms: Option<i64>,
 }
 
+/// How far a job is, to be noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobNote {
+    /// The job.
+    pub entry: Entry,
+    /// How far it is.
+    pub state: JobState,
+    /// Why it stopped, if it did.
+    pub reason: Option<String>,
+}
+
 /// What became of an answer that was to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
@@ -125,19 +146,37 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn record_answer(&self, answered: &Answered) -> Result<Recorded, StoreError> {
-        let (request, operator) = (answered.request_id, &answered.operator);
+        let mut recorded = self.record_answers(std::slice::from_ref(answered))?;
+        let first = recorded.pop();
+        first.ok_or_else(|| StoreError::damaged("jobs", "a row was neither taken nor refused"))
+    }
+
+    /// Records several answers with one write to the disk; each is taken or refused for itself.
+    ///
+    /// # Errors
+    /// `Database`; then none is recorded.
+    pub fn record_answers(&self, answers: &[Answered]) -> Result<Vec<Recorded>, StoreError> {
         // One after the other: the copy must be of the answer that stands.
         let _recording = self.recording();
         if let Some(backup) = &self.backup {
-            // Not over the copy of an answer that stands.
-            if self.database.job(request, operator)?.is_none() {
-                backup.keep(answered)?;
+            for one in answers {
+                // Not over the copy of an answer that stands.
+                if self.job(one.request_id, &one.operator)?.is_none() {
+                    backup.keep(one)?;
+                }
             }
         }
-        if self.database.insert_answer(answered)? {
+        let inserted = self.database.insert_answers(answers)?;
+        let each = answers.iter().zip(inserted);
+        each.map(|(one, is_new)| self.recorded(one, is_new))
+            .collect()
+    }
+
+    fn recorded(&self, answered: &Answered, is_new: bool) -> Result<Recorded, StoreError> {
+        if is_new {
             return Ok(Recorded::New);
         }
-        let stands = self.database.job(request, operator)?;
+        let stands = self.job(answered.request_id, &answered.operator)?;
         let stands = stands.ok_or_else(|| StoreError::damaged("jobs", "a refused row is gone"))?;
         if same_promise(&stands.answered, answered) {
             return Ok(Recorded::Same);
@@ -199,21 +238,38 @@ impl Store {
         state: JobState,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.database
-            .set_job_state(request, operator, state, reason)
+        let entry = Entry {
+            request_id: request,
+            operator: *operator,
+        };
+        let reason = reason.map(str::to_owned);
+        self.set_job_states(&[JobNote {
+            entry,
+            state,
+            reason,
+        }])
     }
 
-    /// Notes when the commit of a job was first handed to a node.
+    /// Notes how far several jobs are, each named once, with one write to the disk.
     ///
     /// # Errors
-    /// `Database`.
-    pub fn set_submitted(
-        &self,
-        request: RequestId,
-        operator: &[u8; 32],
-        at_ms: i64,
-    ) -> Result<(), StoreError> {
-        self.database.set_submitted(request, operator, at_ms)
+    /// `Database`; then nothing is noted.
+    pub fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError> {
+        match notes {
+            [] => Ok(()),
+            notes => self.database.set_job_states(notes),
+        }
+    }
+
+    /// Notes when the commits of jobs were first handed to a node.
+    ///
+    /// # Errors
+    /// `Database`; then nothing is noted.
+    pub fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError> {
+        match entries {
+            [] => Ok(()),
+            entries => self.database.set_submitted(entries, at_ms),
+        }
     }
 
     /// Records that an operator leaves a request out, and why; the first reason stands.

@@ -17,6 +17,7 @@ mod jobs;
 mod lease;
 mod lock;
 mod postgres;
+mod recall;
 mod secret;
 pub(crate) mod sqlite;
 mod stats;
@@ -24,8 +25,9 @@ mod usage;
 
 pub use crate::clock::now_ms;
 pub use attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose};
-pub use jobs::{Answered, Job, JobState, Recorded, Skip};
+pub use jobs::{Answered, Job, JobNote, JobState, Recorded, Skip};
 pub use postgres::{DatabaseUrl, Shared, UrlSource};
+pub use recall::{Failures, Recall};
 pub use secret::{SaltSecret, SaltSecrets};
 pub use stats::{Archive, Evidence, Stats};
 

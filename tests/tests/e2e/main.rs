@@ -5,6 +5,7 @@
 mod ask;
 mod bad_input;
 mod canary;
+mod cells;
 mod clients;
 mod commit_guard;
 mod crashes;

@@ -149,7 +149,7 @@ fn answers_stand(store: &Store) {
         Some(answered(7, 1).document)
     );
     for at in [5, 6] {
-        store.set_submitted(7, &OPERATOR, at).unwrap();
+        store.set_submitted(&[answered(7, 1).entry()], at).unwrap();
     }
     let job = store.job(7, &OPERATOR).unwrap().unwrap();
     assert_eq!(job.submitted_at_ms, Some(5));

@@ -23,6 +23,7 @@ use crate::{
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use llm_oracle_primitives::{digest, AccountId, Balance, BlockNumber, Hash};
+use llm_oracle_rules::Key;
 use scale::{DecodeAll, Encode};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -79,6 +80,14 @@ impl Wire {
         ChainError::Lost {
             url: self.url.clone(),
             reason: "cut".into(),
+        }
+    }
+
+    fn trapped(message: &str) -> ChainError {
+        ChainError::Dispatch {
+            message: message.into(),
+            name: "Contracts::ContractTrapped".into(),
+            debug: String::new(),
         }
     }
 
@@ -223,7 +232,31 @@ impl Access for Wire {
         Ok((*contract == llm_oracle_rules::MemoryHost::address()).then_some([0xc0; 32]))
     }
 
-    async fn max_extrinsic(&self) -> Result<Option<Weight>, ChainError> {
+    async fn cells(
+        &self,
+        _: &AccountId,
+        keys: &[Key],
+        at: Hash,
+    ) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
+        let mut world = self.ask().await?;
+        let refused = world.ways.cells;
+        if refused > 0 && world.dice.roll(1_000) < refused {
+            world.count("cells refused");
+            return Err(Self::refuses("cells", "there is no such method"));
+        }
+        let state = world.tree.state(&at);
+        let state = state.ok_or_else(|| Self::refuses("cells", "its state is gone"))?;
+        let cell = |key: &Key| {
+            let mut bytes = state.host.cell(key);
+            if let (Some(bytes), Some(true)) = (&mut bytes, world.lies.map(|lies| lies(key))) {
+                bytes.iter_mut().for_each(|byte| *byte ^= 1);
+            }
+            bytes
+        };
+        Ok(keys.iter().map(cell).collect())
+    }
+
+    async fn max_extrinsic(&self, _at: Hash) -> Result<Option<Weight>, ChainError> {
         let _world = self.ask().await?;
         Ok(Some(Weight {
             ref_time: 1_500_000_000_000,
@@ -247,16 +280,16 @@ impl Access for Wire {
         let at = run.at.unwrap_or(world.nodes[self.node].best);
         let state = world.tree.state_mut(&at);
         let state = state.ok_or_else(|| Self::refuses("a dry run", "its state is gone"))?;
+        if state.traps(run.input) {
+            world.count("batch too large");
+            return Err(Self::trapped(run.message));
+        }
         let known = parse(run.input).is_some_and(|(name, _)| is_view(name));
         let returned = match known {
             true => dispatch(&mut state.host, *run.origin, run.value, run.input),
             false => dispatch(&mut state.host.clone(), *run.origin, run.value, run.input),
         };
-        let returned = returned.ok_or_else(|| ChainError::Dispatch {
-            message: run.message.into(),
-            name: "Contracts::ContractTrapped".into(),
-            debug: String::new(),
-        })?;
+        let returned = returned.ok_or_else(|| Self::trapped(run.message))?;
         let gas = Weight {
             ref_time: needs(run.input),
             proof_size: 10_000,

@@ -1,9 +1,9 @@
 //! Blocks, each with the whole state after it.
 
-use super::dispatch::dispatch;
+use super::dispatch::{dispatch, parse};
 use llm_oracle_primitives::{digest, AccountId, Balance, BlockNumber, Hash};
 use llm_oracle_rules::MemoryHost;
-use scale::{Decode, Encode};
+use scale::{Compact, Decode, Encode};
 use std::collections::BTreeMap;
 
 /// What a transaction costs whoever signed it, planck: less than half of what a commit earns.
@@ -52,9 +52,24 @@ pub(crate) struct State {
     pub(crate) balances: BTreeMap<AccountId, Balance>,
     /// Version of the runtime.
     pub(crate) spec: u32,
+    /// Entries of a batch for which the contract has memory; with more it ends in a trap.
+    pub(crate) most_entries: u64,
+}
+
+/// Entries of a batch, by the length that stands before them; none for other calls.
+fn entries(input: &[u8]) -> u64 {
+    let is_batch = parse(input).is_some_and(|(name, _)| name.ends_with("_batch"));
+    let length = input.get(4..).filter(|_| is_batch);
+    let length = length.and_then(|mut bytes| Compact::<u32>::decode(&mut bytes).ok());
+    length.map_or(0, |length| length.0.into())
 }
 
 impl State {
+    /// Whether the contract would run out of memory.
+    pub(crate) fn traps(&self, input: &[u8]) -> bool {
+        entries(input) > self.most_entries
+    }
+
     pub(crate) fn nonce(&self, account: &AccountId) -> u64 {
         self.nonces.get(account).copied().unwrap_or_default()
     }
@@ -70,7 +85,7 @@ impl State {
         *self.nonces.entry(signer).or_default() += 1;
         let balance = self.balances.entry(signer).or_default();
         *balance = balance.saturating_sub(FEE);
-        if tx.ref_time < tx.needs() || *balance < tx.value {
+        if tx.ref_time < tx.needs() || *balance < tx.value || self.traps(&tx.input) {
             return;
         }
         let returned = dispatch(&mut self.host, signer, tx.value, &tx.input);

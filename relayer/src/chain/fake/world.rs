@@ -6,6 +6,7 @@ use futures::channel::mpsc::UnboundedSender;
 use llm_oracle_primitives::{
     digest, AccountId, Balance, BlockNumber, Hash, OperatorView, RequestId, RequestView,
 };
+use llm_oracle_rules::Key;
 use scale::Encode;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -62,6 +63,7 @@ pub(crate) struct Ways {
     pub(crate) model_junk: u64,
     pub(crate) model_slow: u64,
     pub(crate) disk: u64,
+    pub(crate) cells: u64,
 }
 
 /// Sees every transaction at the moment when its bytes leave.
@@ -100,6 +102,8 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) ways: Ways,
     pub(crate) next_submit: Option<SubmitFault>,
+    /// Which cells are handed out with other bytes.
+    pub(crate) lies: Option<fn(&Key) -> bool>,
     pub(crate) dice: Dice,
     pub(crate) counts: BTreeMap<&'static str, u64>,
     pub(crate) trace: Trace,
@@ -135,6 +139,7 @@ impl World {
             nodes: vec![node; nodes],
             ways: Ways::default(),
             next_submit: None,
+            lies: None,
             dice: Dice::new(seed),
             counts: BTreeMap::new(),
             trace: Trace {

@@ -1,6 +1,7 @@
 //! Transactions and failures in PostgreSQL.
 
 use super::{
+    many::columns,
     printable,
     session::{Fault, Session},
     Mark,
@@ -85,17 +86,14 @@ async fn write(session: &mut Session, attempt: &NewAttempt, replica: &Mark) -> R
         )
         .await?;
     let id = id.ok_or_else(|| StoreError::damaged("attempts", "a written row is gone"))?;
-    let entries = attempt.entries.iter();
-    let requests: Result<Vec<i64>, _> = entries.map(|entry| to_sql(entry.request_id)).collect();
-    let entries = attempt.entries.iter();
-    let operators: Vec<&[u8]> = entries.map(|entry| entry.operator.as_slice()).collect();
+    let (requests, operators) = columns(&attempt.entries)?;
     // In one order, or two replicas could wait for each other.
     let sql = "INSERT INTO attempt_entries (attempt, purpose, request_id, operator)
                SELECT $1::bigint, $2::text, e.request_id, e.operator
                FROM unnest($3::bigint[], $4::bytea[]) AS e (request_id, operator) ORDER BY 3, 4";
     let purpose = attempt.purpose.name();
     session
-        .execute(sql, &[&id, &purpose, &requests?, &operators])
+        .execute(sql, &[&id, &purpose, &requests, &operators])
         .await?;
     Ok(id)
 }

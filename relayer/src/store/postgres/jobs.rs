@@ -1,6 +1,7 @@
 //! Answers and skips in PostgreSQL.
 
 use super::{
+    many::{columns, entry},
     printable,
     session::{Fault, Session},
     Mark,
@@ -10,32 +11,52 @@ use crate::store::{
     jobs::{Answered, Job, JobState, Skip},
     now_ms,
     stats::Evidence,
-    to_sql, StoreError,
+    to_sql, Entry, StoreError,
 };
 use llm_oracle_primitives::{Answer, RequestId};
 use scale::{Decode, Encode};
+use std::collections::HashSet;
 use tokio_postgres::Row;
 
-/// True when the row is that of this call, in this run or in one whose commit went unanswered.
+/// True for each row that is of this call, in this run or in one whose commit went unanswered.
 pub(super) async fn insert(
     session: &mut Session,
-    answered: &Answered,
+    answers: &[Answered],
     writer: &Mark,
-) -> Result<bool, Fault> {
+) -> Result<Vec<bool>, Fault> {
     session.batch("BEGIN").await?;
-    match write(session, answered, writer).await {
+    match write_all(session, answers, writer).await {
         Ok(()) => session.batch("COMMIT").await?,
         Err(fault) => {
             session.batch("ROLLBACK").await?;
             return Err(fault);
         }
     }
-    let sql = "SELECT writer FROM jobs WHERE request_id = $1 AND operator = $2";
-    let id = to_sql(answered.request_id)?;
-    let stands: Option<Vec<u8>> = session
-        .value(sql, &[&id, &answered.operator.as_slice()])
+    let entries: Vec<Entry> = answers.iter().map(Answered::entry).collect();
+    let (requests, operators) = columns(&entries)?;
+    let sql = "SELECT j.request_id, j.operator FROM jobs j
+               JOIN unnest($1::bigint[], $2::bytea[]) AS e (request_id, operator)
+               ON j.request_id = e.request_id AND j.operator = e.operator WHERE j.writer = $3";
+    let rows = session
+        .rows(sql, &[&requests, &operators, &writer.as_slice()])
         .await?;
-    Ok(stands.is_some_and(|stands| stands == writer))
+    let ours: Result<HashSet<Entry>, Fault> = rows.iter().map(entry).collect();
+    let ours = ours?;
+    Ok(entries.iter().map(|entry| ours.contains(entry)).collect())
+}
+
+/// In one order, or two replicas could wait for each other.
+async fn write_all(
+    session: &mut Session,
+    answers: &[Answered],
+    writer: &Mark,
+) -> Result<(), Fault> {
+    let mut sorted: Vec<&Answered> = answers.iter().collect();
+    sorted.sort_by_key(|one| one.entry());
+    for one in sorted {
+        write(session, one, writer).await?;
+    }
+    Ok(())
 }
 
 async fn write(session: &mut Session, answered: &Answered, writer: &Mark) -> Result<(), Fault> {
@@ -108,37 +129,6 @@ pub(super) async fn evidence(
     rows.iter().map(read).collect()
 }
 
-pub(super) async fn set_state(
-    session: &mut Session,
-    request: RequestId,
-    operator: &[u8; 32],
-    state: JobState,
-    reason: Option<&str>,
-) -> Result<(), Fault> {
-    let sql = "UPDATE jobs SET state = $3, reason = $4 WHERE request_id = $1 AND operator = $2";
-    let (id, reason) = (to_sql(request)?, reason.map(printable));
-    let operator = operator.as_slice();
-    session
-        .execute(sql, &[&id, &operator, &state.name(), &reason])
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn set_submitted(
-    session: &mut Session,
-    request: RequestId,
-    operator: &[u8; 32],
-    at_ms: i64,
-) -> Result<(), Fault> {
-    let sql = "UPDATE jobs SET submitted_at_ms = coalesce(submitted_at_ms, $3)
-               WHERE request_id = $1 AND operator = $2";
-    let id = to_sql(request)?;
-    session
-        .execute(sql, &[&id, &operator.as_slice(), &at_ms])
-        .await?;
-    Ok(())
-}
-
 pub(super) async fn insert_skip(session: &mut Session, skip: &Skip) -> Result<(), Fault> {
     let sql = "INSERT INTO skips (request_id, operator, reason, at_ms) VALUES ($1, $2, $3, $4)
                ON CONFLICT DO NOTHING";
@@ -172,7 +162,7 @@ pub(super) async fn skipped(
     session.value(sql, &[&id, &operator.as_slice()]).await
 }
 
-fn from_row(row: &Row) -> Result<Job, Fault> {
+pub(super) fn from_row(row: &Row) -> Result<Job, Fault> {
     let answer: Vec<u8> = row.try_get(3)?;
     let answer = Answer::decode(&mut &*answer);
     let state: String = row.try_get(11)?;

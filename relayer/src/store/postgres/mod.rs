@@ -4,6 +4,7 @@ mod attempts;
 mod jobs;
 mod leases;
 mod link;
+mod many;
 mod schema;
 mod session;
 mod tls;
@@ -15,7 +16,8 @@ use super::{
     attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose},
     database::{Database, Failed},
     from_sql,
-    jobs::{Answered, Job, JobState, Skip},
+    jobs::{Answered, Job, JobNote, JobState, Skip},
+    recall::Failures,
     secret::SaltSecrets,
     stats::Evidence,
     Identity, StoreError,
@@ -171,9 +173,9 @@ impl Database for Postgres {
         })
     }
 
-    fn insert_answer(&self, answered: &Answered) -> Result<bool, StoreError> {
-        let (answered, writer) = (Arc::new(answered.clone()), mark()?);
-        on_session!(self, |session, again| [answered] jobs::insert(session, &answered, &writer))
+    fn insert_answers(&self, answers: &[Answered]) -> Result<Vec<bool>, StoreError> {
+        let (answers, writer) = (Arc::new(answers.to_vec()), mark()?);
+        on_session!(self, |session, again| [answers] jobs::insert(session, &answers, &writer))
     }
 
     fn job(&self, request: RequestId, operator: &[u8; 32]) -> Result<Option<Job>, StoreError> {
@@ -192,26 +194,19 @@ impl Database for Postgres {
         })
     }
 
-    fn set_job_state(
-        &self,
-        request: RequestId,
-        operator: &[u8; 32],
-        state: JobState,
-        reason: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let (operator, reason) = (*operator, reason.map(str::to_owned));
-        on_session!(self, |session, again| [reason]
-            jobs::set_state(session, request, &operator, state, reason.as_deref()))
+    fn jobs_of(&self, requests: &[RequestId]) -> Result<Vec<Job>, StoreError> {
+        let requests = Arc::new(requests.to_vec());
+        on_session!(self, |session, again| [requests] many::jobs(session, &requests))
     }
 
-    fn set_submitted(
-        &self,
-        request: RequestId,
-        operator: &[u8; 32],
-        at_ms: i64,
-    ) -> Result<(), StoreError> {
-        let operator = *operator;
-        on_session!(self, |session, again| [] jobs::set_submitted(session, request, &operator, at_ms))
+    fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError> {
+        let notes = Arc::new(notes.to_vec());
+        on_session!(self, |session, again| [notes] many::set_states(session, &notes))
+    }
+
+    fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError> {
+        let entries = Arc::new(entries.to_vec());
+        on_session!(self, |session, again| [entries] many::set_submitted(session, &entries, at_ms))
     }
 
     fn insert_skip(&self, skip: &Skip) -> Result<(), StoreError> {
@@ -231,6 +226,11 @@ impl Database for Postgres {
     ) -> Result<Option<String>, StoreError> {
         let operator = *operator;
         on_session!(self, |session, again| [] jobs::skipped(session, request, &operator))
+    }
+
+    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<Entry>, StoreError> {
+        let requests = Arc::new(requests.to_vec());
+        on_session!(self, |session, again| [requests] many::skips(session, &requests))
     }
 
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError> {
@@ -272,6 +272,11 @@ impl Database for Postgres {
     fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError> {
         let entry = *entry;
         on_session!(self, |session, again| [] attempts::failure(session, &entry, purpose))
+    }
+
+    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<Failures>, StoreError> {
+        let requests = Arc::new(requests.to_vec());
+        on_session!(self, |session, again| [requests] many::failures(session, &requests))
     }
 
     fn count_jobs(&self, state: JobState) -> Result<u64, StoreError> {

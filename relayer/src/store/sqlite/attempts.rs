@@ -48,7 +48,8 @@ pub(super) fn insert(database: &mut Connection, attempt: &NewAttempt) -> Result<
     for entry in &attempt.entries {
         let sql = "INSERT INTO attempt_entries (attempt, request_id, operator)
                    VALUES (?1, ?2, ?3)";
-        write.execute(sql, (id, to_sql(entry.request_id)?, entry.operator))?;
+        let mut insert = write.prepare_cached(sql)?;
+        insert.execute((id, to_sql(entry.request_id)?, entry.operator))?;
     }
     write.commit()?;
     Ok(id)

@@ -2,14 +2,14 @@
 
 use crate::store::{
     bytes32, from_sql,
-    jobs::{Answered, Job, JobState, Skip},
-    now_ms, to_sql, StoreError,
+    jobs::{Answered, Job, JobNote, JobState, Skip},
+    now_ms, to_sql, Entry, StoreError,
 };
 use llm_oracle_primitives::{Answer, RequestId};
 use rusqlite::{Connection, OptionalExtension, Row};
 use scale::{Decode, Encode};
 
-const COLUMNS: &str = "request_id, operator, terms_digest, answer, document, evidence, \
+pub(super) const COLUMNS: &str = "request_id, operator, terms_digest, answer, document, evidence, \
     salt_secret, commitment, model, model_ms, seen_at_ms, state, reason, answered_at_ms, \
     submitted_at_ms";
 
@@ -18,23 +18,20 @@ pub(super) fn insert(database: &Connection, answered: &Answered) -> Result<bool,
     let sql = "INSERT INTO jobs (request_id, operator, terms_digest, answer, document, evidence,
                salt_secret, commitment, model, model_ms, seen_at_ms, answered_at_ms)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-    let inserted = database.execute(
-        sql,
-        (
-            to_sql(answered.request_id)?,
-            answered.operator,
-            answered.terms_digest,
-            answered.answer.encode(),
-            &answered.document,
-            answered.evidence,
-            answered.salt_secret,
-            answered.commitment,
-            &answered.model,
-            answered.model_ms,
-            answered.seen_at_ms,
-            now_ms(),
-        ),
-    );
+    let inserted = database.prepare_cached(sql)?.execute((
+        to_sql(answered.request_id)?,
+        answered.operator,
+        answered.terms_digest,
+        answered.answer.encode(),
+        &answered.document,
+        answered.evidence,
+        answered.salt_secret,
+        answered.commitment,
+        &answered.model,
+        answered.model_ms,
+        answered.seen_at_ms,
+        now_ms(),
+    ));
     match inserted {
         Ok(_) => Ok(true),
         Err(error) if is_constraint(&error) => Ok(false),
@@ -73,27 +70,24 @@ pub(super) fn any(database: &Connection) -> Result<bool, StoreError> {
     Ok(database.query_row(sql, [], |row| row.get(0))?)
 }
 
-pub(super) fn set_state(
-    database: &Connection,
-    request: RequestId,
-    operator: &[u8; 32],
-    state: JobState,
-    reason: Option<&str>,
-) -> Result<(), StoreError> {
+pub(super) fn set_state(database: &Connection, note: &JobNote) -> Result<(), StoreError> {
     let sql = "UPDATE jobs SET state = ?3, reason = ?4 WHERE request_id = ?1 AND operator = ?2";
-    database.execute(sql, (to_sql(request)?, operator, state.name(), reason))?;
+    let id = to_sql(note.entry.request_id)?;
+    let state = note.state.name();
+    let mut update = database.prepare_cached(sql)?;
+    update.execute((id, note.entry.operator, state, note.reason.as_deref()))?;
     Ok(())
 }
 
 pub(super) fn set_submitted(
     database: &Connection,
-    request: RequestId,
-    operator: &[u8; 32],
+    entry: &Entry,
     at_ms: i64,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE jobs SET submitted_at_ms = coalesce(submitted_at_ms, ?3)
                WHERE request_id = ?1 AND operator = ?2";
-    database.execute(sql, (to_sql(request)?, operator, at_ms))?;
+    let mut update = database.prepare_cached(sql)?;
+    update.execute((to_sql(entry.request_id)?, entry.operator, at_ms))?;
     Ok(())
 }
 
@@ -126,7 +120,7 @@ pub(super) fn skipped(
         .optional()?)
 }
 
-fn from_row(row: &Row<'_>) -> Result<Job, StoreError> {
+pub(super) fn from_row(row: &Row<'_>) -> Result<Job, StoreError> {
     let answer: Vec<u8> = row.get(3)?;
     let answer = Answer::decode(&mut &*answer);
     let state: String = row.get(11)?;

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod jobs;
+mod many;
 mod schema;
 
 use super::{
@@ -9,7 +10,8 @@ use super::{
     bytes32,
     database::{Database, Failed},
     from_sql,
-    jobs::{Answered, Job, JobState, Skip},
+    jobs::{Answered, Job, JobNote, JobState, Skip},
+    recall::Failures,
     stats::Evidence,
     to_sql, Identity, StoreError,
 };
@@ -89,8 +91,14 @@ impl Database for Sqlite {
         Ok(())
     }
 
-    fn insert_answer(&self, answered: &Answered) -> Result<bool, StoreError> {
-        jobs::insert(&self.connection(), answered)
+    fn insert_answers(&self, answers: &[Answered]) -> Result<Vec<bool>, StoreError> {
+        let mut connection = self.connection();
+        let write = connection.transaction()?;
+        // A refused row undoes nothing but itself.
+        let each = answers.iter().map(|one| jobs::insert(&write, one));
+        let inserted = each.collect::<Result<_, _>>()?;
+        write.commit()?;
+        Ok(inserted)
     }
 
     fn job(&self, request: RequestId, operator: &[u8; 32]) -> Result<Option<Job>, StoreError> {
@@ -105,23 +113,26 @@ impl Database for Sqlite {
         jobs::any(&self.connection())
     }
 
-    fn set_job_state(
-        &self,
-        request: RequestId,
-        operator: &[u8; 32],
-        state: JobState,
-        reason: Option<&str>,
-    ) -> Result<(), StoreError> {
-        jobs::set_state(&self.connection(), request, operator, state, reason)
+    fn jobs_of(&self, requests: &[RequestId]) -> Result<Vec<Job>, StoreError> {
+        many::jobs(&self.connection(), requests)
     }
 
-    fn set_submitted(
-        &self,
-        request: RequestId,
-        operator: &[u8; 32],
-        at_ms: i64,
-    ) -> Result<(), StoreError> {
-        jobs::set_submitted(&self.connection(), request, operator, at_ms)
+    fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError> {
+        let mut connection = self.connection();
+        let write = connection.transaction()?;
+        for note in notes {
+            jobs::set_state(&write, note)?;
+        }
+        Ok(write.commit()?)
+    }
+
+    fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError> {
+        let mut connection = self.connection();
+        let write = connection.transaction()?;
+        for entry in entries {
+            jobs::set_submitted(&write, entry, at_ms)?;
+        }
+        Ok(write.commit()?)
     }
 
     fn insert_skip(&self, skip: &Skip) -> Result<(), StoreError> {
@@ -138,6 +149,10 @@ impl Database for Sqlite {
         operator: &[u8; 32],
     ) -> Result<Option<String>, StoreError> {
         jobs::skipped(&self.connection(), request, operator)
+    }
+
+    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<Entry>, StoreError> {
+        many::skips(&self.connection(), requests)
     }
 
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError> {
@@ -172,6 +187,10 @@ impl Database for Sqlite {
 
     fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError> {
         attempts::failure(&self.connection(), entry, purpose)
+    }
+
+    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<Failures>, StoreError> {
+        many::failures(&self.connection(), requests)
     }
 
     fn count_jobs(&self, state: JobState) -> Result<u64, StoreError> {

@@ -36,7 +36,7 @@ fn no_statement_can_change_or_remove_an_answer() {
         open(&folder).unwrap(),
         Sqlite::in_memory(&IDENTITY).unwrap(),
     ] {
-        assert!(database.insert_answer(&answered()).unwrap());
+        assert_eq!(database.insert_answers(&[answered()]).unwrap(), [true]);
         for sql in [
             "UPDATE jobs SET answer = x'0000'",
             "UPDATE jobs SET commitment = zeroblob(32)",
@@ -48,9 +48,12 @@ fn no_statement_can_change_or_remove_an_answer() {
         }
         let job = database.job(7, &[9; 32]).unwrap().unwrap();
         assert_eq!(job.answered, answered());
-        database
-            .set_job_state(7, &[9; 32], JobState::Dead, Some("why"))
-            .unwrap();
+        let note = JobNote {
+            entry: answered().entry(),
+            state: JobState::Dead,
+            reason: Some("why".to_owned()),
+        };
+        database.set_job_states(&[note]).unwrap();
         let job = database.job(7, &[9; 32]).unwrap().unwrap();
         assert_eq!(job.state, JobState::Dead);
     }

@@ -3,12 +3,13 @@
 #
 #   scripts/bench.sh [--out FILE]               (bench.json without it)
 #   scripts/bench.sh contract [--out FILE] [--renew]
-#   scripts/bench.sh relayer [--out FILE] [--seconds N] [--only PART]... [--long]
+#   scripts/bench.sh relayer [--out FILE] [--seconds N] [--only PART]... [--run N:MODE]... [--long]
 #
 # Prints tables and writes everything as one JSON object. `contract` measures the messages alone;
 # --renew makes its table the one in docs/cost.json, that the test script compares with. `relayer`
-# measures what relayers bear: PART is throughput, latency, start or long, --seconds how long each run
-# is measured (30), and --long fills 100,000 seats as well. Leave the machine alone meanwhile.
+# measures what relayers bear: PART is throughput, latency, start or long, N:MODE one of the runs for
+# throughput (1, 3 or 7 operators; batched, itself or carrier), --seconds how long each run is measured
+# (30), and --long fills 100,000 seats as well. Leave the machine alone meanwhile.
 
 # shellcheck source=scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
@@ -37,7 +38,7 @@ while [ $# -gt 0 ]; do
         RENEW=yes
         shift
         ;;
-    --seconds | --only)
+    --seconds | --only | --run)
         [ $# -gt 1 ] || fail "$1 wants a value"
         RELAYER_OPTIONS+=("$1" "$2")
         shift 2
@@ -46,7 +47,7 @@ while [ $# -gt 0 ]; do
         RELAYER_OPTIONS+=("$1")
         shift
         ;;
-    *) fail "unknown argument $1; there are contract, relayer, --out FILE, --renew, --seconds N, --only PART and --long" ;;
+    *) fail "unknown argument $1; there are contract, relayer, --out FILE, --renew, --seconds N, --only PART, --run N:MODE and --long" ;;
     esac
 done
 

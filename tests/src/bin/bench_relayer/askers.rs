@@ -1,15 +1,16 @@
 //! Accounts that ask, many times a second: signed beforehand, sent by the clock.
 
 use crate::watch::Watch;
-use llm_oracle_primitives::AnswerKind;
+use llm_oracle_primitives::{AccountId, AnswerKind};
 use llm_oracle_relayer::chain::{messages, Chain, SignedTx, Weight};
 use llm_oracle_tests::{questions::question, world::Key, World, UNIT};
 use std::{
+    collections::VecDeque,
     sync::{
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         Arc,
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::mpsc,
@@ -25,13 +26,29 @@ const PURSE: u128 = 3_000 * UNIT;
 const SIGNED_AHEAD: usize = 4_096;
 /// Time between two looks whether something is to be sent.
 const TICK: Duration = Duration::from_millis(10);
+/// Time between two looks at what has come into blocks.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Signed requests that wait for their time.
 pub struct Askers {
-    signed: mpsc::Receiver<SignedTx>,
+    signed: mpsc::Receiver<Signed>,
     signing: JoinHandle<()>,
     chain: Chain,
+    accounts: Vec<Sent>,
     sent: Arc<AtomicU64>,
+}
+
+/// A request on its way.
+struct Signed {
+    /// Position of its account.
+    account: usize,
+    tx: SignedTx,
+}
+
+/// What an account has sent and is not in a block yet, oldest first.
+struct Sent {
+    account: AccountId,
+    txs: VecDeque<SignedTx>,
 }
 
 impl Askers {
@@ -43,6 +60,11 @@ impl Askers {
         world.give(&keys, PURSE).await;
         // Lines of their own: nothing that is measured waits behind them.
         let chain = Chain::connect(&world.url).await.unwrap();
+        let accounts = keys.iter().map(|key| Sent {
+            account: key.account,
+            txs: VecDeque::new(),
+        });
+        let accounts = accounts.collect();
         let signer = Signer::new(world, keys, seats).await;
         let (to, signed) = mpsc::channel(SIGNED_AHEAD);
         let signing = tokio::spawn(async move { signer.run(most, &to).await });
@@ -50,6 +72,7 @@ impl Askers {
             signed,
             signing,
             chain,
+            accounts,
             sent: Arc::default(),
         }
     }
@@ -66,32 +89,56 @@ impl Askers {
         self.sent.clone()
     }
 
-    /// Sends `a_second` evenly for as long as it is not dropped, and holds back while more than
-    /// `open_max` are asked and not settled. Ends when all are sent.
-    pub async fn run(mut self, watch: &Watch, a_second: u32, open_max: u64) {
+    /// Sends `a_second` evenly until it is told to stop, and holds back while more than `open_max` are
+    /// asked and not settled. Ends when all are sent, or no more are to be, and all are in blocks.
+    pub async fn run(mut self, watch: &Watch, a_second: u32, open_max: u64, stop: Arc<AtomicBool>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let began = tokio::time::Instant::now();
+        let (began, mut looked) = (Instant::now(), Instant::now());
         let mut due_before = 0.0;
         let mut owed = 0.0_f64;
-        loop {
+        let mut ended = false;
+        while !ended || self.accounts.iter().any(|one| !one.txs.is_empty()) {
             ticks.tick().await;
+            ended |= stop.load(Ordering::Relaxed);
+            if looked.elapsed() >= LOOK_EVERY {
+                looked = Instant::now();
+                self.send_again().await;
+            }
             let due = began.elapsed().as_secs_f64() * f64::from(a_second);
             // What was held back is not made up for.
             owed = (owed + due - due_before).min(f64::from(a_second) / 10.0);
             due_before = due;
-            while owed >= 1.0 {
+            while owed >= 1.0 && !ended {
                 let sent = self.sent.load(Ordering::Relaxed);
                 if sent.saturating_sub(watch.settled()) >= open_max {
                     break;
                 }
-                let Some(tx) = self.signed.recv().await else {
-                    return;
+                let Some(Signed { account, tx }) = self.signed.recv().await else {
+                    ended = true;
+                    break;
                 };
                 // In their order on one line: an account's nonces follow each other.
                 self.chain.submit(&tx.bytes).await.unwrap();
+                self.accounts[account].txs.push_back(tx);
                 self.sent.fetch_add(1, Ordering::Relaxed);
                 owed -= 1.0;
+            }
+        }
+    }
+
+    /// The pool of a node that is busy loses a transaction now and then, and all that come after it of
+    /// one account wait for it.
+    async fn send_again(&mut self) {
+        for one in &mut self.accounts {
+            let best = self.chain.best().await.unwrap();
+            let nonce = self.chain.nonce_at(&one.account, best.hash).await.unwrap();
+            while one.txs.front().is_some_and(|tx| tx.nonce < nonce) {
+                one.txs.pop_front();
+            }
+            if let Some(next) = one.txs.front() {
+                // Refused when it is in the pool, which is the usual case.
+                let _ = self.chain.submit(&next.bytes).await;
             }
         }
     }
@@ -103,7 +150,7 @@ struct Signer {
     world: u32,
     keys: Vec<Key>,
     nonces: Vec<u64>,
-    contract: llm_oracle_primitives::AccountId,
+    contract: AccountId,
     reward: u128,
     value: u128,
     gas: Weight,
@@ -137,7 +184,7 @@ impl Signer {
         }
     }
 
-    async fn run(mut self, most: u64, to: &mpsc::Sender<SignedTx>) {
+    async fn run(mut self, most: u64, to: &mpsc::Sender<Signed>) {
         for number in 0..most {
             let tx = self.sign(number).await;
             if to.send(tx).await.is_err() {
@@ -146,7 +193,7 @@ impl Signer {
         }
     }
 
-    async fn sign(&mut self, number: u64) -> SignedTx {
+    async fn sign(&mut self, number: u64) -> Signed {
         let account = usize::try_from(number).unwrap() % self.keys.len();
         let terms = question(&prompt(self.world, number), AnswerKind::Bool, self.seats);
         let call = messages::ask(&terms, self.reward);
@@ -161,7 +208,8 @@ impl Signer {
             self.gas,
             None,
         );
-        signed.await.unwrap()
+        let tx = signed.await.unwrap();
+        Signed { account, tx }
     }
 }
 

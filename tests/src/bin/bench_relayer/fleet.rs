@@ -19,6 +19,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Its name on the command line.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::Batched => "batched",
+            Self::Itself => "itself",
+            Self::OneCarrier => "carrier",
+        }
+    }
+
     /// Its name in the result.
     pub fn name(self) -> &'static str {
         match self {
@@ -31,6 +40,8 @@ impl Mode {
 
 /// The scripted model takes no time, and as many questions at once as there are.
 const MODEL: &str = "provider = 'scripted'\nanswer = 'yes'\ncalls_at_once = 1024\n";
+/// What peers wait for each other, on a chain this fast: three blocks are not enough to come into one.
+const PATIENCE: &str = "carrier_blocks = 15, company_ms = 500, ";
 /// Variables of the processes: no debug log, which would be measured as well.
 const VARIABLES: [(&str, &str); 1] = [("LLM_ORACLE_LOG", "warn")];
 
@@ -59,7 +70,7 @@ impl Fleet {
                 Mode::OneCarrier => {
                     let mut others = known.clone();
                     let (_, listens) = others.remove(number);
-                    setup.with_peers(listens, "", &others)
+                    setup.with_peers(listens, PATIENCE, &others)
                 }
                 Mode::Batched | Mode::Itself => setup,
             }

@@ -59,10 +59,9 @@ async fn main() {
         (3, Mode::OneCarrier),
         (7, Mode::OneCarrier),
     ] {
-        if !options.wants("throughput") {
-            break;
+        if options.wants_run(operators, mode) {
+            throughput.push(settled(&node, operators, mode, &options).await);
         }
-        throughput.push(settled(&node, operators, mode, &options).await);
     }
     let result = json!({
         "block_ms": BLOCK_MS,

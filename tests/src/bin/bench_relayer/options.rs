@@ -1,5 +1,6 @@
 //! What the command line says.
 
+use crate::fleet::Mode;
 use std::time::Duration;
 
 /// Parts of the bench, beside the long one.
@@ -12,15 +13,17 @@ pub struct Options {
     /// Whether to fill a hundred thousand seats as well.
     pub long: bool,
     only: Vec<String>,
+    runs: Vec<String>,
 }
 
 impl Options {
-    /// Reads `--seconds N`, `--only PART` (any number of times) and `--long`.
+    /// Reads `--seconds N`, `--only PART` and `--run N:MODE` (both any number of times) and `--long`.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Self {
         let mut options = Self {
             seconds: Duration::from_secs(30),
             long: false,
             only: Vec::new(),
+            runs: Vec::new(),
         };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().unwrap_or_default();
@@ -37,10 +40,21 @@ impl Options {
                     options.long |= part == "long";
                     options.only.push(part);
                 }
-                other => panic!("unknown argument {other}; there are --seconds, --only and --long"),
+                "--run" => options.runs.push(value()),
+                other => {
+                    panic!(
+                        "unknown argument {other}; there are --seconds, --only, --run and --long"
+                    )
+                }
             }
         }
         options
+    }
+
+    /// Whether so many operators in this mode are to be measured.
+    pub fn wants_run(&self, operators: u8, mode: Mode) -> bool {
+        let name = format!("{operators}:{}", mode.short());
+        self.wants("throughput") && (self.runs.is_empty() || self.runs.contains(&name))
     }
 
     /// Whether a part is to run.

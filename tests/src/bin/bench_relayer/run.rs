@@ -12,7 +12,7 @@ use llm_oracle_tests::{Node, Relayer, World, UNIT};
 use serde_json::{json, Value};
 use std::{
     sync::{
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         Arc,
     },
     time::{Duration, Instant},
@@ -23,7 +23,7 @@ pub const MORE_BOND: u128 = 1_000 * UNIT;
 /// Time from the first settled request to the beginning of the measurement.
 const WARM_UP: Duration = Duration::from_secs(5);
 /// Longest time for the first request, and for the last ones after the measurement.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Jobs between two looks at the memory of a long run.
@@ -76,7 +76,10 @@ pub async fn run(node: &Node, world: &World, fleet: Fleet, load: &Load) -> Value
     let sent = askers.sent();
     let mut relayers = fleet.start();
     let (a_second, open_max, follows) = (load.a_second, load.open_max, watch.clone());
-    let asking = tokio::spawn(async move { askers.run(&follows, a_second, open_max).await });
+    let stopping = Arc::new(AtomicBool::new(false));
+    let stopped = stopping.clone();
+    let asking =
+        tokio::spawn(async move { askers.run(&follows, a_second, open_max, stopped).await });
     until("first settled request", || watch.settled() > 0).await;
     tokio::time::sleep(WARM_UP).await;
 
@@ -88,7 +91,8 @@ pub async fn run(node: &Node, world: &World, fleet: Fleet, load: &Load) -> Value
     }
     let end = Moment::now(node, &relayers);
     let open = sent.load(Ordering::Relaxed).saturating_sub(watch.settled());
-    asking.abort();
+    stopping.store(true, Ordering::Relaxed);
+    asking.await.unwrap();
     drain(&watch, &sent).await;
     let peaks: Vec<u64> = relayers
         .iter()
@@ -128,10 +132,14 @@ fn note_memory(memory: &mut Vec<(u64, u64)>, watch: &Watch, seats: u8, relayers:
 }
 
 async fn drain(watch: &Watch, sent: &AtomicU64) {
-    until("end of the last request", || {
-        watch.settled() >= sent.load(Ordering::Relaxed)
-    })
-    .await;
+    let started = Instant::now();
+    let sent = sent.load(Ordering::Relaxed);
+    while watch.settled() < sent {
+        let (asked, settled) = (watch.asked(), watch.settled());
+        let late = started.elapsed() > PATIENCE;
+        assert!(!late, "{sent} sent, {asked} asked, {settled} settled");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Waits for something that other tasks bring about.

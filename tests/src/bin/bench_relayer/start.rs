@@ -9,7 +9,7 @@ use crate::{
 use llm_oracle_tests::World;
 use serde_json::{json, Value};
 use std::{
-    sync::atomic::Ordering,
+    sync::{atomic::Ordering, Arc},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -57,12 +57,12 @@ async fn make_backlog(world: &World, backlog: u64) {
     let askers = Askers::new(world, SEATS, backlog).await;
     let sent = askers.sent();
     let watch = crate::watch::Watch::new(world).await;
-    askers.run(&watch, ASKED_A_SECOND, u64::MAX).await;
+    askers
+        .run(&watch, ASKED_A_SECOND, u64::MAX, Arc::default())
+        .await;
     assert_eq!(sent.load(Ordering::Relaxed), backlog);
     until("last request in a finalized block", || {
-        let blocks = watch.blocks();
-        let asked: usize = blocks.values().map(|seen| seen.asked.len()).sum();
-        u64::try_from(asked).unwrap() >= backlog
+        u64::try_from(watch.asked()).unwrap() >= backlog
     })
     .await;
 }

@@ -68,6 +68,12 @@ impl Watch {
         self.settled.load(Ordering::Relaxed)
     }
 
+    /// Requests asked so far.
+    pub fn asked(&self) -> usize {
+        let blocks = self.blocks.lock().unwrap();
+        blocks.values().map(|seen| seen.asked.len()).sum()
+    }
+
     /// All blocks seen so far.
     pub fn blocks(&self) -> BTreeMap<BlockNumber, Seen> {
         self.blocks.lock().unwrap().clone()

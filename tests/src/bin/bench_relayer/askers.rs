@@ -26,6 +26,8 @@ const PURSE: u128 = 3_000 * UNIT;
 const SIGNED_AHEAD: usize = 4_096;
 /// Time between two looks whether something is to be sent.
 const TICK: Duration = Duration::from_millis(10);
+/// Transactions of one account that are sent again at one look.
+const SENT_AGAIN: usize = 64;
 /// Time between two looks at what has come into blocks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -49,6 +51,8 @@ struct Signed {
 struct Sent {
     account: AccountId,
     txs: VecDeque<SignedTx>,
+    /// So many of them were there at the last look.
+    old: usize,
 }
 
 impl Askers {
@@ -63,6 +67,7 @@ impl Askers {
         let accounts = keys.iter().map(|key| Sent {
             account: key.account,
             txs: VecDeque::new(),
+            old: 0,
         });
         let accounts = accounts.collect();
         let signer = Signer::new(world, keys, seats).await;
@@ -135,11 +140,15 @@ impl Askers {
             let nonce = self.chain.nonce_at(&one.account, best.hash).await.unwrap();
             while one.txs.front().is_some_and(|tx| tx.nonce < nonce) {
                 one.txs.pop_front();
+                one.old = one.old.saturating_sub(1);
             }
-            if let Some(next) = one.txs.front() {
-                // Refused when it is in the pool, which is the usual case.
-                let _ = self.chain.submit(&next.bytes).await;
+            // Those that were there at the last look already: they should be in a block by now.
+            let old = one.txs.iter().take(one.old.min(SENT_AGAIN));
+            for tx in old {
+                // Refused when it is in the pool.
+                let _ = self.chain.submit(&tx.bytes).await;
             }
+            one.old = one.txs.len();
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 /// Requests a second while the backlog is made, at most.
-const ASKED_A_SECOND: u32 = 400;
+const ASKED_A_SECOND: u32 = 160;
 /// Seats of each request.
 const SEATS: u8 = 3;
 /// Longest time for everything that is measured here.

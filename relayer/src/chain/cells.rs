@@ -5,8 +5,8 @@
 //! views of `llm-oracle-rules`, which are those of the contract.
 //!
 //! Cells are believed only as far as they have been compared: the first request of each shape is read by
-//! the contract's message as well, for each code that the contract has had. Whatever differs, and a node
-//! that hands out no cells, turns this off, and the messages are called.
+//! the contract's message as well, for each code that the contract has had. Whatever differs turns this off
+//! for that code, and a node that hands out no cells for a while; then the messages are called.
 
 use super::{
     access::Access,
@@ -16,7 +16,7 @@ use super::{
 };
 use futures::{stream, StreamExt, TryStreamExt};
 use llm_oracle_primitives::{
-    limits, DrawView, Hash, Outcome, RequestId, RequestView, Summary, Terms,
+    limits, BlockNumber, DrawView, Hash, Outcome, RequestId, RequestView, Summary, Terms,
 };
 use llm_oracle_rules::{
     cells::{CellHost, Cells},
@@ -33,6 +33,8 @@ const CELLS_AT_ONCE: usize = 256;
 const AHEAD: RequestId = 64;
 /// Terms of which the cells are kept; a request's view needs them, 12 KiB at most.
 const TERMS_KEPT: RequestId = 2_048;
+/// Blocks until a connection on which cells were refused is tried again: a node may only have been busy.
+const REFUSED_BLOCKS: BlockNumber = 100;
 /// Rounds in which a view finds out what it needs. A request names its seats, a seat its operator's cell.
 const ROUNDS: usize = 8;
 
@@ -45,6 +47,25 @@ pub struct Wanted {
     pub view: bool,
     /// Its terms.
     pub terms: bool,
+}
+
+impl Wanted {
+    /// The request alone.
+    pub fn view(id: RequestId) -> Self {
+        Self {
+            id,
+            view: true,
+            terms: false,
+        }
+    }
+
+    /// The request with its terms.
+    pub fn whole(id: RequestId) -> Self {
+        Self {
+            terms: true,
+            ..Self::view(id)
+        }
+    }
 }
 
 /// What was read of one request; what was not wanted, or is not there, is not in here.
@@ -96,8 +117,8 @@ pub struct Reader {
     code: Option<Hash>,
     /// Its cells are not what its messages say.
     differs: bool,
-    /// The connection on which cells were refused last.
-    refused_by: Option<usize>,
+    /// The connection on which cells were refused last, and the block until which it is not tried again.
+    refused: Option<(usize, BlockNumber)>,
     /// A page of requests has been compared.
     page: bool,
     compared: HashSet<Shape>,
@@ -128,9 +149,9 @@ impl Reader {
             *self = Self::default();
             self.code = Some(code);
         }
-        if self.reads_cells(oracle) {
+        if self.reads_cells(oracle, at) {
             let listed = self.list_cells(oracle, at, from, over).await;
-            if let Some(listed) = self.unless_refused(oracle, listed)? {
+            if let Some(listed) = self.unless_refused(oracle, at, listed)? {
                 return Ok(Some(listed));
             }
         }
@@ -149,9 +170,9 @@ impl Reader {
         at: Head,
         wanted: &[Wanted],
     ) -> Result<Vec<Read>, ChainError> {
-        if self.at == Some(at) && self.reads_cells(oracle) {
+        if self.at == Some(at) && self.reads_cells(oracle, at) {
             let read = self.read_cells(oracle, at, wanted).await;
-            if let Some(read) = self.unless_refused(oracle, read)? {
+            if let Some(read) = self.unless_refused(oracle, at, read)? {
                 return Ok(read);
             }
         }
@@ -166,17 +187,21 @@ impl Reader {
 
     /// Whether cells are read, as far as it has turned out.
     pub fn believes(&self) -> bool {
-        !self.differs && self.refused_by.is_none()
+        !self.differs && self.refused.is_none()
     }
 
-    fn reads_cells<C: AsRef<dyn Access>>(&self, oracle: &Oracle<C>) -> bool {
-        !self.differs && self.refused_by != Some(oracle.chain.as_ref().line())
+    fn reads_cells<C: AsRef<dyn Access>>(&self, oracle: &Oracle<C>, at: Head) -> bool {
+        let line = oracle.chain.as_ref().line();
+        let refused = self.refused;
+        let refused = refused.is_some_and(|(by, until)| by == line && at.number < until);
+        !self.differs && !refused
     }
 
     /// What was read; nothing when the node hands out no cells, or they have turned out to be others.
     fn unless_refused<C: AsRef<dyn Access>, T>(
         &mut self,
         oracle: &Oracle<C>,
+        at: Head,
         read: Result<Option<T>, ChainError>,
     ) -> Result<Option<T>, ChainError> {
         match read {
@@ -184,7 +209,8 @@ impl Reader {
             Err(error) => {
                 let chain = oracle.chain.as_ref();
                 tracing::warn!(url = chain.url(), %error, "no cells; the contract's messages are called");
-                self.refused_by = Some(chain.line());
+                let until = at.number.saturating_add(REFUSED_BLOCKS);
+                self.refused = Some((chain.line(), until));
                 Ok(None)
             }
             Ok(read) => Ok(read),

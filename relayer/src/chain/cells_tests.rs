@@ -33,12 +33,7 @@ async fn world() -> (Shared, Oracle<AnyChain>, Head) {
 }
 
 fn wanted() -> Vec<Wanted> {
-    let all = (0..REQUESTS).map(|id| Wanted {
-        id,
-        view: true,
-        terms: true,
-    });
-    all.collect()
+    (0..REQUESTS).map(Wanted::whole).collect()
 }
 
 /// What the messages say.
@@ -89,10 +84,16 @@ async fn a_node_that_hands_out_no_cells_is_asked_by_messages() {
     let honest = said(&oracle, at).await;
     assert_eq!(read(&mut reader, &oracle, at).await, honest);
     assert!(!reader.believes());
-    // Another connection may lead to another node.
+    // The same one is tried again later, and another one at once: it may lead to another node.
     lock(&world).ways.cells = 0;
+    assert!(!reader.reads_cells(&oracle, at));
+    let later = Head {
+        number: at.number + REFUSED_BLOCKS,
+        ..at
+    };
+    assert!(reader.reads_cells(&oracle, later));
     let chain = Wires(world.clone()).connect("ws://0").await.unwrap();
     let oracle = Oracle::new(chain, oracle.address);
     reader.list(&oracle, at, 0, &BTreeSet::new()).await.unwrap();
-    assert!(reader.reads_cells(&oracle));
+    assert!(reader.reads_cells(&oracle, at));
 }

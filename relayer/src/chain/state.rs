@@ -8,6 +8,7 @@ use super::{
 use llm_oracle_primitives::{AccountId, Hash};
 use llm_oracle_rules::{cells::storage_key, Key};
 use subxt::{
+    ext::scale_decode::DecodeAsType,
     rpcs::{client::rpc_params, methods::legacy::Bytes},
     utils::H256,
 };
@@ -51,12 +52,22 @@ impl Chain {
         account: &AccountId,
         at: Option<Hash>,
     ) -> Result<Option<AccountInfo>, ChainError> {
+        self.stored(("System", "Account"), account, at).await
+    }
+
+    /// What a pallet has in a map under an account, at a block or the best one.
+    async fn stored<T: DecodeAsType>(
+        &self,
+        (pallet, map): (&str, &str),
+        account: &AccountId,
+        at: Option<Hash>,
+    ) -> Result<Option<T>, ChainError> {
         let at = self.at_or_best(at).await?;
-        let address = subxt::dynamic::storage::<_, AccountInfo>("System", "Account");
-        let info = at.storage().try_fetch(address, (account32(account),)).await;
-        let info = info.map_err(|error| self.lift("an account", &error))?;
-        let info = info.map(|info| info.decode()).transpose();
-        info.map_err(|error| self.lift("an account", &error))
+        let address = subxt::dynamic::storage::<_, T>(pallet, map);
+        let found = at.storage().try_fetch(address, (account32(account),)).await;
+        let found = found.map_err(|error| self.lift(map, &error))?;
+        let found = found.map(|found| found.decode()).transpose();
+        found.map_err(|error| self.lift(map, &error))
     }
 
     /// Hash of the code behind a contract's address; `None` when there is no contract.
@@ -77,15 +88,8 @@ impl Chain {
         contract: &AccountId,
         at: Option<Hash>,
     ) -> Result<Option<ContractInfo>, ChainError> {
-        let at = self.at_or_best(at).await?;
-        let address = subxt::dynamic::storage::<_, ContractInfo>("Contracts", "ContractInfoOf");
-        let info = at
-            .storage()
-            .try_fetch(address, (account32(contract),))
-            .await;
-        let info = info.map_err(|error| self.lift("a contract", &error))?;
-        let info = info.map(|info| info.decode()).transpose();
-        info.map_err(|error| self.lift("a contract", &error))
+        let map = ("Contracts", "ContractInfoOf");
+        self.stored(map, contract, at).await
     }
 
     /// What lies in these cells of an oracle's storage after a block, in their order.
@@ -118,21 +122,21 @@ impl Chain {
     }
 }
 
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
+#[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 struct ContractInfo {
     code_hash: H256,
     trie_id: Vec<u8>,
 }
 
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
+#[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 struct AccountInfo {
     nonce: u64,
     data: AccountData,
 }
 
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
+#[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 struct AccountData {
     free: u128,

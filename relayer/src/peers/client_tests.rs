@@ -100,13 +100,14 @@ async fn a_carrier_that_is_away_slow_or_elsewhere_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn one_letter_at_a_time_leaves_for_each_peer_and_its_outcome_comes_back() {
+async fn one_letter_of_a_kind_leaves_for_each_peer_at_a_time_and_its_outcome_comes_back() {
     let mut post = Post::new(PLACE, Some(sample::own(2))).unwrap();
     let wake: Arc<Notify> = Arc::default();
     let url = relayer(Some(http("503 Service Unavailable", b""))).await;
     let to = (5, url, sample::id(1));
     post.send(to, 100, vec![sample::commit(7, 2)], wake.clone());
     assert!(post.is_busy(5, Kind::Commit) && !post.is_busy(4, Kind::Commit));
+    assert!(!post.is_busy(5, Kind::Reveal));
     wake.notified().await;
     let outcome = loop {
         match post.outcomes().pop() {

@@ -19,7 +19,7 @@ mod counts;
 mod guard;
 mod pool;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod sent;
 mod server;
 mod turn;

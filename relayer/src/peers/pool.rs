@@ -121,7 +121,11 @@ mod tests {
         if let super::super::Load::Commit(entry) = &mut other.load {
             entry.commitment = [9; 32];
         }
+        pool.is_signed(&other.key());
+        assert!(pool.get(&other.key()).unwrap().signed);
         assert!(pool.add(0, other.clone(), now), "a seat that has its place");
+        // Its signature is another one.
+        assert!(!pool.get(&other.key()).unwrap().signed);
         assert_eq!(pool.get(&other.key()).unwrap().handed, other);
         assert_eq!(pool.keys(Kind::Commit).len(), PEER_ENTRIES_MAX + 1);
         assert!(pool.keys(Kind::Reveal).is_empty());

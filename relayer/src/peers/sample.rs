@@ -86,7 +86,7 @@ pub(super) fn reveal(request_id: RequestId, n: u8) -> Handed {
 }
 
 /// A request of three seats, of which these are taken.
-pub(super) fn view(request_id: RequestId, phase: Phase, seats: &[Id]) -> RequestView {
+pub(crate) fn view(request_id: RequestId, phase: Phase, seats: &[Id]) -> RequestView {
     let seats: Vec<SeatView> = seats.iter().map(|id| seat(request_id, *id)).collect();
     RequestView {
         summary: Summary {

@@ -69,11 +69,7 @@ impl Relayer {
         let claims: Vec<Claim> = inputs.await?.iter().flat_map(|it| claims(it)).collect();
         let claims = self.without_own(claims)?;
         let ids: BTreeSet<RequestId> = claims.iter().map(|claim| claim.request_id).collect();
-        let wanted = ids.into_iter().map(|id| Wanted {
-            id,
-            view: true,
-            terms: false,
-        });
+        let wanted = ids.into_iter().map(Wanted::view);
         let wanted: Vec<Wanted> = wanted.collect();
         self.read_ahead(oracle, now, &wanted).await?;
         let mut worked = false;

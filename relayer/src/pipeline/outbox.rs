@@ -164,14 +164,8 @@ fn reach(purpose: Purpose, point: Point) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::store::{Entry, Identity};
+    use crate::store::{sample::IDENTITY, Entry};
     use std::{path::PathBuf, sync::Mutex};
-
-    const IDENTITY: Identity = Identity {
-        genesis: [1; 32],
-        contract: [2; 32],
-        domain: [3; 32],
-    };
 
     fn attempt() -> NewAttempt {
         NewAttempt {

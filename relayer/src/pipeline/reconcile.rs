@@ -67,11 +67,7 @@ impl Relayer {
                 entries.filter(move |id| !self.shows_effect(attempt.tx.purpose, *id))
             })
             .collect();
-        let wanted = ids.into_iter().map(|id| Wanted {
-            id,
-            view: true,
-            terms: false,
-        });
+        let wanted = ids.into_iter().map(Wanted::view);
         wanted.collect()
     }
 

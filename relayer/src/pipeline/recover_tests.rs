@@ -1,16 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::store::{Identity, Recorded, Store};
+use crate::store::{sample::IDENTITY, Recorded, Store};
 
 const BASE: Base = Base {
-    domain: [3; 32],
-    contract: [2; 32],
-};
-const IDENTITY: Identity = Identity {
-    genesis: [1; 32],
-    contract: [2; 32],
-    domain: [3; 32],
+    domain: IDENTITY.domain,
+    contract: IDENTITY.contract,
 };
 
 /// A seat that was taken with `answer`, and the answer's record.

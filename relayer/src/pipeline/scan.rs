@@ -130,9 +130,7 @@ impl Relayer {
 
     /// Notes when requests were first seen, and which of them were left out by an earlier process.
     fn note_first_sight(&mut self, open: &[Summary]) -> Result<(), RelayerError> {
-        let views = &self.views;
-        let seen = &mut self.memory.seen_at_ms;
-        seen.retain(|id, _| views.summary(*id).is_some());
+        let seen = &self.memory.seen_at_ms;
         let open = open.iter().map(|summary| summary.request_id);
         let new: Vec<RequestId> = open.filter(|id| !seen.contains_key(id)).collect();
         if new.is_empty() {
@@ -176,6 +174,15 @@ impl Relayer {
         Ok(())
     }
 
+    /// Forgets what is known of requests that are not in the list any more: pruned ones are never over.
+    pub(super) fn forget_gone(&mut self) {
+        let (views, memory) = (&self.views, &mut self.memory);
+        let is_there = |id: &RequestId| views.summary(*id).is_some();
+        memory.seen_at_ms.retain(|id, _| is_there(id));
+        memory.waiting_since.retain(|id, _| is_there(id));
+        memory.left_out.retain(|entry| is_there(&entry.request_id));
+    }
+
     pub(super) fn is_done(&self, id: RequestId) -> bool {
         self.memory.done.contains(&id)
     }
@@ -194,17 +201,12 @@ impl Relayer {
         let id = summary.request_id;
         if summary.settled && !is_undelivered(summary) {
             let known = !self.has_unended_job(id, recall) || self.has_opened_all(summary, recall);
-            return (!known).then_some(Wanted {
-                id,
-                view: true,
-                terms: false,
-            });
+            return (!known).then_some(Wanted::view(id));
         }
-        let terms = !summary.settled && summary.phase != Phase::Ended;
-        Some(Wanted {
-            id,
-            view: true,
-            terms,
+        let open = !summary.settled && summary.phase != Phase::Ended;
+        Some(match open {
+            true => Wanted::whole(id),
+            false => Wanted::view(id),
         })
     }
 

@@ -123,6 +123,7 @@ impl Relayer {
         // It was there at the best block when we connected: its deployment is not final yet.
         if let Some(listed) = listed {
             self.views.renew(at.hash, listed, over);
+            self.forget_gone();
         }
         Ok(())
     }
@@ -141,11 +142,7 @@ impl Relayer {
         if let Some(view) = self.views.view(id) {
             return Ok(Some(view));
         }
-        let wanted = Wanted {
-            id,
-            view: true,
-            terms: false,
-        };
+        let wanted = Wanted::view(id);
         let reader = &mut self.views.reader;
         let read = reader.read(oracle, now.finalized, &[wanted]).await?;
         let view = read.into_iter().find_map(|one| one.view).map(Arc::new);

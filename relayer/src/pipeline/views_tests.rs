@@ -1,46 +1,23 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 use super::*;
-use llm_oracle_primitives::{AnswerKind, DeliveryStatus, DrawView, LeastRecord, Phase};
+use crate::peers::sample;
+use llm_oracle_primitives::{DrawView, Phase};
 
 fn summary(request_id: RequestId, committed: u8) -> Summary {
+    let summary = sample::view(request_id, Phase::Committing, &[]).summary;
     Summary {
-        request_id,
-        phase: Phase::Committing,
-        settled: false,
-        seats: 3,
         committed,
-        revealed: 0,
-        delivery: DeliveryStatus::None,
-        reward: 0,
-        opens_at: 0,
-        commit_deadline: 9,
-        reveal_deadline: 18,
+        ..summary
     }
 }
 
 fn view(summary: Summary, draw: Option<DrawView>) -> Arc<RequestView> {
+    let view = sample::view(summary.request_id, summary.phase, &[]);
     Arc::new(RequestView {
         summary,
-        requester: [1; 32].into(),
-        beneficiary: [1; 32].into(),
-        terms_digest: [2; 32],
-        kind: AnswerKind::Bool,
-        threshold: 2,
-        one_step: false,
-        least_record: LeastRecord::default(),
         draw,
-        asked_at: 1,
-        reveals_opened_at: None,
-        ended_at: None,
-        commit_fee: 0,
-        seat_bond: 0,
-        delivery_escrow: 0,
-        callback: None,
-        seats: Vec::new(),
-        outcome: None,
-        refund: 0,
-        fee: 0,
+        ..view
     })
 }
 

@@ -18,6 +18,8 @@ mod lease;
 mod lock;
 mod postgres;
 mod recall;
+#[cfg(test)]
+pub(crate) mod sample;
 mod secret;
 pub(crate) mod sqlite;
 mod stats;

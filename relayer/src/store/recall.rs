@@ -94,36 +94,18 @@ impl Store {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::store::{private_folder, Answered, Identity, JobNote, JobState, Recorded, Skip};
-    use llm_oracle_primitives::Answer;
-
-    const IDENTITY: Identity = Identity {
-        genesis: [1; 32],
-        contract: [2; 32],
-        domain: [3; 32],
+    use crate::store::{
+        private_folder,
+        sample::{answered, IDENTITY, OPERATOR},
+        JobNote, JobState, Recorded, Skip,
     };
-
-    fn answered(request_id: RequestId, answer: bool) -> Answered {
-        Answered {
-            request_id,
-            operator: [1; 32],
-            terms_digest: [2; 32],
-            answer: Answer::Bool(answer),
-            document: b"{}".to_vec(),
-            evidence: [3; 32],
-            salt_secret: 1,
-            commitment: [4; 32],
-            model: "m".to_owned(),
-            model_ms: 5,
-            seen_at_ms: 6,
-        }
-    }
+    use llm_oracle_primitives::Answer;
 
     #[test]
     fn what_is_recalled_is_what_single_reads_give() {
         let folder = private_folder();
         let store = Store::open(folder.path(), &IDENTITY).unwrap();
-        let operator = [1; 32];
+        let operator = OPERATOR;
         store.record_answer(&answered(3, true)).unwrap();
         store.record_answer(&answered(5, true)).unwrap();
         let reason = "too little".to_owned();

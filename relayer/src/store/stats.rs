@@ -169,46 +169,27 @@ impl Archive {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::store::{private_folder, Answered};
-    use llm_oracle_primitives::Answer;
-
-    fn answered(request_id: u64) -> Answered {
-        Answered {
-            request_id,
-            operator: [1; 32],
-            terms_digest: [2; 32],
-            answer: Answer::Bool(true),
-            document: b"{}".to_vec(),
-            evidence: [request_id as u8; 32],
-            salt_secret: 1,
-            commitment: [4; 32],
-            model: "m".to_owned(),
-            model_ms: 5,
-            seen_at_ms: 6,
-        }
-    }
+    use crate::store::{
+        private_folder,
+        sample::{answered, IDENTITY, OPERATOR},
+    };
 
     #[test]
     fn a_store_in_use_can_be_read_beside_its_process_and_not_written() {
         let folder = private_folder();
-        let identity = Identity {
-            genesis: [7; 32],
-            contract: [8; 32],
-            domain: [9; 32],
-        };
         assert!(matches!(
             Archive::open(folder.path()),
             Err(StoreError::Io { .. })
         ));
-        let store = Store::open(folder.path(), &identity).unwrap();
-        store.record_answer(&answered(3)).unwrap();
-        store.record_answer(&answered(4)).unwrap();
+        let store = Store::open(folder.path(), &IDENTITY).unwrap();
+        store.record_answer(&answered(3, true)).unwrap();
+        store.record_answer(&answered(4, true)).unwrap();
         store
-            .set_job_state(3, &[1; 32], JobState::Revealed, None)
+            .set_job_state(3, &OPERATOR, JobState::Revealed, None)
             .unwrap();
         let archive = Archive::open(folder.path()).unwrap();
         archive.check().unwrap();
-        assert_eq!(archive.identity().unwrap(), Some(identity));
+        assert_eq!(archive.identity().unwrap(), Some(IDENTITY));
         let public: Vec<bool> = archive
             .evidence(None)
             .unwrap()

@@ -1,29 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
-use super::*;
-use llm_oracle_primitives::Answer;
-
-const IDENTITY: Identity = Identity {
-    genesis: [1; 32],
-    contract: [2; 32],
-    domain: [3; 32],
+use super::{
+    sample::{answered, IDENTITY},
+    *,
 };
-
-fn answered(answer: bool) -> Answered {
-    Answered {
-        request_id: 7,
-        operator: [9; 32],
-        terms_digest: [4; 32],
-        answer: Answer::Bool(answer),
-        document: b"{}".to_vec(),
-        evidence: [5; 32],
-        salt_secret: 1,
-        commitment: [u8::from(answer); 32],
-        model: "scripted".into(),
-        model_ms: 12,
-        seen_at_ms: 1,
-    }
-}
+use llm_oracle_primitives::Answer;
 
 fn attempt(nonce: u64) -> NewAttempt {
     NewAttempt {
@@ -44,12 +25,15 @@ fn attempt(nonce: u64) -> NewAttempt {
 fn a_second_different_answer_is_refused_and_the_first_stands() {
     let folder = crate::store::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
-    assert_eq!(store.record_answer(&answered(true)).unwrap(), Recorded::New);
     assert_eq!(
-        store.record_answer(&answered(true)).unwrap(),
+        store.record_answer(&answered(7, true)).unwrap(),
+        Recorded::New
+    );
+    assert_eq!(
+        store.record_answer(&answered(7, true)).unwrap(),
         Recorded::Same
     );
-    let Recorded::Conflict(stands) = store.record_answer(&answered(false)).unwrap() else {
+    let Recorded::Conflict(stands) = store.record_answer(&answered(7, false)).unwrap() else {
         panic!("a second answer was taken");
     };
     assert_eq!(stands.answer, Answer::Bool(true));
@@ -57,7 +41,7 @@ fn a_second_different_answer_is_refused_and_the_first_stands() {
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
     assert_eq!(
         store.job(7, &[9; 32]).unwrap().unwrap().answered,
-        answered(true)
+        answered(7, true)
     );
 }
 
@@ -271,12 +255,15 @@ fn a_database_in_memory_outlives_the_store_over_it() {
     let database: Arc<dyn Database> = Arc::new(sqlite::Sqlite::in_memory(&IDENTITY).unwrap());
     let secrets = || SaltSecrets::of([(1, [7; 32])]);
     let store = Store::over(database.clone(), secrets());
-    assert_eq!(store.record_answer(&answered(true)).unwrap(), Recorded::New);
+    assert_eq!(
+        store.record_answer(&answered(7, true)).unwrap(),
+        Recorded::New
+    );
     drop(store);
     let store = Store::over(database, secrets());
     assert!(!store.is_fresh().unwrap());
     assert_eq!(
-        store.record_answer(&answered(true)).unwrap(),
+        store.record_answer(&answered(7, true)).unwrap(),
         Recorded::Same
     );
     assert_eq!(store.secrets().get(1).unwrap(), &[7; 32]);

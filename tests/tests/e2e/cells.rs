@@ -63,12 +63,7 @@ async fn cells_say_what_the_messages_say() {
         let summaries: Vec<_> = present.map(|view| view.summary.clone()).collect();
         assert_eq!(listed.next_id, said.len() as RequestId);
         assert_eq!(listed.summaries, summaries);
-        let wanted = said.iter().map(|one| Wanted {
-            id: one.id,
-            view: true,
-            terms: true,
-        });
-        let wanted: Vec<_> = wanted.collect();
+        let wanted: Vec<_> = said.iter().map(|one| Wanted::whole(one.id)).collect();
         // Twice: the first time each shape is read by its message as well.
         for _ in 0..2 {
             assert_eq!(reader.read(&oracle, at, &wanted).await.unwrap(), said);

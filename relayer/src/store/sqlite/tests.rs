@@ -1,29 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use llm_oracle_primitives::Answer;
-
-const IDENTITY: Identity = Identity {
-    genesis: [1; 32],
-    contract: [2; 32],
-    domain: [3; 32],
-};
-
-fn answered() -> Answered {
-    Answered {
-        request_id: 7,
-        operator: [9; 32],
-        terms_digest: [4; 32],
-        answer: Answer::Bool(true),
-        document: b"{}".to_vec(),
-        evidence: [5; 32],
-        salt_secret: 1,
-        commitment: [1; 32],
-        model: "scripted".into(),
-        model_ms: 12,
-        seen_at_ms: 1,
-    }
-}
+use crate::store::sample::{answered, IDENTITY};
 
 fn open(folder: &tempfile::TempDir) -> Result<Sqlite, StoreError> {
     Sqlite::open(&folder.path().join(FILE), &IDENTITY)
@@ -36,7 +14,10 @@ fn no_statement_can_change_or_remove_an_answer() {
         open(&folder).unwrap(),
         Sqlite::in_memory(&IDENTITY).unwrap(),
     ] {
-        assert_eq!(database.insert_answers(&[answered()]).unwrap(), [true]);
+        assert_eq!(
+            database.insert_answers(&[answered(7, true)]).unwrap(),
+            [true]
+        );
         for sql in [
             "UPDATE jobs SET answer = x'0000'",
             "UPDATE jobs SET commitment = zeroblob(32)",
@@ -47,9 +28,9 @@ fn no_statement_can_change_or_remove_an_answer() {
             assert!(database.connection().execute(sql, []).is_err(), "{sql}");
         }
         let job = database.job(7, &[9; 32]).unwrap().unwrap();
-        assert_eq!(job.answered, answered());
+        assert_eq!(job.answered, answered(7, true));
         let note = JobNote {
-            entry: answered().entry(),
+            entry: answered(7, true).entry(),
             state: JobState::Dead,
             reason: Some("why".to_owned()),
         };

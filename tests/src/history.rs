@@ -1,8 +1,8 @@
 //! What happened to a request, from the chain's events alone.
 
 use crate::world::World;
+use llm_oracle_chain::Event;
 use llm_oracle_primitives::{event, AccountId, Hash, RequestId};
-use llm_oracle_relayer::chain::Event;
 use std::collections::BTreeMap;
 
 /// Everything that the contract said about one request.

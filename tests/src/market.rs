@@ -6,10 +6,10 @@ use crate::{
     setting,
     world::{Key, World},
 };
+use llm_oracle_chain::{Call, Chain, TxOptions};
 use llm_oracle_primitives::{
     AccountId, AnswerKind, Balance, BlockNumber, DeliveryStatus, RequestId,
 };
-use llm_oracle_relayer::chain::{Call, Chain, TxOptions};
 use scale::{Decode, Encode};
 
 /// Where a market stands.

@@ -6,10 +6,8 @@ use crate::{
     signer::Signer,
     world::{Key, World},
 };
-use llm_oracle_relayer::{
-    chain::{hex0x, ss58},
-    store::{Identity, Store},
-};
+use llm_oracle_store::{Identity, Store};
+use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::Value;
 use std::{
     fmt::Write as _,
@@ -258,7 +256,7 @@ impl Setup {
     /// # Panics
     /// When it cannot be started.
     pub fn run_until(&self, point: &str) -> Relayer {
-        self.run_with(&[(llm_oracle_relayer::store::fault::CRASH_AT, point)], &[])
+        self.run_with(&[(llm_oracle_store::fault::CRASH_AT, point)], &[])
     }
 
     /// Starts a relayer with further variables and arguments.

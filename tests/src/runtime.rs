@@ -5,8 +5,9 @@
 //! whoever asks for it, and in constants.
 
 use crate::world::{Key, World};
+use llm_oracle_chain::Weight;
 use llm_oracle_primitives::{AccountId, Balance, Hash};
-use llm_oracle_relayer::chain::Weight;
+use llm_oracle_signing::Keypair;
 use scale::{Decode, Encode};
 use subxt::{
     config::{
@@ -248,7 +249,8 @@ pub async fn upgrade(world: &World, runtime: &Runtime, beside: Option<Beside>) -
     let alice = Key::new("//Alice");
     let nonce = world.chain().next_nonce(&alice.account).await.unwrap();
     let params = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new().nonce(nonce);
-    let sent = transactions.sign_and_submit_then_watch(&payload, &alice.pair, params.build());
+    let signer = SubxtKey(&alice.pair);
+    let sent = transactions.sign_and_submit_then_watch(&payload, &signer, params.build());
     let included = sent.await.unwrap().wait_for_finalized().await.unwrap();
     included.wait_for_success().await.unwrap();
     included.block_hash().0
@@ -263,4 +265,17 @@ fn contract_call(beside: Beside) -> Call {
         storage_deposit_limit: None,
         data: beside.input,
     })
+}
+
+/// A key as subxt wants it.
+struct SubxtKey<'a>(&'a Keypair);
+
+impl subxt::transactions::Signer<subxt::SubstrateConfig> for SubxtKey<'_> {
+    fn account_id(&self) -> subxt::utils::AccountId32 {
+        subxt::utils::AccountId32(self.0.public_key().0)
+    }
+
+    fn sign(&self, payload: &[u8]) -> subxt::utils::MultiSignature {
+        subxt::utils::MultiSignature::Sr25519(self.0.sign(payload).0)
+    }
 }

@@ -1,6 +1,6 @@
 //! Where the things are that tests run: programs, contracts, the model.
 
-use llm_oracle_relayer::config::paths;
+use llm_oracle_cli::config::paths;
 use std::{
     env, fs,
     net::{SocketAddr, TcpListener},

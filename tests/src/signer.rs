@@ -6,7 +6,7 @@ use crate::{
     world::{Key, World},
 };
 use llm_oracle_primitives::AccountId;
-use llm_oracle_relayer::signer::{Remote, Signer as _};
+use llm_oracle_signing::{Remote, Signer as _};
 use std::{
     fmt::Write as _,
     fs,

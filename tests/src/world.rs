@@ -1,16 +1,14 @@
 //! A contract of one's own on a node, with accounts of one's own.
 
 use crate::{eventually, market, node::Node, process::Cli, setting, History, UNIT};
+use llm_oracle_chain::{
+    messages, Chain, ChainError, CheckedOracle, Event, Expect, Oracle, TxOptions,
+};
 use llm_oracle_primitives::{
     digest, AccountId, Balance, Config, Hash, RequestId, RequestView, Terms,
 };
-use llm_oracle_relayer::{
-    chain::{
-        account_of, messages, ss58, Chain, ChainError, CheckedOracle, Event, Expect, Keypair,
-        Oracle, TxOptions,
-    },
-    pipeline::{load_key, KeySource},
-};
+use llm_oracle_signing::{account_of, load_key, KeySource, Keypair};
+use llm_oracle_support::address::ss58;
 use std::sync::{
     atomic::{AtomicU32, Ordering},
     Arc,

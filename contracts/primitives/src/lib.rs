@@ -11,6 +11,8 @@
 mod answer;
 #[cfg(feature = "std")]
 pub mod canonical;
+#[cfg(feature = "std")]
+mod deployment;
 pub mod digest;
 mod error;
 pub mod event;
@@ -21,6 +23,8 @@ mod terms;
 mod view;
 
 pub use answer::{Answer, Margin, Outcome, Reason, SeatAnswer};
+#[cfg(feature = "std")]
+pub use deployment::DeploymentId;
 pub use error::Error;
 pub use message::{AnswerEntry, CommitEntry, Equivocation, Quote, RevealEntry, SignedAnswer};
 pub use params::Params;

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 use llm_oracle_primitives::{AnswerKind, Outcome};
-use llm_oracle_relayer::store::Job;
+use llm_oracle_store::Job;
 use llm_oracle_tests::{
     process::{Model, Setup},
     questions::question,

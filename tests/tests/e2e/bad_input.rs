@@ -1,10 +1,9 @@
 //! What is wrong is refused by its value, with its code, and changes nothing.
 
+use llm_oracle_chain::{messages, ChainError, TxOptions};
+use llm_oracle_llm::ProviderConfig;
 use llm_oracle_primitives::{Error, Params, Prompt};
-use llm_oracle_relayer::{
-    chain::{messages, ss58, ChainError, TxOptions},
-    llm::ProviderConfig,
-};
+use llm_oracle_support::address::ss58;
 use llm_oracle_tests::{
     process::{Model, Setup},
     questions::yes_or_no,
@@ -148,7 +147,7 @@ async fn relayers_refuse_wrong_settings_keys_models_and_contracts() {
         &good[..model],
         no_gguf.display()
     );
-    let code_hash = llm_oracle_relayer::chain::hex0x(&world.code_hash);
+    let code_hash = llm_oracle_support::address::hex0x(&world.code_hash);
     for (text, code, parts) in [
         (
             format!("colour = 'red'\n{good}"),
@@ -194,9 +193,6 @@ fn a_file_that_is_no_gguf_is_refused_by_the_library_too() {
         threads: 1,
         name: None,
     };
-    let error = llm_oracle_relayer::llm::build(&config)
-        .err()
-        .unwrap()
-        .to_string();
+    let error = llm_oracle_llm::build(&config).err().unwrap().to_string();
     assert!(error.contains("model.gguf"), "{error}");
 }

@@ -8,12 +8,9 @@ use base64::{
     Engine as _,
 };
 use llm_oracle_primitives::{AccountId, Hash};
-use llm_oracle_relayer::{
-    chain::{account_of, ss58},
-    pipeline::{load_key, KeySource},
-    signer::Signer as _,
-    store::fault,
-};
+use llm_oracle_signing::{account_of, load_key, KeySource, Signer as _};
+use llm_oracle_store::fault;
+use llm_oracle_support::address::ss58;
 use llm_oracle_tests::{
     eventually, keystore,
     process::{Model, Setup},

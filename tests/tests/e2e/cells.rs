@@ -1,7 +1,7 @@
 //! The oracle's storage, read cell by cell from a node, says what its messages say.
 
+use llm_oracle_chain::{AnyChain, Head, Key, Oracle, Read, Reader, Wanted};
 use llm_oracle_primitives::{AnswerKind, Assignment, RequestId, Terms};
-use llm_oracle_relayer::chain::{AnyChain, Head, Key, Oracle, Read, Reader, Wanted};
 use llm_oracle_tests::{
     process::{Model, Setup},
     questions::{question, yes_or_no},

@@ -1,8 +1,9 @@
 //! Clients that know nothing of this repository but the contract's bundle load it, ask and read.
 //! What they check is in `tests/clients`.
 
+use llm_oracle_cli::config::paths;
 use llm_oracle_primitives::{Answer, Outcome};
-use llm_oracle_relayer::{chain::ss58, config::paths};
+use llm_oracle_support::address::ss58;
 use llm_oracle_tests::{
     process::{Model, Setup},
     World, PATIENCE,

@@ -1,7 +1,7 @@
 //! Many attempts at once at one answer and one nonce, from several processes.
 
 use crate::shared_store::{answered, attempt, folder, open, open_at, shared, IDENTITY};
-use llm_oracle_relayer::store::{Recorded, Store, StoreError};
+use llm_oracle_store::{Recorded, Store, StoreError};
 use llm_oracle_tests::Postgres;
 use std::{
     fs,

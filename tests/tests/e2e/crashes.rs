@@ -1,7 +1,7 @@
 //! Processes that are killed, at chosen and at random moments.
 
 use llm_oracle_primitives::{Answer, RequestId, SeatAnswer};
-use llm_oracle_relayer::store::fault::{self, CRASH_POINTS};
+use llm_oracle_store::fault::{self, CRASH_POINTS};
 use llm_oracle_tests::{
     eventually, is_long,
     process::{Model, Setup},

@@ -1,7 +1,7 @@
 //! Connections to PostgreSQL that are cut at every message, inside COMMIT above all.
 
 use crate::shared_store::{answered, attempt, entry, folder, open, open_at, shared, OPERATOR};
-use llm_oracle_relayer::store::{AttemptState, Purpose, Recorded, Store};
+use llm_oracle_store::{AttemptState, Purpose, Recorded, Store};
 use llm_oracle_tests::{
     pg_proxy::{At, Proxy, Side},
     postgres::url_at,

@@ -1,7 +1,7 @@
 //! Committees that are drawn.
 
 use llm_oracle_primitives::{Assignment, LeastRecord, RequestView, Terms};
-use llm_oracle_relayer::chain::ss58;
+use llm_oracle_support::address::ss58;
 use llm_oracle_tests::{
     process::{Model, Setup},
     questions::yes_or_no,

@@ -1,7 +1,8 @@
 //! Ends without an answer, and operators that do not keep their word.
 
 use llm_oracle_primitives::{Outcome, SeatState};
-use llm_oracle_relayer::{chain::ss58, store::fault};
+use llm_oracle_store::fault;
+use llm_oracle_support::address::ss58;
 use llm_oracle_tests::{
     process::{Model, Setup},
     questions::yes_or_no,

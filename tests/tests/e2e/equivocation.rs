@@ -1,9 +1,10 @@
 //! Operators that sign two answers to one question.
 
+use llm_oracle_chain::{messages, TxOptions, Weight};
 use llm_oracle_primitives::{
     digest, limits::share, Answer, Assignment, CommitEntry, Hash, RevealEntry, SignedAnswer, Terms,
 };
-use llm_oracle_relayer::chain::{hex0x, messages, ss58, TxOptions, Weight};
+use llm_oracle_support::address::{hex0x, ss58};
 use llm_oracle_tests::{
     eventually,
     process::{Model, Setup},

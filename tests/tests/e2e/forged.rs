@@ -1,10 +1,10 @@
 //! Entries that no honest relayer sends, by hand.
 
+use llm_oracle_chain::{messages, Call, ChainError, TxOptions};
 use llm_oracle_primitives::{
     digest::{self, Context},
     Answer, CommitEntry, Error, RequestId, RevealEntry, Terms,
 };
-use llm_oracle_relayer::chain::{messages, Call, ChainError, TxOptions};
 use llm_oracle_tests::{
     questions::{choice, LONG},
     Key, World,

@@ -1,7 +1,7 @@
 //! Questions whose answers are a text or a JSON document.
 
 use llm_oracle_primitives::{digest, Answer};
-use llm_oracle_relayer::chain::{hex0x, ss58};
+use llm_oracle_support::address::{hex0x, ss58};
 use llm_oracle_tests::{
     process::{Model, Setup},
     Relayer, World,

@@ -1,6 +1,6 @@
 //! A relayer as its operator sees it: status, health, metrics, signals, systemd.
 
-use llm_oracle_relayer::store::JobState;
+use llm_oracle_store::JobState;
 use llm_oracle_tests::{
     eventually,
     process::{Model, Setup},
@@ -79,7 +79,7 @@ async fn evidence_is_public_under_its_digest_on_chain() {
     let address = eventually("listening relayer", || async { setup.listens_at() }).await;
     let path = format!(
         "/evidence/{}",
-        llm_oracle_relayer::chain::hex0x(&seat.evidence)
+        llm_oracle_support::address::hex0x(&seat.evidence)
     );
     let document = eventually("published evidence", || async {
         let (head, body) = get(&address, &path);

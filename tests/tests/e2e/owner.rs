@@ -1,6 +1,6 @@
 //! What the owner of an oracle can do, and nobody else.
 
-use llm_oracle_relayer::chain::{hex0x, ss58};
+use llm_oracle_support::address::{hex0x, ss58};
 use llm_oracle_tests::World;
 use serde_json::Value;
 

@@ -1,18 +1,18 @@
 //! Relayers of one operator each that carry for each other.
 
 use crate::ops::get;
+use llm_oracle_chain::{messages, TxOptions, Weight};
+use llm_oracle_peers::{
+    client, hand_over, serve, Counts, Directory, Endpoint, Handed, Id, Kind, Letter, Load, Lost,
+    PeerConfig, PeersConfig,
+};
 use llm_oracle_primitives::{
     digest::{self, Context},
-    AccountId, Answer, CommitEntry, Phase, RequestId, RequestView, RevealEntry, Terms,
+    AccountId, Answer, CommitEntry, DeploymentId, Phase, RequestId, RequestView, RevealEntry,
+    Terms,
 };
-use llm_oracle_relayer::{
-    chain::{messages, selector, ss58, TxOptions, Weight},
-    peers::{
-        client, hand_over, serve, Counts, Directory, Endpoint, Handed, Id, Kind, Letter, Load,
-        Lost, PeerConfig, PeersConfig, Place,
-    },
-    signer,
-};
+use llm_oracle_signing as signer;
+use llm_oracle_support::{address::ss58, selector};
 use llm_oracle_tests::{
     eventually,
     process::{Model, Setup},
@@ -161,7 +161,7 @@ async fn a_dead_carrier_costs_one_delay() {
 struct Actor<'a> {
     world: &'a World,
     key: &'a Key,
-    place: Place,
+    place: DeploymentId,
     endpoint: Arc<Endpoint>,
     context: Context,
     slot: u32,
@@ -193,7 +193,7 @@ fn directory(own: &Key, others: &[(&Key, SocketAddr)]) -> Directory {
 impl<'a> Actor<'a> {
     async fn new(world: &'a World, key: &'a Key, others: &[(&Key, SocketAddr)]) -> Self {
         let contract = id_of(&world.oracle.address);
-        let place = Place {
+        let place = DeploymentId {
             domain: world.config.domain,
             contract,
         };

@@ -1,7 +1,7 @@
 //! Stores that are lost, old, or come back after a while.
 
 use llm_oracle_primitives::{Answer, SeatAnswer};
-use llm_oracle_relayer::store::fault;
+use llm_oracle_store::fault;
 use llm_oracle_tests::{
     eventually,
     process::{Model, Setup},

@@ -92,7 +92,7 @@ async fn assert_paid(world: &World, views: &[RequestView]) {
         let credit = world.oracle.credit_of(&key.account, None).await.unwrap();
         assert_eq!(credit, earned);
         let before = chain.free_balance(&key.account).await.unwrap();
-        let account = llm_oracle_relayer::chain::ss58(&key.account);
+        let account = llm_oracle_support::address::ss58(&key.account);
         // Anyone may send it, and only the owner of the credit gets it.
         let requester = &world.requester.suri;
         let cli = world

@@ -1,7 +1,7 @@
 //! The store on a PostgreSQL server: the same rules as in SQLite, and replicas beside each other.
 
 use llm_oracle_primitives::Answer;
-use llm_oracle_relayer::store::{
+use llm_oracle_store::{
     Answered, Archive, Attempt, AttemptState, DatabaseUrl, Entry, Identity, JobState, NewAttempt,
     Purpose, Recorded, Shared, Skip, Store, StoreError, UrlSource,
 };

@@ -5,10 +5,10 @@ use llm_oracle_primitives::{
     digest::{self, Context},
     Answer, Terms,
 };
-use llm_oracle_relayer::{
-    chain::ss58,
-    signer::{signed_part, AnswerToSign, CallToSign, SeatToSign, Signer as _, SignerError},
+use llm_oracle_signing::{
+    signed_part, AnswerToSign, CallToSign, SeatToSign, Signer as _, SignerError,
 };
+use llm_oracle_support::address::ss58;
 use llm_oracle_tests::{
     eventually,
     process::{Model, Setup},

@@ -1,7 +1,7 @@
 //! The chain's runtime, upgraded under running relayers.
 
+use llm_oracle_chain::{messages, Event, Located};
 use llm_oracle_primitives::{SeatState, SeatView};
-use llm_oracle_relayer::chain::{messages, Event, Located};
 use llm_oracle_tests::{
     process::{Model, Setup},
     questions::yes_or_no,

@@ -1,8 +1,8 @@
 //! Accounts that ask, many times a second: signed beforehand, sent by the clock.
 
 use crate::watch::Watch;
+use llm_oracle_chain::{messages, Chain, SignedTx, Weight};
 use llm_oracle_primitives::{AccountId, AnswerKind};
-use llm_oracle_relayer::chain::{messages, Chain, SignedTx, Weight};
 use llm_oracle_tests::{questions::question, world::Key, World, UNIT};
 use std::{
     collections::VecDeque,

@@ -7,7 +7,7 @@ use crate::{
     usage,
     watch::{Seen, Watch},
 };
-use llm_oracle_relayer::store::now_ms;
+use llm_oracle_store::now_ms;
 use llm_oracle_tests::{Node, Relayer, World, UNIT};
 use serde_json::{json, Value};
 use std::{

@@ -1,10 +1,8 @@
 //! A client that follows the chain: when each block was final, and what was asked and settled in it.
 
+use llm_oracle_chain::{Chain, Event};
 use llm_oracle_primitives::{AccountId, BlockNumber, RequestId};
-use llm_oracle_relayer::{
-    chain::{Chain, Event},
-    store::now_ms,
-};
+use llm_oracle_store::now_ms;
 use llm_oracle_tests::World;
 use std::{
     collections::BTreeMap,

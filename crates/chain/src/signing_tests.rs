@@ -1,0 +1,159 @@
+//! What a signer process reads is what this module sends.
+#![allow(clippy::unwrap_used)]
+
+use super::{
+    call::oracle as messages,
+    error::ChainError,
+    exec::Weight,
+    still::{extension, metadata, still, usual_extensions},
+};
+use llm_oracle_primitives::{AccountId, CommitEntry, Hash, Signature};
+use llm_oracle_signer::{Guard, GuardConfig};
+use llm_oracle_signing::{
+    account_of, signed_part, verifies,
+    wire::{Ask, Told},
+    AnswerToSign, CallToSign, KeySource, PeerToSign, SeatToSign, Signer, SignerError,
+};
+use llm_oracle_support::address::hex0x;
+use std::sync::Mutex;
+use subxt_signer::sr25519::dev;
+
+/// A signer process without the process.
+struct Direct {
+    guard: Guard,
+    seen: Mutex<Option<Vec<u8>>>,
+}
+
+fn none<T>() -> Result<T, SignerError> {
+    let name = String::new();
+    let reason = String::new();
+    Err(SignerError::Refused { name, reason })
+}
+
+impl Signer for Direct {
+    fn account(&self) -> AccountId {
+        account_of(&dev::alice())
+    }
+
+    fn sign_seat(&self, _: &SeatToSign) -> Result<Signature, SignerError> {
+        none()
+    }
+
+    fn sign_answer(&self, _: &AnswerToSign) -> Result<Signature, SignerError> {
+        none()
+    }
+
+    fn sign_registration(&self, _: &Hash, _: &AccountId) -> Result<Signature, SignerError> {
+        none()
+    }
+
+    fn sign_peer(&self, _: &PeerToSign) -> Result<Signature, SignerError> {
+        none()
+    }
+
+    fn sign_call(&self, call: &CallToSign<'_>) -> Result<Signature, SignerError> {
+        let Some(whole) = call.whole else {
+            return none();
+        };
+        assert_eq!(signed_part(whole), call.signed);
+        *self.seen.lock().unwrap() = Some(whole.to_vec());
+        let ask = Ask::Call {
+            account: self.account(),
+            payload: whole.to_vec(),
+        };
+        match self.guard.answer(&ask) {
+            Told::Signed(signature) => Ok(signature),
+            Told::Refused { name, reason } => Err(SignerError::Refused { name, reason }),
+            Told::Accounts(_) => none(),
+        }
+    }
+}
+
+fn direct(folder: &std::path::Path, contracts_call: [u8; 2]) -> Direct {
+    let guard = Guard::open(&GuardConfig {
+        socket: folder.join("socket"),
+        store: folder.join("store"),
+        contract: hex0x(&[5; 32]),
+        domain: hex0x(&[3; 32]),
+        contracts_call,
+        max_deposit: 0,
+        operators: vec![KeySource {
+            suri: Some("//Alice".into()),
+            ..KeySource::default()
+        }],
+    });
+    Direct {
+        guard: guard.unwrap(),
+        seen: Mutex::default(),
+    }
+}
+
+#[tokio::test]
+async fn what_a_signer_process_reads_is_what_is_sent() {
+    let chain = still(metadata(256, &usual_extensions())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let signer = direct(folder.path(), chain.contracts_call().await.unwrap());
+    let contract = [5; 32].into();
+    let entry = |request_id, commitment| CommitEntry {
+        request_id,
+        slot: 1,
+        model: 0,
+        commitment,
+        evidence: [6; 32],
+        signature: None,
+    };
+    // Payloads that are signed as they are, and by their digest.
+    let short = messages::advance(7).input().to_vec();
+    let entries: Vec<_> = (0..64).map(|id| entry(id, [7; 32])).collect();
+    let long = messages::commit_batch(&entries).input().to_vec();
+    let gas = Weight {
+        ref_time: u64::MAX,
+        proof_size: 2,
+    };
+    for (nonce, input) in [(0, &short), (u64::from(u32::MAX), &long)] {
+        let tx = chain
+            .sign_call(&signer, nonce, &contract, 0, input, gas, Some(0))
+            .await
+            .unwrap();
+        let payload = signer.seen.lock().unwrap().clone().unwrap();
+        let signature = tx.bytes.windows(64).find(|part| {
+            let signature: &[u8; 64] = (*part).try_into().unwrap();
+            verifies(signature, &signed_part(&payload), &signer.account())
+        });
+        assert!(signature.is_some(), "the transaction carries its signature");
+    }
+    let other = messages::commit_batch(&[entry(3, [8; 32])])
+        .input()
+        .to_vec();
+    for (to, value, input, deposit, name) in [
+        (contract, 0, &other, Some(0), "conflicting_commitment"),
+        (contract, 1, &short, Some(0), "value"),
+        (contract, 0, &short, None, "deposit"),
+        ([4; 32].into(), 0, &short, Some(0), "other_contract"),
+    ] {
+        let refused = chain
+            .sign_call(&signer, 1, &to, value, input, gas, deposit)
+            .await;
+        let found = match refused {
+            Err(ChainError::Signer(SignerError::Refused { name, .. })) => name,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, name);
+    }
+}
+
+#[tokio::test]
+async fn a_tip_between_extensions_of_another_order_is_refused() {
+    let mut extensions = usual_extensions();
+    extensions.insert(3, ("CheckMetadataHash", extension::<u8, ()>()));
+    let chain = still(metadata(256, &extensions)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let signer = direct(folder.path(), chain.contracts_call().await.unwrap());
+    let input = messages::advance(7).input().to_vec();
+    let gas = Weight::default();
+    let contract = [5; 32].into();
+    let signed = chain
+        .sign_call(&signer, 0, &contract, 0, &input, gas, Some(0))
+        .await;
+    assert!(matches!(signed, Err(ChainError::Signer(_))), "{signed:?}");
+}

@@ -1,0 +1,76 @@
+//! Accounts at the edge.
+
+use llm_oracle_primitives::AccountId;
+use llm_oracle_signing::account_of;
+use llm_oracle_support::address::{parse_account, ss58};
+use std::str::FromStr;
+use subxt_signer::{sr25519::Keypair, SecretUri};
+
+/// An account given as SS58, as 0x-hex, or as the URI of a development key such as `//Alice`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account(pub AccountId);
+
+impl FromStr for Account {
+    type Err = String;
+
+    fn from_str(input: &str) -> Result<Self, String> {
+        if input.starts_with("//") {
+            let pair = dev_key(input);
+            return pair.map(|pair| Self(account_of(&pair))).ok_or_else(|| {
+                format!("'{input}' is no development key; give one such as //Alice")
+            });
+        }
+        parse_account(input)
+            .map(Self)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// The key of a development path such as `//Alice`, which everybody knows.
+pub fn dev_key(path: &str) -> Option<Keypair> {
+    Keypair::from_uri(&SecretUri::from_str(path).ok()?).ok()
+}
+
+/// First and last characters of an address: enough to tell accounts apart on one screen.
+pub fn short(account: &AccountId) -> String {
+    let address = ss58(account);
+    match (
+        address.get(..6),
+        address.get(address.len().saturating_sub(4)..),
+    ) {
+        (Some(head), Some(tail)) => format!("{head}…{tail}"),
+        _ => address,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use llm_oracle_support::address::hex0x;
+
+    const ALICE: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+
+    #[test]
+    fn an_account_has_three_spellings() {
+        let alice = Account::from_str(ALICE).unwrap();
+        assert_eq!(Account::from_str("//Alice"), Ok(alice));
+        let digits = hex0x(AsRef::<[u8; 32]>::as_ref(&alice.0));
+        assert_eq!(Account::from_str(&digits), Ok(alice));
+        assert_eq!(short(&alice.0), "5Grwva…utQY");
+    }
+
+    #[test]
+    fn anything_else_is_refused_by_its_text() {
+        for input in [
+            "Alice",
+            "0x12",
+            "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQX",
+        ] {
+            assert!(
+                Account::from_str(input).unwrap_err().contains(input),
+                "{input}"
+            );
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Answers as JSON and as text, and the words behind digests.
+
+use llm_oracle_primitives::{
+    canonical::format_decimal, digest, Answer, AnswerKind, Hash, Margin, Outcome, Reason,
+    RequestView, SeatAnswer,
+};
+use llm_oracle_support::address::hex0x;
+use serde_json::{json, Value};
+use std::collections::BTreeMap;
+
+/// Text of strangers without what a terminal would obey.
+pub fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unclear => "unclear",
+        Reason::TooSoon => "too_soon",
+        Reason::Refused => "refused",
+    }
+}
+
+/// An answer for people.
+pub fn answer_text(answer: &Answer, kind: &AnswerKind) -> String {
+    match (answer, kind) {
+        (Answer::Abstain(why), _) => format!("abstain ({})", reason(*why)),
+        (Answer::Bool(yes), _) => if *yes { "yes" } else { "no" }.to_owned(),
+        (Answer::Choice(index), AnswerKind::Choice { options }) => options
+            .get(usize::from(*index))
+            .map_or_else(|| format!("option {index}"), |option| printable(option)),
+        (Answer::Choice(index), _) => format!("option {index}"),
+        (Answer::Number(mantissa), AnswerKind::Number { scale, .. }) => {
+            format_decimal(*mantissa, *scale)
+        }
+        (Answer::Number(mantissa), _) => mantissa.to_string(),
+        (Answer::Text(bytes) | Answer::Json(bytes), _) => printable(bytes),
+    }
+}
+
+/// An answer in JSON: `true`, the text of an option, a decimal as text, an open answer as its text, or
+/// `{"abstain": reason}`.
+pub fn answer_json(answer: &Answer, kind: &AnswerKind) -> Value {
+    match answer {
+        Answer::Abstain(why) => json!({ "abstain": reason(*why) }),
+        Answer::Bool(yes) => json!(yes),
+        Answer::Choice(_) | Answer::Number(_) => json!(answer_text(answer, kind)),
+        Answer::Text(bytes) | Answer::Json(bytes) => json!(String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// The spread of a number in the unit that was asked for.
+fn spread(margin: &Margin, kind: &AnswerKind) -> String {
+    match (kind, i128::try_from(margin.spread)) {
+        (AnswerKind::Number { scale, .. }, Ok(mantissa)) => format_decimal(mantissa, *scale),
+        _ => margin.spread.to_string(),
+    }
+}
+
+/// A margin in JSON.
+pub fn margin_json(margin: &Margin, kind: &AnswerKind) -> Value {
+    json!({
+        "seats": margin.seats,
+        "revealed": margin.revealed,
+        "agreeing": margin.agreeing,
+        "abstaining": margin.abstaining,
+        "spread": spread(margin, kind),
+    })
+}
+
+/// A margin for people.
+pub fn margin_text(margin: &Margin, kind: &AnswerKind) -> String {
+    let mut text = format!(
+        "{} of {} seats agree, {} revealed, {} abstaining",
+        margin.agreeing, margin.seats, margin.revealed, margin.abstaining
+    );
+    if let AnswerKind::Number { .. } = kind {
+        text.push_str(&format!(", spread {}", spread(margin, kind)));
+    }
+    text
+}
+
+/// The form of an answer in JSON.
+pub fn kind_json(kind: &AnswerKind) -> Value {
+    match kind {
+        AnswerKind::Bool => json!({ "bool": {} }),
+        AnswerKind::Choice { options } => {
+            let options = options.iter().map(|option| String::from_utf8_lossy(option));
+            json!({ "choice": { "options": options.collect::<Vec<_>>() } })
+        }
+        AnswerKind::Number { scale, tolerance } => {
+            json!({ "number": { "decimals": scale, "tolerance": tolerance.to_string() } })
+        }
+        AnswerKind::Text { max_bytes } => json!({ "text": { "max_bytes": max_bytes } }),
+        AnswerKind::Json { schema } => json!({ "json": { "schema": schema_json(schema) } }),
+    }
+}
+
+/// A schema as the JSON that it is; one that is none, as text.
+fn schema_json(schema: &[u8]) -> Value {
+    serde_json::from_slice(schema).unwrap_or_else(|_| json!(String::from_utf8_lossy(schema)))
+}
+
+/// Open answers by their digest. Seats keep digests of them, and only the agreed one is stored whole;
+/// the others are said once, in an event.
+#[derive(Clone, Debug, Default)]
+pub struct Words(BTreeMap<Hash, Answer>);
+
+impl Words {
+    /// What a request itself tells: the answer that was agreed on.
+    pub fn of(view: &RequestView) -> Self {
+        let mut words = Self::default();
+        words.look(view);
+        words
+    }
+
+    /// Adds what a request tells.
+    pub fn look(&mut self, view: &RequestView) {
+        if let Some(Outcome::Answered { answer, .. }) = &view.outcome {
+            self.learn(answer.clone());
+        }
+    }
+
+    /// Adds an answer. Its digest is worked out here, so nobody's word is taken for it.
+    pub fn learn(&mut self, answer: Answer) {
+        self.0.insert(digest::answer_digest(&answer), answer);
+    }
+
+    /// The whole answer of a seat, if it is known.
+    pub fn find<'a>(&'a self, answer: &'a SeatAnswer) -> Option<&'a Answer> {
+        match answer {
+            SeatAnswer::Whole(answer) => Some(answer),
+            SeatAnswer::Digest(digest) => self.0.get(digest),
+        }
+    }
+
+    /// The answer of a seat for people; one that is not known, by its digest.
+    pub fn text(&self, answer: &SeatAnswer, kind: &AnswerKind) -> String {
+        self.find(answer).map_or_else(
+            || format!("digest {}", hex0x(&seat_digest(answer))),
+            |answer| answer_text(answer, kind),
+        )
+    }
+}
+
+/// Digest of a seat's answer.
+pub fn seat_digest(answer: &SeatAnswer) -> Hash {
+    match answer {
+        SeatAnswer::Whole(answer) => digest::answer_digest(answer),
+        SeatAnswer::Digest(digest) => *digest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_read_in_the_terms_of_the_question() {
+        let choice = AnswerKind::Choice {
+            options: vec![b"red".to_vec(), b"green".to_vec()],
+        };
+        let number = AnswerKind::Number {
+            scale: 2,
+            tolerance: 50,
+        };
+        for (answer, kind, text, json) in [
+            (Answer::Bool(false), &AnswerKind::Bool, "no", json!(false)),
+            (Answer::Choice(1), &choice, "green", json!("green")),
+            (Answer::Choice(2), &choice, "option 2", json!("option 2")),
+            (Answer::Number(-5), &number, "-0.05", json!("-0.05")),
+            (
+                Answer::Abstain(Reason::TooSoon),
+                &number,
+                "abstain (too_soon)",
+                json!({ "abstain": "too_soon" }),
+            ),
+        ] {
+            assert_eq!(answer_text(&answer, kind), text);
+            assert_eq!(answer_json(&answer, kind), json);
+        }
+        let margin = Margin {
+            spread: 125,
+            ..Margin::default()
+        };
+        assert_eq!(margin_json(&margin, &number)["spread"], "1.25");
+    }
+
+    #[test]
+    fn a_schema_is_shown_as_the_json_that_it_is() {
+        let kind = |schema: &[u8]| AnswerKind::Json {
+            schema: schema.to_vec(),
+        };
+        let shown = kind_json(&kind(br#"{"type":"object"}"#));
+        assert_eq!(shown["json"]["schema"]["type"], "object");
+        assert_eq!(kind_json(&kind(b"{"))["json"]["schema"], "{");
+    }
+
+    #[test]
+    fn words_are_found_by_their_digest_alone() {
+        let (said, kind) = (
+            Answer::Text(b"so".to_vec()),
+            AnswerKind::Text { max_bytes: 9 },
+        );
+        let seat = SeatAnswer::Digest(digest::answer_digest(&said));
+        let mut words = Words::default();
+        let digest = hex0x(&seat_digest(&seat));
+        assert_eq!(words.text(&seat, &kind), format!("digest {digest}"));
+        words.learn(Answer::Text(b"no".to_vec()));
+        assert_eq!(words.find(&seat), None);
+        words.learn(said.clone());
+        assert_eq!(words.find(&seat), Some(&said));
+        assert_eq!(words.text(&seat, &kind), "so");
+        let abstention = SeatAnswer::Whole(Answer::Abstain(Reason::Unclear));
+        assert_eq!(words.text(&abstention, &kind), "abstain (unclear)");
+    }
+}

@@ -1,0 +1,70 @@
+//! The key that signs transactions: a secret URI, or a file that only its owner can read.
+
+use llm_oracle_signing::{load_key, KeyError, KeySource};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+use std::{path::PathBuf, str::FromStr};
+use subxt_signer::{sr25519::Keypair, SecretUri};
+
+/// Variable with the password of a key file that polkadot.js exported.
+pub const PASSWORD_VARIABLE: &str = "LLM_ORACLE_KEY_PASSWORD";
+
+/// A secret URI as written; shown as `***`.
+#[derive(Clone, Debug)]
+pub struct SecretUriText(SecretString);
+
+impl SecretUriText {
+    /// Takes the text of a secret URI.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(SecretString::from(text.into()))
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretUriText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+/// Where the signing key comes from.
+#[derive(Clone, Debug)]
+pub enum SignerSource {
+    /// A secret URI: a phrase, a 0x-seed, or a development path such as `//Alice`.
+    Uri(SecretUriText),
+    /// A file with a secret URI; with the ending `.json` one that polkadot.js exported.
+    File(PathBuf),
+}
+
+impl SignerSource {
+    /// Loads the key.
+    ///
+    /// # Errors
+    /// When the URI is not valid, or the file is missing, readable by others or locked.
+    pub fn load(&self) -> Result<Keypair, KeyError> {
+        match self {
+            Self::Uri(text) => SecretUri::from_str(text.0.expose_secret())
+                .ok()
+                .and_then(|uri| Keypair::from_uri(&uri).ok())
+                .ok_or_else(|| KeyError::BadUri("suri".to_owned())),
+            Self::File(path) if path.extension().is_some_and(|ending| ending == "json") => {
+                load_key(&KeySource {
+                    keystore: Some(path.clone()),
+                    password_env: Some(PASSWORD_VARIABLE.to_owned()),
+                    ..KeySource::default()
+                })
+            }
+            Self::File(path) => load_key(&KeySource {
+                suri_file: Some(path.clone()),
+                ..KeySource::default()
+            }),
+        }
+    }
+
+    /// What may be shown of it.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Uri(_) => "***".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! A request as JSON and as text: pure functions of what the contract returns.
+
+use super::{
+    account::short,
+    answers::{
+        answer_json, answer_text, kind_json, margin_json, margin_text, printable, seat_digest,
+        Words,
+    },
+    exit,
+    money::Planck,
+    output::table,
+};
+use llm_oracle_primitives::{
+    Answer, AnswerKind, DeliveryStatus, DrawView, LeastRecord, Outcome, Phase, Prompt, RequestView,
+    SeatState, SeatView, Summary, Terms,
+};
+use llm_oracle_support::address::{hex0x, ss58};
+use serde_json::{json, Value};
+
+/// Longest answer in a table, characters.
+const CELL_CHARS: usize = 48;
+
+/// Where a request stands, in one word.
+pub fn status(phase: Phase, outcome: Option<&Outcome>) -> &'static str {
+    match (outcome, phase) {
+        (Some(Outcome::Answered { .. }), _) => "answered",
+        (Some(Outcome::Undetermined { .. }), _) => "undetermined",
+        (Some(Outcome::NoConsensus { .. }), _) => "no_consensus",
+        (Some(Outcome::Expired), _) => "expired",
+        (None, Phase::Committing) => "committing",
+        // Ended without an outcome: the next message settles it.
+        (None, Phase::Revealing | Phase::Ended) => "revealing",
+    }
+}
+
+/// The exit code that `ask` gives for an outcome.
+pub fn exit_code(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Answered { .. } => exit::OK,
+        Outcome::Undetermined { .. } | Outcome::NoConsensus { .. } | Outcome::Expired => {
+            exit::NO_ANSWER
+        }
+    }
+}
+
+/// Whether a seat agreed with the result; nothing before the end.
+fn agreed(state: SeatState) -> Option<bool> {
+    match state {
+        SeatState::Agreed => Some(true),
+        SeatState::Dissented | SeatState::Abstained | SeatState::Silent | SeatState::Released => {
+            Some(false)
+        }
+        SeatState::Vacant | SeatState::Committed | SeatState::Revealed => None,
+    }
+}
+
+/// The state of a seat, in one word.
+pub fn seat_word(state: SeatState) -> &'static str {
+    match state {
+        SeatState::Vacant => "vacant",
+        SeatState::Committed => "committed",
+        SeatState::Revealed => "revealed",
+        SeatState::Agreed => "agreed",
+        SeatState::Dissented => "dissented",
+        SeatState::Abstained => "abstained",
+        SeatState::Silent => "silent",
+        SeatState::Released => "released",
+    }
+}
+
+/// Where the callback stands, in one word.
+pub fn delivery_word(delivery: DeliveryStatus) -> &'static str {
+    match delivery {
+        DeliveryStatus::None => "none",
+        DeliveryStatus::Waiting => "waiting",
+        DeliveryStatus::Delivering => "delivering",
+        DeliveryStatus::Delivered => "delivered",
+        DeliveryStatus::Failed(_) => "failed",
+    }
+}
+
+fn seat_json(seat: &SeatView, kind: &AnswerKind, words: &Words) -> Value {
+    let known = seat.answer.as_ref().and_then(|answer| words.find(answer));
+    let digest = seat.answer.as_ref().map(seat_digest);
+    json!({
+        "operator": ss58(&seat.operator),
+        "state": seat_word(seat.state),
+        "commitment": hex0x(&seat.commitment),
+        "evidence": hex0x(&seat.evidence),
+        "answer": known.map(|answer| answer_json(answer, kind)),
+        "answer_digest": digest.map(|digest| hex0x(&digest)),
+        "salt": seat.salt.map(|salt| hex0x(&salt)),
+        "signature": seat.signature.map(|bytes| hex0x(&bytes)),
+        "agreed": agreed(seat.state),
+        "reward": seat.paid.to_string(),
+        "forfeited": seat.forfeited.to_string(),
+    })
+}
+
+/// What the requester put up for the seats: rewards and commit fees, planck.
+pub fn seats_cost(view: &RequestView) -> u128 {
+    let each = view.summary.reward.saturating_add(view.commit_fee);
+    each.saturating_mul(u128::from(view.summary.seats))
+}
+
+/// The answer of a request that has one.
+pub fn outcome_answer(view: &RequestView) -> Option<&Answer> {
+    match view.outcome.as_ref()? {
+        Outcome::Answered { answer, .. } => Some(answer),
+        Outcome::Undetermined { .. } | Outcome::NoConsensus { .. } | Outcome::Expired => None,
+    }
+}
+
+/// A request as `show --json` and `ask --json` print it.
+pub fn request_json(view: &RequestView, terms: Option<&Terms>, words: &Words) -> Value {
+    let (summary, kind) = (&view.summary, &view.kind);
+    let seats = view.seats.iter().map(|seat| seat_json(seat, kind, words));
+    let margin = view.outcome.as_ref().and_then(Outcome::margin);
+    json!({
+        "id": summary.request_id,
+        "status": status(summary.phase, view.outcome.as_ref()),
+        "prompt": terms.and_then(prompt_text),
+        "kind": kind_json(kind),
+        "answer": outcome_answer(view).map(|answer| answer_json(answer, kind)),
+        "margin": margin.map(|margin| margin_json(&margin, kind)),
+        "threshold": view.threshold,
+        "seats": seats.collect::<Vec<_>>(),
+        "draw": view.draw.as_ref().map(draw_json),
+        "least_record": {
+            "agreement_ppm": view.least_record.agreement_ppm,
+            "answers": view.least_record.answers,
+        },
+        "reward": summary.reward.to_string(),
+        "fee": seats_cost(view).to_string(),
+        "refund": view.refund.to_string(),
+        "owner_fee": view.fee.to_string(),
+        "delivery": delivery_word(summary.delivery),
+        "delivery_escrow": view.delivery_escrow.to_string(),
+        "requester": ss58(&view.requester),
+        "terms_digest": hex0x(&view.terms_digest),
+        "asked_at": view.asked_at,
+        "commit_deadline": summary.commit_deadline,
+        "reveal_deadline": summary.reveal_deadline,
+        "ended_at": view.ended_at,
+    })
+}
+
+fn draw_json(draw: &DrawView) -> Value {
+    let drawn = draw.drawn.as_ref();
+    json!({
+        "drawn": drawn.map(|drawn| drawn.iter().map(ss58).collect::<Vec<_>>()),
+        "weak": draw.weak,
+        "opens_to_all_at": draw.opens_to_all_at,
+    })
+}
+
+/// Who was drawn, in short.
+pub fn drawn_text(draw: &DrawView) -> String {
+    let Some(drawn) = &draw.drawn else {
+        return "not yet".to_owned();
+    };
+    let names: Vec<String> = drawn.iter().map(short).collect();
+    let names = if names.is_empty() {
+        "nobody".to_owned()
+    } else {
+        names.join(", ")
+    };
+    let weak = if draw.weak {
+        " (weak: from values known beforehand)"
+    } else {
+        ""
+    };
+    format!("{names}{weak}")
+}
+
+/// The record asked for, unless any will do.
+fn record_text(view: &RequestView) -> Option<String> {
+    let least = view.least_record;
+    let agreement = percent(least.agreement_ppm);
+    let answers = least.answers;
+    (least != LeastRecord::default())
+        .then(|| format!("at least {answers} answers, {agreement} agreed"))
+}
+
+/// Parts per million as per cent, exactly.
+pub fn percent(ppm: u32) -> String {
+    let (whole, rest) = (ppm / 10_000, ppm % 10_000);
+    let text = format!("{whole}.{rest:04}");
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn prompt_text(terms: &Terms) -> Option<String> {
+    match &terms.prompt {
+        Prompt::Inline(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        Prompt::Linked { .. } => None,
+    }
+}
+
+/// A request for people.
+pub fn request_text(view: &RequestView, terms: Option<&Terms>, words: &Words) -> String {
+    let summary = &view.summary;
+    let mut lines = vec![format!(
+        "request {}: {}",
+        summary.request_id,
+        status(summary.phase, view.outcome.as_ref())
+    )];
+    if let Some(prompt) = terms.and_then(prompt_text) {
+        lines.push(format!("  question   {}", printable(prompt.as_bytes())));
+    }
+    if let Some(answer) = outcome_answer(view) {
+        lines.push(format!("  answer     {}", answer_text(answer, &view.kind)));
+    }
+    if let Some(margin) = view.outcome.as_ref().and_then(Outcome::margin) {
+        lines.push(format!("  margin     {}", margin_text(&margin, &view.kind)));
+    }
+    if view.outcome.is_none() {
+        lines.push(format!(
+            "  deadlines  commits until block {}, reveals until block {}",
+            summary.commit_deadline, summary.reveal_deadline
+        ));
+    }
+    if let Some(draw) = &view.draw {
+        lines.push(format!("  drawn      {}", drawn_text(draw)));
+        if view.outcome.is_none() {
+            let block = draw.opens_to_all_at;
+            lines.push(format!(
+                "  open       to all operators from block {block} on"
+            ));
+        }
+    }
+    lines.extend(record_text(view).map(|record| format!("  record     {record}")));
+    lines.push(format!("  fee        {}", Planck(seats_cost(view))));
+    lines.push(format!("  refund     {}", Planck(view.refund)));
+    if summary.delivery != DeliveryStatus::None {
+        lines.push(format!("  callback   {}", delivery_word(summary.delivery)));
+    }
+    if !view.seats.is_empty() {
+        let rows = view
+            .seats
+            .iter()
+            .map(|seat| seat_row(seat, &view.kind, words));
+        lines.push(table(
+            &["operator", "state", "answer", "paid", "commitment"],
+            rows,
+        ));
+    }
+    lines.join("\n")
+}
+
+fn seat_row(seat: &SeatView, kind: &AnswerKind, words: &Words) -> Vec<String> {
+    let answer = seat.answer.as_ref();
+    vec![
+        ss58(&seat.operator),
+        seat_word(seat.state).to_owned(),
+        answer.map_or_else(
+            || "-".to_owned(),
+            |answer| shortened(&words.text(answer, kind)),
+        ),
+        Planck(seat.paid).to_string(),
+        hex0x(&seat.commitment).chars().take(18).collect(),
+    ]
+}
+
+/// A text that may be long, for one cell of a table.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(CELL_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// A request in a list, in JSON.
+pub fn summary_json(summary: &Summary) -> Value {
+    json!({
+        "id": summary.request_id,
+        "phase": phase_word(summary),
+        "settled": summary.settled,
+        "seats": summary.seats,
+        "committed": summary.committed,
+        "revealed": summary.revealed,
+        "delivery": delivery_word(summary.delivery),
+        "reward": summary.reward.to_string(),
+        "commit_deadline": summary.commit_deadline,
+        "reveal_deadline": summary.reveal_deadline,
+    })
+}
+
+/// A request in a list, for people.
+pub fn summary_row(summary: &Summary) -> Vec<String> {
+    vec![
+        summary.request_id.to_string(),
+        phase_word(summary).to_owned(),
+        summary.seats.to_string(),
+        summary.committed.to_string(),
+        summary.revealed.to_string(),
+        delivery_word(summary.delivery).to_owned(),
+        Planck(summary.reward).to_string(),
+    ]
+}
+
+fn phase_word(summary: &Summary) -> &'static str {
+    match summary.phase {
+        Phase::Committing => "committing",
+        Phase::Revealing => "revealing",
+        Phase::Ended => "ended",
+    }
+}
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;

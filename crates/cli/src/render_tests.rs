@@ -1,0 +1,199 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::samples::{answered, seat, view};
+use llm_oracle_primitives::{
+    digest, AccountId, AnswerKind, Assignment, Margin, ModelRef, Sampling, SeatAnswer,
+};
+
+#[test]
+fn an_open_request_is_told_in_json() {
+    let json = request_json(&view(), None, &Words::default());
+    assert_eq!(json["id"], 7);
+    assert_eq!(json["status"], "committing");
+    assert_eq!(json["answer"], Value::Null);
+    assert_eq!(json["margin"], Value::Null);
+    assert_eq!(json["seats"], json!([]));
+    // Two seats of a reward and a commit fee each.
+    assert_eq!(json["fee"], "30000000000");
+    assert_eq!(json["refund"], "0");
+}
+
+#[test]
+fn an_answered_request_is_told_in_json() {
+    let json = request_json(&answered(), None, &Words::default());
+    assert_eq!(json["status"], "answered");
+    assert_eq!(json["answer"], true);
+    assert_eq!(
+        json["margin"],
+        json!({ "seats": 2, "revealed": 2, "agreeing": 2, "abstaining": 0, "spread": "0" })
+    );
+    assert_eq!(
+        json["seats"][0],
+        json!({
+            "operator": "5C62Ck4UrFPiBtoCmeSrgF7x9yv9mn38446dhCpsi2mLHiFT",
+            "state": "agreed",
+            "commitment": format!("0x{}", "01".repeat(32)),
+            "evidence": format!("0x{}", "ee".repeat(32)),
+            "answer": true,
+            "answer_digest": hex0x(&digest::answer_digest(&Answer::Bool(true))),
+            "salt": format!("0x{}", "5a".repeat(32)),
+            "signature": format!("0x{}", "51".repeat(64)),
+            "agreed": true,
+            "reward": "9800000000",
+            "forfeited": "0",
+        })
+    );
+    assert_eq!(json["owner_fee"], "400000000");
+}
+
+#[test]
+fn an_answered_request_is_told_to_people() {
+    let terms = Terms {
+        model: ModelRef::Any,
+        prompt: Prompt::Inline(b"Is it \x1b[2Jso?".to_vec()),
+        system: None,
+        answer: AnswerKind::Bool,
+        sampling: Sampling::default(),
+        seats: 2,
+        threshold: 2,
+        assignment: Assignment::Open,
+        one_step: false,
+        commit_blocks: 256,
+        reveal_blocks: 256,
+        callback: None,
+        refund_to: None,
+    };
+    let text = request_text(&answered(), Some(&terms), &Words::default());
+    let head: Vec<&str> = text.lines().take(6).collect();
+    assert_eq!(
+        head,
+        [
+            "request 7: answered",
+            "  question   Is it \u{fffd}[2Jso?",
+            "  answer     yes",
+            "  margin     2 of 2 seats agree, 2 revealed, 0 abstaining",
+            "  fee        0.03 UNIT",
+            "  refund     0 UNIT",
+        ]
+    );
+    assert!(text.contains("0.0098 UNIT"), "{text}");
+}
+
+#[test]
+fn each_status_has_its_word_and_its_exit_code() {
+    let margin = Margin::default();
+    for (outcome, word, code) in [
+        (
+            Outcome::Answered {
+                answer: Answer::Bool(true),
+                margin,
+            },
+            "answered",
+            exit::OK,
+        ),
+        (
+            Outcome::Undetermined { margin },
+            "undetermined",
+            exit::NO_ANSWER,
+        ),
+        (
+            Outcome::NoConsensus { margin },
+            "no_consensus",
+            exit::NO_ANSWER,
+        ),
+        (Outcome::Expired, "expired", exit::NO_ANSWER),
+    ] {
+        assert_eq!(status(Phase::Ended, Some(&outcome)), word);
+        assert_eq!(exit_code(&outcome), code, "{word}");
+    }
+    assert_eq!(status(Phase::Committing, None), "committing");
+    assert_eq!(status(Phase::Revealing, None), "revealing");
+}
+
+/// A request for a text: one seat said what was agreed on, one something else.
+fn worded() -> (RequestView, Answer, Answer) {
+    let (agreed, other) = (
+        Answer::Text(b"agreed".to_vec()),
+        Answer::Text(b"other".to_vec()),
+    );
+    let mut view = answered();
+    view.kind = AnswerKind::Text { max_bytes: 9 };
+    view.outcome = Some(Outcome::Answered {
+        answer: agreed.clone(),
+        margin: Margin::default(),
+    });
+    let said = |answer| Some(SeatAnswer::Digest(digest::answer_digest(answer)));
+    view.seats = vec![
+        seat(1, SeatState::Agreed, said(&agreed), 1),
+        seat(2, SeatState::Dissented, said(&other), 0),
+    ];
+    (view, agreed, other)
+}
+
+#[test]
+fn an_open_answer_is_shown_when_its_words_are_known() {
+    let (view, _, other) = worded();
+    let mut words = Words::of(&view);
+    let digest = hex0x(&digest::answer_digest(&other));
+    let json = request_json(&view, None, &words);
+    assert_eq!(json["answer"], "agreed");
+    assert_eq!(json["seats"][0]["answer"], "agreed");
+    assert_eq!(json["seats"][1]["answer"], Value::Null);
+    assert_eq!(json["seats"][1]["answer_digest"], digest);
+    let text = request_text(&view, None, &words);
+    // In a table, its beginning.
+    let cell: String = format!("digest {digest}").chars().take(48).collect();
+    assert!(text.contains(&format!("{cell}…")), "{text}");
+
+    words.learn(other);
+    let json = request_json(&view, None, &words);
+    assert_eq!(json["seats"][1]["answer"], "other");
+}
+
+#[test]
+fn a_draw_is_told_in_both_forms() {
+    let mut view = view();
+    view.draw = Some(DrawView {
+        drawn: None,
+        weak: false,
+        opens_to_all_at: 141,
+    });
+    view.least_record = LeastRecord {
+        agreement_ppm: 995_000,
+        answers: 20,
+    };
+    let text = request_text(&view, None, &Words::default());
+    for line in [
+        "  drawn      not yet",
+        "  open       to all operators from block 141 on",
+        "  record     at least 20 answers, 99.5 % agreed",
+    ] {
+        assert!(text.contains(line), "{line} is missing: {text}");
+    }
+    let json = request_json(&view, None, &Words::default());
+    assert_eq!(
+        json["draw"],
+        json!({ "drawn": null, "weak": false, "opens_to_all_at": 141 })
+    );
+    assert_eq!(json["least_record"]["answers"], 20);
+    view.draw = Some(DrawView {
+        drawn: Some(vec![AccountId::from([1; 32])]),
+        weak: true,
+        opens_to_all_at: 141,
+    });
+    let text = request_text(&view, None, &Words::default());
+    assert!(text.contains("  drawn      5C62Ck…HiFT (weak"), "{text}");
+}
+
+#[test]
+fn percentages_are_exact() {
+    for (ppm, shown) in [
+        (0, "0 %"),
+        (1, "0.0001 %"),
+        (875_000, "87.5 %"),
+        (1_000_000, "100 %"),
+    ] {
+        assert_eq!(percent(ppm), shown);
+    }
+}

@@ -1,0 +1,92 @@
+//! What happens to a request, told as it happens: pure functions of two looks at it.
+
+use super::{
+    account::short,
+    answers::{margin_text, Words},
+    money::Planck,
+    render::{drawn_text, seat_word, status},
+};
+use llm_oracle_primitives::{DeliveryStatus, DrawView, Outcome, RequestView, SeatView};
+use llm_oracle_support::address::hex0x;
+
+/// What happened between two looks at a request, one line each.
+pub fn stages(before: Option<&RequestView>, now: &RequestView, words: &Words) -> Vec<String> {
+    let mut lines = Vec::new();
+    lines.extend(draw(before, now));
+    lines.extend(seats(before, now, words));
+    if before.and_then(|view| view.outcome.as_ref()).is_none() {
+        if let Some(outcome) = &now.outcome {
+            lines.extend(ending(now, outcome));
+        }
+    }
+    lines.extend(delivery(before, now));
+    lines
+}
+
+fn draw(before: Option<&RequestView>, now: &RequestView) -> Option<String> {
+    fn known(view: &RequestView) -> Option<&DrawView> {
+        view.draw.as_ref().filter(|draw| draw.drawn.is_some())
+    }
+    match (before.and_then(known), known(now)) {
+        (None, Some(draw)) => Some(format!("drawn      {}", drawn_text(draw))),
+        _ => None,
+    }
+}
+
+fn seats(before: Option<&RequestView>, now: &RequestView, words: &Words) -> Vec<String> {
+    let known = |seat: &SeatView| {
+        let mut seats = before?.seats.iter();
+        seats.find(|other| other.operator == seat.operator)
+    };
+    let mut lines = Vec::new();
+    for seat in &now.seats {
+        if known(seat).is_none() {
+            let digest = hex0x(&seat.commitment);
+            lines.push(format!("committed  {}  {digest}", short(&seat.operator)));
+        }
+    }
+    for seat in &now.seats {
+        let told = known(seat).is_some_and(|seat| seat.answer.is_some());
+        if let Some(answer) = seat.answer.as_ref().filter(|_| !told) {
+            let answer = words.text(answer, &now.kind);
+            lines.push(format!("revealed   {}  {answer}", short(&seat.operator)));
+        }
+    }
+    lines
+}
+
+fn delivery(before: Option<&RequestView>, now: &RequestView) -> Option<String> {
+    let delivery = now.summary.delivery;
+    if before.is_some_and(|view| view.summary.delivery == delivery) {
+        return None;
+    }
+    match delivery {
+        DeliveryStatus::Delivered => Some("delivered  to the asking contract".into()),
+        DeliveryStatus::Failed(times) => Some(format!("callback   failed, {times} times so far")),
+        DeliveryStatus::None | DeliveryStatus::Waiting | DeliveryStatus::Delivering => None,
+    }
+}
+
+fn ending(view: &RequestView, outcome: &Outcome) -> Vec<String> {
+    let word = status(view.summary.phase, Some(outcome));
+    let mut lines = vec![match outcome.margin() {
+        Some(margin) => format!("settled    {word}: {}", margin_text(&margin, &view.kind)),
+        None => format!(
+            "settled    {word}: fewer than {} seats were taken in time",
+            view.threshold
+        ),
+    }];
+    for seat in &view.seats {
+        let (who, state) = (short(&seat.operator), seat_word(seat.state));
+        lines.push(format!("paid       {who}  {} ({state})", Planck(seat.paid)));
+        if seat.forfeited > 0 {
+            lines.push(format!("forfeited  {who}  {}", Planck(seat.forfeited)));
+        }
+    }
+    lines.push(format!("refunded   {}", Planck(view.refund)));
+    lines
+}
+
+#[cfg(test)]
+#[path = "stages_tests.rs"]
+mod tests;

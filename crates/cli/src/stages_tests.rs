@@ -1,0 +1,78 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::samples::{answered, seat, view};
+use llm_oracle_primitives::{AccountId, Answer, SeatAnswer, SeatState};
+
+#[test]
+fn stages_tell_what_is_new_and_nothing_twice() {
+    let (asked, known) = (view(), Words::default());
+    assert_eq!(stages(None, &asked, &known), Vec::<String>::new());
+    let mut committed = asked.clone();
+    committed.seats = vec![seat(1, SeatState::Committed, None, 0)];
+    let digest = "01".repeat(32);
+    assert_eq!(
+        stages(Some(&asked), &committed, &known),
+        [format!("committed  5C62Ck…HiFT  0x{digest}")]
+    );
+    assert_eq!(
+        stages(Some(&committed), &committed, &known),
+        Vec::<String>::new()
+    );
+    let mut revealed = committed.clone();
+    revealed.seats[0] = seat(
+        1,
+        SeatState::Revealed,
+        Some(SeatAnswer::Whole(Answer::Bool(true))),
+        0,
+    );
+    assert_eq!(
+        stages(Some(&committed), &revealed, &known),
+        ["revealed   5C62Ck…HiFT  yes"]
+    );
+    let ended = stages(Some(&revealed), &answered(), &known);
+    assert_eq!(
+        ended.first().unwrap(),
+        &format!("committed  5C7LYp…kqWt  0x{}", "02".repeat(32))
+    );
+    assert!(ended
+        .contains(&"settled    answered: 2 of 2 seats agree, 2 revealed, 0 abstaining".to_owned()));
+    assert!(ended.contains(&"paid       5C62Ck…HiFT  0.0098 UNIT (agreed)".to_owned()));
+    assert_eq!(ended.last().unwrap(), "refunded   0 UNIT");
+}
+
+#[test]
+fn an_expired_request_says_why() {
+    let mut view = view();
+    view.outcome = Some(Outcome::Expired);
+    let lines = stages(None, &view, &Words::default());
+    assert_eq!(
+        lines[0],
+        "settled    expired: fewer than 2 seats were taken in time"
+    );
+}
+
+#[test]
+fn a_draw_is_a_stage_and_told_once() {
+    let mut asked = view();
+    let draw = |drawn| {
+        Some(DrawView {
+            drawn,
+            weak: false,
+            opens_to_all_at: 9,
+        })
+    };
+    asked.draw = draw(None);
+    let mut drawn = asked.clone();
+    drawn.draw = draw(Some(vec![
+        AccountId::from([1; 32]),
+        AccountId::from([2; 32]),
+    ]));
+    let words = Words::default();
+    assert_eq!(stages(None, &asked, &words), Vec::<String>::new());
+    assert_eq!(
+        stages(Some(&asked), &drawn, &words),
+        ["drawn      5C62Ck…HiFT, 5C7LYp…kqWt"]
+    );
+    assert_eq!(stages(Some(&drawn), &drawn, &words), Vec::<String>::new());
+}

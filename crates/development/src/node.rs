@@ -1,0 +1,327 @@
+//! A node of our own: found, started on a free port, drained into a file, stopped and waited for.
+
+use llm_oracle_cli::{
+    config::paths,
+    exit::{Failure, NODE},
+};
+use rustix::process::{kill_process, Pid, Signal};
+use std::{
+    env, fs,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Name of the node's binary.
+const BINARY: &str = "substrate-contracts-node";
+/// Longest start of a node, seconds: a few on an idle machine.
+const START_SECONDS: u64 = 90;
+/// Longest orderly end of a node, seconds; then it is killed.
+const STOP_SECONDS: u64 = 15;
+/// Lines of the node's log that an error shows.
+const LOG_LINES: usize = 12;
+
+/// How to start a node.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// Port of the RPC server; none: a free one that the node picks.
+    pub rpc_port: Option<u16>,
+    /// Folder of the chain; none: thrown away at the end.
+    pub base_path: Option<PathBuf>,
+    /// Milliseconds between blocks; none: a block for each transaction.
+    pub block_time_ms: Option<u64>,
+    /// File for what the node prints.
+    pub log: PathBuf,
+}
+
+/// A running node. Dropping it stops it and waits.
+#[derive(Debug)]
+pub struct Node {
+    child: Child,
+    log: PathBuf,
+    url: String,
+}
+
+/// The node's binary: `CONTRACTS_NODE`, then one on PATH, then ours.
+///
+/// # Errors
+/// When none exists.
+pub fn find() -> Result<PathBuf, Failure> {
+    let named = env::var_os("CONTRACTS_NODE")
+        .filter(|name| !name.is_empty())
+        .map(PathBuf::from);
+    let ours = paths::cache().join("target-node/debug").join(BINARY);
+    find_among(named, env::var_os("PATH"), &ours)
+}
+
+fn find_among(
+    named: Option<PathBuf>,
+    path: Option<std::ffi::OsString>,
+    ours: &Path,
+) -> Result<PathBuf, Failure> {
+    if let Some(named) = named {
+        return if named.is_file() {
+            Ok(named)
+        } else {
+            Err(Failure::new(
+                NODE,
+                format!(
+                    "CONTRACTS_NODE names '{}', which is no file",
+                    named.display()
+                ),
+            )
+            .help("give the path of a substrate-contracts-node, or unset it"))
+        };
+    }
+    let folders = path.as_ref().map(env::split_paths).into_iter().flatten();
+    folders
+        .map(|folder| folder.join(BINARY))
+        .chain([ours.to_owned()])
+        .find(|binary| binary.is_file())
+        .ok_or_else(|| {
+            Failure::new(
+                NODE,
+                format!("no {BINARY} on PATH and none at '{}'", ours.display()),
+            )
+            .help("run ./scripts/setup.sh --node, or set CONTRACTS_NODE to one")
+        })
+}
+
+impl Node {
+    /// Starts a node and waits until it serves.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends, or does not serve in time; with the end of its log.
+    pub async fn start(binary: &Path, options: &NodeOptions) -> Result<Self, Failure> {
+        let failed = |what: &str| Failure::new(NODE, format!("{what} '{}'", binary.display()));
+        let log = fs::File::create(&options.log).map_err(|error| {
+            Failure::new(
+                NODE,
+                format!("log '{}' cannot be written: {error}", options.log.display()),
+            )
+        })?;
+        let to_log = || {
+            log.try_clone()
+                .map(Stdio::from)
+                .unwrap_or_else(|_| Stdio::null())
+        };
+        let child = Command::new(binary)
+            .args(arguments(options))
+            .stdin(Stdio::null())
+            .stdout(to_log())
+            .stderr(to_log())
+            // Ctrl-C reaches the whole group of the terminal; the node must outlive the relayers.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| failed("cannot start").help(error))?;
+        let mut node = Self {
+            child,
+            log: options.log.clone(),
+            url: String::new(),
+        };
+        let started = Instant::now();
+        loop {
+            // The log ends with why the node ended.
+            if let Ok(Some(status)) = node.child.try_wait() {
+                return Err(failed(&format!("the node ended with {status}:")).help(node.log_end()));
+            }
+            if let Some(port) = serving_port(&node.log_text()) {
+                node.url = format!("ws://127.0.0.1:{port}");
+                return Ok(node);
+            }
+            if started.elapsed() > Duration::from_secs(START_SECONDS) {
+                return Err(
+                    failed(&format!("no RPC server within {START_SECONDS} s from"))
+                        .help(node.log_end()),
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Address of its RPC server.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// File with what it prints.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// The last lines of its log.
+    pub fn log_end(&self) -> String {
+        let text = self.log_text();
+        let lines: Vec<&str> = text.lines().collect();
+        let skipped = lines.len().saturating_sub(LOG_LINES);
+        format!(
+            "end of {}:\n{}",
+            self.log.display(),
+            lines.get(skipped..).unwrap_or_default().join("\n")
+        )
+    }
+
+    fn log_text(&self) -> String {
+        fs::read(&self.log)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Stops it: asks, waits, kills, waits.
+    fn stop(&mut self) {
+        let asked = i32::try_from(self.child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok());
+        let asked_at = Instant::now();
+        while asked && asked_at.elapsed() < Duration::from_secs(STOP_SECONDS) {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // Ended already or about to: either way the wait below returns.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.stop();
+        }
+    }
+}
+
+fn arguments(options: &NodeOptions) -> Vec<String> {
+    let mut arguments: Vec<String> = [
+        "--dev",
+        "--no-prometheus",
+        "--port",
+        "0",
+        "--finalize-delay-sec",
+        "1",
+    ]
+    .map(String::from)
+    .into();
+    arguments.extend([
+        "--rpc-port".into(),
+        options.rpc_port.unwrap_or(0).to_string(),
+    ]);
+    match &options.base_path {
+        Some(folder) => arguments.extend(["--base-path".into(), folder.display().to_string()]),
+        None => arguments.push("--tmp".into()),
+    }
+    if let Some(ms) = options.block_time_ms {
+        arguments.extend(["--block-time".into(), ms.to_string()]);
+    }
+    arguments
+}
+
+/// The port in the line that every Substrate node prints once its RPC server listens.
+fn serving_port(log: &str) -> Option<u16> {
+    let line = log
+        .lines()
+        .find(|line| line.contains("Running JSON-RPC server"))?;
+    let (_, rest) = line.split_once("127.0.0.1:")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn script(folder: &Path, text: &str) -> PathBuf {
+        let path = folder.join(BINARY);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    fn options(folder: &Path) -> NodeOptions {
+        NodeOptions {
+            rpc_port: None,
+            base_path: None,
+            block_time_ms: None,
+            log: folder.join("log"),
+        }
+    }
+
+    #[test]
+    fn the_named_binary_comes_first_and_must_exist() {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = script(folder.path(), "true");
+        let ours = Path::new("/nowhere/ours");
+        let path = Some(folder.path().into());
+        assert_eq!(
+            find_among(Some(binary.clone()), None, ours),
+            Ok(binary.clone())
+        );
+        assert_eq!(find_among(None, path.clone(), ours), Ok(binary.clone()));
+        assert_eq!(find_among(None, None, &binary), Ok(binary.clone()));
+        let refused = find_among(Some("/nowhere/node".into()), path, &binary).unwrap_err();
+        assert!(refused.message.contains("/nowhere/node"), "{refused}");
+        assert_eq!(find_among(None, None, ours).unwrap_err().code, NODE);
+    }
+
+    #[test]
+    fn the_port_is_read_from_the_log() {
+        let log = "x\n2026-01-01 INFO Running JSON-RPC server: addr=127.0.0.1:34567,[::1]:34567\n";
+        assert_eq!(serving_port(log), Some(34567));
+        assert_eq!(serving_port("starting"), None);
+    }
+
+    #[tokio::test]
+    async fn a_node_is_started_and_its_end_awaited() {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = script(
+            folder.path(),
+            "echo 'Running JSON-RPC server: addr=127.0.0.1:4321,' >&2; exec sleep 60",
+        );
+        let node = Node::start(&binary, &options(folder.path())).await.unwrap();
+        assert_eq!(node.url(), "ws://127.0.0.1:4321");
+        let process = format!("/proc/{}", node.id());
+        assert!(Path::new(&process).exists());
+        drop(node);
+        assert!(!Path::new(&process).exists());
+    }
+
+    #[tokio::test]
+    async fn a_node_that_ends_is_an_error_with_its_last_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = script(folder.path(), "echo address in use; exit 3");
+        let failure = Node::start(&binary, &options(folder.path()))
+            .await
+            .unwrap_err();
+        assert_eq!(failure.code, NODE);
+        assert!(failure.to_string().contains("address in use"), "{failure}");
+    }
+
+    #[test]
+    fn state_and_block_time_reach_the_node() {
+        let mut options = options(Path::new("/tmp"));
+        assert!(arguments(&options).contains(&"--tmp".to_owned()));
+        options.base_path = Some("/state".into());
+        options.block_time_ms = Some(500);
+        let arguments = arguments(&options).join(" ");
+        assert!(
+            arguments.ends_with("--rpc-port 0 --base-path /state --block-time 500"),
+            "{arguments}"
+        );
+    }
+}

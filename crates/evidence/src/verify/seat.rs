@@ -1,0 +1,69 @@
+//! One seat: its commitment, its signature, its evidence.
+
+use super::{document, Findings, Subject, Verdict};
+use llm_oracle_primitives::{digest, Hash, SeatAnswer, SeatView};
+use llm_oracle_signing::verifies;
+use llm_oracle_support::address::hex0x;
+
+/// Checks a seat against the chain and its evidence document. A seat of which everything holds is
+/// [`Verdict::Consistent`]; only asking again can make more of it.
+pub fn check_seat(
+    subject: &Subject,
+    seat: &SeatView,
+    document: Option<&[u8]>,
+) -> (Verdict, Findings) {
+    let mut found = Findings::default();
+    let (Some(stated), Some(salt), Some(signature)) = (&seat.answer, seat.salt, seat.signature)
+    else {
+        if seat.answer.is_some() || seat.salt.is_some() || seat.signature.is_some() {
+            found.wrong("it is opened in part only");
+            return (Verdict::Wrong, found);
+        }
+        found.note("its answer was not revealed");
+        return (Verdict::Unrevealed, found);
+    };
+    let context = subject.context(seat.operator, seat.model);
+    let message = digest::answer_message_of(&context, &digest_of(stated), &seat.evidence);
+    if !verifies(&signature, &message, &seat.operator) {
+        found.wrong("the operator's signature does not stand under its answer");
+    }
+    let Some(document) = document else {
+        found.wrong(format!(
+            "no evidence with the digest {} was found; give --evidence or --from",
+            hex0x(&seat.evidence)
+        ));
+        return (Verdict::Wrong, found);
+    };
+    let digest = digest::evidence(&salt, document);
+    found.same(
+        "the digest of its evidence",
+        hex0x(&digest),
+        hex0x(&seat.evidence),
+    );
+    let answer = document::check(subject, &context, document, &mut found)
+        .filter(|answer| digest::answer_digest(answer) == digest_of(stated));
+    match answer {
+        Some(answer) => {
+            let commitment = digest::commitment(&context, &answer, &seat.evidence, &salt);
+            found.same(
+                "its commitment",
+                hex0x(&seat.commitment),
+                hex0x(&commitment),
+            );
+        }
+        None => found.wrong("its evidence does not hold the answer that it revealed"),
+    }
+    let verdict = if found.wrong.is_empty() {
+        Verdict::Consistent
+    } else {
+        Verdict::Wrong
+    };
+    (verdict, found)
+}
+
+fn digest_of(answer: &SeatAnswer) -> Hash {
+    match answer {
+        SeatAnswer::Whole(answer) => digest::answer_digest(answer),
+        SeatAnswer::Digest(digest) => *digest,
+    }
+}

@@ -1,0 +1,203 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::scripted::Scripted;
+use llm_oracle_primitives::{Answer, AnswerKind, Sampling};
+
+fn question(model: ModelRef) -> Question {
+    Question {
+        prompt: "p".to_owned(),
+        system: None,
+        answer: AnswerKind::Bool,
+        sampling: Sampling::default(),
+        model,
+    }
+}
+
+fn failing(name: &str, error: ModelError) -> Arc<Scripted> {
+    Arc::new(Scripted::from_fn(name, move |_| Err(error.clone())))
+}
+
+fn saying(name: &str, answer: bool) -> Arc<Scripted> {
+    Arc::new(Scripted::from_fn(name, move |_| Ok(Answer::Bool(answer))))
+}
+
+fn list(providers: &[&Arc<Scripted>], limits: CallLimits) -> Fallback {
+    let with = |provider: &&Arc<Scripted>| ((*provider).clone() as Arc<dyn Provider>, limits);
+    Fallback::new(providers.iter().map(with).collect()).unwrap()
+}
+
+fn limited(after: Option<u64>) -> ModelError {
+    ModelError::Status {
+        code: 429,
+        retry_after: after.map(Duration::from_secs),
+    }
+}
+
+#[tokio::test]
+async fn the_next_provider_answers_and_the_failed_one_is_left_to_rest() {
+    let (first, second) = (failing("a", limited(Some(90))), saying("b", true));
+    let all = list(&[&first, &second], CallLimits::default());
+    let reply = all.answer(&question(ModelRef::Any)).await.unwrap();
+    assert_eq!(reply.model, "b");
+    let failed = reply.record["failed_before"][0].as_str().unwrap();
+    assert!(failed.contains("429"), "{failed}");
+    assert_eq!(reply.record["made"]["provider"], "scripted");
+    let states = all.states();
+    assert!(states[0].rests_ms.unwrap() > 80_000, "{states:?}");
+    assert!(states[0].why.as_ref().unwrap().contains("429"));
+    assert_eq!(states[1].rests_ms, None);
+    all.answer(&question(ModelRef::Any)).await.unwrap();
+    assert_eq!((first.calls(), second.calls()), (1, 2));
+}
+
+#[tokio::test]
+async fn another_model_than_the_one_asked_for_never_answers() {
+    let (first, second) = (failing("a", limited(None)), saying("b", true));
+    let all = list(&[&first, &second], CallLimits::default());
+    let asked = question(ModelRef::Name(b"a".to_vec()));
+    let error = all.answer(&asked).await.unwrap_err();
+    assert!(error.to_string().contains("429"), "{error}");
+    let error = all.answer(&asked).await.unwrap_err();
+    assert!(matches!(error, ModelError::Resting { .. }), "{error:?}");
+    assert!(error.is_free());
+    assert_eq!(second.calls(), 0);
+    let other = question(ModelRef::Name(b"c".to_vec()));
+    let error = all.answer(&other).await.unwrap_err();
+    assert!(error.to_string().contains("'a' or 'b'"), "{error}");
+    assert_eq!(first.calls(), 1);
+}
+
+#[tokio::test]
+async fn when_all_fail_the_soonest_is_named_and_nothing_is_made_up() {
+    let all = list(
+        &[
+            &failing("a", limited(Some(90))),
+            &failing("b", limited(Some(7))),
+            &failing("c", ModelError::BadQuestion("no".to_owned())),
+        ],
+        CallLimits::default(),
+    );
+    let error = all.answer(&question(ModelRef::Any)).await.unwrap_err();
+    assert_eq!(error.retry(), Retry::Later(Some(Duration::from_secs(7))));
+    assert!(error.is_free());
+    let hopeless = list(
+        &[
+            &failing("a", ModelError::BadQuestion("no".to_owned())),
+            &failing("b", ModelError::Engine("broke".to_owned())),
+        ],
+        CallLimits::default(),
+    );
+    let error = hopeless.answer(&question(ModelRef::Any)).await.unwrap_err();
+    assert_eq!(error.retry(), Retry::Later(None));
+    assert!(!error.is_free(), "an engine ran");
+}
+
+#[tokio::test]
+async fn a_budget_that_is_used_up_stops_a_provider_and_outlives_a_restart() {
+    let limits = CallLimits {
+        planck_per_call: 10,
+        money_a_day: 39,
+        ..CallLimits::default()
+    };
+    let asked = question(ModelRef::Any);
+    let (first, second) = (saying("a", true), saying("b", true));
+    let all = list(&[&first, &second], limits);
+    // Two requests may be needed each time, and one was: 10, 20, and 40 would be too much.
+    for _ in 0..3 {
+        all.answer(&asked).await.unwrap();
+    }
+    assert_eq!((first.calls(), second.calls()), (2, 1));
+    assert_eq!(all.states()[0].used.planck, "20");
+    let again = list(&[&first, &second], limits);
+    again.restore(&all.states());
+    again.answer(&asked).await.unwrap();
+    assert_eq!((first.calls(), second.calls()), (2, 2));
+    let error = again.answer(&asked).await.unwrap_err();
+    assert!(error.to_string().contains("money_a_day is 39"), "{error}");
+    assert_eq!(again.price(&asked), 40);
+}
+
+/// Answers once it is let, and counts how many questions it held at the same time.
+struct Gate {
+    open: Semaphore,
+    inside: Mutex<(u32, u32)>,
+}
+
+#[async_trait]
+impl Provider for Gate {
+    fn name(&self) -> &str {
+        "gate"
+    }
+
+    async fn answer(&self, _question: &Question) -> Result<Reply, ModelError> {
+        {
+            let mut inside = self.inside.lock().unwrap();
+            inside.0 = inside.0.saturating_add(1);
+            inside.1 = inside.1.max(inside.0);
+        }
+        self.open.acquire().await.unwrap().forget();
+        let mut inside = self.inside.lock().unwrap();
+        inside.0 = inside.0.saturating_sub(1);
+        Ok(Reply {
+            answer: Answer::Bool(true),
+            model: "gate".to_owned(),
+            record: Value::Null,
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_busy_provider_hands_over_and_no_more_calls_run_at_once_than_allowed() {
+    let gate = Arc::new(Gate {
+        open: Semaphore::new(0),
+        inside: Mutex::default(),
+    });
+    let limits = CallLimits {
+        calls_at_once: 1,
+        ..CallLimits::default()
+    };
+    let second = saying("b", false);
+    let members: Vec<(Arc<dyn Provider>, _)> =
+        vec![(gate.clone(), limits), (second.clone(), limits)];
+    let all = Fallback::new(members).unwrap();
+    let asked = question(ModelRef::Any);
+    let (one, two) = tokio::join!(all.answer(&asked), async {
+        let answer = all.answer(&asked).await;
+        gate.open.add_permits(1);
+        answer
+    });
+    assert_eq!(one.unwrap().answer, Answer::Bool(true));
+    assert_eq!(two.unwrap().answer, Answer::Bool(false));
+    // With one provider the second question waits for its place.
+    let alone = Fallback::new(vec![(gate.clone() as Arc<dyn Provider>, limits)]).unwrap();
+    let (one, two, ()) = tokio::join!(alone.answer(&asked), alone.answer(&asked), async {
+        gate.open.add_permits(2);
+    });
+    assert!(one.is_ok() && two.is_ok());
+    assert_eq!(gate.inside.lock().unwrap().1, 1);
+}
+
+#[test]
+fn what_an_answer_took_is_read_from_its_record() {
+    let taken = Load {
+        requests: 2,
+        tokens: 5_000,
+    };
+    for (record, requests, tokens) in [
+        (
+            json!({ "exchanges": [1], "usage": { "total_tokens": 12 } }),
+            1,
+            12,
+        ),
+        (
+            json!({ "exchanges": [1, 2], "usage": { "input_tokens": 12, "output_tokens": 3 } }),
+            2,
+            30,
+        ),
+        (json!({ "exchanges": [1], "usage": null }), 1, 5_000),
+        (json!({ "not_asked": "why" }), 0, 0),
+    ] {
+        assert_eq!(needed(&record, taken), Load { requests, tokens });
+    }
+}

@@ -1,0 +1,161 @@
+//! A model on a server, asked in one of two dialects: chat completions or messages.
+//!
+//! The reply is read strictly: the whole of it states one of the forms asked for, or the model is
+//! asked once more and told what was wrong, or the answer is an abstention.
+
+mod chat;
+mod dialect;
+mod http;
+
+use super::{
+    abstain_unanswerable,
+    form::{self, Said},
+    record_of, refuse_unserved, secret, ModelError, Provider, Question, Reply,
+};
+use async_trait::async_trait;
+use chat::{Completion, Message};
+pub(super) use dialect::Dialect;
+use llm_oracle_primitives::{Answer, AnswerKind, Reason};
+use serde_json::{json, Value};
+use std::{path::Path, time::Duration};
+
+/// Prompt template of closed forms; its version counts up with every change of a word.
+const CLOSED: &str = "chat-closed-form/1";
+/// Prompt template of open forms; its version counts up with every change of a word.
+const OPEN: &str = "chat-open-form/1";
+
+/// A server and the model that is asked there.
+#[derive(Debug)]
+pub(super) struct Hosted {
+    dialect: Dialect,
+    endpoint: http::Endpoint,
+    model: String,
+}
+
+/// What one model run came to.
+struct Attempt {
+    said: Said,
+    completion: Completion,
+    exchange: Value,
+}
+
+impl Hosted {
+    /// Checks the address and reads the key; nothing is sent.
+    ///
+    /// # Errors
+    /// `NotConfigured` with what is wrong.
+    pub(super) fn new(
+        dialect: Dialect,
+        base_url: &str,
+        model: &str,
+        key_file: Option<&Path>,
+        key_variable: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Self, ModelError> {
+        let key = secret::api_key(key_file, key_variable)?;
+        let endpoint = http::Endpoint::new(dialect, base_url, key, timeout)?;
+        Ok(Self {
+            dialect,
+            endpoint,
+            model: model.to_owned(),
+        })
+    }
+
+    async fn attempt(
+        &self,
+        question: &Question,
+        messages: &[Message],
+    ) -> Result<Attempt, ModelError> {
+        let body = self
+            .dialect
+            .request(&self.model, messages, &question.sampling);
+        let raw = self.endpoint.post(&self.model, &body).await?;
+        let completion = self.dialect.completion(&raw.text)?;
+        let said = if completion.refused {
+            Said::Answer(Answer::Abstain(Reason::Refused))
+        } else if completion.cut && form::can_be_cut(&question.answer) {
+            let most = question.sampling.max_tokens;
+            Said::Other(Some(format!("it was cut short after {most} tokens")))
+        } else {
+            form::read(&question.answer, &completion.text)?
+        };
+        let exchange = json!({
+            "request": body,
+            "response": { "body": raw.text, "bytes": raw.bytes, "blake2_256": raw.digest },
+        });
+        Ok(Attempt {
+            said,
+            completion,
+            exchange,
+        })
+    }
+}
+
+#[async_trait]
+impl Provider for Hosted {
+    fn name(&self) -> &str {
+        &self.model
+    }
+
+    async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
+        refuse_unserved(self, &question.model)?;
+        if let Some(reply) = abstain_unanswerable(self, self.dialect.name(), question) {
+            return Ok(reply);
+        }
+        let mut messages = chat::messages(question)?;
+        let first = self.attempt(question, &messages).await?;
+        let mut exchanges = vec![first.exchange];
+        let (answer, last) = match first.said {
+            Said::Answer(answer) => (answer, first.completion),
+            Said::Other(fault) => {
+                let text = &first.completion.text;
+                messages.extend(chat::ask_again(question, text, fault.as_deref())?);
+                let second = self.attempt(question, &messages).await?;
+                exchanges.push(second.exchange);
+                let answer = match second.said {
+                    Said::Answer(answer) => answer,
+                    Said::Other(_) => Answer::Abstain(chat::why_no_answer(&second.completion.text)),
+                };
+                (answer, second.completion)
+            }
+        };
+        let template = match question.answer {
+            AnswerKind::Text { .. } | AnswerKind::Json { .. } => OPEN,
+            _ => CLOSED,
+        };
+        let model = last.model.unwrap_or_else(|| self.model.clone());
+        let record = json!({
+            "provider": self.dialect.name(),
+            "model": { "asked": self.model, "reported": model },
+            "template": template,
+            "question": record_of(question),
+            "exchanges": exchanges,
+            "usage": last.usage,
+            "system_fingerprint": last.fingerprint,
+        });
+        Ok(Reply {
+            answer,
+            model,
+            record,
+        })
+    }
+}
+
+/// Reads a response's body as an answer's would be read.
+#[cfg(test)]
+pub(super) fn read_completion(body: &str) {
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        if let Ok(completion) = dialect.completion(body) {
+            chat::why_no_answer(&completion.text);
+        }
+    }
+}
+
+/// Where questions go with this `base_url`, if anywhere.
+#[cfg(test)]
+pub(super) fn read_base_url(base_url: &str, with_key: bool) -> Option<reqwest::Url> {
+    http::address(Dialect::OpenAi, base_url, with_key).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Asking a language model.
+//!
+//! One trait, four providers: a GGUF file run in this process ([`ProviderConfig::Local`]), any
+//! OpenAI-compatible server ([`ProviderConfig::Openai`]), Anthropic's ([`ProviderConfig::Anthropic`])
+//! and fixed answers for tests ([`ProviderConfig::Scripted`]). [`Fallback`] puts several of them behind
+//! one, with limits.
+//!
+//! **Architecture invariant:** a model gets text and gives text. It has no tools, no keys and no
+//! network of its own, and whatever it says either is exactly one of the forms asked for or
+//! becomes an abstention. A model that nobody serves is a refusal, never a substitute.
+
+mod config;
+mod error;
+mod fallback;
+mod form;
+#[cfg(test)]
+mod fuzz_tests;
+mod hosted;
+#[cfg(test)]
+mod injection_tests;
+#[cfg(feature = "local")]
+mod local;
+mod meter;
+mod open;
+mod schema;
+pub mod scripted;
+mod secret;
+
+pub use config::{build, build_all, ModelConfig, Models, ProviderConfig};
+pub use error::{ModelError, Retry};
+pub use fallback::{Fallback, ProviderState};
+pub use meter::{day_of, CallLimits, Load, Used};
+
+use async_trait::async_trait;
+use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling};
+use serde_json::{json, Value};
+
+/// What an operator is asked, with its bytes already checked as UTF-8.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The question itself.
+    pub prompt: String,
+    /// Instruction that stands before the question.
+    pub system: Option<String>,
+    /// The form of the answer.
+    pub answer: AnswerKind,
+    /// How to sample.
+    pub sampling: Sampling,
+    /// Which model may answer.
+    pub model: ModelRef,
+}
+
+/// A typed answer and the record of how it was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// The decision, in the form asked for or an abstention.
+    pub answer: Answer,
+    /// The model as the provider reported it.
+    pub model: String,
+    /// How it was made: provider, model, template with its version, what was sent, sampling, what
+    /// came back, scores, usage, engine. It becomes the evidence document and never holds a secret.
+    pub record: serde_json::Value,
+}
+
+/// Somebody who answers questions with a model.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Name of the model that this provider serves, as requests name it.
+    fn name(&self) -> &str;
+
+    /// Whether a request for this model may be answered here.
+    fn serves(&self, model: &ModelRef) -> bool {
+        match model {
+            ModelRef::Any => true,
+            ModelRef::Name(name) => name == self.name().as_bytes(),
+            ModelRef::Entry(_) => false,
+        }
+    }
+
+    /// Names of all the models that it serves.
+    fn served(&self) -> Vec<String> {
+        vec![self.name().to_owned()]
+    }
+
+    /// The most that one answer to a question can cost, planck.
+    fn price(&self, _question: &Question) -> u128 {
+        0
+    }
+
+    /// Where each provider behind it stands, for people, and to be kept over a restart.
+    fn states(&self) -> Vec<ProviderState> {
+        Vec::new()
+    }
+
+    /// Takes up what was used before a restart.
+    fn restore(&self, _states: &[ProviderState]) {}
+
+    /// Answers one question.
+    ///
+    /// # Errors
+    /// When there is no answer to record, not even an abstention; see [`ModelError::retry`].
+    async fn answer(&self, question: &Question) -> Result<Reply, ModelError>;
+}
+
+/// Checks that operators can answer in this form, so that nobody pays for a question that all of them
+/// must abstain from. Forms that the contract refuses are not looked for.
+///
+/// # Errors
+/// Why they can't, with the remedy: the JSON schema can't be used.
+pub fn check_form(kind: &AnswerKind) -> Result<(), String> {
+    open::check(kind)
+}
+
+/// The refusal of a model that is not served here, or nothing.
+fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), ModelError> {
+    if provider.serves(model) {
+        return Ok(());
+    }
+    let name = match model {
+        ModelRef::Name(name) => String::from_utf8_lossy(name).into_owned(),
+        ModelRef::Entry(entry) => format!("registry entry {entry}"),
+        ModelRef::Any => "any".to_owned(),
+    };
+    let remedy = format!(
+        "ask for '{}', which is, for any model, or name other operators",
+        provider.served().join("' or '")
+    );
+    Err(ModelError::NotServed { name, remedy })
+}
+
+/// The abstention from a question that no answer could be right to, without asking the model; or
+/// nothing. Every operator abstains from it for the same reason, so the request ends undetermined
+/// instead of running out.
+fn abstain_unanswerable(provider: &dyn Provider, kind: &str, question: &Question) -> Option<Reply> {
+    let why = check_form(&question.answer).err()?;
+    Some(Reply {
+        answer: Answer::Abstain(Reason::Refused),
+        model: provider.name().to_owned(),
+        record: json!({
+            "provider": kind,
+            "model": provider.name(),
+            "question": record_of(question),
+            "not_asked": why,
+        }),
+    })
+}
+
+/// What was asked, as the record has it.
+pub fn record_of(question: &Question) -> Value {
+    let kind = match &question.answer {
+        AnswerKind::Bool => json!({ "kind": "bool" }),
+        AnswerKind::Choice { options } => {
+            let texts: Vec<_> = options.iter().map(|o| String::from_utf8_lossy(o)).collect();
+            json!({ "kind": "choice", "options": texts })
+        }
+        // As text: JSON numbers lose digits beyond 2^53.
+        AnswerKind::Number { scale, tolerance } => {
+            json!({ "kind": "number", "scale": scale, "tolerance": tolerance.to_string() })
+        }
+        AnswerKind::Text { max_bytes } => json!({ "kind": "text", "max_bytes": max_bytes }),
+        // As text, as it was asked: it may be no JSON at all.
+        AnswerKind::Json { schema } => {
+            json!({ "kind": "json", "schema": String::from_utf8_lossy(schema) })
+        }
+    };
+    json!({ "prompt": question.prompt, "system": question.system, "answer": kind })
+}

@@ -1,0 +1,302 @@
+//! The table `[peers]` of the settings, and who is known by it.
+
+use super::wire::Id;
+use llm_oracle_support::address::{parse_account, ss58, AddressError};
+use reqwest::Url;
+use serde::Deserialize;
+use std::net::{IpAddr, SocketAddr};
+
+/// Most blocks that an operator may wait for a carrier.
+const CARRIER_BLOCKS_MAX: u32 = 1_000;
+/// Longest wait of a carrier for the entries of others, milliseconds.
+const COMPANY_MS_MAX: u64 = 60_000;
+
+/// The table `[peers]` of the settings.
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeersConfig {
+    /// Where peers hand their entries over: an IP address and a port, or `off`.
+    pub listen: String,
+    /// Whether addresses beyond this machine are allowed, here and in the peers' URLs.
+    pub allow_remote: bool,
+    /// Blocks that an operator waits for its carrier before it sends its own entry.
+    pub carrier_blocks: u32,
+    /// How long a carrier waits for the entries of others, milliseconds.
+    pub company_ms: u64,
+    /// The relayers that are known.
+    #[serde(rename = "relayer")]
+    pub relayers: Vec<PeerConfig>,
+}
+
+/// One table `[[peers.relayer]]`.
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct PeerConfig {
+    /// Where it listens.
+    pub url: String,
+    /// Its operators, all of them.
+    pub operators: Vec<String>,
+}
+
+impl Default for PeersConfig {
+    fn default() -> Self {
+        Self {
+            listen: "off".to_owned(),
+            allow_remote: false,
+            carrier_blocks: 3,
+            company_ms: 2_000,
+            relayers: Vec::new(),
+        }
+    }
+}
+
+/// What is wrong with the table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs)] // The messages spell the fields out.
+pub enum PeersError {
+    #[error("listen = '{0}' in [peers] is no address; give an IP address and a port such as 127.0.0.1:9700, or off")]
+    Listen(String),
+    #[error("'{0}' in [peers] is beyond this machine; set allow_remote = true if that is meant")]
+    Remote(String),
+    #[error("listen is off and [[peers.relayer]] names relayers; set `listen` in [peers], or their entries reach nobody when it is this relayer's turn")]
+    Deaf,
+    #[error("url = '{0}' in [[peers.relayer]] is no address of a relayer; give http:// or https://, a host and a port")]
+    Url(String),
+    #[error("the relayer at {0} in [[peers.relayer]] has no operators; name all of them")]
+    NoOperators(String),
+    #[error("{0} in [[peers.relayer]] is one of this relayer's own operators; leave it out")]
+    Own(String),
+    #[error("{0} is named twice in [[peers.relayer]]")]
+    Twice(String),
+    #[error("{key} = {value} in [peers] is out of range; give {least} to {most}")]
+    Range {
+        key: &'static str,
+        value: u64,
+        least: u64,
+        most: u64,
+    },
+    #[error("operators in [[peers.relayer]]: {0}")]
+    Address(#[from] AddressError),
+    #[error("the HTTP client of [peers] cannot be set up: {0}")]
+    Client(String),
+}
+
+/// A relayer that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it takes entries.
+    pub url: Url,
+    /// Its operators.
+    pub operators: Vec<Id>,
+}
+
+/// Who belongs to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// This relayer's operators.
+    pub own: Vec<Id>,
+    /// The other relayers.
+    pub peers: Vec<Peer>,
+}
+
+impl Directory {
+    /// The peer that an operator belongs to.
+    pub fn peer_of(&self, operator: &Id) -> Option<usize> {
+        let mut peers = self.peers.iter();
+        peers.position(|peer| peer.operators.contains(operator))
+    }
+
+    /// All operators of this relayer and its peers, ordered by account: the same list in each of them.
+    pub fn known(&self) -> Vec<Id> {
+        let of_peers = self.peers.iter().flat_map(|peer| &peer.operators);
+        let mut known: Vec<Id> = self.own.iter().chain(of_peers).copied().collect();
+        known.sort_unstable();
+        known
+    }
+}
+
+impl PeersConfig {
+    /// The address to listen at; `None` when it is `off`.
+    ///
+    /// # Errors
+    /// When it is neither, or not on this machine.
+    pub fn address(&self) -> Result<Option<SocketAddr>, PeersError> {
+        if self.listen == "off" {
+            return Ok(None);
+        }
+        let address: SocketAddr = self
+            .listen
+            .parse()
+            .map_err(|_| PeersError::Listen(self.listen.clone()))?;
+        self.allowed(Some(address.ip()), &self.listen)?;
+        Ok(Some(address))
+    }
+
+    /// Checks everything, with this relayer's own operators.
+    ///
+    /// # Errors
+    /// See [`PeersError`].
+    pub fn check(&self, own: &[Id]) -> Result<Directory, PeersError> {
+        let listens = self.address()?.is_some();
+        if !listens && !self.relayers.is_empty() {
+            return Err(PeersError::Deaf);
+        }
+        let blocks = u64::from(self.carrier_blocks);
+        in_range("carrier_blocks", blocks, 1, CARRIER_BLOCKS_MAX.into())?;
+        in_range("company_ms", self.company_ms, 0, COMPANY_MS_MAX)?;
+        let mut directory = Directory {
+            own: own.to_vec(),
+            peers: Vec::new(),
+        };
+        for relayer in &self.relayers {
+            let peer = self.peer(relayer, &directory)?;
+            directory.peers.push(peer);
+        }
+        Ok(directory)
+    }
+
+    fn peer(&self, relayer: &PeerConfig, known: &Directory) -> Result<Peer, PeersError> {
+        let url = self.url(&relayer.url)?;
+        let mut operators: Vec<Id> = Vec::new();
+        for text in &relayer.operators {
+            let account = parse_account(text)?;
+            let id: &Id = account.as_ref();
+            if known.own.contains(id) {
+                return Err(PeersError::Own(ss58(&account)));
+            }
+            if known.peer_of(id).is_some() || operators.contains(id) {
+                return Err(PeersError::Twice(ss58(&account)));
+            }
+            operators.push(*id);
+        }
+        if operators.is_empty() {
+            return Err(PeersError::NoOperators(relayer.url.clone()));
+        }
+        Ok(Peer { url, operators })
+    }
+
+    fn url(&self, text: &str) -> Result<Url, PeersError> {
+        let wrong = || PeersError::Url(text.to_owned());
+        let url: Url = text.parse().map_err(|_| wrong())?;
+        let plain = matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        let host = url.host_str().filter(|_| plain).ok_or_else(wrong)?;
+        // A name may lead anywhere, so only literal addresses count as this machine's.
+        let address = host.trim_matches(['[', ']']).parse().ok();
+        self.allowed(address, text)?;
+        url.join("/entries").map_err(|_| wrong())
+    }
+
+    fn allowed(&self, address: Option<IpAddr>, text: &str) -> Result<(), PeersError> {
+        if self.allow_remote || address.is_some_and(|address| address.is_loopback()) {
+            return Ok(());
+        }
+        Err(PeersError::Remote(text.to_owned()))
+    }
+}
+
+fn in_range(key: &'static str, value: u64, least: u64, most: u64) -> Result<(), PeersError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(PeersError::Range {
+        key,
+        value,
+        least,
+        most,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const ALICE: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+    const BOB: &str = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
+
+    fn id(text: &str) -> Id {
+        *parse_account(text).unwrap().as_ref()
+    }
+
+    fn config(listen: &str, url: &str, operators: &[&str]) -> PeersConfig {
+        PeersConfig {
+            listen: listen.to_owned(),
+            relayers: vec![PeerConfig {
+                url: url.to_owned(),
+                operators: operators.iter().map(|&one| one.to_owned()).collect(),
+            }],
+            ..PeersConfig::default()
+        }
+    }
+
+    #[test]
+    fn a_good_table_gives_a_directory_and_none_gives_nobody() {
+        let nobody = PeersConfig::default().check(&[[1; 32]]).unwrap();
+        assert_eq!((nobody.peers.len(), nobody.known()), (0, vec![[1; 32]]));
+        let one = config("127.0.0.1:9700", "http://127.0.0.1:9701", &[BOB, ALICE]);
+        let directory = one.check(&[[0xff; 32], [0; 32]]).unwrap();
+        let url = directory.peers[0].url.as_str();
+        assert_eq!(url, "http://127.0.0.1:9701/entries");
+        assert_eq!(directory.peer_of(&id(ALICE)), Some(0));
+        assert_eq!(directory.peer_of(&[0; 32]), None);
+        let known = [[0; 32], id(BOB), id(ALICE), [0xff; 32]];
+        assert_eq!(directory.known(), known);
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_by_name() {
+        let here = "http://127.0.0.1:9701";
+        let at = "127.0.0.1:9700";
+        let remote = |text: &str| PeersError::Remote(text.to_owned());
+        let url = |text: &str| PeersError::Url(text.to_owned());
+        for (listen, peer, operators, wrong) in [
+            ("off", here, &[BOB][..], PeersError::Deaf),
+            ("9700", here, &[BOB], PeersError::Listen("9700".to_owned())),
+            ("0.0.0.0:9700", here, &[BOB], remote("0.0.0.0:9700")),
+            (
+                at,
+                "http://10.0.0.1:9701",
+                &[BOB],
+                remote("http://10.0.0.1:9701"),
+            ),
+            (
+                at,
+                "http://localhost:1",
+                &[BOB],
+                remote("http://localhost:1"),
+            ),
+            (at, "ftp://127.0.0.1:1", &[BOB], url("ftp://127.0.0.1:1")),
+            (
+                at,
+                "http://a:b@127.0.0.1",
+                &[BOB],
+                url("http://a:b@127.0.0.1"),
+            ),
+            (at, "nowhere", &[BOB], url("nowhere")),
+            (at, here, &[], PeersError::NoOperators(here.to_owned())),
+            (at, here, &[BOB, BOB], PeersError::Twice(BOB.to_owned())),
+            (at, here, &[ALICE], PeersError::Own(ALICE.to_owned())),
+        ] {
+            let refused = config(listen, peer, operators).check(&[id(ALICE)]);
+            assert_eq!(refused.unwrap_err(), wrong);
+        }
+        let allowed = PeersConfig {
+            allow_remote: true,
+            ..config("0.0.0.0:9700", "https://relayer.example:9700", &[BOB])
+        };
+        assert!(allowed.check(&[id(ALICE)]).is_ok());
+        for (blocks, company) in [(0, 0), (1_001, 0), (3, 60_001)] {
+            let wrong = PeersConfig {
+                carrier_blocks: blocks,
+                company_ms: company,
+                ..PeersConfig::default()
+            };
+            let refused = wrong.check(&[]).unwrap_err();
+            assert!(matches!(refused, PeersError::Range { .. }), "{refused}");
+        }
+    }
+}

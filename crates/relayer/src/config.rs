@@ -1,0 +1,169 @@
+//! The relayer's configuration file.
+
+use super::policy::PolicyConfig;
+use llm_oracle_llm::Models;
+use llm_oracle_peers::PeersConfig;
+use llm_oracle_signing::KeySource;
+use llm_oracle_store::Shared;
+use llm_oracle_support::amount::planck;
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// Everything that `relayer run` needs to know. Unknown keys are refused.
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct RelayerConfig {
+    /// The node's WebSocket.
+    pub url: String,
+    /// Further nodes: each is looked at before every turn, and takes over when those before it fail.
+    #[serde(default)]
+    pub urls: Vec<String>,
+    /// Time between two blocks, milliseconds; a node without a new one for three of them is left
+    /// alone. Not set on chains that make blocks on demand.
+    #[serde(default)]
+    pub block_time_ms: Option<u64>,
+    /// Folder for the second copy of salt secrets and answers, on another disk than the store.
+    #[serde(default)]
+    pub backup_dir: Option<PathBuf>,
+    /// Whether a person has decided to go on with what is left of a lost or older store.
+    #[serde(skip)]
+    pub recover: bool,
+    /// Address of the oracle, SS58.
+    pub contract: String,
+    /// Hash of its code as the deployment printed it; when given, another is refused.
+    #[serde(default)]
+    pub code_hash: Option<String>,
+    /// Directory of the store; one process at a time.
+    pub store: PathBuf,
+    /// The database that replicas share; without one it is a file in the store's directory.
+    #[serde(skip)]
+    pub shared: Option<Shared>,
+    /// The operators this process works for.
+    pub operators: Vec<KeySource>,
+    /// The models that answer, for all of them, in the order in which they are asked.
+    #[serde(alias = "models")]
+    pub model: Models,
+    /// What this relayer takes on.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Which requests it answers.
+    #[serde(default)]
+    pub policy: PolicyConfig,
+    /// The relayers that carry each other's entries.
+    #[serde(default)]
+    pub peers: PeersConfig,
+}
+
+impl RelayerConfig {
+    /// All nodes, in the order of preference.
+    pub(super) fn all_urls(&self) -> Vec<String> {
+        let mut all = vec![self.url.clone()];
+        all.extend(self.urls.iter().filter(|url| **url != self.url).cloned());
+        all
+    }
+}
+
+/// What a relayer takes on, and how often it tries.
+#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Least reward of a seat, planck; requests below it are left out. A number, or a string of one.
+    #[serde(deserialize_with = "planck")]
+    pub min_reward: u128,
+    /// Most that one transaction may cost in fees, planck; a dearer one is not sent. Tips are always 0.
+    /// 0: any fee. A number, or a string of one.
+    #[serde(deserialize_with = "planck")]
+    pub max_fee: u128,
+    /// Balance for fees below which an operator is called poor, planck. A number, or a string of one.
+    #[serde(deserialize_with = "planck")]
+    pub min_balance: u128,
+    /// Attempts at asking the model, committing, delivering, and settling for others before each is
+    /// given up. Asking counts those only in which a model may have run. Reveals, and settling where one of our operators has a seat, go on.
+    pub max_attempts: u32,
+    /// Questions put to the model at the same time.
+    pub model_calls: u16,
+    /// Longest pause between two looks at the chain, milliseconds; finalized heads wake it earlier.
+    pub poll_ms: u64,
+    /// How much later each further relayer tries what only one needs to do, milliseconds.
+    pub turn_ms: u64,
+    /// Whether to read each finalized block for operators that sign two answers, and report them.
+    pub report_equivocations: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            min_reward: 0,
+            max_fee: 10_000_000_000_000,
+            min_balance: 1_000_000_000_000,
+            max_attempts: 5,
+            model_calls: 1,
+            poll_ms: 2_000,
+            turn_ms: 3_000,
+            report_equivocations: true,
+        }
+    }
+}
+
+impl Limits {
+    /// Each limit by its key in the file.
+    pub fn shown(&self) -> [(&'static str, String); 8] {
+        [
+            ("limits.min_reward", self.min_reward.to_string()),
+            ("limits.max_fee", self.max_fee.to_string()),
+            ("limits.min_balance", self.min_balance.to_string()),
+            ("limits.max_attempts", self.max_attempts.to_string()),
+            ("limits.model_calls", self.model_calls.to_string()),
+            ("limits.poll_ms", self.poll_ms.to_string()),
+            ("limits.turn_ms", self.turn_ms.to_string()),
+            (
+                "limits.report_equivocations",
+                self.report_equivocations.to_string(),
+            ),
+        ]
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        url = "ws://127.0.0.1:9944"
+        contract = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+        store = "state"
+        operators = [{ suri = "//Alice" }, { suri_file = "bob.key" }]
+        [model]
+        provider = "scripted"
+        answer = "yes"
+        [limits]
+        min_reward = "20000000000000000000"
+    "#;
+
+    #[test]
+    fn a_file_is_read_and_what_is_left_out_has_defaults() {
+        let config: RelayerConfig = toml::from_str(FILE).unwrap();
+        assert_eq!(config.operators.len(), 2);
+        assert_eq!(config.limits.min_reward, 20_000_000_000_000_000_000);
+        assert_eq!(config.limits.max_attempts, Limits::default().max_attempts);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        for (line, key) in [
+            ("colour = 1\n", "colour"),
+            ("[limits]\nmin_rewards = 1\n", "min_rewards"),
+        ] {
+            let text = if line.starts_with('[') {
+                FILE.replace("[limits]\n", line)
+            } else {
+                format!("{line}{FILE}")
+            };
+            let error = toml::from_str::<RelayerConfig>(&text)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! What people and machines may know about a running relayer: metrics, health, status, evidence.
+//!
+//! The pipeline tells [`Ops`] what it does; [`serve`] shows it over HTTP, and [`keep_notified`] tells
+//! systemd. What the store knows is read from the store, so it outlives restarts and is counted once.
+//!
+//! **Architecture invariant:** nothing here decides anything. Without a listener the relayer works the
+//! same, and nothing that comes in over HTTP changes anything.
+
+mod listing;
+mod metrics;
+mod notify;
+mod server;
+mod status;
+
+pub use listing::metric_names;
+pub use metrics::Metrics;
+pub use notify::{keep_notified, ready};
+pub use server::{serve, Desk};
+pub use status::{Health, OperatorStatus, Status};
+
+use serde::{Deserialize, Serialize};
+use std::{
+    net::SocketAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use llm_oracle_store::now_ms;
+
+/// Longest time between two turns of a relayer that lives. A turn may wait for several requests to a
+/// node, each of which has a deadline of its own.
+pub const LIVE_WITHIN: Duration = Duration::from_secs(180);
+
+/// File in the store's folder with the address that a running relayer listens at.
+pub const ADDRESS_FILE: &str = "ops-address";
+
+/// The table `[ops]` of the settings.
+#[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct OpsConfig {
+    /// Where `/metrics`, `/livez`, `/readyz`, `/status` and `/evidence/{digest}` are served: an IP
+    /// address and a port (0: any free one), or `off`.
+    pub listen: String,
+}
+
+impl Default for OpsConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9615".to_owned(),
+        }
+    }
+}
+
+impl OpsConfig {
+    /// The address to listen at; `None` when it is `off`.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn address(&self) -> Result<Option<SocketAddr>, String> {
+        if self.listen == "off" {
+            return Ok(None);
+        }
+        self.listen.parse().map(Some).map_err(|_| {
+            format!(
+                "listen = '{}' in [ops] is no address; give an IP address and a port such as 127.0.0.1:9615, or off",
+                self.listen
+            )
+        })
+    }
+}
+
+/// What one turn came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It did something.
+    Worked,
+    /// There was nothing to do.
+    Idle,
+}
+
+/// A handle that the pipeline writes to and everybody else reads from.
+pub struct Ops {
+    metrics: Metrics,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    status: Status,
+    /// When the wheel last began or ended a turn.
+    beat: Instant,
+}
+
+impl Default for Ops {
+    fn default() -> Self {
+        Self {
+            metrics: Metrics::new(),
+            inner: Mutex::new(Inner {
+                status: Status::new(),
+                beat: Instant::now(),
+            }),
+        }
+    }
+}
+
+impl Ops {
+    /// The numbers.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Names what the relayer works for.
+    pub fn introduce(&self, url: &str, contract: &str, genesis: &str, model: &str) {
+        let status = &mut self.lock().status;
+        status.url = url.to_owned();
+        status.contract = contract.to_owned();
+        status.genesis = genesis.to_owned();
+        status.model = model.to_owned();
+    }
+
+    /// A turn begins.
+    pub fn turn_begins(&self) {
+        self.lock().beat = Instant::now();
+    }
+
+    /// A turn has ended well.
+    pub fn turn_ended(&self, turn: Turn, took: Duration) {
+        self.metrics.turn(turn, took, now_ms());
+        let mut inner = self.lock();
+        inner.beat = Instant::now();
+        inner.status.connected = true;
+        inner.status.last_turn_ms = Some(now_ms());
+        inner.status.failing = None;
+        self.metrics.connected(true);
+    }
+
+    /// A turn has failed, and the connection is given up.
+    pub fn turn_failed(&self, error: &dyn std::fmt::Display) {
+        self.metrics.turn_failed();
+        self.metrics.connected(false);
+        let mut inner = self.lock();
+        inner.beat = Instant::now();
+        inner.status.connected = false;
+        inner.status.failing = Some(error.to_string());
+    }
+
+    /// The blocks that a turn reads at, and the questions that are put to the model.
+    pub fn looks(&self, finalized: u32, best: u32, asking: usize) {
+        let mut inner = self.lock();
+        let status = &mut inner.status;
+        if status.finalized != Some(finalized) {
+            self.metrics.finalized_moved(now_ms());
+        }
+        status.finalized = Some(finalized);
+        status.best = Some(best);
+        status.asking = asking;
+        self.metrics.looks(finalized, best, asking);
+    }
+
+    /// What the chain says about the operators.
+    pub fn operators(&self, operators: Vec<OperatorStatus>) {
+        for operator in &operators {
+            self.metrics.operator(operator);
+        }
+        self.lock().status.operators = operators;
+    }
+
+    /// The relayer has been told to stop.
+    pub fn stops(&self) {
+        self.lock().status.stopping = true;
+    }
+
+    /// A copy of what is known.
+    pub fn status(&self) -> Status {
+        self.lock().status.clone()
+    }
+
+    /// How it is.
+    pub fn health(&self) -> Health {
+        self.health_at(Instant::now())
+    }
+
+    fn health_at(&self, now: Instant) -> Health {
+        let inner = self.lock();
+        let silent = now.saturating_duration_since(inner.beat);
+        Health::of(&inner.status, silent)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Plain values: a panic elsewhere leaves them readable.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A yes or no with its reasons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Whether it is well.
+    pub ok: bool,
+    /// Why not.
+    pub reasons: Vec<String>,
+}
+
+impl Verdict {
+    fn of(reasons: Vec<String>) -> Self {
+        Self {
+            ok: reasons.is_empty(),
+            reasons,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operator(able: bool) -> OperatorStatus {
+        OperatorStatus {
+            account: "5Grw".to_owned(),
+            slot: 1,
+            able,
+            ..OperatorStatus::default()
+        }
+    }
+
+    #[test]
+    fn a_relayer_lives_while_its_turns_come_and_is_ready_when_it_can_work() {
+        let ops = Ops::default();
+        assert!(ops.health().live.ok, "it has just started");
+        assert!(!ops.health().ready.ok, "no turn yet");
+        ops.turn_begins();
+        ops.operators(vec![operator(true)]);
+        ops.turn_ended(Turn::Worked, Duration::from_millis(1));
+        assert_eq!(ops.health().ready.reasons, Vec::<String>::new());
+        ops.turn_failed(&"the node is away");
+        let health = ops.health();
+        assert!(health.live.ok, "a lost node is no reason to restart");
+        assert!(!health.ready.ok);
+        assert!(
+            health.ready.reasons[0].contains("the node is away"),
+            "{health:?}"
+        );
+        ops.turn_ended(Turn::Idle, Duration::from_millis(1));
+        assert!(ops.health().ready.ok);
+        let later = Instant::now()
+            .checked_add(LIVE_WITHIN)
+            .and_then(|time| time.checked_add(Duration::from_secs(1)));
+        let stuck = ops.health_at(later.unwrap());
+        assert!(!stuck.live.ok && !stuck.ready.ok, "{stuck:?}");
+    }
+
+    #[test]
+    fn it_is_not_ready_without_an_able_operator_and_while_it_stops() {
+        let ops = Ops::default();
+        ops.turn_ended(Turn::Idle, Duration::ZERO);
+        ops.operators(vec![operator(false), operator(false)]);
+        assert!(!ops.health().ready.ok);
+        ops.operators(vec![operator(false), operator(true)]);
+        assert!(ops.health().ready.ok);
+        ops.stops();
+        assert!(!ops.health().ready.ok);
+        assert!(ops.health().live.ok);
+    }
+
+    #[test]
+    fn an_address_is_one_or_off() {
+        let listen = |text: &str| OpsConfig {
+            listen: text.to_owned(),
+        };
+        assert_eq!(listen("off").address(), Ok(None));
+        assert!(matches!(OpsConfig::default().address(), Ok(Some(_))));
+        for wrong in ["", "9615", "localhost:9615", "no"] {
+            let refused = listen(wrong).address().unwrap_err();
+            assert!(refused.contains(&format!("'{wrong}'")), "{refused}");
+        }
+    }
+}

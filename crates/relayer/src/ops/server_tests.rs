@@ -1,0 +1,145 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use llm_oracle_fixtures::private_folder;
+use llm_oracle_primitives::Answer;
+use llm_oracle_store::{Answered, Identity, JobState};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const DOCUMENT: &[u8] = b"{\"answer\":\"0x0101\"}";
+
+fn answered(request_id: u64) -> Answered {
+    Answered {
+        request_id,
+        operator: [1; 32],
+        terms_digest: [2; 32],
+        answer: Answer::Bool(true),
+        document: DOCUMENT.to_vec(),
+        evidence: [request_id as u8; 32],
+        salt_secret: 1,
+        commitment: [4; 32],
+        model: "m".to_owned(),
+        model_ms: 5,
+        seen_at_ms: 6,
+    }
+}
+
+fn desk() -> (tempfile::TempDir, Desk) {
+    let folder = private_folder();
+    let identity = Identity {
+        genesis: [1; 32],
+        contract: [2; 32],
+        domain: [3; 32],
+    };
+    let desk = Desk {
+        ops: Arc::default(),
+        store: Arc::new(Store::open(folder.path(), &identity).unwrap()),
+    };
+    (folder, desk)
+}
+
+fn get(desk: &Desk, path: &str) -> Reply {
+    desk.reply(&Method::GET, path)
+}
+
+#[test]
+fn evidence_is_served_under_its_digest_once_the_answer_is_revealed_and_not_before() {
+    let (_folder, desk) = desk();
+    desk.store.record_answer(&answered(7)).unwrap();
+    let path = format!("/evidence/0x{}", "07".repeat(32));
+    for (state, public) in [
+        (JobState::Answered, false),
+        (JobState::Committed, false),
+        (JobState::ForeignCommitment, false),
+        (JobState::Dead, false),
+        (JobState::Revealed, true),
+        (JobState::Ended, true),
+    ] {
+        desk.store.set_job_state(7, &[1; 32], state, None).unwrap();
+        let reply = get(&desk, &path);
+        assert_eq!(reply.status == StatusCode::OK, public, "{state:?}");
+        assert_eq!(reply.body == DOCUMENT, public, "{state:?}");
+        assert_eq!(reply.immutable, public, "{state:?}");
+    }
+    assert_eq!(get(&desk, &path.replace("0x", "")).body, DOCUMENT);
+    assert_eq!(get(&desk, "/evidence/0x07").status, StatusCode::BAD_REQUEST);
+    let other = format!("/evidence/{}", "08".repeat(32));
+    assert_eq!(get(&desk, &other).status, StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn status_names_jobs_and_keeps_answers_to_itself() {
+    let (_folder, desk) = desk();
+    desk.store.record_answer(&answered(7)).unwrap();
+    let reply = get(&desk, "/status");
+    let text = String::from_utf8(reply.body).unwrap();
+    let value: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["jobs"][0]["request"], 7);
+    assert_eq!(value["jobs"][0]["state"], "answered");
+    assert_eq!(value["store"]["jobs"]["answered"], 1);
+    assert!(!text.contains("\"0x0101\""), "{text}");
+}
+
+#[test]
+fn metrics_count_what_the_store_holds() {
+    let (_folder, desk) = desk();
+    desk.store.record_answer(&answered(7)).unwrap();
+    desk.store.set_cursor(5).unwrap();
+    let text = String::from_utf8(get(&desk, "/metrics").body).unwrap();
+    for line in [
+        "llm_oracle_jobs{state=\"answered\"} 1",
+        "llm_oracle_cursor 5",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    assert!(!text.contains("llm_oracle_store_free_bytes 0\n"), "{text}");
+}
+
+#[test]
+fn health_is_a_status_code_with_its_reasons() {
+    let (_folder, desk) = desk();
+    assert_eq!(get(&desk, "/livez").status, StatusCode::OK);
+    let unready = get(&desk, "/readyz");
+    assert_eq!(unready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(String::from_utf8(unready.body)
+        .unwrap()
+        .contains("first turn"));
+    desk.ops
+        .turn_ended(super::super::Turn::Idle, Duration::ZERO);
+    assert_eq!(get(&desk, "/readyz").status, StatusCode::OK);
+}
+
+#[test]
+fn nothing_but_reading_is_served() {
+    let (_folder, desk) = desk();
+    for method in [Method::POST, Method::PUT, Method::DELETE] {
+        let reply = desk.reply(&method, "/status");
+        assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
+    }
+    assert_eq!(get(&desk, "/").status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        get(&desk, "/evidence/../status").status,
+        StatusCode::BAD_REQUEST
+    );
+}
+
+#[tokio::test]
+async fn a_request_over_the_wire_is_answered_and_the_connection_closed() {
+    let (_folder, desk) = desk();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(serve(listener, Arc::new(desk), stop.clone()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream
+        .write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+    assert!(text.ends_with("{\"ok\":true,\"reasons\":[]}"), "{text}");
+    stop.cancel();
+    server.await.unwrap();
+}

@@ -1,0 +1,155 @@
+//! What `/status` shows and what `/livez` and `/readyz` decide on.
+
+use super::{Verdict, LIVE_WITHIN};
+use llm_oracle_store::now_ms;
+use serde::Serialize;
+use std::time::Duration;
+
+/// What a relayer says about itself. Amounts are decimal text in planck, as in every JSON of this
+/// program: JSON's numbers end at 2^53.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Number of the process.
+    pub pid: u32,
+    /// When it started, milliseconds since 1970.
+    pub started_at_ms: i64,
+    /// The node, without anything secret.
+    pub url: String,
+    /// The oracle's address.
+    pub contract: String,
+    /// Hash of the chain's first block.
+    pub genesis: String,
+    /// Name of the model.
+    pub model: String,
+    /// Whether the last turn reached the node.
+    pub connected: bool,
+    /// Why turns fail, while they do.
+    pub failing: Option<String>,
+    /// End of the last turn that went well, milliseconds since 1970.
+    pub last_turn_ms: Option<i64>,
+    /// Height of the finalized block.
+    pub finalized: Option<u32>,
+    /// Height of the best block.
+    pub best: Option<u32>,
+    /// Questions that are put to the model.
+    pub asking: usize,
+    /// Whether it has been told to stop.
+    pub stopping: bool,
+    /// Its operators, as of the last look.
+    pub operators: Vec<OperatorStatus>,
+}
+
+/// One operator of the process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct OperatorStatus {
+    /// Its account, SS58.
+    pub account: String,
+    /// Its slot.
+    pub slot: u32,
+    /// Whether it may take seats.
+    pub able: bool,
+    /// Whether its key is in use elsewhere.
+    pub stopped: bool,
+    /// Whether it signed two answers to one question.
+    pub barred: bool,
+    /// Bond without what is being unbonded, planck.
+    #[serde(serialize_with = "planck")]
+    pub bond: u128,
+    /// Least bond for a seat, planck.
+    #[serde(serialize_with = "planck")]
+    pub min_bond: u128,
+    /// Locked by seats, planck.
+    #[serde(serialize_with = "planck")]
+    pub locked: u128,
+    /// Earned and not paid out, planck.
+    #[serde(serialize_with = "planck")]
+    pub credit: u128,
+    /// Free balance for fees, planck.
+    #[serde(serialize_with = "planck")]
+    pub balance: u128,
+    /// Balance for fees below which it is called poor, planck.
+    #[serde(serialize_with = "planck")]
+    pub min_balance: u128,
+    /// Seats that stayed silent.
+    pub silent: u32,
+    /// Seats that agreed with a result.
+    pub agreed: u32,
+    /// Seats that answered something else.
+    pub dissented: u32,
+    /// Seats that abstained.
+    pub abstained: u32,
+}
+
+impl OperatorStatus {
+    /// Whether it is this account and has too little for fees.
+    pub fn is_poor(&self, account: &str) -> bool {
+        self.account == account && self.balance < self.min_balance
+    }
+}
+
+fn planck<S: serde::Serializer>(amount: &u128, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_str(&amount.to_string())
+}
+
+impl Status {
+    pub(super) fn new() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            started_at_ms: now_ms(),
+            url: String::new(),
+            contract: String::new(),
+            genesis: String::new(),
+            model: String::new(),
+            connected: false,
+            failing: None,
+            last_turn_ms: None,
+            finalized: None,
+            best: None,
+            asking: 0,
+            stopping: false,
+            operators: Vec::new(),
+        }
+    }
+}
+
+/// Whether a relayer should be restarted, and whether it can work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// Its wheel turns. If not, only a restart helps.
+    pub live: Verdict,
+    /// It reaches its node and has an operator that may take seats.
+    pub ready: Verdict,
+}
+
+impl Health {
+    /// Judges a status whose last sign of life is `silent` ago.
+    pub(super) fn of(status: &Status, silent: Duration) -> Self {
+        let mut live = Vec::new();
+        if silent > LIVE_WITHIN {
+            live.push(format!(
+                "no turn has begun or ended for {} s; restart it",
+                silent.as_secs()
+            ));
+        }
+        let mut ready = live.clone();
+        match (&status.failing, status.last_turn_ms) {
+            (Some(error), _) => ready.push(format!("the last turn failed: {error}")),
+            (None, None) => ready.push("the first turn is not over".to_owned()),
+            (None, Some(_)) => {}
+        }
+        let idle = !status.operators.is_empty() && status.operators.iter().all(|one| !one.able);
+        if idle {
+            ready.push("no operator may take a seat; see `llm-oracle doctor`".to_owned());
+        }
+        if status.stopping {
+            ready.push("it is stopping".to_owned());
+        }
+        Self {
+            live: Verdict::of(live),
+            ready: Verdict::of(ready),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Failures: how often, how long to rest, who tries next, and when to give up.
+
+use super::{error::RelayerError, relayer::Relayer};
+use llm_oracle_store::{now_ms, Entry, JobState, Purpose};
+use llm_oracle_support::{
+    address::ss58,
+    planted::{planted, Bug},
+};
+
+impl Relayer {
+    /// Counts a failure. At the last allowed one asking and committing are given up, visibly; a
+    /// reveal goes on, since a bond is at stake, and shows why it has not succeeded yet.
+    pub(super) fn fail(
+        &self,
+        entry: &Entry,
+        purpose: Purpose,
+        reason: &str,
+    ) -> Result<(), RelayerError> {
+        if planted(Bug::ForgetFailures) || self.is_foreign(entry, purpose) {
+            return Ok(());
+        }
+        let count = self.store.add_failure(entry, purpose, reason)?;
+        let (request, purpose_name) = (entry.request_id, purpose.name());
+        let operator = ss58(&entry.operator.into());
+        if count < self.config.limits.max_attempts {
+            tracing::warn!(
+                request,
+                operator,
+                purpose = purpose_name,
+                count,
+                reason,
+                "failed"
+            );
+            return Ok(());
+        }
+        tracing::error!(
+            request,
+            operator,
+            purpose = purpose_name,
+            count,
+            reason,
+            "failed often"
+        );
+        let given_up = gave_up(purpose, count, reason);
+        match purpose {
+            Purpose::Ask => self.leave_out(entry, &given_up)?,
+            Purpose::Commit | Purpose::Answer => {
+                self.note_job(entry, JobState::Dead, &given_up)?;
+            }
+            Purpose::Reveal => {
+                let job = self.store.job(entry.request_id, &entry.operator)?;
+                // Not over what the chain has shown since.
+                if job.is_some_and(|job| job.state == JobState::Committed) {
+                    let reason = format!("{count} reveals failed, the last one: {reason}");
+                    self.note_job(entry, JobState::Committed, &reason)?;
+                }
+            }
+            // Depends on whose seats they are about: `plan_ending` decides.
+            Purpose::Advance | Purpose::Deliver => {}
+            // Lost until the next signature of this kind; anyone else may report it.
+            Purpose::Report => {}
+        }
+        Ok(())
+    }
+
+    fn note_job(&self, entry: &Entry, state: JobState, reason: &str) -> Result<(), RelayerError> {
+        let Entry {
+            request_id,
+            operator,
+        } = entry;
+        Ok(self
+            .store
+            .set_job_state(*request_id, operator, state, Some(reason))?)
+    }
+
+    /// Whether something failed so recently that it must wait; however often it failed, it comes
+    /// back.
+    pub(super) fn is_resting(&self, entry: &Entry, purpose: Purpose) -> Result<bool, RelayerError> {
+        Ok(rests_now(self.store.failures(entry, purpose)?))
+    }
+}
+
+/// Whether something failed too often, or so recently that it must wait: how often, and when last.
+pub(super) fn must_wait(failures: (u32, i64), most: u32) -> bool {
+    failures.0 >= most || rests_now(failures)
+}
+
+/// Whether something failed so recently that it must wait: how often, and when last.
+pub(super) fn rests_now((count, at_ms): (u32, i64)) -> bool {
+    rests(count, now_ms().saturating_sub(at_ms))
+}
+
+/// Longest pause before something that failed is tried again, milliseconds.
+const LONGEST_REST_MS: i64 = 30_000;
+
+/// Whether the pause after the last of `count` failures, `since_ms` ago, still lasts: 1 s after the
+/// first, doubling up to [`LONGEST_REST_MS`].
+fn rests(count: u32, since_ms: i64) -> bool {
+    let pause = 500_i64
+        .saturating_mul(2_i64.saturating_pow(count.min(6)))
+        .min(LONGEST_REST_MS);
+    // A failure in the future is a clock that was set back: nobody can say how long to wait.
+    count > 0 && (0..pause).contains(&since_ms)
+}
+
+/// Why something was given up, for the record.
+pub(super) fn gave_up(purpose: Purpose, count: u32, reason: &str) -> String {
+    format!(
+        "gave up to {} after {count} attempts: {reason}",
+        purpose.name()
+    )
+}
+
+/// Which of the able operators acts: `first` counts them round, and each failure moves on by one.
+pub(super) fn in_turn(able: &[usize], first: u64, failures: u32) -> Option<usize> {
+    let turn = first
+        .wrapping_add(failures.into())
+        .checked_rem(able.len() as u64)?;
+    able.get(usize::try_from(turn).ok()?).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_hands_the_batch_to_the_next_operator() {
+        // The second of four operators is stopped.
+        let able = [0, 2, 3];
+        let carriers: Vec<_> = (0..4).map(|failures| in_turn(&able, 7, failures)).collect();
+        assert_eq!(carriers, [Some(2), Some(3), Some(0), Some(2)]);
+        assert_eq!(in_turn(&able, u64::MAX, 1), Some(0));
+        assert_eq!(in_turn(&[], 7, 0), None);
+    }
+
+    #[test]
+    fn what_failed_rests_longer_each_time_and_always_comes_back() {
+        assert!(!rests(0, 0));
+        for (count, pause) in [
+            (1, 1_000_i64),
+            (2, 2_000),
+            (5, 16_000),
+            (6, 30_000),
+            (99, 30_000),
+        ] {
+            assert!(rests(count, pause.saturating_sub(1)), "{count}");
+            assert!(!rests(count, pause), "{count}");
+        }
+        // The clock was set back.
+        assert!(!rests(99, -1));
+    }
+}

@@ -1,0 +1,218 @@
+//! What has been read of the contract's requests: once for each finalized block, and in full only when
+//! the short form says that something has changed.
+
+use super::{
+    error::RelayerError,
+    relayer::{Now, Relayer},
+    Oracle,
+};
+use llm_oracle_chain::{Listed, Reader, Wanted};
+use llm_oracle_primitives::{digest, Hash, RequestId, RequestView, Summary, Terms};
+use llm_oracle_support::planted::{planted, Bug};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// Requests that are kept in full; what is over is read again.
+const MOST_VIEWS: usize = 2_048;
+/// Terms that are kept, at most 12 KiB each; what is over is read again.
+const MOST_TERMS: usize = 2_048;
+
+/// What has been read, all of it at finalized blocks.
+#[derive(Default)]
+pub(super) struct Views {
+    reader: Reader,
+    /// The block of the last look.
+    at: Option<Hash>,
+    /// Number of the next request there.
+    pub(super) next_id: RequestId,
+    /// All requests there that were not known to be over.
+    summaries: BTreeMap<RequestId, Summary>,
+    /// Requests in full.
+    views: HashMap<RequestId, Kept>,
+    /// Terms never change once asked.
+    terms: HashMap<RequestId, Arc<Terms>>,
+}
+
+/// A request in full as it was at a finalized block, with its summary there.
+struct Kept {
+    at: Option<Hash>,
+    summary: Summary,
+    view: Arc<RequestView>,
+}
+
+impl Views {
+    /// The requests of the last look, in the order of their numbers.
+    pub(super) fn summaries(&self) -> impl Iterator<Item = &Summary> {
+        self.summaries.values()
+    }
+
+    /// A request in short, if it was there and not over at the last look.
+    pub(super) fn summary(&self, id: RequestId) -> Option<&Summary> {
+        self.summaries.get(&id)
+    }
+
+    /// A request as it was read before, if it is the same still.
+    pub(super) fn view(&self, id: RequestId) -> Option<Arc<RequestView>> {
+        let Kept { at, summary, view } = self.views.get(&id)?;
+        let same = self.summaries.get(&id) == Some(summary) && !can_change_unseen(view);
+        (same || *at == self.at).then(|| view.clone())
+    }
+
+    /// The terms of a request, if they were read before.
+    pub(super) fn terms(&self, id: RequestId) -> Option<Arc<Terms>> {
+        self.terms.get(&id).cloned()
+    }
+
+    fn keep_view(&mut self, id: RequestId, view: &Arc<RequestView>) {
+        // Without a summary nothing would tell when it changes.
+        let Some(summary) = self.summaries.get(&id) else {
+            return;
+        };
+        if self.views.len() >= MOST_VIEWS {
+            self.views.clear();
+        }
+        let kept = Kept {
+            at: self.at,
+            summary: summary.clone(),
+            view: view.clone(),
+        };
+        self.views.insert(id, kept);
+    }
+
+    fn keep_terms(&mut self, id: RequestId, terms: &Arc<Terms>) {
+        if self.terms.len() >= MOST_TERMS {
+            self.terms.clear();
+        }
+        self.terms.insert(id, terms.clone());
+    }
+
+    /// Takes in the requests of another finalized block, and drops those that are over.
+    fn renew(&mut self, at: Hash, listed: Listed, over: &BTreeSet<RequestId>) {
+        let Listed { next_id, summaries } = listed;
+        let open = summaries.into_iter();
+        let open = open.filter(|it| !over.contains(&it.request_id));
+        self.summaries = open.map(|it| (it.request_id, it)).collect();
+        self.views.retain(|id, _| self.summaries.contains_key(id));
+        self.terms.retain(|id, _| self.summaries.contains_key(id));
+        self.next_id = next_id;
+        self.at = Some(at);
+    }
+}
+
+/// Whether a request can change while its summary stays the same: the draw of its committee is not in
+/// there.
+fn can_change_unseen(view: &RequestView) -> bool {
+    view.draw.as_ref().is_some_and(|draw| draw.drawn.is_none())
+}
+
+impl Relayer {
+    /// Reads which requests there are at this finalized block, but for those that are over. Once for
+    /// each block.
+    pub(super) async fn look(&mut self, oracle: &Oracle, now: &Now) -> Result<(), RelayerError> {
+        let at = now.finalized;
+        if self.views.at == Some(at.hash) {
+            return Ok(());
+        }
+        let cursor = self.store.cursor()?;
+        let over = &self.memory.done;
+        let listed = self.views.reader.list(oracle, at, cursor, over).await?;
+        // It was there at the best block when we connected: its deployment is not final yet.
+        if let Some(listed) = listed {
+            self.views.renew(at.hash, listed, over);
+            self.forget_gone();
+        }
+        Ok(())
+    }
+
+    /// A request at this finalized block, read again only if it may have changed.
+    pub(super) async fn view(
+        &mut self,
+        oracle: &Oracle,
+        now: &Now,
+        id: RequestId,
+    ) -> Result<Option<Arc<RequestView>>, RelayerError> {
+        if planted(Bug::RevealAtBestBlock) {
+            let view = oracle.request(id, Some(now.best.hash)).await?;
+            return Ok(view.map(Arc::new));
+        }
+        if let Some(view) = self.views.view(id) {
+            return Ok(Some(view));
+        }
+        let wanted = Wanted::view(id);
+        let reader = &mut self.views.reader;
+        let read = reader.read(oracle, now.finalized, &[wanted]).await?;
+        let view = read.into_iter().find_map(|one| one.view).map(Arc::new);
+        if let Some(view) = &view {
+            self.views.keep_view(id, view);
+        }
+        Ok(view)
+    }
+
+    /// Reads what is not known of these requests, all at the same time.
+    pub(super) async fn read_ahead(
+        &mut self,
+        oracle: &Oracle,
+        now: &Now,
+        wanted: &[Wanted],
+    ) -> Result<(), RelayerError> {
+        let mut missing = wanted.to_vec();
+        for one in &mut missing {
+            one.view &= self.views.view(one.id).is_none();
+            one.terms &= !self.views.terms.contains_key(&one.id);
+        }
+        missing.retain(|one| one.view || one.terms);
+        let reader = &mut self.views.reader;
+        for read in reader.read(oracle, now.finalized, &missing).await? {
+            let id = read.id;
+            if let Some(view) = read.view {
+                self.views.keep_view(id, &Arc::new(view));
+            }
+            if let (Some(terms), Some(view)) = (read.terms, self.views.view(id)) {
+                self.take_terms(&view, terms)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The terms of a request, read if they are not known.
+    pub(super) async fn terms(
+        &mut self,
+        oracle: &Oracle,
+        now: &Now,
+        view: &RequestView,
+    ) -> Result<Option<Arc<Terms>>, RelayerError> {
+        let id = view.summary.request_id;
+        if let Some(terms) = self.views.terms(id) {
+            return Ok(Some(terms));
+        }
+        let wanted = Wanted {
+            id,
+            view: false,
+            terms: true,
+        };
+        let reader = &mut self.views.reader;
+        let read = reader.read(oracle, now.finalized, &[wanted]).await?;
+        match read.into_iter().find_map(|one| one.terms) {
+            Some(terms) => self.take_terms(view, terms).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps terms, checked once against the digest that everything signed will be bound to.
+    fn take_terms(&mut self, view: &RequestView, terms: Terms) -> Result<Arc<Terms>, RelayerError> {
+        let request_id = view.summary.request_id;
+        if digest::terms_digest(&view.requester, &terms) != view.terms_digest {
+            let reason = "its terms do not give its terms digest".to_owned();
+            return Err(RelayerError::Inconsistent { request_id, reason });
+        }
+        let terms = Arc::new(terms);
+        self.views.keep_terms(request_id, &terms);
+        Ok(terms)
+    }
+}
+
+#[cfg(test)]
+#[path = "views_tests.rs"]
+mod tests;

@@ -1,0 +1,19 @@
+//! Accounts of keys, and what accounts have signed.
+
+use llm_oracle_primitives::{AccountId, Signature};
+use subxt_signer::sr25519::{self, Keypair};
+
+/// The account of a key pair: its public key.
+pub fn account_of(key: &Keypair) -> AccountId {
+    AccountId::from(key.public_key().0)
+}
+
+/// Whether an account, whose id is its sr25519 key, has signed a message.
+pub fn verifies(signature: &Signature, message: &[u8], account: &AccountId) -> bool {
+    let key: &[u8; 32] = account.as_ref();
+    sr25519::verify(
+        &sr25519::Signature(*signature),
+        message,
+        &sr25519::PublicKey(*key),
+    )
+}

@@ -1,0 +1,30 @@
+//! The relayer against a network in memory: seeded faults, planted bugs, and a death at every place.
+//!
+//! A run is a function of its seed: time is tokio's paused clock, chance is the seed's, and one thread
+//! does everything. `LLM_ORACLE_SEED=n` runs one seed alone and prints what happened.
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+#[cfg(test)]
+mod checks;
+pub mod disk;
+pub mod faults;
+pub mod kill;
+#[cfg(test)]
+mod kills;
+pub mod model;
+pub mod network;
+#[cfg(test)]
+mod promises;
+pub mod run;
+pub mod scenario;
+#[cfg(test)]
+mod storage_tests;
+#[cfg(test)]
+mod tests;
+pub mod witness;

@@ -90,8 +90,8 @@ has_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ]
 }
 
-# What builds native code here: the node wants protoc and clang, llama.cpp cmake and libclang, the
-# contracts wasm-opt, and on Debian's Rust lld.
+# What builds native code here: the node wants protoc, clang and OpenSSL, llama.cpp cmake and libclang,
+# contracts and the node's runtime wasm-opt, and on Debian's Rust lld.
 setup_packages() {
     local missing=() pair
     for pair in clang:clang cmake:cmake g++:g++ make:make protoc:protobuf-compiler pkg-config:pkg-config \
@@ -99,8 +99,8 @@ setup_packages() {
         have "${pair%%:*}" || missing+=("${pair#*:}")
     done
     has_libclang || missing+=(libclang-dev)
-    # The node's network stack brings OpenSSL's source, whose configuration is more than base perl.
-    perl -MFindBin -MIPC::Cmd -e 1 2>/dev/null || missing+=(perl)
+    # The node's network stack takes the system's OpenSSL: node/.cargo/config.toml.
+    pkg-config --exists openssl 2>/dev/null || missing+=(libssl-dev)
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
     [ -d /etc/ssl/certs ] || [ -n "${SSL_CERT_FILE:-}" ] || missing+=(ca-certificates)
     install_packages ${missing[@]+"${missing[@]}"}

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Sets up what is needed, from nothing; cheap to run again.
 #
-#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts] [--clients] [--postgres]
+#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts] [--clients] [--postgres] [--release]
 #
-# Without a flag it is all of them but --clients, the packages that the test of general clients needs,
-# and --postgres, the server that the tests of replicas start for themselves.
+# Without a flag it is the first four. --clients are the packages that the test of general clients
+# needs, --postgres is the server that the tests of replicas start for themselves, and --release are the
+# programs as an operator runs them: optimised, stripped, with checked arithmetic.
 # It prints `export …` lines for a shell to evaluate. Sourced by another script, it only brings the
 # functions.
 
@@ -43,8 +44,7 @@ setup_model() {
 
 is_model() { [ -f "$1" ] && [ "$(sha256sum "$1" | cut -d' ' -f1)" = "$MODEL_SHA256" ]; }
 
-# The node's binary: CONTRACTS_NODE, one on PATH, or ours. Always everything of its workspace with
-# the same features, or cargo would compile for minutes again.
+# The node's binary: CONTRACTS_NODE, one on PATH, or ours.
 setup_node() {
     if [ -n "${CONTRACTS_NODE:-}" ]; then
         [ -x "$CONTRACTS_NODE" ] || fail "CONTRACTS_NODE names no program: $CONTRACTS_NODE"
@@ -58,9 +58,17 @@ setup_node() {
     say "node: $CONTRACTS_NODE"
 }
 
+# The node alone. Its manifest chooses the features of the whole workspace, so all that is compiled
+# here serves build_node_workspace too; `scripts/shared_units.py node` tells if that is still so.
 build_node() {
     setup_wasm_target
-    in_node cargo build --locked --workspace "$@"
+    in_node cargo build --locked -p substrate-contracts-node
+}
+
+# The node and what tests contracts in process, tests and all.
+build_node_workspace() {
+    setup_wasm_target
+    in_node cargo build --locked --workspace --all-targets
 }
 
 in_node() { (cd "$ROOT/node" && CARGO_TARGET_DIR="$TARGET_NODE" linted "$@"); }
@@ -85,8 +93,13 @@ linted() {
 
 build_builder() { in_main cargo build --locked -p llm-oracle-build; }
 
-# What runs, without tests: the relayer's binary and the contract builder.
-build_programs() { in_main cargo build --locked -p llm-oracle-relayer -p llm-oracle-build; }
+# What the demo runs: the program and the contract builder.
+build_programs() { in_main cargo build --locked -p llm-oracle -p llm-oracle-build; }
+
+# All programs as an operator runs them.
+build_release() {
+    in_main cargo build --locked --release -p llm-oracle -p llm-oracle-signer -p llm-oracle-build
+}
 
 # Everything of the main workspace, tests and all.
 build_workspace() { in_main cargo build --locked --workspace --all-targets; }
@@ -148,12 +161,12 @@ nodejs_is_new_enough() {
 }
 
 main() {
-    local wanted="$*" variable
+    local wanted="$*" folder=debug variable
     [ $# -gt 0 ] || wanted="--model --node --relayer --contracts"
     for flag in $wanted; do
         case "$flag" in
-        --model | --node | --relayer | --contracts | --clients | --postgres) ;;
-        *) fail "unknown flag $flag; there are --model, --node, --relayer, --contracts, --clients and --postgres" ;;
+        --model | --node | --relayer | --contracts | --clients | --postgres | --release) ;;
+        *) fail "unknown flag $flag; there are --model, --node, --relayer, --contracts, --clients, --postgres and --release" ;;
         esac
     done
     {
@@ -171,11 +184,16 @@ main() {
         esac
         case "$wanted" in *--clients*) step "clients" "2 minutes the first time" setup_clients ;; esac
         case "$wanted" in *--postgres*) step "PostgreSQL" "1 minute the first time" setup_postgres ;; esac
+        case "$wanted" in *--release*)
+            step "release" "20 minutes the first time, because everything is optimised" build_release ;;
+        esac
     } >&2
     for variable in LLM_ORACLE_CACHE LLM_ORACLE_MODEL CONTRACTS_NODE LLM_ORACLE_ARTIFACTS LLM_ORACLE_CLIENTS; do
         [ -z "${!variable:-}" ] || printf 'export %s=%q\n' "$variable" "${!variable}"
     done
-    [ ! -x "$TARGET/debug/llm-oracle" ] || printf 'export PATH=%q:"$PATH"\n' "$TARGET/debug"
+    # What was asked for by name comes first.
+    case "$wanted" in *--release*) folder=release ;; esac
+    [ ! -x "$TARGET/$folder/llm-oracle" ] || printf 'export PATH=%q:"$PATH"\n' "$TARGET/$folder"
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then main "$@"; fi

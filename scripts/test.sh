@@ -56,7 +56,7 @@ check_cost() { "$TARGET_NODE/debug/examples/bench" --check "$ROOT/docs/cost.json
 step "toolchain" "1 minute the first time, because packages are downloaded" setup_toolchain
 step "format" "seconds" check_format
 step "model" "1 minute the first time, because it is 93 MB" setup_model
-step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node --all-targets
+step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node_workspace
 setup_node
 step "workspace and lint" "14 minutes the first time, because llama.cpp is compiled" \
     in_main cargo build --locked --workspace --all-targets

@@ -1,6 +1,6 @@
 //! The relayer's configuration file.
 
-use super::policy::PolicyConfig;
+use crate::plan::PolicyConfig;
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_signing::KeySource;
@@ -56,7 +56,7 @@ pub struct RelayerConfig {
 
 impl RelayerConfig {
     /// All nodes, in the order of preference.
-    pub(super) fn all_urls(&self) -> Vec<String> {
+    pub(crate) fn all_urls(&self) -> Vec<String> {
         let mut all = vec![self.url.clone()];
         all.extend(self.urls.iter().filter(|url| **url != self.url).cloned());
         all

@@ -1,6 +1,6 @@
 //! Calls of a contract as strangers send them, as random bytes.
 
-use super::signatures::claims;
+use crate::equivocation::claims;
 use llm_oracle_fixtures::fuzz::Target;
 use llm_oracle_support::selector;
 

@@ -1,98 +1,69 @@
-//! The daemon: one wheel, turned by finalized heads, by answers of the model and by a timer.
+//! The daemon: one loop, woken by finalized heads, by answers of the model, by peers and by a timer.
 
-use super::{
-    ask::Asks, config::RelayerConfig, error::RelayerError, peers::club, scan::Memory,
-    signatures::Signatures, views::Views, Oracle,
+use crate::{
+    config::RelayerConfig,
+    equivocation::EquivocationWatch,
+    error::RelayerError,
+    failures::FailureLog,
+    model::{AnswerRecorder, ModelQueue},
+    node_session::{ChainView, NodeSession},
+    observer::Observer,
+    operators::Operators,
+    ops::{Ops, Turn},
+    peers::PeerExchange,
+    requests::{account_for_seats, RequestCache, RequestTracker, TrackRecords},
+    settlement::Settlement,
+    tx::{BatchContext, BatchSender, OwnSeat, Reconciler, TxSender},
 };
-use crate::ops::Ops;
 use backon::{BackoffBuilder, ExponentialBuilder};
-use llm_oracle_chain::{
-    ChainError, CheckedOracle, Class, Endpoints, Expect, Fit, Head, Known, WakeUps,
-};
+use llm_oracle_chain::{ChainError, Class, Endpoints, Expect, Head};
 use llm_oracle_llm::Provider;
-use llm_oracle_peers::{Endpoint, Peers};
-use llm_oracle_primitives::{AccountId, DeploymentId, Hash, RequestId, Slot};
+use llm_oracle_peers::Endpoint;
 use llm_oracle_signing::{load_signer, Signer};
-use llm_oracle_store::{Entry, Identity, Purpose, Store};
+use llm_oracle_store::{Identity, Purpose, Store};
 use llm_oracle_support::{
-    address::{parse_account, parse_hash, ss58},
+    address::{hex0x, parse_account, parse_hash, ss58},
     clock::Instant,
     planted::{planted, Bug},
-    random as chance,
+    random,
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// What a turn achieved.
+/// What an iteration achieved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Something was done; another turn may find more.
+    /// Something was done; another iteration may find more.
     Worked,
     /// Nothing to do until the chain or the model moves.
     Idle,
 }
 
-/// One account that this process works for.
-pub(super) struct Operator {
-    pub(super) key: Arc<dyn Signer>,
-    pub(super) account: AccountId,
-    pub(super) id: [u8; 32],
-    pub(super) slot: Slot,
-    /// Its key is in use elsewhere; it does nothing any more.
-    pub(super) stopped: bool,
-    /// It signed two answers to one question: it takes no seat any more, and opens those it has.
-    pub(super) barred: bool,
-}
-
-impl Operator {
-    pub(super) fn entry(&self, request_id: RequestId) -> Entry {
-        Entry {
-            request_id,
-            operator: self.id,
-        }
-    }
-}
-
-/// A live connection with its alarm clock.
-struct Link {
-    oracle: Oracle,
-    wake: WakeUps,
-}
-
-/// The chain as one turn sees it: everything in a turn is read at these two blocks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Now {
-    pub(super) finalized: Head,
-    pub(super) best: Head,
-}
-
 /// A relayer for one oracle and one or more operators.
 pub struct Relayer {
-    pub(super) config: RelayerConfig,
-    pub(super) operators: Vec<Operator>,
-    pub(super) store: Arc<Store>,
-    pub(super) ops: Arc<Ops>,
-    pub(super) observed: Option<Instant>,
-    pub(super) deployment: DeploymentId,
-    pub(super) asks: Asks,
-    pub(super) memory: Memory,
-    pub(super) views: Views,
-    pub(super) signatures: Signatures,
-    pub(super) peers: Option<Peers>,
-    address: AccountId,
-    expect: Expect,
-    endpoints: Endpoints,
-    genesis: Hash,
-    /// The highest finalized block acted on, as the store has it.
-    seen: Option<Head>,
-    link: Option<Link>,
+    pub(crate) config: RelayerConfig,
+    pub(crate) store: Arc<Store>,
+    pub(crate) ops: Arc<Ops>,
+    pub(crate) operators: Operators,
+    pub(crate) session: NodeSession,
+    pub(crate) cache: RequestCache,
+    pub(crate) tracker: RequestTracker,
+    pub(crate) track_records: TrackRecords,
+    pub(crate) models: ModelQueue,
+    pub(crate) failures: FailureLog,
+    pub(crate) reconciler: Reconciler,
+    pub(crate) batches: BatchSender,
+    pub(crate) settlement: Settlement,
+    pub(crate) equivocations: EquivocationWatch,
+    pub(crate) peers: PeerExchange,
+    pub(crate) observer: Observer,
 }
 
 impl Relayer {
     /// Loads the keys, connects, checks chain and contract, and opens the store.
     ///
     /// # Errors
-    /// Anything that is not as the configuration says, by name.
+    /// What is not as the settings say; the error names it.
     pub async fn start(
         config: RelayerConfig,
         provider: Arc<dyn Provider>,
@@ -111,7 +82,10 @@ impl Relayer {
     }
 
     /// The same over a network, keys and a store that are given.
-    pub async fn start_over(
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(
         config: RelayerConfig,
         keys: Vec<Arc<dyn Signer>>,
         provider: Arc<dyn Provider>,
@@ -121,62 +95,81 @@ impl Relayer {
         Self::assemble(config, keys, provider, endpoints, |_, _| Ok(store)).await
     }
 
+    /// Builds the parts and connects them.
     async fn assemble(
         config: RelayerConfig,
         keys: Vec<Arc<dyn Signer>>,
         provider: Arc<dyn Provider>,
-        mut endpoints: Endpoints,
+        endpoints: Endpoints,
         open: impl FnOnce(&RelayerConfig, &Identity) -> Result<Arc<Store>, RelayerError>,
     ) -> Result<Self, RelayerError> {
         let address = parse_account(&config.contract)?;
         let code_hash = config.code_hash.as_deref().map(parse_hash).transpose()?;
         let expect = Expect { code_hash };
-        let fit = endpoints.survey(Known::default()).await?;
-        let checked = CheckedOracle::check(&fit.chain, address, expect).await?;
-        let operators = look_up(&checked.oracle, keys).await?;
-        let contract: &[u8; 32] = address.as_ref();
-        let deployment = DeploymentId {
-            domain: checked.config.domain,
-            contract: *contract,
-        };
-        let identity = Identity {
-            genesis: fit.chain.genesis(),
-            contract: *contract,
-            domain: deployment.domain,
-        };
+        let (mut session, oracle) = NodeSession::open(endpoints, address, expect).await?;
+        let operators = Operators::look_up(&oracle, keys).await?;
+        let (identity, deployment) = (session.identity(), session.deployment());
         let store = open(&config, &identity)?;
         if config.recover {
             store.forget_finalized_seen()?;
         }
         let seen = store.finalized_seen()?;
-        let usage = store.usage()?;
+        session.resume(seen.map(|(number, hash)| Head { hash, number }));
         let ops = Arc::<Ops>::default();
-        let peers = club(&config, &deployment, &operators, &ops)?;
+        let limits = config.limits;
+        let own = operators.iter().map(|operator| operator.id).collect();
+        let failures = FailureLog::new(store.clone(), own, limits.max_attempts);
+        let tx = TxSender::new(store.clone(), limits.max_fee);
+        let shared = (store.clone(), ops.as_ref(), failures.clone());
         let mut relayer = Self {
-            asks: Asks::new(provider, config.limits.model_calls, usage.as_deref()),
-            memory: Memory::default(),
-            views: Views::default(),
-            signatures: Signatures::default(),
-            link: None,
-            endpoints,
-            genesis: identity.genesis,
-            seen: seen.map(|(number, hash)| Head { hash, number }),
-            config,
+            session,
+            cache: RequestCache::default(),
+            tracker: RequestTracker::default(),
+            track_records: TrackRecords::default(),
+            models: ModelQueue::new(
+                provider,
+                (limits.model_calls, config.policy.clone()),
+                (store.clone(), ops.clone(), failures.clone()),
+                AnswerRecorder::new(store.clone(), ops.clone(), deployment),
+            )?,
+            reconciler: Reconciler::new(store.clone(), failures.clone()),
+            batches: BatchSender::new(tx.clone(), store.clone(), failures.clone(), deployment),
+            settlement: Settlement::new(
+                tx.clone(),
+                store.clone(),
+                failures.clone(),
+                Duration::from_millis(limits.turn_ms),
+            ),
+            equivocations: EquivocationWatch::new(
+                limits.report_equivocations,
+                tx,
+                store.clone(),
+                deployment,
+            ),
+            peers: PeerExchange::new(&config, deployment, &operators, shared)?,
+            observer: Observer::new(ops.clone(), limits.min_balance),
+            failures,
             operators,
             store,
             ops,
-            peers,
-            observed: None,
-            deployment,
-            address,
-            expect,
+            config,
         };
-        let (oracle, now) = relayer.connected().await?;
-        if let Some(peers) = &relayer.peers {
-            peers.endpoint.looks(now.finalized.number);
-        }
-        relayer.account_for_seats(&oracle, &now).await?;
+        relayer.account_for_seats().await?;
         Ok(relayer)
+    }
+
+    async fn account_for_seats(&mut self) -> Result<(), RelayerError> {
+        let chain = self.session.refresh(&self.store).await?;
+        self.peers.begin(chain.finalized.number);
+        account_for_seats(
+            &chain,
+            &self.store,
+            &self.operators,
+            &mut self.tracker,
+            self.session.deployment(),
+            self.config.recover,
+        )
+        .await
     }
 
     /// What this relayer has recorded.
@@ -191,8 +184,16 @@ impl Relayer {
 
     /// Where peers hand their entries over; `None` without a peer.
     pub fn peers_endpoint(&self) -> Option<Arc<Endpoint>> {
-        let peers = self.peers.as_ref();
-        peers.map(|peers| peers.endpoint.clone())
+        self.peers.endpoint()
+    }
+
+    /// Names what this relayer works for, for its status.
+    pub fn introduce(&self, contract: &str, model: &str) {
+        let oracle = self.session.oracle();
+        let url = oracle.map(|oracle| oracle.chain.url().to_owned());
+        let genesis = oracle.map(|oracle| hex0x(&oracle.chain.genesis()));
+        let (url, genesis) = (url.unwrap_or_default(), genesis.unwrap_or_default());
+        self.ops.introduce(&url, contract, &genesis, model);
     }
 
     /// Works until it is told to stop. A lost connection is made again; what cannot get better by
@@ -208,8 +209,8 @@ impl Relayer {
             }
             let started = Instant::now();
             self.ops.turn_begins();
-            // Not broken off when it is time to stop: what it has begun to send, it also notes.
-            match self.step().await {
+            // Not broken off when it is time to stop: what it has begun to send, it also records.
+            match self.iterate().await {
                 Ok(progress) => {
                     self.ops.turn_ended(progress.into(), started.elapsed());
                     pauses = self::pauses();
@@ -222,12 +223,11 @@ impl Relayer {
                         () = self.wait() => {}
                     }
                 }
-                Err(error) if is_passing(&error) => {
-                    // The next turn connects and checks everything again.
-                    self.link = None;
+                Err(error) if is_transient(&error) => {
+                    self.session.disconnect();
                     self.ops.turn_failed(&error);
-                    let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-                    tracing::warn!(%error, pause_ms = pause.as_millis(), "a turn failed; trying again");
+                    let pause = pauses.next().unwrap_or(PAUSE_MAX);
+                    tracing::warn!(%error, pause_ms = pause.as_millis(), "an iteration failed; trying again");
                     tokio::select! {
                         () = stop.cancelled() => {}
                         () = tokio::time::sleep(pause) => {}
@@ -238,44 +238,40 @@ impl Relayer {
         }
     }
 
-    /// One turn: read, decide, do. Safe to stop at any point.
+    /// One iteration: read, decide, do. It can end at any point, by a crash too: the next one goes on
+    /// from what the chain and the store show.
     ///
     /// # Errors
     /// As [`Self::run`], and connection errors.
-    pub async fn step(&mut self) -> Result<Progress, RelayerError> {
-        // What the model said is kept, whatever state the nodes are in.
-        let mut worked = self.record_answers()?;
-        let (oracle, now) = self.connected().await?;
-        let asking = self.asks.asking();
-        self.ops
-            .looks(now.finalized.number, now.best.number, asking);
-        self.look(&oracle, &now).await?;
-        worked |= self.reconcile(&oracle, &now).await?;
-        let mut plan = self.scan(&oracle, &now).await?;
-        worked |= plan.settled_something;
-        if self.start_asks(std::mem::take(&mut plan.asks))? {
+    pub async fn iterate(&mut self) -> Result<Progress, RelayerError> {
+        // What the model said is recorded, whatever state the nodes are in.
+        let mut worked = self.models.collect_answers()?;
+        let chain = self.session.refresh(&self.store).await?;
+        let (finalized, best) = (chain.finalized.number, chain.best.number);
+        self.ops.looks(finalized, best, self.models.pending());
+        self.refresh_requests(&chain).await?;
+        worked |= self.reconciler.reconcile(&chain, &mut self.cache).await?;
+        let mut work = self.plan(&chain).await?;
+        worked |= work.ended_something;
+        if self.models.start(std::mem::take(&mut work.asks))? {
             worked = true;
-            if self.record_prompt_answers().await? {
-                // Nothing is asked by this look, which has become old: a deadline may have passed.
-                plan = self.scan(&oracle, &now).await?;
-                worked |= plan.settled_something;
+            if self.models.collect_prompt_answers().await? {
+                // Nothing is asked by this plan, which has become old: a deadline may have passed.
+                work = self.plan(&chain).await?;
+                worked |= work.ended_something;
             }
         }
-        self.stop_if_barred(&plan)?;
-        worked |= self
-            .send_seats(&oracle, &now, Purpose::Commit, plan.commits)
-            .await?;
-        worked |= self
-            .send_seats(&oracle, &now, Purpose::Answer, plan.answers)
-            .await?;
-        worked |= self
-            .send_seats(&oracle, &now, Purpose::Reveal, plan.reveals)
-            .await?;
-        for ending in plan.endings {
-            worked |= self.finish(&oracle, &now, ending).await?;
+        self.operators.stop_if_barred(&work)?;
+        worked |= self.send(&chain, Purpose::Commit, work.commits).await?;
+        worked |= self.send(&chain, Purpose::Answer, work.answers).await?;
+        worked |= self.send(&chain, Purpose::Reveal, work.reveals).await?;
+        for ending in work.endings {
+            let operators = &self.operators;
+            worked |= self.settlement.perform(&chain, operators, ending).await?;
         }
-        worked |= self.watch_signatures(&oracle, &now).await?;
-        self.observe(&oracle).await?;
+        let (operators, cache) = (&self.operators, &mut self.cache);
+        worked |= self.equivocations.watch(&chain, operators, cache).await?;
+        self.observer.observe(&chain, &self.operators).await?;
         Ok(if worked {
             Progress::Worked
         } else {
@@ -283,121 +279,97 @@ impl Relayer {
         })
     }
 
-    /// Waits until the chain or the model has moved, or the timer says to look anyway.
-    pub async fn wait(&mut self) {
-        let timer = tokio::time::sleep(Duration::from_millis(self.config.limits.poll_ms));
-        let Some(link) = self.link.as_mut() else {
-            return timer.await;
-        };
-        let alive = tokio::select! {
-            biased;
-            head = link.wake.next() => head.is_some(),
-            () = self.asks.any() => true,
-            () = Self::peers_moved(self.peers.as_ref()) => true,
-            () = timer, if !planted(Bug::NoTimer) => true,
-        };
-        if !alive {
-            self.link = None;
-        }
-    }
-
-    /// The oracle over a node that may be acted on, and that node's heads. A new connection is
-    /// checked like the first one, code hash included: it may lead to another node, and the contract
-    /// may have been changed meanwhile.
-    async fn connected(&mut self) -> Result<(Oracle, Now), RelayerError> {
-        let known = Known {
-            genesis: Some(self.genesis),
-            seen: self.seen,
-            block_ms: None,
-        };
-        let fit = match self.endpoints.survey(known).await {
-            Ok(fit) => fit,
-            Err(error) => return Err(self.unless_another_chain(error).await),
-        };
-        let oracle = self.checked(&fit).await?;
-        self.note_seen(fit.finalized)?;
-        let now = Now {
-            finalized: fit.finalized,
-            best: fit.best,
-        };
-        Ok((oracle, now))
-    }
-
-    async fn checked(&mut self, fit: &Fit) -> Result<Oracle, RelayerError> {
-        if let Some(link) = &self.link {
-            if link.oracle.chain.is_same_line(fit.chain.as_ref()) {
-                return Ok(link.oracle.clone());
-            }
-        }
-        let checked = CheckedOracle::check(&fit.chain, self.address, self.expect).await?;
-        if checked.config.domain != self.deployment.domain {
-            // The same address on a chain that was started anew.
-            let (expected, found) = (self.deployment.domain, checked.config.domain);
-            return Err(ChainError::OtherDomain { expected, found }.into());
-        }
-        let wake = fit.chain.wake_ups().await?;
-        tracing::info!(url = fit.chain.url(), "connected");
-        let oracle = checked.oracle;
-        self.link = Some(Link {
-            oracle: oracle.clone(),
-            wake,
-        });
-        Ok(oracle)
-    }
-
-    /// A chain that was started anew looks like one that was set back, and never gets well again.
-    async fn unless_another_chain(&self, error: ChainError) -> RelayerError {
-        if !matches!(error, ChainError::Unfit { .. }) {
-            return error.into();
-        }
-        for chain in self.endpoints.connected() {
-            let oracle = Oracle::new(chain, self.address);
-            let Ok(config) = oracle.config(None).await else {
-                continue;
-            };
-            let (expected, found) = (self.deployment.domain, config.domain);
-            if expected != found {
-                return ChainError::OtherDomain { expected, found }.into();
-            }
-        }
-        error.into()
-    }
-
-    fn note_seen(&mut self, finalized: Head) -> Result<(), RelayerError> {
-        if self.seen.is_none_or(|seen| finalized.number > seen.number) {
-            self.store
-                .set_finalized_seen(finalized.number, &finalized.hash)?;
-            self.seen = Some(finalized);
+    async fn refresh_requests(&mut self, chain: &ChainView) -> Result<(), RelayerError> {
+        let (cursor, over) = (self.store.cursor()?, self.tracker.done());
+        if self.cache.refresh(chain, cursor, over).await? {
+            self.tracker.forget_gone(&self.cache);
         }
         Ok(())
     }
 
-    /// The oracle over the connection of the last turn, if it stands.
-    pub(super) fn link(&self) -> Option<&Oracle> {
-        self.link.as_ref().map(|link| &link.oracle)
+    /// Submits our seats together with what peers have handed over.
+    async fn send(
+        &mut self,
+        chain: &ChainView,
+        purpose: Purpose,
+        seats: Vec<OwnSeat>,
+    ) -> Result<bool, RelayerError> {
+        let (operators, cache) = (&self.operators, &self.cache);
+        let entries = self.peers.share(chain, operators, cache, purpose, seats);
+        let entries = entries.await?;
+        let mut context = BatchContext {
+            chain,
+            operators: &mut self.operators,
+            peers: &mut self.peers,
+            purpose,
+        };
+        self.batches.send(&mut context, entries).await
     }
 
-    /// Operators that still act, by position.
-    pub(super) fn able(&self) -> Vec<usize> {
-        (0..self.operators.len())
-            .filter(|index| !self.operators[*index].stopped)
-            .collect()
+    /// Waits until the chain, the model or a peer has moved, or the timer says to read anyway.
+    async fn wait(&mut self) {
+        let timer = tokio::time::sleep(Duration::from_millis(self.config.limits.poll_ms));
+        if self.session.oracle().is_none() {
+            return timer.await;
+        }
+        let connected = tokio::select! {
+            biased;
+            connected = self.session.next_head() => connected,
+            () = self.models.any() => true,
+            () = self.peers.moved() => true,
+            () = timer, if !planted(Bug::NoTimer) => true,
+        };
+        if !connected {
+            self.session.disconnect();
+        }
+    }
+
+    /// Ends in order: answers that the model is about to give are recorded, so that they need not be
+    /// asked for again. Nothing new is asked or sent.
+    async fn wind_up(mut self) -> Result<(), RelayerError> {
+        let timeout = tokio::time::sleep(LAST_ANSWERS_WITHIN);
+        tokio::pin!(timeout);
+        while !self.models.is_idle() {
+            tokio::select! {
+                () = self.models.any() => {}
+                () = &mut timeout => break,
+            }
+        }
+        self.models.collect_answers()?;
+        if let Err(error) = self.store.release_leases() {
+            // They end by themselves.
+            tracing::warn!(%error, "leases not given back");
+        }
+        Ok(())
     }
 }
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+impl From<Progress> for Turn {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Worked => Self::Worked,
+            Progress::Idle => Self::Idle,
+        }
+    }
+}
+
+/// Longest wait for questions that are with the model when it is time to stop.
+const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Longest pause after an iteration that failed.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 fn pauses() -> backon::ExponentialBackoff {
     let pauses = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(LONGEST_PAUSE)
+        .with_max_delay(PAUSE_MAX)
         .without_max_times();
-    chance::jitter(pauses).build()
+    random::jitter(pauses).build()
 }
 
-/// Errors that a new connection or some time may cure. A chain or contract that is another one, and
-/// a store that fails on this machine, are not among them.
-fn is_passing(error: &RelayerError) -> bool {
+/// Errors that a new connection or some time may cure. A chain or contract that is another one, and a
+/// store that fails on this machine, are not among them.
+fn is_transient(error: &RelayerError) -> bool {
     match error {
         RelayerError::Chain(error) if planted(Bug::LostConnectionEnds) => !error.is_connection(),
         RelayerError::Chain(error) => error.class() != Class::Wrong,
@@ -422,28 +394,4 @@ fn load_keys(config: &RelayerConfig) -> Result<Vec<Arc<dyn Signer>>, RelayerErro
         return Err(RelayerError::NoOperators);
     }
     Ok(keys)
-}
-
-async fn look_up(
-    oracle: &Oracle,
-    keys: Vec<Arc<dyn Signer>>,
-) -> Result<Vec<Operator>, RelayerError> {
-    let mut operators = Vec::with_capacity(keys.len());
-    for key in keys {
-        let account = key.account();
-        let view = oracle.operator(&account, None).await?;
-        let view = view.ok_or_else(|| RelayerError::NotRegistered {
-            operator: ss58(&account),
-        })?;
-        let id: &[u8; 32] = account.as_ref();
-        operators.push(Operator {
-            id: *id,
-            key,
-            account,
-            slot: view.slot,
-            stopped: false,
-            barred: view.barred,
-        });
-    }
-    Ok(operators)
 }

@@ -225,7 +225,7 @@ impl Run {
         let started = self.started.clone();
         self.world().trace.note("start".into());
         self.running = Some(Box::pin(async move {
-            let relayer = Relayer::start_over(config, keys, model, endpoints, store).await?;
+            let relayer = Relayer::start_with(config, keys, model, endpoints, store).await?;
             started.store(true, Ordering::Relaxed);
             relayer.run(CancellationToken::new()).await
         }));

@@ -1,0 +1,137 @@
+//! The operators that this process works for.
+
+use crate::{error::RelayerError, node_session::Oracle, plan::WorkList};
+use llm_oracle_primitives::{AccountId, RequestId, Slot};
+use llm_oracle_signing::Signer;
+use llm_oracle_store::Entry;
+use llm_oracle_support::address::ss58;
+use std::{ops::Index, sync::Arc};
+
+/// One operator.
+pub(crate) struct Operator {
+    pub(crate) key: Arc<dyn Signer>,
+    pub(crate) account: AccountId,
+    /// The bytes of its account, which are its public key.
+    pub(crate) id: [u8; 32],
+    pub(crate) slot: Slot,
+    /// Its key is in use elsewhere: it does nothing any more.
+    pub(crate) stopped: bool,
+    /// It signed two answers to one question: it takes no seat any more, and reveals those it has.
+    pub(crate) barred: bool,
+}
+
+impl Operator {
+    /// Its seat in a request.
+    pub(crate) fn entry(&self, request_id: RequestId) -> Entry {
+        Entry {
+            request_id,
+            operator: self.id,
+        }
+    }
+}
+
+/// All of them, in the order of the settings.
+pub(crate) struct Operators(Vec<Operator>);
+
+impl Index<usize> for Operators {
+    type Output = Operator;
+
+    fn index(&self, index: usize) -> &Operator {
+        &self.0[index]
+    }
+}
+
+impl Operators {
+    /// Reads the slots of these keys from the contract.
+    ///
+    /// # Errors
+    /// `NotRegistered`, and errors of the chain.
+    pub(crate) async fn look_up(
+        oracle: &Oracle,
+        keys: Vec<Arc<dyn Signer>>,
+    ) -> Result<Self, RelayerError> {
+        let mut operators = Vec::with_capacity(keys.len());
+        for key in keys {
+            let account = key.account();
+            let view = oracle.operator(&account, None).await?;
+            let view = view.ok_or_else(|| RelayerError::NotRegistered {
+                operator: ss58(&account),
+            })?;
+            let id: &[u8; 32] = account.as_ref();
+            operators.push(Operator {
+                id: *id,
+                key,
+                account,
+                slot: view.slot,
+                stopped: false,
+                barred: view.barred,
+            });
+        }
+        Ok(Self(operators))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Operator> {
+        self.0.iter()
+    }
+
+    /// The seats of all operators in a request, whether they have one or not.
+    pub(crate) fn entries(&self, request_id: RequestId) -> impl Iterator<Item = Entry> + '_ {
+        self.iter().map(move |operator| operator.entry(request_id))
+    }
+
+    /// Positions of the operators that still act.
+    pub(crate) fn active(&self) -> Vec<usize> {
+        (0..self.len())
+            .filter(|index| !self[*index].stopped)
+            .collect()
+    }
+
+    /// An operator does nothing any more.
+    pub(crate) fn stop(&mut self, index: usize) {
+        if let Some(operator) = self.0.get_mut(index) {
+            operator.stopped = true;
+        }
+    }
+
+    /// An operator takes no seat any more. Those that it has are still revealed.
+    pub(crate) fn bar(&mut self, index: usize) {
+        let Some(operator) = self.0.get_mut(index) else {
+            return;
+        };
+        if !operator.barred {
+            operator.barred = true;
+            let error = barred(&operator.account);
+            tracing::error!(%error, "operator takes no more seats");
+        }
+    }
+
+    /// Whether no operator takes seats any more.
+    pub(crate) fn none_takes_seats(&self) -> bool {
+        self.iter()
+            .all(|operator| operator.stopped || operator.barred)
+    }
+
+    /// Ends the process once none of its operators has anything left to do.
+    ///
+    /// # Errors
+    /// `Barred`, with the first operator that is.
+    pub(crate) fn stop_if_barred(&self, work: &WorkList) -> Result<(), RelayerError> {
+        let first = self.iter().find(|operator| operator.barred);
+        match first {
+            Some(operator) if self.none_takes_seats() && !work.unended => {
+                Err(barred(&operator.account))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn barred(operator: &AccountId) -> RelayerError {
+    RelayerError::Barred {
+        operator: ss58(operator),
+    }
+}

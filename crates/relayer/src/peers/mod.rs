@@ -1,0 +1,6 @@
+//! Submitting for each other: one transmitter for a committee.
+
+mod share;
+mod submit;
+
+pub(crate) use share::PeerExchange;

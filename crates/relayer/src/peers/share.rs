@@ -1,0 +1,445 @@
+//! One transmitter for a committee: which of our entries a peer submits.
+
+use crate::{
+    config::RelayerConfig,
+    error::RelayerError,
+    failures::FailureLog,
+    node_session::ChainView,
+    operators::{Operator, Operators},
+    ops::Ops,
+    requests::RequestCache,
+    tx::{BatchEntry, OwnSeat, PeerEntry, SeatSigner},
+};
+use llm_oracle_chain::ChainError;
+use llm_oracle_peers::{
+    carrier, committee, missing, Clock, Endpoint, Handed, Id, Key, Kind, Load, Peers, Seen,
+    Standing, ENTRIES_MAX, LETTER_BYTES_MAX,
+};
+use llm_oracle_primitives::{
+    Assignment, BlockNumber, DeploymentId, RequestId, RequestView, SeatState, Terms,
+};
+use llm_oracle_signing::Signer;
+use llm_oracle_store::{Purpose, Store};
+use llm_oracle_support::clock::Instant;
+use scale::Encode;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// Blocks before a deadline at which nobody waits for anybody.
+const MARGIN_BLOCKS: BlockNumber = 4;
+/// Time between two blocks of a chain whose settings do not say it.
+const USUAL_BLOCK: Duration = Duration::from_secs(6);
+/// Bytes of a letter that are no entries.
+const LETTER_HEAD_BYTES: usize = 256;
+
+/// What is ready of one request.
+#[derive(Default)]
+pub(super) struct Ready {
+    pub(super) parts: Vec<BatchEntry>,
+    /// Something of it has waited long enough.
+    urgent: bool,
+}
+
+/// Who brings one of our entries.
+enum Route {
+    /// We do, together with others.
+    Ours,
+    /// We do, at once.
+    Now,
+    /// This peer.
+    Peer(usize),
+    /// A peer that has it already.
+    Waits,
+}
+
+/// The relayers that submit for each other: which of our entries a peer submits, and which of theirs we do.
+pub(crate) struct PeerExchange {
+    peers: Option<Peers>,
+    store: Arc<Store>,
+    failures: FailureLog,
+    deployment: DeploymentId,
+}
+
+impl PeerExchange {
+    /// # Errors
+    /// When the settings name something that can't be a peer.
+    pub(crate) fn new(
+        config: &RelayerConfig,
+        deployment: DeploymentId,
+        operators: &Operators,
+        (store, ops, failures): (Arc<Store>, &Ops, FailureLog),
+    ) -> Result<Self, RelayerError> {
+        Ok(Self {
+            peers: build_peers(config, &deployment, operators, ops)?,
+            store,
+            failures,
+            deployment,
+        })
+    }
+
+    /// Where peers hand their entries over; `None` without a peer.
+    pub(crate) fn endpoint(&self) -> Option<Arc<Endpoint>> {
+        let peers = self.peers.as_ref();
+        peers.map(|peers| peers.endpoint.clone())
+    }
+
+    /// Tells peers up to which finalized block their messages are judged.
+    pub(crate) fn begin(&self, finalized: BlockNumber) {
+        if let Some(peers) = &self.peers {
+            peers.endpoint.looks(finalized);
+        }
+    }
+
+    /// What a finalized block shows of a request, for later in this iteration.
+    pub(crate) fn note_request(
+        &mut self,
+        chain: &ChainView,
+        view: &Arc<RequestView>,
+        terms: &Arc<Terms>,
+    ) {
+        if let Some(peers) = &mut self.peers {
+            let terms = Some(terms.clone());
+            peers.note(chain.finalized.hash, view.clone(), terms);
+        }
+    }
+
+    /// Of our seats those that we submit ourselves now, together with what peers have handed over. The
+    /// others are handed over, or wait for somebody.
+    ///
+    /// # Errors
+    /// Errors of chain, store and signer.
+    pub(crate) async fn share(
+        &mut self,
+        chain: &ChainView,
+        operators: &Operators,
+        cache: &RequestCache,
+        purpose: Purpose,
+        seats: Vec<OwnSeat>,
+    ) -> Result<Vec<BatchEntry>, RelayerError> {
+        let kind = match purpose {
+            Purpose::Commit => Some(Kind::Commit),
+            Purpose::Reveal => Some(Kind::Reveal),
+            // An answer in one step is its operator's own affair: a pending one can be copied.
+            _ => None,
+        };
+        let (Some(kind), Some(peers)) = (kind, self.peers.as_mut()) else {
+            return Ok(seats.into_iter().map(BatchEntry::Own).collect());
+        };
+        let round = ShareRound {
+            chain,
+            operators,
+            cache,
+            store: &self.store,
+            failures: &self.failures,
+            deployment: self.deployment,
+            kind,
+            clock: Clock {
+                best: chain.best.number,
+                now: Instant::now(),
+            },
+        };
+        round.share(peers, seats).await
+    }
+
+    /// An entry of a peer is not submitted: its operator sends it itself.
+    pub(crate) fn drop_entry(&mut self, entry: &PeerEntry, reason: &'static str) {
+        if let Some(peers) = &mut self.peers {
+            peers.counts.refused(reason);
+            peers.pool.remove(&entry.handed.key());
+        }
+    }
+
+    /// Drops the entries of peers in a batch that failed as a whole, in case one of them was the reason.
+    /// No peer is blamed: entries were validated; the cause may be our balance or node. Says whether
+    /// there were any.
+    pub(crate) fn drop_all(&mut self, entries: &[BatchEntry]) -> bool {
+        let mut any = false;
+        for entry in entries {
+            if let BatchEntry::Peer(entry) = entry {
+                any = true;
+                self.drop_entry(entry, "batch");
+            }
+        }
+        any
+    }
+
+    /// Counts what was submitted for peers.
+    pub(crate) fn note_submitted(&self, entries: &[BatchEntry]) {
+        let Some(peers) = &self.peers else {
+            return;
+        };
+        for entry in entries {
+            if let BatchEntry::Peer(entry) = entry {
+                peers.counts.carried(entry.handed.key().kind);
+            }
+        }
+    }
+
+    /// Waits until a peer has said something, or something that waits for others is due; for ever without
+    /// a peer.
+    pub(crate) async fn moved(&self) {
+        match &self.peers {
+            Some(peers) => peers.moved().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Sharing one kind of entry in one iteration.
+pub(super) struct ShareRound<'a> {
+    pub(super) chain: &'a ChainView,
+    pub(super) operators: &'a Operators,
+    pub(super) cache: &'a RequestCache,
+    pub(super) store: &'a Store,
+    pub(super) failures: &'a FailureLog,
+    pub(super) deployment: DeploymentId,
+    pub(super) kind: Kind,
+    pub(super) clock: Clock,
+}
+
+/// The peers of the settings; `None` without one.
+fn build_peers(
+    config: &RelayerConfig,
+    deployment: &DeploymentId,
+    operators: &Operators,
+    ops: &Ops,
+) -> Result<Option<Peers>, RelayerError> {
+    let block = config
+        .block_time_ms
+        .map_or(USUAL_BLOCK, Duration::from_millis);
+    let signer =
+        |operator: &Operator| -> (Id, Arc<dyn Signer>) { (operator.id, operator.key.clone()) };
+    let own = operators.iter().map(signer).collect();
+    let counts = ops.metrics().peers().clone();
+    Ok(Peers::new(&config.peers, block, *deployment, own, counts)?)
+}
+
+impl ShareRound<'_> {
+    async fn share(
+        &self,
+        peers: &mut Peers,
+        seats: Vec<OwnSeat>,
+    ) -> Result<Vec<BatchEntry>, RelayerError> {
+        peers.endpoint.looks(self.chain.finalized.number);
+        peers.begin(&self.clock);
+        let mut ready: BTreeMap<RequestId, Ready> = BTreeMap::new();
+        let mut messages: BTreeMap<usize, Vec<OwnSeat>> = BTreeMap::new();
+        for seat in seats {
+            let id = seat.answered.request_id;
+            match self.route(peers, &seat).await? {
+                Route::Waits => {}
+                Route::Peer(peer) => messages.entry(peer).or_default().push(seat),
+                way => {
+                    let ready = ready.entry(id).or_default();
+                    ready.urgent |= matches!(way, Route::Now);
+                    ready.parts.push(BatchEntry::Own(seat));
+                }
+            }
+        }
+        for (peer, seats) in messages {
+            self.send_message(peers, peer, &seats)?;
+        }
+        self.take_submissions(peers, &mut ready).await?;
+        let mut parts = Vec::new();
+        for (id, ready) in ready {
+            if self.is_due(peers, id, &ready).await? {
+                parts.extend(ready.parts);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Who brings one of our entries.
+    async fn route(&self, peers: &mut Peers, seat: &OwnSeat) -> Result<Route, RelayerError> {
+        let (id, operator) = (seat.answered.request_id, seat.answered.operator);
+        let key = Key {
+            kind: self.kind,
+            request_id: id,
+            operator,
+        };
+        match peers.sent.standing(&key, &self.clock) {
+            Standing::Waits => Ok(Route::Waits),
+            Standing::HandOver(peer) => Ok(Route::Peer(peer)),
+            Standing::Ours => Ok(Route::Now),
+            Standing::Overdue => {
+                let best = Some(self.chain.best.hash);
+                let view = self.chain.oracle.request(id, best).await?;
+                if view.is_some_and(|view| shows(self.kind, &view, &operator)) {
+                    // Carried, and not final yet.
+                    return Ok(Route::Waits);
+                }
+                let request = id;
+                tracing::warn!(request, kind = self.kind.name(), "no peer has carried it");
+                peers.sent.fall_back(&key, self.clock.now);
+                peers.counts.fell_back(self.kind);
+                Ok(Route::Now)
+            }
+            Standing::New => {
+                let Some(seen) = self.seen(peers, id).await? else {
+                    return Ok(Route::Now);
+                };
+                let committee = committee_of(peers, self.kind, &seen);
+                let now = self.clock.now;
+                let carrier = carrier(&committee, id, |one| peers.rests(one, now));
+                let Some(peer) = carrier.and_then(|one| peers.directory.peer_of(&one)) else {
+                    return Ok(Route::Ours);
+                };
+                let needed = peers.sent.blocks().saturating_add(MARGIN_BLOCKS);
+                let in_time = self.blocks_left(&seen.0) > needed;
+                if in_time && peers.sent.give(key, peer, &self.clock) {
+                    return Ok(Route::Peer(peer));
+                }
+                Ok(Route::Now)
+            }
+        }
+    }
+
+    /// Writes a letter with as many of these entries as it takes; the others follow with the next one.
+    fn send_message(
+        &self,
+        peers: &mut Peers,
+        peer: usize,
+        seats: &[OwnSeat],
+    ) -> Result<(), RelayerError> {
+        let Some(to) = peers.directory.peers.get(peer).cloned() else {
+            return Ok(());
+        };
+        let Some(receiver) = to.operators.first().copied() else {
+            return Ok(());
+        };
+        if peers.post.is_busy(peer, self.kind) {
+            return Ok(());
+        }
+        let entries = self.message_entries(seats)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<Key> = entries.iter().map(Handed::key).collect();
+        peers.sent.written(&keys);
+        let wake = peers.endpoint.wake();
+        let block = self.chain.finalized.number;
+        peers
+            .post
+            .send((peer, to.url, receiver), block, entries, wake);
+        Ok(())
+    }
+
+    /// As many of these entries as a letter takes, signed.
+    fn message_entries(&self, seats: &[OwnSeat]) -> Result<Vec<Handed>, RelayerError> {
+        let signer = SeatSigner {
+            operators: self.operators,
+            store: self.store,
+            deployment: self.deployment,
+        };
+        let mut entries: Vec<Handed> = Vec::new();
+        let mut size = LETTER_HEAD_BYTES;
+        for seat in seats {
+            let (load, purpose) = match self.kind {
+                Kind::Commit => {
+                    let signed = signer.commit_entry(seat, None);
+                    (signed.map(Load::Commit), Purpose::Commit)
+                }
+                Kind::Reveal => (signer.reveal_entry(seat).map(Load::Reveal), Purpose::Reveal),
+            };
+            let load = match load {
+                // The others go without it.
+                Err(RelayerError::Unsigned { entry, error }) if !error.may_pass() => {
+                    self.failures.fail(&entry, purpose, &error.to_string())?;
+                    continue;
+                }
+                load => load?,
+            };
+            let operator = seat.answered.operator;
+            let handed = Handed { operator, load };
+            size = size.saturating_add(handed.encoded_size());
+            let full = size > LETTER_BYTES_MAX || entries.len() >= ENTRIES_MAX;
+            if full {
+                break;
+            }
+            entries.push(handed);
+        }
+        Ok(entries)
+    }
+
+    /// Whether what is ready of a request is sent now, or waits a little for the rest.
+    async fn is_due(
+        &self,
+        peers: &mut Peers,
+        id: RequestId,
+        ready: &Ready,
+    ) -> Result<bool, RelayerError> {
+        let Some(seen) = self.seen(peers, id).await? else {
+            return Ok(true);
+        };
+        let here: Vec<Id> = ready
+            .parts
+            .iter()
+            .map(|part| part.entry().operator)
+            .collect();
+        let committee = committee_of(peers, self.kind, &seen);
+        let missing = missing(self.kind, &committee, &seen.0, &here);
+        if ready.urgent || missing == 0 || self.blocks_left(&seen.0) <= MARGIN_BLOCKS {
+            return Ok(true);
+        }
+        let (company, now) = (peers.company, self.clock.now);
+        let until = peers.pool.waits_until(self.kind, id, company, now);
+        if let Some(until) = until {
+            peers.wake_at(until);
+        }
+        Ok(until.is_none())
+    }
+
+    /// A request as the finalized block shows it.
+    pub(super) async fn seen(
+        &self,
+        peers: &mut Peers,
+        id: RequestId,
+    ) -> Result<Option<Seen>, RelayerError> {
+        let at = self.chain.finalized.hash;
+        if let Some(seen) = peers.noted(at, id) {
+            return Ok(Some(seen));
+        }
+        let view = match self.cache.known_view(id) {
+            Some(view) => Some(view),
+            None => match self.chain.oracle.request(id, Some(at)).await {
+                // Its deployment is not final yet.
+                Err(ChainError::NoContract { .. }) => None,
+                view => view?.map(Arc::new),
+            },
+        };
+        let Some(view) = view else {
+            return Ok(None);
+        };
+        peers.note(at, view, self.cache.known_terms(id));
+        Ok(peers.noted(at, id))
+    }
+
+    /// Blocks until the deadline of what is to be sent.
+    fn blocks_left(&self, view: &RequestView) -> BlockNumber {
+        let deadline = match self.kind {
+            Kind::Commit => view.summary.commit_deadline,
+            Kind::Reveal => view.summary.reveal_deadline,
+        };
+        deadline.saturating_sub(self.clock.best)
+    }
+}
+
+/// Known operators that may carry a request, in their order.
+fn committee_of(peers: &Peers, kind: Kind, (view, terms): &Seen) -> Vec<Id> {
+    let named = terms.as_ref().and_then(|terms| match &terms.assignment {
+        Assignment::Named { operators } => Some(operators.as_slice()),
+        _ => None,
+    });
+    committee(kind, &peers.directory.known(), view, named)
+}
+
+/// Whether a block shows what an entry is for.
+fn shows(kind: Kind, view: &RequestView, operator: &Id) -> bool {
+    let seat = view.seats.iter().find(|seat| {
+        let holder: &Id = seat.operator.as_ref();
+        holder == operator
+    });
+    match kind {
+        Kind::Commit => seat.is_some(),
+        Kind::Reveal => seat.is_some_and(|seat| seat.state != SeatState::Committed),
+    }
+}

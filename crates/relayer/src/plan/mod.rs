@@ -1,0 +1,34 @@
+//! What is done next. Nothing here reads a clock, a chain or a store, or changes anything.
+
+mod decide;
+mod policy;
+mod seats;
+#[cfg(test)]
+mod spam_tests;
+
+pub use decide::{decide, Exhausted, Free, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why};
+pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
+pub(crate) use policy::{Candidate, Stake};
+pub(crate) use seats::{ForeignSeat, SeatAction, SeatPlanner};
+
+use crate::{
+    model::ModelRequest,
+    settlement::Ending,
+    tx::{jobs::JobChange, OwnSeat},
+};
+
+/// What an iteration is going to do.
+#[derive(Default)]
+pub(crate) struct WorkList {
+    pub(crate) asks: Vec<ModelRequest>,
+    pub(crate) commits: Vec<OwnSeat>,
+    pub(crate) answers: Vec<OwnSeat>,
+    pub(crate) reveals: Vec<OwnSeat>,
+    pub(crate) endings: Vec<Ending>,
+    /// Whether the end of a job was found.
+    pub(crate) ended_something: bool,
+    /// What the chain shows about our jobs and the store does not know yet.
+    pub(crate) changes: Vec<JobChange>,
+    /// Whether one of our operators still has something to do about a request it has answered.
+    pub(crate) unended: bool,
+}

@@ -1,0 +1,228 @@
+//! What has been read of the contract's requests: once for each finalized block, and in full only when
+//! the summary has changed.
+
+use crate::{error::RelayerError, node_session::ChainView};
+use llm_oracle_chain::{Listed, Reader, Wanted};
+use llm_oracle_primitives::{digest, Hash, RequestId, RequestView, Summary, Terms};
+use llm_oracle_support::planted::{planted, Bug};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// Requests that are kept in full; what is over is read again.
+const MOST_VIEWS: usize = 2_048;
+/// Terms that are kept, at most 12 KiB each; what is over is read again.
+const MOST_TERMS: usize = 2_048;
+
+/// What has been read, all of it at finalized blocks.
+#[derive(Default)]
+pub(crate) struct RequestCache {
+    reader: Reader,
+    /// The block of the last look.
+    at: Option<Hash>,
+    /// Number of the next request there.
+    next_id: RequestId,
+    /// All requests there that were not known to be over.
+    summaries: BTreeMap<RequestId, Summary>,
+    /// Requests in full.
+    views: HashMap<RequestId, Kept>,
+    /// Terms never change once asked.
+    terms: HashMap<RequestId, Arc<Terms>>,
+}
+
+/// A request in full as it was at a finalized block, with its summary there.
+struct Kept {
+    at: Option<Hash>,
+    summary: Summary,
+    view: Arc<RequestView>,
+}
+
+impl RequestCache {
+    /// The requests of the last look, in the order of their numbers.
+    pub(crate) fn summaries(&self) -> impl Iterator<Item = &Summary> {
+        self.summaries.values()
+    }
+
+    /// A request in short, if it was there and not over at the last look.
+    pub(crate) fn summary(&self, id: RequestId) -> Option<&Summary> {
+        self.summaries.get(&id)
+    }
+
+    /// A request as it was read before, if it is the same still.
+    pub(crate) fn known_view(&self, id: RequestId) -> Option<Arc<RequestView>> {
+        let Kept { at, summary, view } = self.views.get(&id)?;
+        let same = self.summaries.get(&id) == Some(summary) && !can_change_unseen(view);
+        (same || *at == self.at).then(|| view.clone())
+    }
+
+    /// The terms of a request, if they were read before.
+    pub(crate) fn known_terms(&self, id: RequestId) -> Option<Arc<Terms>> {
+        self.terms.get(&id).cloned()
+    }
+
+    fn keep_view(&mut self, id: RequestId, view: &Arc<RequestView>) {
+        // Without a summary nothing would tell when it changes.
+        let Some(summary) = self.summaries.get(&id) else {
+            return;
+        };
+        if self.views.len() >= MOST_VIEWS {
+            self.views.clear();
+        }
+        let kept = Kept {
+            at: self.at,
+            summary: summary.clone(),
+            view: view.clone(),
+        };
+        self.views.insert(id, kept);
+    }
+
+    fn keep_terms(&mut self, id: RequestId, terms: &Arc<Terms>) {
+        if self.terms.len() >= MOST_TERMS {
+            self.terms.clear();
+        }
+        self.terms.insert(id, terms.clone());
+    }
+
+    /// Takes in the requests of another finalized block, and drops those that are over.
+    fn renew(&mut self, at: Hash, listed: Listed, over: &BTreeSet<RequestId>) {
+        let Listed { next_id, summaries } = listed;
+        let open = summaries.into_iter();
+        let open = open.filter(|it| !over.contains(&it.request_id));
+        self.summaries = open.map(|it| (it.request_id, it)).collect();
+        self.views.retain(|id, _| self.summaries.contains_key(id));
+        self.terms.retain(|id, _| self.summaries.contains_key(id));
+        self.next_id = next_id;
+        self.at = Some(at);
+    }
+
+    /// Number of the request that comes next.
+    pub(crate) fn next_id(&self) -> RequestId {
+        self.next_id
+    }
+
+    /// Reads which requests there are at the finalized block, from `cursor` on and without those that are
+    /// over. Once for each block; says whether it read.
+    ///
+    /// # Errors
+    /// Errors of the chain.
+    pub(crate) async fn refresh(
+        &mut self,
+        chain: &ChainView,
+        cursor: RequestId,
+        over: &BTreeSet<RequestId>,
+    ) -> Result<bool, RelayerError> {
+        let at = chain.finalized;
+        if self.at == Some(at.hash) {
+            return Ok(false);
+        }
+        let listed = self.reader.list(&chain.oracle, at, cursor, over).await?;
+        // It was there at the best block when we connected: its deployment is not final yet.
+        let Some(listed) = listed else {
+            return Ok(false);
+        };
+        self.renew(at.hash, listed, over);
+        Ok(true)
+    }
+
+    /// A request at the finalized block, read again only if it may have changed.
+    ///
+    /// # Errors
+    /// Errors of the chain.
+    pub(crate) async fn view(
+        &mut self,
+        chain: &ChainView,
+        id: RequestId,
+    ) -> Result<Option<Arc<RequestView>>, RelayerError> {
+        if planted(Bug::RevealAtBestBlock) {
+            let view = chain.oracle.request(id, Some(chain.best.hash)).await?;
+            return Ok(view.map(Arc::new));
+        }
+        if let Some(view) = self.known_view(id) {
+            return Ok(Some(view));
+        }
+        let wanted = [Wanted::view(id)];
+        let read = self.reader.read(&chain.oracle, chain.finalized, &wanted);
+        let view = read.await?.into_iter().find_map(|one| one.view);
+        let view = view.map(Arc::new);
+        if let Some(view) = &view {
+            self.keep_view(id, view);
+        }
+        Ok(view)
+    }
+
+    /// Reads what is not known of these requests, all at the same time.
+    ///
+    /// # Errors
+    /// Errors of the chain, and `Inconsistent`.
+    pub(crate) async fn read_ahead(
+        &mut self,
+        chain: &ChainView,
+        wanted: &[Wanted],
+    ) -> Result<(), RelayerError> {
+        let mut missing = wanted.to_vec();
+        for one in &mut missing {
+            one.view &= self.known_view(one.id).is_none();
+            one.terms &= !self.terms.contains_key(&one.id);
+        }
+        missing.retain(|one| one.view || one.terms);
+        let read = self.reader.read(&chain.oracle, chain.finalized, &missing);
+        for read in read.await? {
+            let id = read.id;
+            if let Some(view) = read.view {
+                self.keep_view(id, &Arc::new(view));
+            }
+            if let (Some(terms), Some(view)) = (read.terms, self.known_view(id)) {
+                self.take_terms(&view, terms)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The terms of a request, read if they are not known.
+    ///
+    /// # Errors
+    /// Errors of the chain, and `Inconsistent`.
+    pub(crate) async fn terms(
+        &mut self,
+        chain: &ChainView,
+        view: &RequestView,
+    ) -> Result<Option<Arc<Terms>>, RelayerError> {
+        let id = view.summary.request_id;
+        if let Some(terms) = self.known_terms(id) {
+            return Ok(Some(terms));
+        }
+        let wanted = [Wanted {
+            id,
+            view: false,
+            terms: true,
+        }];
+        let read = self.reader.read(&chain.oracle, chain.finalized, &wanted);
+        match read.await?.into_iter().find_map(|one| one.terms) {
+            Some(terms) => self.take_terms(view, terms).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps terms, checked once against the digest that everything signed will be bound to.
+    fn take_terms(&mut self, view: &RequestView, terms: Terms) -> Result<Arc<Terms>, RelayerError> {
+        let request_id = view.summary.request_id;
+        if digest::terms_digest(&view.requester, &terms) != view.terms_digest {
+            let reason = "its terms do not give its terms digest".to_owned();
+            return Err(RelayerError::Inconsistent { request_id, reason });
+        }
+        let terms = Arc::new(terms);
+        self.keep_terms(request_id, &terms);
+        Ok(terms)
+    }
+}
+
+/// Whether a request can change while its summary stays the same: the draw of its committee is not in
+/// there.
+fn can_change_unseen(view: &RequestView) -> bool {
+    view.draw.as_ref().is_some_and(|draw| draw.drawn.is_none())
+}
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

@@ -1,0 +1,229 @@
+//! Finding work in the contract's state, at one finalized block.
+
+use crate::{
+    error::RelayerError,
+    node_session::ChainView,
+    plan::{ForeignSeat, SeatAction, SeatPlanner, WorkList},
+    relayer::Relayer,
+    requests::{choose, is_undelivered, take_share, KnownSeats},
+    settlement::EndingPlan,
+    tx::jobs,
+};
+use llm_oracle_chain::Wanted;
+use llm_oracle_primitives::{Phase, RequestId, RequestView, Summary, Terms};
+use llm_oracle_store::{JobState, Recall};
+use llm_oracle_support::address::ss58;
+use std::sync::Arc;
+
+impl Relayer {
+    /// Goes through the requests that are not over: those that are due first, and of the others some in
+    /// each iteration.
+    pub(crate) async fn plan(&mut self, chain: &ChainView) -> Result<WorkList, RelayerError> {
+        self.models.drop_overdue(chain.best.number)?;
+        self.models.begin_day();
+        let mut work = WorkList::default();
+        let open = self.tracker.open(&self.cache);
+        self.ops.metrics().open_requests(open.len());
+        let ours = self.share_of(&open)?;
+        let (ours, idle) = (ours.summaries, ours.idle);
+        let is_idle = |summary: &Summary| idle.contains(&summary.request_id);
+        let chosen = choose(&ours, is_idle, self.tracker.next_iteration());
+        let known = self.tracker.recall(&self.store, &chosen)?;
+        let wanted = chosen
+            .iter()
+            .filter_map(|summary| self.wanted(summary, &known.recall));
+        let wanted: Vec<Wanted> = wanted.collect();
+        self.cache.read_ahead(chain, &wanted).await?;
+        for summary in chosen {
+            self.plan_one(chain, summary, &known, &mut work).await?;
+        }
+        jobs::record(&self.store, std::mem::take(&mut work.changes))?;
+        if self.operators.none_takes_seats() {
+            for summary in &open {
+                let id = summary.request_id;
+                work.unended =
+                    work.unended || jobs::has_unended_in(&self.store, &self.operators, id)?;
+            }
+        }
+        self.tracker.move_cursor(&self.store, &self.cache)?;
+        Ok(work)
+    }
+
+    /// What of the open requests this process works on.
+    fn share_of(&mut self, open: &[Summary]) -> Result<Share, RelayerError> {
+        self.tracker.note_first_sight(&self.store, open)?;
+        let idle = self.tracker.idle(open, &self.operators, &self.models);
+        let (operators, models) = (&self.operators, &self.models);
+        let tracker = &mut self.tracker;
+        let summaries = take_share(&self.store, tracker, operators, models, open, &idle)?;
+        Ok(Share { summaries, idle })
+    }
+
+    /// What has to be read of a request before it can be planned; `None`: its summary is enough.
+    fn wanted(&self, summary: &Summary, recall: &Recall) -> Option<Wanted> {
+        let id = summary.request_id;
+        if summary.settled && !is_undelivered(summary) {
+            let known = !jobs::has_unended(&self.operators, id, recall)
+                || self.are_all_revealed(summary, recall);
+            return (!known).then_some(Wanted::view(id));
+        }
+        let open = !summary.settled && summary.phase != Phase::Ended;
+        Some(match open {
+            true => Wanted::whole(id),
+            false => Wanted::view(id),
+        })
+    }
+
+    fn are_all_revealed(&self, summary: &Summary, recall: &Recall) -> bool {
+        let is_spent_on = |entry: &_| self.models.is_spent_on(entry);
+        jobs::are_all_revealed(&self.operators, summary, recall, is_spent_on)
+    }
+
+    async fn plan_one(
+        &mut self,
+        chain: &ChainView,
+        summary: &Summary,
+        known: &KnownSeats,
+        work: &mut WorkList,
+    ) -> Result<(), RelayerError> {
+        let id = summary.request_id;
+        let undelivered = is_undelivered(summary);
+        if summary.settled && !undelivered && self.end_by_summary(summary, &known.recall, work) {
+            return Ok(());
+        }
+        let Some(view) = self.cache.view(chain, id).await? else {
+            self.finish(id);
+            return Ok(());
+        };
+        if summary.settled {
+            self.close_spend(&view);
+            let ends = jobs::ends(&self.operators, &view, &known.recall);
+            work.ended_something |= !ends.is_empty();
+            work.changes.extend(ends);
+            if !undelivered {
+                self.finish(id);
+                return Ok(());
+            }
+        }
+        if summary.settled || summary.phase == Phase::Ended {
+            return self.plan_ending(&view, known, work);
+        }
+        let Some(terms) = self.cache.terms(chain, &view).await? else {
+            self.finish(id);
+            return Ok(());
+        };
+        self.plan_open(chain, (&view, &terms), known, work).await
+    }
+
+    /// Ends the jobs of a settled request if its summary is enough for that. Says whether it was.
+    fn end_by_summary(&mut self, summary: &Summary, recall: &Recall, work: &mut WorkList) -> bool {
+        let id = summary.request_id;
+        if jobs::has_unended(&self.operators, id, recall) {
+            if !self.are_all_revealed(summary, recall) {
+                return false;
+            }
+            work.changes
+                .extend(jobs::revealed_ends(&self.operators, id, recall));
+            work.ended_something = true;
+        }
+        self.finish(id);
+        true
+    }
+
+    fn plan_ending(
+        &mut self,
+        view: &RequestView,
+        known: &KnownSeats,
+        work: &mut WorkList,
+    ) -> Result<(), RelayerError> {
+        let (operators, tracker) = (&self.operators, &mut self.tracker);
+        match self
+            .settlement
+            .plan(view, &known.live, operators, tracker)?
+        {
+            EndingPlan::Now(ending) => work.endings.push(ending),
+            EndingPlan::Later => {}
+            EndingPlan::Over => self.finish(view.summary.request_id),
+        }
+        Ok(())
+    }
+
+    async fn plan_open(
+        &mut self,
+        chain: &ChainView,
+        (view, terms): (&Arc<RequestView>, &Arc<Terms>),
+        known: &KnownSeats,
+        work: &mut WorkList,
+    ) -> Result<(), RelayerError> {
+        let operators = &mut self.operators;
+        let records = self.track_records.read(chain, view, operators).await?;
+        self.peers.note_request(chain, view, terms);
+        let planner = SeatPlanner {
+            operators: &self.operators,
+            models: &self.models,
+            tracker: &self.tracker,
+            limits: &self.config.limits,
+        };
+        for action in planner.plan(chain, (view, terms), &records, known) {
+            self.apply(action, work)?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, action: SeatAction, work: &mut WorkList) -> Result<(), RelayerError> {
+        match action {
+            SeatAction::Ask(request) => work.asks.push(request),
+            SeatAction::Commit(seat) => work.commits.push(seat),
+            SeatAction::Answer(seat) => work.answers.push(seat),
+            SeatAction::Reveal(seat) => work.reveals.push(seat),
+            SeatAction::Record(change) => work.changes.push(change),
+            SeatAction::Skip(entry, reason) => self.failures.skip(&entry, &reason)?,
+            SeatAction::Overdue(entry) => self.models.overdue(&entry)?,
+            SeatAction::Stop(seat) => self.stop_operator(&seat)?,
+        }
+        Ok(())
+    }
+
+    /// Another process works with the key, or our store was lost: this operator goes no further.
+    fn stop_operator(&mut self, seat: &ForeignSeat) -> Result<(), RelayerError> {
+        let request_id = seat.entry.request_id;
+        let error = RelayerError::ForeignCommitment {
+            request_id,
+            operator: ss58(&self.operators[seat.operator].account),
+            found: seat.found,
+            ours: seat.ours,
+        };
+        tracing::error!(request = request_id, %error, "operator stopped");
+        let reason = error.to_string();
+        let state = JobState::ForeignCommitment;
+        self.store
+            .set_job_state(request_id, &seat.entry.operator, state, Some(&reason))?;
+        self.failures.skip(&seat.entry, &reason)?;
+        self.operators.stop(seat.operator);
+        if self.operators.active().is_empty() {
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, id: RequestId) {
+        self.tracker.finish(id, &self.operators);
+    }
+
+    /// What our seats have earned is no longer at risk.
+    fn close_spend(&mut self, view: &RequestView) {
+        for operator in self.operators.iter() {
+            let entry = operator.entry(view.summary.request_id);
+            let mut seats = view.seats.iter();
+            if let Some(seat) = seats.find(|seat| seat.operator == operator.account) {
+                self.models.close(&entry, view.commit_fee, seat.paid);
+            }
+        }
+    }
+}
+
+/// The requests that this process works on, and which of all are idle.
+struct Share {
+    summaries: Vec<Summary>,
+    idle: std::collections::HashSet<RequestId>,
+}

@@ -95,7 +95,7 @@ PYTHON
 
 step "toolchain" "1 minute the first time, because packages are downloaded" setup_toolchain
 if [ -n "$ONLY_RELAYER" ]; then
-    step "node" "25 minutes the first time, because a chain is a thousand crates" setup_node
+    step "node" "15 minutes the first time, because a chain is a thousand crates" setup_node
     step "workspace" "14 minutes the first time, because llama.cpp is compiled" build_workspace
     step "contracts" "4 minutes the first time, because Rust's core is compiled for Wasm" build_contracts
     step "relayers" "8 minutes; 20 with --long" bench_relayer
@@ -103,7 +103,7 @@ if [ -n "$ONLY_RELAYER" ]; then
     exit 0
 fi
 step "model" "1 minute the first time, because it is 93 MB" setup_model
-step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node_workspace
+step "node and sandbox" "15 minutes the first time, because a chain is a thousand crates" build_node_workspace
 setup_node
 step "workspace" "14 minutes the first time, because llama.cpp is compiled" build_workspace
 step "contracts" "4 minutes the first time, because Rust's core is compiled for Wasm" build_contracts

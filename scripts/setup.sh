@@ -173,7 +173,7 @@ main() {
         step "toolchain" "1 minute, because packages are downloaded" setup_toolchain
         case "$wanted" in *--model*) step "model" "1 minute, because of 93 MB" setup_model ;; esac
         case "$wanted" in *--node*)
-            step "node" "25 minutes the first time, because a chain is a thousand crates" setup_node ;;
+            step "node" "15 minutes the first time, because a chain is a thousand crates" setup_node ;;
         esac
         case "$wanted" in
         *--relayer*) step "programs" "10 minutes the first time, because of llama.cpp" build_programs ;;

@@ -56,7 +56,7 @@ check_cost() { "$TARGET_NODE/debug/examples/bench" --check "$ROOT/docs/cost.json
 step "toolchain" "1 minute the first time, because packages are downloaded" setup_toolchain
 step "format" "seconds" check_format
 step "model" "1 minute the first time, because it is 93 MB" setup_model
-step "node and sandbox" "25 minutes the first time, because a chain is a thousand crates" build_node_workspace
+step "node and sandbox" "15 minutes the first time, because a chain is a thousand crates" build_node_workspace
 setup_node
 step "workspace and lint" "14 minutes the first time, because llama.cpp is compiled" \
     in_main cargo build --locked --workspace --all-targets
@@ -65,7 +65,7 @@ step "general clients" "2 minutes the first time, because packages are downloade
 step "PostgreSQL" "1 minute the first time, because it is installed" setup_postgres
 step "dependencies" "seconds" check_dependencies
 step "cost" "seconds" check_cost
-step "tests on the pallet" "7 minutes" in_node cargo test --locked --workspace \
+step "tests on the pallet" "4 minutes" in_node cargo test --locked --workspace \
     ${SHOWN[@]+"${SHOWN[@]}"}
 step "tests" "8 minutes, because chains, relayers and models run" in_main cargo test --locked --workspace \
     ${SHOWN[@]+"${SHOWN[@]}"}

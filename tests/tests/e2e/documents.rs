@@ -195,7 +195,7 @@ fn every_decision_is_listed() {
         .split("](")
         .skip(1)
         .filter_map(|rest| rest.split(')').next())
-        .filter(|target| target.starts_with('0'))
+        .filter(|target| target.ends_with(".md") && !target.contains('/'))
         .map(str::to_owned)
         .collect();
     let mut written: BTreeSet<String> = pages_in("docs/decisions")

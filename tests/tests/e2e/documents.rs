@@ -70,7 +70,11 @@ fn commands(text: &str) -> Vec<String> {
     }
     let prose = prose(text).replace('\n', " ");
     found.extend(prose.split('`').skip(1).step_by(2).map(str::to_owned));
-    found.retain(|line| line.starts_with("llm-oracle "));
+    found.retain(|line| {
+        ["llm-oracle ", "llm-oracle-signer "]
+            .iter()
+            .any(|name| line.starts_with(name))
+    });
     found
 }
 
@@ -110,7 +114,11 @@ fn every_command_in_a_document_parses() {
         }
         for command in commands(&read(&page)) {
             // Help is printed only when everything before it parses.
-            let output = Command::new(setting::program())
+            let mut program = setting::program();
+            if command.starts_with("llm-oracle-signer ") {
+                program.set_file_name("llm-oracle-signer");
+            }
+            let output = Command::new(program)
                 .args(words(&command))
                 .arg("--help")
                 .env_clear()

@@ -11,6 +11,8 @@ use std::{
 
 /// The README is a first page, not a manual.
 const README_LINES_MAX: usize = 130;
+/// The programs whose commands are parsed. The first may be elsewhere; the others are beside it.
+const PROGRAMS: [&str; 3] = ["llm-oracle", "llm-oracle-signer", "contract-build"];
 const ALICE: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
 
 fn root() -> PathBuf {
@@ -70,10 +72,10 @@ fn commands(text: &str) -> Vec<String> {
     }
     let prose = prose(text).replace('\n', " ");
     found.extend(prose.split('`').skip(1).step_by(2).map(str::to_owned));
+    // A name alone is a mention, not a command.
     found.retain(|line| {
-        ["llm-oracle ", "llm-oracle-signer "]
-            .iter()
-            .any(|name| line.starts_with(name))
+        line.split_once(' ')
+            .is_some_and(|(name, _)| PROGRAMS.contains(&name))
     });
     found
 }
@@ -114,9 +116,10 @@ fn every_command_in_a_document_parses() {
         }
         for command in commands(&read(&page)) {
             // Help is printed only when everything before it parses.
+            let (name, _) = command.split_once(' ').unwrap();
             let mut program = setting::program();
-            if command.starts_with("llm-oracle-signer ") {
-                program.set_file_name("llm-oracle-signer");
+            if name != PROGRAMS[0] {
+                program.set_file_name(name);
             }
             let output = Command::new(program)
                 .args(words(&command))
@@ -130,6 +133,26 @@ fn every_command_in_a_document_parses() {
         }
     }
     assert!(parsed > 40, "{parsed} commands");
+}
+
+/// The flags with which pages call a script are flags that it knows.
+#[test]
+fn every_script_in_a_document_is_there_and_knows_its_flags() {
+    let mut called = 0;
+    for page in pages() {
+        for part in read(&page).split("./scripts/").skip(1) {
+            let line = part.split(['`', '\n', '"', ')']).next().unwrap();
+            let mut words = line.split_whitespace();
+            let script = format!("scripts/{}", words.next().unwrap());
+            let source = read(&script);
+            for flag in words.take_while(|word| *word != "#") {
+                let known = !flag.starts_with("--") || source.contains(flag);
+                assert!(known, "{page}: {script} has no {flag}");
+            }
+            called += 1;
+        }
+    }
+    assert!(called > 10, "{called} calls");
 }
 
 fn help() -> String {

@@ -12,6 +12,7 @@ mod crashes;
 mod cuts;
 mod delivery;
 mod disk;
+mod documents;
 mod draws;
 mod ends;
 mod equivocation;

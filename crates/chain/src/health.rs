@@ -5,10 +5,7 @@
 
 use super::client::Head;
 use llm_oracle_primitives::{BlockNumber, Hash};
-use llm_oracle_support::{
-    address::hex0x,
-    planted::{planted, Bug},
-};
+use llm_oracle_support::address::hex0x;
 
 /// Block times without a new block after which a node counts as stalled.
 pub const STALL_BLOCKS: u32 = 3;
@@ -136,7 +133,7 @@ pub fn unfit(sight: &Sight, known: &Known, highest: BlockNumber) -> Option<Unfit
             found: sight.genesis,
         });
     }
-    if sight.syncing && !planted(Bug::TrustSyncingNode) {
+    if sight.syncing {
         return Some(Unfit::Syncing);
     }
     if sight.wants_peers && sight.peers == 0 {

@@ -2,10 +2,7 @@
 
 use crate::error::RelayerError;
 use llm_oracle_store::{now_ms, Entry, JobState, Purpose, Skip, Store};
-use llm_oracle_support::{
-    address::ss58,
-    planted::{planted, Bug},
-};
+use llm_oracle_support::address::ss58;
 use std::sync::Arc;
 
 /// The record of what failed and of what was skipped, on disk.
@@ -39,7 +36,7 @@ impl FailureLog {
         purpose: Purpose,
         reason: &str,
     ) -> Result<(), RelayerError> {
-        if planted(Bug::ForgetFailures) || self.is_of_peer(entry, purpose) {
+        if self.is_of_peer(entry, purpose) {
             return Ok(());
         }
         let count = self.store.add_failure(entry, purpose, reason)?;
@@ -111,14 +108,6 @@ impl FailureLog {
     /// # Errors
     /// When the store fails.
     pub(crate) fn skip(&self, entry: &Entry, reason: &str) -> Result<(), RelayerError> {
-        if planted(Bug::SkipWithoutRecord) {
-            return Ok(());
-        }
-        let reason = if planted(Bug::SkipWithoutReason) {
-            ""
-        } else {
-            reason
-        };
         let operator = ss58(&entry.operator.into());
         tracing::info!(request = entry.request_id, operator, reason, "skipped");
         let Entry {

@@ -24,7 +24,6 @@ use llm_oracle_store::{Identity, Purpose, Store};
 use llm_oracle_support::{
     address::{hex0x, parse_account, parse_hash, ss58},
     clock::Instant,
-    planted::{planted, Bug},
     random,
 };
 use std::{sync::Arc, time::Duration};
@@ -317,7 +316,7 @@ impl Relayer {
             connected = self.session.next_head() => connected,
             () = self.models.any() => true,
             () = self.peers.moved() => true,
-            () = timer, if !planted(Bug::NoTimer) => true,
+            () = timer => true,
         };
         if !connected {
             self.session.disconnect();
@@ -371,7 +370,6 @@ fn pauses() -> backon::ExponentialBackoff {
 /// store that fails on this machine, are not among them.
 fn is_transient(error: &RelayerError) -> bool {
     match error {
-        RelayerError::Chain(error) if planted(Bug::LostConnectionEnds) => !error.is_connection(),
         RelayerError::Chain(error) => error.class() != Class::Wrong,
         RelayerError::Unsigned { error, .. } => error.may_pass(),
         RelayerError::Store(error) => error.may_pass(),

@@ -15,7 +15,6 @@ use crate::{
 use llm_oracle_chain::{messages, Weight};
 use llm_oracle_primitives::{CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView};
 use llm_oracle_store::{Attempt, Entry, Purpose, Skip, Store};
-use llm_oracle_support::planted::{planted, Bug};
 use std::{sync::Arc, time::Duration};
 
 /// Something one relayer must do for a request that has ended.
@@ -92,13 +91,6 @@ impl Settlement {
             (true, Some(limits)) => (Purpose::Deliver, Act::Deliver(limits)),
             (true, None) => return Ok(EndingPlan::Over),
         };
-        let never = match purpose {
-            Purpose::Advance => planted(Bug::NeverSettle),
-            _ => planted(Bug::NeverDeliver),
-        };
-        if never {
-            return Ok(EndingPlan::Over);
-        }
         let sent = live.iter().any(|attempt| {
             let ours = attempt
                 .tx

@@ -37,7 +37,7 @@ fn plan() -> Plan {
         operators: 1,
         nodes: 1,
         rates: quiet(),
-        bug: None,
+        mutant: None,
         keep_trace: false,
         fixed: true,
     }

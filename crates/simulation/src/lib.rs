@@ -15,15 +15,17 @@ mod checks;
 pub mod disk;
 pub mod faults;
 pub mod kill;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "mutants")))]
 mod kills;
 pub mod model;
+#[cfg(all(test, feature = "mutants"))]
+mod mutants;
 pub mod network;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "mutants")))]
 mod promises;
 pub mod run;
 pub mod scenario;
-#[cfg(test)]
+#[cfg(all(test, not(feature = "mutants")))]
 mod storage_tests;
 #[cfg(test)]
 mod tests;

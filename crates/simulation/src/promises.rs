@@ -18,7 +18,7 @@ fn plan(operators: u8, nodes: usize) -> Plan {
         operators,
         nodes,
         rates: quiet(),
-        bug: None,
+        mutant: None,
         keep_trace: false,
         fixed: true,
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::network::{lock, Shared, Wires, World};
 use llm_oracle_chain::Endpoints;
-use llm_oracle_fixtures::SimRng;
+use llm_oracle_fixtures::{mutant, SimRng};
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_primitives::{BlockNumber, Terms};
@@ -18,12 +18,7 @@ use llm_oracle_relayer::{Limits, PolicyConfig, Relayer, RelayerConfig, RelayerEr
 use llm_oracle_rules::MemoryHost;
 use llm_oracle_signing::{account_of, Signer};
 use llm_oracle_store::{sqlite::Sqlite, Identity, SaltSecrets, Store};
-use llm_oracle_support::{
-    address::ss58,
-    clock::Instant,
-    planted::{plant, Bug},
-    simulated,
-};
+use llm_oracle_support::{address::ss58, clock::Instant, simulated};
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -51,7 +46,7 @@ pub struct Plan {
     pub operators: u8,
     pub nodes: usize,
     pub rates: Rates,
-    pub bug: Option<Bug>,
+    pub mutant: Option<&'static str>,
     pub keep_trace: bool,
     /// The model is no part of it.
     pub fixed: bool,
@@ -73,18 +68,18 @@ pub struct Report {
 }
 
 /// Runs something in simulated time on this thread.
-pub fn in_simulation<F: Future>(seed: u64, bug: Option<Bug>, run: F) -> F::Output {
+pub fn in_simulation<F: Future>(seed: u64, name: Option<&'static str>, run: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
-    plant(bug);
+    mutant::switch(name);
     let output = runtime.block_on(async {
         let _simulated = simulated::begin(seed);
         run.await
     });
-    plant(None);
+    mutant::switch(None);
     output
 }
 

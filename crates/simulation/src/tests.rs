@@ -1,11 +1,10 @@
-//! `simulation` and `planted_bugs`.
+//! `simulation`, and that a seed replays.
 
 use super::{
     faults::Rates,
     run::{in_simulation, Plan, Report, Run},
 };
 use llm_oracle_fixtures::SimRng;
-use llm_oracle_support::planted::Bug;
 use std::collections::BTreeMap;
 
 /// Seeds that the small size runs.
@@ -13,22 +12,22 @@ const SEEDS: u64 = 1_000;
 /// Seeds that the long size runs.
 const LONG_SEEDS: u64 = 1_000_000;
 
-fn plan(seed: u64, bug: Option<Bug>) -> Plan {
+pub(super) fn plan(seed: u64, mutant: Option<&'static str>) -> Plan {
     let mut rng = SimRng::new(seed ^ 0x5eed);
     Plan {
         seed,
         operators: 1 + u8::try_from(rng.below(2)).unwrap(),
         nodes: 1 + usize::try_from(rng.below(3)).unwrap(),
         rates: Rates::draw(&mut rng),
-        bug,
+        mutant,
         keep_trace: false,
         fixed: false,
     }
 }
 
 pub(super) fn run(plan: Plan) -> Report {
-    let (seed, bug) = (plan.seed, plan.bug);
-    in_simulation(seed, bug, async move { Run::new(plan).simulate().await })
+    let (seed, mutant) = (plan.seed, plan.mutant);
+    in_simulation(seed, mutant, async move { Run::new(plan).simulate().await })
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -45,7 +44,7 @@ fn show(seed: u64, report: &Report) {
     println!("seed {seed}: digest {}", hex::encode(report.digest));
 }
 
-fn is_long(name: &str) -> bool {
+pub(super) fn is_long(name: &str) -> bool {
     std::env::var("LLM_ORACLE_LONG").is_ok_and(|names| names.split(',').any(|long| long == name))
 }
 
@@ -105,65 +104,4 @@ fn a_seed_replays_to_the_same_trace() {
         assert_eq!(one.lines, two.lines);
     }
     assert_ne!(run(plan(1, None)).digest, run(plan(2, None)).digest);
-}
-
-/// Every bug that the small size must find.
-const BUGS: [Bug; 29] = [
-    Bug::SendBeforeStore,
-    Bug::ImmortalTransaction,
-    Bug::ReuseNonce,
-    Bug::SkipNonce,
-    Bug::RevealAtBestBlock,
-    Bug::CursorPastOpen,
-    Bug::AskAgain,
-    Bug::UnsentIsDead,
-    Bug::ForgetExpired,
-    Bug::IgnoreCommitDeadline,
-    Bug::ReplaceQuiet,
-    Bug::FinalAtBestBlock,
-    Bug::FinalWhenSent,
-    Bug::ForgetFailures,
-    Bug::SkipWithoutReason,
-    Bug::SkipWithoutRecord,
-    Bug::RevealAnotherAnswer,
-    Bug::CommittedIsDone,
-    Bug::ModelErrorEnds,
-    Bug::LostConnectionEnds,
-    Bug::CutMeansDead,
-    Bug::CommittedWhenSent,
-    Bug::NoTimer,
-    Bug::NeverSettle,
-    Bug::NeverDeliver,
-    Bug::ResignToResend,
-    Bug::ExpiredAtBestBlock,
-    Bug::TrustSyncingNode,
-    Bug::KeepBatchWhole,
-];
-/// Bugs that only the long size must find.
-const RARE: [Bug; 1] = [Bug::GiveUpReveals];
-
-/// The first seed that finds a bug, and what it finds.
-fn hunt(bug: Bug, seeds: u64) -> Option<(u64, String)> {
-    (0..seeds).find_map(|seed| {
-        let mut report = run(plan(seed, Some(bug)));
-        Some((seed, report.violations.pop()?))
-    })
-}
-
-#[test]
-fn planted_bugs() {
-    let long = is_long("planted_bugs");
-    let seeds = if long { 2_000 } else { 200 };
-    let rare = RARE.iter().filter(|_| long);
-    let mut missed = Vec::new();
-    for bug in BUGS.iter().chain(rare) {
-        match hunt(*bug, seeds) {
-            Some((seed, violation)) => println!("{bug:?}: seed {seed}: {violation}"),
-            None => missed.push(*bug),
-        }
-    }
-    if !long {
-        println!("long run only: {RARE:?}");
-    }
-    assert!(missed.is_empty(), "not found in {seeds} seeds: {missed:?}");
 }

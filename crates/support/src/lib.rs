@@ -8,7 +8,6 @@ pub mod blocking;
 pub mod clock;
 pub mod credential;
 pub mod exit_code;
-pub mod planted;
 pub mod random;
 #[cfg(feature = "simulation")]
 pub mod simulated;

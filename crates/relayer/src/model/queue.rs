@@ -12,11 +12,7 @@ use llm_oracle_evidence as evidence;
 use llm_oracle_llm::{day_of, ModelError, Provider, ProviderState, Question, Reply, Retry};
 use llm_oracle_primitives::{Answer, BlockNumber, Hash, ModelRef, Reason, Terms};
 use llm_oracle_store::{now_ms, Entry, Purpose, Store};
-use llm_oracle_support::{
-    address::ss58,
-    clock::Instant,
-    planted::{planted, Bug},
-};
+use llm_oracle_support::{address::ss58, clock::Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
@@ -411,9 +407,6 @@ impl ModelQueue {
     /// ran, else a bounded number of times, since each may have cost something.
     fn model_failed(&mut self, entry: &Entry, error: &ModelError) -> Result<(), RelayerError> {
         self.ops.metrics().model_failed();
-        if planted(Bug::ModelErrorEnds) {
-            return Err(RelayerError::NoOperators);
-        }
         match error.retry() {
             // Another replica may have had more luck.
             Retry::Never if self.is_answered(entry)? => Ok(()),

@@ -1,7 +1,6 @@
 //! What an operator does next about a request. Pure: the same three inputs, the same step.
 
 use llm_oracle_primitives::{BlockNumber, Hash, Phase, SeatState};
-use llm_oracle_support::planted::{planted, Bug};
 
 /// A request at a finalized block, as far as one operator is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,7 +190,7 @@ fn decide_unseated(chain: &OnChain, local: &Local, heads: &HeadNumbers) -> Step 
     if chain.free == Free::No {
         return Step::Nothing(Why::NoSeat);
     }
-    if next(heads.best) > chain.commit_deadline && !planted(Bug::IgnoreCommitDeadline) {
+    if next(heads.best) > chain.commit_deadline {
         return Step::Nothing(Why::TooLate);
     }
     match chain.free {

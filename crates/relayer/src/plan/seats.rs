@@ -21,7 +21,6 @@ use llm_oracle_primitives::{
     RequestView, Terms,
 };
 use llm_oracle_store::{Entry, JobState, Purpose, Recall};
-use llm_oracle_support::planted::{planted, Bug};
 use std::sync::Arc;
 
 /// What one of our operators does about one open request.
@@ -106,9 +105,6 @@ impl SeatPlanner<'_> {
                     let exclusive = is_exclusive(terms, free, view, heads.best);
                     actions.push(self.admit((view, terms), records, index, exclusive));
                 }
-                Step::Reveal
-                    if planted(Bug::CommittedIsDone)
-                        && job.is_some_and(|job| job.state == JobState::Committed) => {}
                 Step::Commit => actions.extend(seat().map(SeatAction::Commit)),
                 Step::Answer => actions.extend(seat().map(SeatAction::Answer)),
                 Step::Reveal => actions.extend(seat().map(SeatAction::Reveal)),
@@ -159,19 +155,13 @@ impl SeatPlanner<'_> {
             skipped: recall.skipped(&entry),
             asking,
             batched,
-            commitment: recall
-                .job(&entry)
-                .filter(|_| !planted(Bug::AskAgain))
-                .map(|job| job.answered.commitment),
+            commitment: recall.job(&entry).map(|job| job.answered.commitment),
             in_flight: known.in_flight.contains(&entry),
             exhausted: Exhausted {
                 ask: self.models.must_wait(&entry) || must_wait(Purpose::Ask),
                 commit: must_wait(Purpose::Commit) || must_wait(Purpose::Answer),
                 // Never for good: until the deadline a bond is at stake.
-                reveal: match planted(Bug::GiveUpReveals) {
-                    true => must_wait(Purpose::Reveal),
-                    false => backs_off_now(recall.failures(&entry, Purpose::Reveal)),
-                },
+                reveal: backs_off_now(recall.failures(&entry, Purpose::Reveal)),
             },
         }
     }

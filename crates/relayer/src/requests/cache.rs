@@ -4,7 +4,6 @@
 use crate::{error::RelayerError, node_session::ChainView};
 use llm_oracle_chain::{Listed, Reader, Wanted};
 use llm_oracle_primitives::{digest, Hash, RequestId, RequestView, Summary, Terms};
-use llm_oracle_support::planted::{planted, Bug};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -134,10 +133,6 @@ impl RequestCache {
         chain: &ChainView,
         id: RequestId,
     ) -> Result<Option<Arc<RequestView>>, RelayerError> {
-        if planted(Bug::RevealAtBestBlock) {
-            let view = chain.oracle.request(id, Some(chain.best.hash)).await?;
-            return Ok(view.map(Arc::new));
-        }
         if let Some(view) = self.known_view(id) {
             return Ok(Some(view));
         }

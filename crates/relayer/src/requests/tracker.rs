@@ -4,10 +4,7 @@ use super::RequestCache;
 use crate::{error::RelayerError, model::ModelQueue, operators::Operators};
 use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, Summary};
 use llm_oracle_store::{now_ms, Attempt, Entry, Purpose, Recall, Store};
-use llm_oracle_support::{
-    clock::Instant,
-    planted::{planted, Bug},
-};
+use llm_oracle_support::clock::Instant;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// When requests were seen, which are over, and which are skipped.
@@ -177,10 +174,7 @@ impl RequestTracker {
     ) -> Result<(), RelayerError> {
         let mut open = cache.summaries().map(|summary| summary.request_id);
         let lowest = open.find(|id| !self.is_done(*id));
-        let mut lowest = lowest.unwrap_or(cache.next_id());
-        if planted(Bug::CursorPastOpen) {
-            lowest = cache.next_id();
-        }
+        let lowest = lowest.unwrap_or(cache.next_id());
         if lowest > store.cursor()? {
             store.set_cursor(lowest)?;
             self.done = self.done.split_off(&lowest);

@@ -14,7 +14,6 @@ use crate::{
 use llm_oracle_chain::{BatchResults, Call, ChainError, DryRun, Remedy, Weight};
 use llm_oracle_primitives::{limits, DeploymentId, Error, RequestId};
 use llm_oracle_store::{now_ms, Answered, Entry, JobState, Purpose, Store};
-use llm_oracle_support::planted::{planted, Bug};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Gas on top of a dry run's need, percent: the state may be another one when it runs.
@@ -192,13 +191,6 @@ impl BatchSender {
                 if purpose != Purpose::Reveal {
                     self.note_submitted(seats)?;
                 }
-                if planted(Bug::CommittedWhenSent) && purpose == Purpose::Commit {
-                    for seat in seats.iter().filter_map(BatchEntry::own) {
-                        let (id, state) = (seat.answered.request_id, JobState::Committed);
-                        self.store
-                            .set_job_state(id, &seat.answered.operator, state, None)?;
-                    }
-                }
                 Ok(BatchOutcome::Done)
             }
             Err(RelayerError::Chain(error)) => self.batch_failed(context, seats, error),
@@ -311,8 +303,7 @@ enum BatchOutcome {
 /// Whether a call failed for what it makes the contract do: it ran out of gas or of memory, or into
 /// whatever one entry of it makes the contract trap at.
 fn is_too_large(error: &ChainError) -> bool {
-    !planted(Bug::KeepBatchWhole)
-        && matches!(error, ChainError::Dispatch { name, .. }
+    matches!(error, ChainError::Dispatch { name, .. }
         if ["Contracts::OutOfGas", "Contracts::ContractTrapped"].iter().any(|one| name.starts_with(one)))
 }
 

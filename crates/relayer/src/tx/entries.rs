@@ -9,7 +9,6 @@ use llm_oracle_primitives::{
 };
 use llm_oracle_signing::{AnswerToSign, SeatToSign, SignerError};
 use llm_oracle_store::{Answered, Entry, Job, Purpose, Store};
-use llm_oracle_support::planted::{planted, Bug};
 use scale::Encode;
 
 /// Bytes that an entry takes at most, without an open answer.
@@ -253,13 +252,9 @@ impl SeatSigner<'_> {
         seat: &OwnSeat,
         salt: Hash,
     ) -> Result<(AnswerToSign, Signature), RelayerError> {
-        let answer = match planted(Bug::RevealAnotherAnswer) {
-            true => Answer::Abstain(Reason::TooSoon),
-            false => seat.answered.answer.clone(),
-        };
         let opened = AnswerToSign {
             context: self.context(seat),
-            answer,
+            answer: seat.answered.answer.clone(),
             evidence: seat.answered.evidence,
             salt,
         };

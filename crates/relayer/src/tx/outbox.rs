@@ -5,7 +5,6 @@ use async_trait::async_trait;
 use llm_oracle_chain::{AnyChain, ChainError};
 use llm_oracle_primitives::{BlockNumber, Hash};
 use llm_oracle_store::{fault, Attempt, AttemptState, NewAttempt, Purpose, Store};
-use llm_oracle_support::planted::{planted, Bug};
 
 /// Hands bytes to a node.
 #[async_trait]
@@ -37,16 +36,13 @@ pub async fn send(
     wire: &dyn Submit,
     attempt: &NewAttempt,
 ) -> Result<(), RelayerError> {
-    if planted(Bug::SendBeforeStore) {
-        wire.submit(&attempt.bytes).await?;
-    }
     let id = store.add_attempt(attempt)?;
     reach(attempt.purpose, Point::Signed);
     let sent = hand_over(store, wire, id, &attempt.bytes, attempt.purpose).await;
     if let Err(RelayerError::Chain(error)) = &sent {
         // When the connection broke, nobody knows whether it arrived: the row stays live and is
         // sent again. Otherwise the node never took it.
-        if !error.is_connection() || planted(Bug::CutMeansDead) {
+        if !error.is_connection() {
             let reason = format!("the node refuses it: {error}");
             store.set_attempt_state(id, AttemptState::Dead, Some(&reason))?;
         }
@@ -66,9 +62,6 @@ pub(crate) async fn hand_over(
     reach(purpose, Point::Sent);
     store.mark_sent(id)?;
     reach(purpose, Point::Marked);
-    if planted(Bug::FinalWhenSent) {
-        store.set_attempt_state(id, AttemptState::Final, None)?;
-    }
     Ok(())
 }
 
@@ -105,9 +98,6 @@ pub(crate) fn next_action(
         return TxAction::Over;
     }
     if attempt.tx.nonce < nonces.best {
-        if planted(Bug::FinalAtBestBlock) {
-            return TxAction::Over;
-        }
         return TxAction::InBlock;
     }
     if finalized > attempt.tx.valid_until {
@@ -127,13 +117,7 @@ pub(crate) fn next_action(
 /// Next nonce of a carrier: above what is used at the best block and in the node's pool, and not
 /// one that a live transaction of ours holds.
 pub(crate) fn free_nonce(best: u64, pool: u64, held: &[u64]) -> u64 {
-    if planted(Bug::ReuseNonce) {
-        return best;
-    }
     let mut nonce = best.max(pool);
-    if planted(Bug::SkipNonce) {
-        nonce = nonce.saturating_add(1);
-    }
     // A dropped transaction leaves a gap below what the pool counts; ours that is held there is
     // sent again by itself.
     while held.contains(&nonce) {

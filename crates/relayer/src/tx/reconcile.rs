@@ -12,7 +12,6 @@ use futures::future::try_join_all;
 use llm_oracle_chain::{ChainError, Remedy, Wanted};
 use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, RequestView, SeatState};
 use llm_oracle_store::{fault, now_ms, Attempt, AttemptState, Entry, Purpose, Store};
-use llm_oracle_support::planted::{planted, Bug};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -58,20 +57,8 @@ impl Reconciler {
         attempt: &Attempt,
         nonces: Nonces,
     ) -> Result<bool, RelayerError> {
-        let unsent = attempt.state == AttemptState::Signed;
-        if planted(Bug::UnsentIsDead) && unsent && nonces.best <= attempt.tx.nonce {
-            let reason = "not sent";
-            self.store
-                .set_attempt_state(attempt.id, AttemptState::Dead, Some(reason))?;
-            return Ok(true);
-        }
-        let height = match planted(Bug::ExpiredAtBestBlock) {
-            true => chain.best.number,
-            false => chain.finalized.number,
-        };
-        match next_action(attempt, nonces, height, now_ms()) {
+        match next_action(attempt, nonces, chain.finalized.number, now_ms()) {
             TxAction::Wait => Ok(false),
-            TxAction::Expired if planted(Bug::ForgetExpired) => Ok(false),
             TxAction::InBlock => {
                 if attempt.state != AttemptState::InBlock {
                     self.store
@@ -96,19 +83,6 @@ impl Reconciler {
 
     async fn resend(&self, chain: &ChainView, attempt: &Attempt) -> Result<bool, RelayerError> {
         let Attempt { id, tx, .. } = attempt;
-        if planted(Bug::ReplaceQuiet) {
-            let reason = "quiet";
-            self.store
-                .set_attempt_state(*id, AttemptState::Dead, Some(reason))?;
-            return Ok(true);
-        }
-        if planted(Bug::ResignToResend) {
-            let mut bytes = tx.bytes.clone();
-            if let Some(last) = bytes.last_mut() {
-                *last = last.wrapping_add(1);
-            }
-            chain.oracle.chain.submit(&bytes).await?;
-        }
         let sent = hand_over(&self.store, &chain.oracle.chain, *id, &tx.bytes, tx.purpose).await;
         let error = match sent {
             Err(RelayerError::Chain(error)) if !error.is_connection() => error,

@@ -12,13 +12,11 @@ use llm_oracle_chain::{
     Access, AnyChain, ChainError, Connect, Deposit, Head, Ran, Run, Sight, SignedTx, WakeUps,
     Weight,
 };
+use llm_oracle_fixtures::mutant;
 use llm_oracle_primitives::{digest, AccountId, Balance, BlockNumber, Hash};
 use llm_oracle_rules::Key;
 use llm_oracle_signing::Signer;
-use llm_oracle_support::{
-    address::hex0x,
-    planted::{planted, Bug},
-};
+use llm_oracle_support::address::hex0x;
 use scale::{DecodeAll, Encode};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -179,7 +177,8 @@ impl Access for Wire {
             .and_then(|seen| world.tree.at(&node.best, seen.number));
         Ok(Sight {
             genesis: self.genesis,
-            syncing: node.syncing,
+            // The relayer does not see it while the mutant is on.
+            syncing: node.syncing && !mutant::is_on("trust_syncing_node"),
             peers: 3,
             wants_peers: true,
             best: Self::head(&world, node.best),
@@ -313,7 +312,7 @@ impl Access for Wire {
         let id: &[u8; 32] = account.as_ref();
         let anchor = world.nodes[self.node].finalized;
         let valid_until = world.tree.number(&anchor) + ERA - 1;
-        let forever = planted(Bug::ImmortalTransaction);
+        let forever = mutant::is_on("immortal_transaction");
         let mut tx = Tx {
             signer: *id,
             nonce,

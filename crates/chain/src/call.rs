@@ -1,4 +1,4 @@
-//! Messages of contracts: what to send and how to read what comes back.
+//! Messages of contracts: encoding of calls and decoding of what they return.
 
 use super::error::ChainError;
 use llm_oracle_primitives::{
@@ -22,7 +22,7 @@ enum Returns {
     OracleResult,
 }
 
-/// One call of a message that gives a `T` when all is well.
+/// One call of a message that returns a `T` on success.
 #[derive(Debug)]
 pub struct Call<T> {
     name: &'static str,
@@ -53,8 +53,8 @@ impl<T: Decode> Call<T> {
         Self::new(name, args, Returns::OracleResult)
     }
 
-    /// A message whose selector is fixed by hand, returning `T`.
-    pub fn with_selector(name: &'static str, selector: [u8; 4], args: &impl Encode) -> Self {
+    /// A message with this selector, returning `T`.
+    fn with_selector(name: &'static str, selector: [u8; 4], args: &impl Encode) -> Self {
         let mut input = selector.to_vec();
         args.encode_to(&mut input);
         Self {
@@ -82,11 +82,11 @@ impl<T: Decode> Call<T> {
         &self.input
     }
 
-    /// Reads what the message returned.
+    /// Decodes what the message returned.
     ///
     /// # Errors
-    /// `Contract` when the oracle refused; `ForeignContract` when a call that reverted returned
-    /// something else; `Decode` when the bytes are not what this version expects.
+    /// `Contract` when the oracle refused; `ForeignContract` when a reverted call returned bytes that are
+    /// not the oracle's error; `Decode` when the bytes are not what this version expects.
     pub(super) fn decode(&self, bytes: &[u8], reverted: bool) -> Result<T, ChainError> {
         let unreadable = |reason: String| {
             if reverted {
@@ -116,7 +116,7 @@ impl<T: Decode> Call<T> {
     }
 }
 
-/// ink!'s own error, with its encoding.
+/// ink!'s own error, in its encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, thiserror::Error)]
 pub(super) enum LangError {
     #[codec(index = 1)]
@@ -234,7 +234,7 @@ pub mod oracle {
         Call::plain("ledger", &())
     }
 
-    /// The constructor with its parameters; gives nothing back.
+    /// The constructor with its parameters.
     pub fn new(genesis: Hash, params: &Params, sink: Option<AccountId>) -> Call<()> {
         Call::fallible("new", &(genesis, params, sink))
     }

@@ -1,27 +1,27 @@
-//! Is this the chain, and is that the contract, that was meant?
+//! Checks that the chain and the contract are the expected ones.
 
-use super::{access::Access, client::Chain, error::ChainError, oracle::Oracle};
+use super::{api::ChainApi, chain::Chain, error::ChainError, oracle::OracleClient};
 use llm_oracle_primitives::{digest, AccountId, Config, Hash, INTERFACE_VERSION};
 
-/// What was recorded at the deployment, for comparison.
+/// What the contract is expected to be, as recorded at the deployment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Expect {
     /// Hash of the contract's code.
     pub code_hash: Option<Hash>,
 }
 
-/// An oracle that is what it says, on the chain it was made for.
+/// An oracle whose code, interface, chain and domain have been checked.
 #[derive(Debug, Clone)]
 pub struct CheckedOracle<C = Chain> {
     /// The contract.
-    pub oracle: Oracle<C>,
-    /// What it says about itself.
+    pub oracle: OracleClient<C>,
+    /// Its configuration.
     pub config: Config,
     /// Hash of its code.
     pub code_hash: Hash,
 }
 
-impl<C: AsRef<dyn Access> + Clone> CheckedOracle<C> {
+impl<C: AsRef<dyn ChainApi> + Clone> CheckedOracle<C> {
     /// Checks code, interface, chain and domain.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl<C: AsRef<dyn Access> + Clone> CheckedOracle<C> {
                 found,
             });
         }
-        let oracle = Oracle::new(chain.clone(), address);
+        let oracle = OracleClient::new(chain.clone(), address);
         check_interface(&oracle).await?;
         let config = oracle.config(None).await?;
         check_domain(&config, &chain.as_ref().genesis())?;
@@ -49,7 +49,9 @@ impl<C: AsRef<dyn Access> + Clone> CheckedOracle<C> {
     }
 }
 
-async fn check_interface<C: AsRef<dyn Access>>(oracle: &Oracle<C>) -> Result<(), ChainError> {
+async fn check_interface<C: AsRef<dyn ChainApi>>(
+    oracle: &OracleClient<C>,
+) -> Result<(), ChainError> {
     let address = oracle.address;
     let version = match oracle.interface_version(None).await {
         Ok(version) => version,

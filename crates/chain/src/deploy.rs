@@ -1,11 +1,14 @@
-//! Uploading code and making a contract from it.
+//! Uploading code and instantiating a contract from it.
 
 use super::{
+    api::ChainApi,
     call::Call,
-    client::Chain,
+    chain::Chain,
+    contracts_api::{call_api, Executed, ReturnValue},
     error::ChainError,
-    exec::{Deposit, Executed, ReturnValue, Weight},
-    tx::InBlock,
+    inclusion::{outcome, send_and_wait},
+    sign::sign_payload,
+    types::{Deposit, InBlock, Weight},
 };
 use llm_oracle_primitives::{AccountId, Balance, Hash};
 use llm_oracle_signing::{account_of, Keypair};
@@ -18,7 +21,7 @@ use subxt::{
 /// Gas on top of what a dry run needs, percent.
 const GAS_MARGIN_PERCENT: u64 = 15;
 
-/// A contract that was made.
+/// A contract that was deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deployed {
     /// Its address.
@@ -33,7 +36,7 @@ pub struct Deployed {
     pub deposit: Deposit,
 }
 
-/// What a deployment would give and cost.
+/// Address and cost of a deployment, had it been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeployDryRun {
     /// The address the contract would get.
@@ -91,7 +94,7 @@ impl Chain {
         value: Balance,
         salt: &[u8],
     ) -> Result<DeployDryRun, ChainError> {
-        let at = self.at_or_best(None).await?;
+        let at = self.connection.at_or_best(None).await?;
         let args: Args = (
             account32(signer),
             value,
@@ -103,8 +106,8 @@ impl Chain {
         );
         let name = constructor.name();
         let ran: Executed<Instantiated> =
-            self.contracts_api(&at, "instantiate", name, args).await?;
-        let made = self.executed(&at, name, signer, &ran)?;
+            call_api(&self.connection, &at, "instantiate", name, args).await?;
+        let made = ran.returned(&at, name, signer)?;
         let (data, reverted) = made.result.parts();
         constructor.decode(data, reverted)?;
         Ok(DeployDryRun {
@@ -114,7 +117,7 @@ impl Chain {
         })
     }
 
-    /// Uploads the code and makes a contract from it.
+    /// Uploads the code and instantiates a contract from it.
     ///
     /// # Errors
     /// As [`Self::deploy_dry_run`], before anything is sent; then as [`Chain::call`].
@@ -141,10 +144,10 @@ impl Chain {
         };
         let payload = subxt::dynamic::transaction("Contracts", "instantiate_with_code", call);
         let nonce = self.next_nonce(&origin).await?;
-        let tx = self.sign(signer, nonce, &payload).await?;
-        let included = self.send_and_wait(&tx, false).await?;
+        let tx = sign_payload(&self.connection, signer, nonce, &payload).await?;
+        let included = send_and_wait(&self.connection, &tx, false).await?;
         let name = constructor.name();
-        let (fee, _) = self.outcome(&dry.address, name, &tx, included).await?;
+        let (fee, _) = outcome(&self.connection, &dry.address, name, &tx, included).await?;
         let code_hash = self.code_hash(&dry.address, Some(included.block)).await?;
         let code_hash = code_hash.ok_or(ChainError::NoContract {
             address: dry.address,

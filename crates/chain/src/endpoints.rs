@@ -1,23 +1,28 @@
-//! Several nodes at once: connected, looked at before every turn, and changed when one fails.
+//! The configured nodes: keeps connections, checks their health, and switches to another when one fails.
 
 use super::{
-    access::AnyChain,
-    client::{Chain, Head},
+    api::AnyChain,
+    chain::Chain,
+    connection::REQUEST_TIMEOUT,
     error::ChainError,
-    health::{common_height, highest, judge, stall_ms, unfit, Known, Sight, Verdict},
+    health::{
+        common_height, highest, node_fault, stall_ms, verdict, NodeCriteria, NodeStatus,
+        NodeVerdict,
+    },
+    types::Head,
 };
 use async_trait::async_trait;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures::future::{join_all, select_all};
 use llm_oracle_primitives::Hash;
-use llm_oracle_support::{clock::Instant, random as chance};
+use llm_oracle_support::{clock::Instant, random};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
-/// Shortest time that a node has for an answer, however short its blocks are.
-const ANSWER_MS_MIN: u64 = 1_000;
-/// Longest pause before a node that failed is connected to again.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Least request timeout, however short blocks are, milliseconds.
+const REQUEST_TIMEOUT_MS_MIN: u64 = 1_000;
+/// Longest backoff before a node that failed is connected to again.
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// Makes connections.
 #[async_trait]
@@ -26,25 +31,25 @@ pub trait Connect: Send + Sync {
     async fn connect(&self, url: &str) -> Result<AnyChain, ChainError>;
 }
 
-/// Over WebSockets.
+/// Connects over WebSockets.
 struct WebSockets {
-    answer_within: Duration,
+    request_timeout: Duration,
 }
 
 #[async_trait]
 impl Connect for WebSockets {
     async fn connect(&self, url: &str) -> Result<AnyChain, ChainError> {
-        let chain = Chain::connect_within(url, self.answer_within).await?;
+        let chain = Chain::connect_within(url, self.request_timeout).await?;
         Ok(Arc::new(chain))
     }
 }
 
-/// A node that may be acted on now.
+/// A node that passed the health check.
 #[derive(Debug, Clone)]
-pub struct Fit {
+pub struct HealthyNode {
     /// The connection to it.
     pub chain: AnyChain,
-    /// Its finalized block, not below any that was seen before.
+    /// Its finalized block, not below any that was acted on before.
     pub finalized: Head,
     /// Its best block.
     pub best: Head,
@@ -52,56 +57,60 @@ pub struct Fit {
 
 /// The configured nodes.
 pub struct Endpoints {
-    nodes: Vec<Node>,
+    nodes: Vec<EndpointNode>,
     connect: Arc<dyn Connect>,
     block_ms: Option<u64>,
     current: Option<usize>,
 }
 
-struct Node {
+struct EndpointNode {
     url: String,
     chain: Option<AnyChain>,
     connecting: Option<JoinHandle<Result<AnyChain, ChainError>>>,
-    pauses: ExponentialBackoff,
+    backoff: ExponentialBackoff,
     not_before: Option<Instant>,
-    /// Its best block, and since when.
+    /// Its best block, and since when it has been that one.
     best: Option<(Head, Instant)>,
-    /// Why it can't be used, as far as known.
-    trouble: Option<ChainError>,
+    /// Why the last attempt to use it failed.
+    last_error: Option<ChainError>,
 }
 
 impl Endpoints {
     /// Nodes in the order of preference, with the time between two blocks if there is one.
     pub fn new(urls: &[String], block_ms: Option<u64>) -> Self {
-        let answer_within = block_ms.map_or(super::REQUEST_TIMEOUT, |block_ms| {
-            Duration::from_millis(stall_ms(block_ms).max(ANSWER_MS_MIN)).min(super::REQUEST_TIMEOUT)
+        let request_timeout = block_ms.map_or(REQUEST_TIMEOUT, |block_ms| {
+            Duration::from_millis(stall_ms(block_ms).max(REQUEST_TIMEOUT_MS_MIN))
+                .min(REQUEST_TIMEOUT)
         });
-        Self::over(urls, block_ms, Arc::new(WebSockets { answer_within }))
+        Self::over(urls, block_ms, Arc::new(WebSockets { request_timeout }))
     }
 
-    /// Over connections of another kind.
+    /// The same over connections of another kind.
     pub fn over(urls: &[String], block_ms: Option<u64>, connect: Arc<dyn Connect>) -> Self {
         Self {
-            nodes: urls.iter().map(|url| Node::new(url)).collect(),
+            nodes: urls.iter().map(|url| EndpointNode::new(url)).collect(),
             connect,
             block_ms,
             current: None,
         }
     }
 
-    /// Looks at every node and says which may be acted on.
+    /// Checks the health of every node and chooses one.
     ///
     /// # Errors
-    /// `Disagree` when two nodes contradict each other about a finalized block, `Unfit` when the
-    /// only ones that answer can't be used, and what the first of them said when none answers. All
-    /// pass with time: look again.
-    pub async fn survey(&mut self, mut known: Known) -> Result<Fit, ChainError> {
-        known.block_ms = self.block_ms;
+    /// `Disagree` when two nodes contradict each other about a finalized block, `Unhealthy` when all
+    /// nodes that answer are unhealthy, and the error of the first node when none answers. All of these
+    /// can pass with time: try again.
+    pub async fn select_node(
+        &mut self,
+        mut criteria: NodeCriteria,
+    ) -> Result<HealthyNode, ChainError> {
+        criteria.block_ms = self.block_ms;
         self.connect_all().await;
         loop {
-            match self.survey_connected(&known).await {
+            match self.check_endpoints(&criteria).await {
                 Err(error) if !matches!(error, ChainError::Disagree { .. }) => {
-                    // One that is still being connected to may be fit.
+                    // A node whose connection is not made yet may be healthy.
                     if !self.wait_for_one().await {
                         return Err(error);
                     }
@@ -111,60 +120,67 @@ impl Endpoints {
         }
     }
 
-    async fn survey_connected(&mut self, known: &Known) -> Result<Fit, ChainError> {
-        let looks = self.nodes.iter_mut().map(|node| node.look(known.seen));
-        let mut sights = join_all(looks).await;
-        if let Some(number) = common_height(&sights, known) {
-            let asked = self
+    async fn check_endpoints(
+        &mut self,
+        criteria: &NodeCriteria,
+    ) -> Result<HealthyNode, ChainError> {
+        let checks = self.nodes.iter_mut().map(|node| node.check(criteria.seen));
+        let mut statuses = join_all(checks).await;
+        if let Some(number) = common_height(&statuses, criteria) {
+            let requests = self
                 .nodes
                 .iter()
-                .zip(&sights)
-                .map(|(node, sight)| async move {
-                    let chain = node.chain.as_ref().filter(|_| sight.is_some())?;
+                .zip(&statuses)
+                .map(|(node, status)| async move {
+                    let chain = node.chain.as_ref().filter(|_| status.is_some())?;
                     chain.hash_at(number).await.ok().flatten()
                 });
-            let hashes = join_all(asked).await;
-            for (sight, hash) in sights.iter_mut().zip(hashes) {
-                if let Some(sight) = sight {
-                    sight.at_common = hash;
+            let hashes = join_all(requests).await;
+            for (status, hash) in statuses.iter_mut().zip(hashes) {
+                if let Some(status) = status {
+                    status.at_common = hash;
                 }
             }
         }
-        match judge(&sights, known, self.current) {
-            Verdict::Use(index) => self.take(index, &sights),
-            Verdict::Disagree { one, other } => {
+        match verdict(&statuses, criteria, self.current) {
+            NodeVerdict::Use(index) => self.switch_to(index, &statuses),
+            NodeVerdict::Disagree { one, other } => {
                 let name = |index: usize| self.name(index);
                 Err(ChainError::Disagree {
                     one: name(one),
                     other: name(other),
-                    number: common_height(&sights, known).unwrap_or_default(),
+                    number: common_height(&statuses, criteria).unwrap_or_default(),
                 })
             }
-            Verdict::Nobody => Err(self.nobody(&sights, known)),
+            NodeVerdict::NoneHealthy => Err(self.no_healthy_node(&statuses, criteria)),
         }
     }
 
-    /// Every connection there is, fit or not.
+    /// All live connections, to healthy nodes or not.
     pub fn connected(&self) -> Vec<AnyChain> {
         let chains = self.nodes.iter().filter_map(|node| node.chain.clone());
         chains.filter(|chain| !chain.is_lost()).collect()
     }
 
-    fn take(&mut self, index: usize, sights: &[Option<Sight>]) -> Result<Fit, ChainError> {
+    fn switch_to(
+        &mut self,
+        index: usize,
+        statuses: &[Option<NodeStatus>],
+    ) -> Result<HealthyNode, ChainError> {
         let found = self.nodes.get(index).and_then(|node| node.chain.clone());
-        let sight = sights.get(index).copied().flatten();
-        let (Some(chain), Some(sight)) = (found, sight) else {
-            // `judge` picks among those that were looked at.
+        let status = statuses.get(index).copied().flatten();
+        let (Some(chain), Some(status)) = (found, status) else {
+            // `verdict` chooses among the nodes that were checked.
             return Err(ChainError::decode("the list of nodes", "one is missing"));
         };
         if self.current.is_some_and(|current| current != index) {
-            tracing::warn!(url = chain.url(), "another node is used now");
+            tracing::warn!(url = chain.url(), "switched to another node");
         }
         self.current = Some(index);
-        Ok(Fit {
+        Ok(HealthyNode {
             chain,
-            finalized: sight.finalized,
-            best: sight.best,
+            finalized: status.finalized,
+            best: status.best,
         })
     }
 
@@ -174,78 +190,87 @@ impl Endpoints {
         chain.map_or_else(String::new, |chain| chain.url().to_owned())
     }
 
-    /// Why there is no node to act on: what is wrong with those that answer, or why none does.
-    fn nobody(&mut self, sights: &[Option<Sight>], known: &Known) -> ChainError {
-        if let Some((expected, found)) = only_other_chains(sights, known) {
+    /// Why no node can be used: what is wrong with those that answer, or why none does.
+    fn no_healthy_node(
+        &mut self,
+        statuses: &[Option<NodeStatus>],
+        criteria: &NodeCriteria,
+    ) -> ChainError {
+        if let Some((expected, found)) = only_other_chains(statuses, criteria) {
             return ChainError::OtherChain { expected, found };
         }
-        let highest = highest(sights, known);
-        let seen = sights.iter().enumerate();
+        let highest = highest(statuses, criteria);
+        let seen = statuses.iter().enumerate();
         let reasons: Vec<(String, String)> = seen
-            .filter_map(|(index, sight)| {
-                let reason = unfit(sight.as_ref()?, known, highest)?;
+            .filter_map(|(index, status)| {
+                let reason = node_fault(status.as_ref()?, criteria, highest)?;
                 Some((self.name(index), reason.to_string()))
             })
             .collect();
-        let chain = |(url, reason)| ChainError::Unfit { url, reason };
-        let troubles = self.nodes.iter_mut().find_map(|node| node.trouble.take());
+        let chain = |(url, reason)| ChainError::Unhealthy { url, reason };
+        let last_error = self
+            .nodes
+            .iter_mut()
+            .find_map(|node| node.last_error.take());
         reasons
             .into_iter()
             .next()
             .map(chain)
-            .or(troubles)
+            .or(last_error)
             .unwrap_or_else(|| ChainError::Unreachable {
                 url: "any of the configured nodes".into(),
                 reason: "none has answered yet".into(),
             })
     }
 
-    /// Connects to what is not connected and may be tried. Waits only if there is no other node.
+    /// Starts connecting to the nodes that are not connected and not in backoff. Waits only if no node is
+    /// connected.
     async fn connect_all(&mut self) {
         for node in &mut self.nodes {
-            node.begin(&self.connect);
+            node.start_connecting(&self.connect);
             if node
                 .connecting
                 .as_ref()
                 .is_some_and(JoinHandle::is_finished)
             {
-                node.finish().await;
+                node.finish_connecting().await;
             }
         }
-        while !self.nodes.iter().any(Node::is_connected) {
+        while !self.nodes.iter().any(EndpointNode::is_connected) {
             if !self.wait_for_one().await {
                 return;
             }
         }
     }
 
-    /// Waits until one of the connections that are being made is there or has failed; `false` if
-    /// none is being made.
+    /// Waits until one pending connection is made or has failed; `false` if none is pending.
     async fn wait_for_one(&mut self) -> bool {
         let waiting = self
             .nodes
             .iter_mut()
             .filter(|node| node.connecting.is_some());
-        let waiting: Vec<_> = waiting.map(|node| Box::pin(node.finish())).collect();
+        let waiting: Vec<_> = waiting
+            .map(|node| Box::pin(node.finish_connecting()))
+            .collect();
         if waiting.is_empty() {
             return false;
         }
-        // Dropping the others loses nothing: their tasks go on.
+        // Dropping the other futures loses nothing: their tasks keep running.
         select_all(waiting).await;
         true
     }
 }
 
-impl Node {
+impl EndpointNode {
     fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
             chain: None,
             connecting: None,
-            pauses: pauses(),
+            backoff: backoff(),
             not_before: None,
             best: None,
-            trouble: None,
+            last_error: None,
         }
     }
 
@@ -253,7 +278,7 @@ impl Node {
         self.chain.as_ref().is_some_and(|chain| !chain.is_lost())
     }
 
-    fn begin(&mut self, connect: &Arc<dyn Connect>) {
+    fn start_connecting(&mut self, connect: &Arc<dyn Connect>) {
         if self.is_connected() || self.connecting.is_some() {
             return;
         }
@@ -265,8 +290,8 @@ impl Node {
         self.connecting = Some(tokio::spawn(async move { connect.connect(&url).await }));
     }
 
-    /// Waits for the connection that is being made, if one is.
-    async fn finish(&mut self) {
+    /// Waits for the pending connection, if there is one.
+    async fn finish_connecting(&mut self) {
         let Some(connecting) = &mut self.connecting else {
             return;
         };
@@ -275,25 +300,28 @@ impl Node {
         match made {
             Ok(Ok(chain)) => {
                 self.chain = Some(chain);
-                self.trouble = None;
+                self.last_error = None;
             }
             Ok(Err(error)) => self.failed(error),
             Err(error) => self.failed(ChainError::decode("a connection's task", error)),
         }
     }
 
-    /// Looks at the node; `None`, and a pause before the next connection, when it does not answer.
-    async fn look(&mut self, seen: Option<Head>) -> Option<Sight> {
+    /// Checks the node; `None`, and a backoff before the next connection, when it does not answer.
+    async fn check(&mut self, seen: Option<Head>) -> Option<NodeStatus> {
         let chain = self.chain.clone()?;
-        match chain.sight(seen).await {
-            Ok(sight) => {
-                self.pauses = pauses();
-                let best = self.best.filter(|(head, _)| *head == sight.best);
+        match chain.node_status(seen).await {
+            Ok(status) => {
+                self.backoff = backoff();
+                let best = self.best.filter(|(head, _)| *head == status.best);
                 let (_, since) = *self
                     .best
-                    .insert(best.unwrap_or((sight.best, Instant::now())));
-                let still_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-                Some(Sight { still_ms, ..sight })
+                    .insert(best.unwrap_or((status.best, Instant::now())));
+                let stalled_for_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                Some(NodeStatus {
+                    stalled_for_ms,
+                    ..status
+                })
             }
             Err(error) => {
                 self.failed(error);
@@ -303,15 +331,15 @@ impl Node {
     }
 
     fn failed(&mut self, error: ChainError) {
-        tracing::warn!(%error, "a node can't be used");
-        let pause = self.pauses.next().unwrap_or(PAUSE_MAX);
-        self.not_before = Instant::now().checked_add(pause);
+        tracing::warn!(%error, "node unusable");
+        let delay = self.backoff.next().unwrap_or(BACKOFF_MAX);
+        self.not_before = Instant::now().checked_add(delay);
         self.chain = None;
-        self.trouble = Some(error);
+        self.last_error = Some(error);
     }
 }
 
-impl Drop for Node {
+impl Drop for EndpointNode {
     fn drop(&mut self) {
         if let Some(connecting) = &self.connecting {
             connecting.abort();
@@ -319,23 +347,26 @@ impl Drop for Node {
     }
 }
 
-/// The chain that was meant and one that is served, if every node that answers serves another one:
-/// then no waiting helps.
-fn only_other_chains(sights: &[Option<Sight>], known: &Known) -> Option<(Hash, Hash)> {
-    let expected = known.genesis?;
-    let mut found = sights.iter().flatten().map(|sight| sight.genesis);
+/// The expected genesis and the first other one, if every node answers and serves another chain: then
+/// waiting does not help.
+fn only_other_chains(
+    statuses: &[Option<NodeStatus>],
+    criteria: &NodeCriteria,
+) -> Option<(Hash, Hash)> {
+    let expected = criteria.genesis?;
+    let mut found = statuses.iter().flatten().map(|status| status.genesis);
     let first = found.next()?;
-    (sights.iter().all(Option::is_some) && first != expected && found.all(|it| it != expected))
+    (statuses.iter().all(Option::is_some) && first != expected && found.all(|it| it != expected))
         .then_some((expected, first))
 }
 
-/// Pauses that double, with jitter, so that many relayers don't fall on a node that comes back.
-fn pauses() -> ExponentialBackoff {
-    let pauses = ExponentialBuilder::default()
+/// Exponential backoff with jitter, so that many relayers don't connect at once to a node that recovers.
+fn backoff() -> ExponentialBackoff {
+    let backoff = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(PAUSE_MAX)
+        .with_max_delay(BACKOFF_MAX)
         .without_max_times();
-    chance::jitter(pauses).build()
+    random::jitter(backoff).build()
 }
 
 #[cfg(test)]

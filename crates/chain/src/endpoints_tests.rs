@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
-use super::*;
+use super::{super::connection::Connection, *};
 use serde_json::{json, Value};
 use std::{
     collections::HashMap,
@@ -128,8 +128,8 @@ impl Connect for Wires {
                 reason: "refused".into(),
             });
         };
-        let chain = Chain::over(Wire(node), url.into(), self.answer_within).await?;
-        Ok(Arc::new(chain))
+        let connection = Connection::over(Wire(node), url.into(), self.answer_within).await?;
+        Ok(Arc::new(Chain { connection }))
     }
 }
 
@@ -145,9 +145,9 @@ fn over(nodes: &[&Shared], block_ms: Option<u64>) -> (Endpoints, Arc<Wires>) {
     (Endpoints::over(&urls, block_ms, wires.clone()), wires)
 }
 
-fn seen(node: &Shared, number: u32) -> Known {
+fn seen(node: &Shared, number: u32) -> NodeCriteria {
     let script = node.lock().unwrap();
-    Known {
+    NodeCriteria {
         genesis: Some(hash(&script, 0)),
         seen: Some(Head {
             hash: hash(&script, number.into()),
@@ -162,13 +162,13 @@ async fn never_act_on_a_syncing_or_rolled_back_node() {
     let node = script(100);
     let (mut endpoints, _) = over(&[&node], None);
     let known = seen(&node, 100);
-    let fit = endpoints.survey(known).await.unwrap();
+    let fit = endpoints.select_node(known).await.unwrap();
     assert_eq!(fit.finalized.number, 100);
 
     set(&node, |node| node.syncing = true);
-    let error = endpoints.survey(known).await.unwrap_err();
+    let error = endpoints.select_node(known).await.unwrap_err();
     assert!(
-        matches!(&error, ChainError::Unfit { reason, .. } if reason.contains("syncing")),
+        matches!(&error, ChainError::Unhealthy { reason, .. } if reason.contains("syncing")),
         "{error}"
     );
 
@@ -176,27 +176,30 @@ async fn never_act_on_a_syncing_or_rolled_back_node() {
     set(&node, |node| {
         (node.syncing, node.finalized, node.best) = (false, 99, 101);
     });
-    let error = endpoints.survey(known).await.unwrap_err();
+    let error = endpoints.select_node(known).await.unwrap_err();
     assert!(
-        matches!(&error, ChainError::Unfit { reason, .. } if reason.contains("finalized head is 99")),
+        matches!(&error, ChainError::Unhealthy { reason, .. } if reason.contains("finalized head is 99")),
         "{error}"
     );
     set(&node, |node| {
         (node.finalized, node.best, node.forked_at) = (120, 121, Some(98));
     });
-    let error = endpoints.survey(known).await.unwrap_err();
+    let error = endpoints.select_node(known).await.unwrap_err();
     assert!(
-        matches!(&error, ChainError::Unfit { reason, .. } if reason.contains("rolled back")),
+        matches!(&error, ChainError::Unhealthy { reason, .. } if reason.contains("rolled back")),
         "{error}"
     );
 
     // A healthy one beside it takes over, and back on the right chain it is used again.
     set(&node, |node| node.forked_at = None);
-    assert!(endpoints.survey(known).await.is_ok());
+    assert!(endpoints.select_node(known).await.is_ok());
     let syncing = script(100);
     set(&syncing, |node| node.syncing = true);
     let (mut endpoints, _) = over(&[&syncing, &node], None);
-    assert_eq!(endpoints.survey(known).await.unwrap().chain.url(), "ws://1");
+    assert_eq!(
+        endpoints.select_node(known).await.unwrap().chain.url(),
+        "ws://1"
+    );
 }
 
 #[tokio::test]
@@ -204,10 +207,10 @@ async fn two_endpoints_disagree() {
     let (one, two) = (script(100), script(97));
     let (mut endpoints, _) = over(&[&one, &two], None);
     let known = seen(&one, 90);
-    assert!(endpoints.survey(known).await.is_ok());
+    assert!(endpoints.select_node(known).await.is_ok());
     set(&two, |node| node.forked_at = Some(95));
     for _ in 0..2 {
-        let error = endpoints.survey(known).await.unwrap_err();
+        let error = endpoints.select_node(known).await.unwrap_err();
         assert!(
             matches!(&error, ChainError::Disagree { number: 97, .. }),
             "{error}"
@@ -215,11 +218,14 @@ async fn two_endpoints_disagree() {
     }
     // They agree again.
     set(&two, |node| node.forked_at = None);
-    assert!(endpoints.survey(known).await.is_ok());
+    assert!(endpoints.select_node(known).await.is_ok());
     // Another chain altogether is no opinion about this one.
     set(&two, |node| node.chain = 2);
     let (mut endpoints, _) = over(&[&two, &one], None);
-    assert_eq!(endpoints.survey(known).await.unwrap().chain.url(), "ws://1");
+    assert_eq!(
+        endpoints.select_node(known).await.unwrap().chain.url(),
+        "ws://1"
+    );
 }
 
 #[tokio::test]
@@ -229,12 +235,15 @@ async fn stall_is_seen_in_three_block_times() {
     let (one, two) = (script(100), script(100));
     let (mut endpoints, wires) = over(&[&one, &two], Some(BLOCK_MS));
     let known = seen(&one, 90);
-    assert_eq!(endpoints.survey(known).await.unwrap().chain.url(), "ws://0");
+    assert_eq!(
+        endpoints.select_node(known).await.unwrap().chain.url(),
+        "ws://0"
+    );
     set(&one, |node| node.frozen = true);
     // It moves on, so that only the other one stands still.
     set(&two, |node| (node.finalized, node.best) = (101, 103));
     let started = Instant::now();
-    let fit = endpoints.survey(known).await.unwrap();
+    let fit = endpoints.select_node(known).await.unwrap();
     assert_eq!(fit.chain.url(), "ws://1");
     let took = started.elapsed();
     assert!(took >= Duration::from_millis(3 * BLOCK_MS), "{took:?}");
@@ -249,13 +258,13 @@ async fn stall_is_seen_in_three_block_times() {
             .unwrap()
     };
     node.best = Some((head, long_ago(3 * BLOCK_MS + 1)));
-    let error = endpoints.survey(known).await.unwrap_err();
+    let error = endpoints.select_node(known).await.unwrap_err();
     assert!(
-        matches!(&error, ChainError::Unfit { reason, .. } if reason.contains("no new block")),
+        matches!(&error, ChainError::Unhealthy { reason, .. } if reason.contains("no new block")),
         "{error}"
     );
     set(&two, |node| node.best = 104);
-    assert!(endpoints.survey(known).await.is_ok());
+    assert!(endpoints.select_node(known).await.is_ok());
 }
 
 #[tokio::test]
@@ -265,12 +274,16 @@ async fn a_node_that_fails_is_not_asked_at_once_again_and_comes_back() {
     let known = seen(&node, 90);
     wires.nodes.lock().unwrap().clear();
     for _ in 0..3 {
-        assert!(endpoints.survey(known).await.unwrap_err().is_connection());
+        assert!(endpoints
+            .select_node(known)
+            .await
+            .unwrap_err()
+            .is_connection());
     }
     assert_eq!(wires.asked.load(Ordering::Relaxed), 1);
     // The pause is over.
     wires.nodes.lock().unwrap().insert("ws://0".into(), node);
     endpoints.nodes[0].not_before = None;
-    assert!(endpoints.survey(known).await.is_ok());
+    assert!(endpoints.select_node(known).await.is_ok());
     assert_eq!(wires.asked.load(Ordering::Relaxed), 2);
 }

@@ -1,36 +1,36 @@
-//! What can go wrong between us and the chain, sorted by what the caller does about it.
+//! Errors of the chain and of the connection to it, classified by what the caller does about them.
 
-use super::remedy::{of_dispatch, Remedy};
+use super::retry::{of_dispatch, TxRetry};
 use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Error as ContractError, Hash};
 use llm_oracle_signing::SignerError;
 use llm_oracle_support::address::{hex0x, ss58};
 
-/// Where an error leads: to an exit code, and to the question whether to try again.
+/// Kind of an error; it determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// No node, or no answer from it: connect again, later.
+pub enum ChainErrorKind {
+    /// No node, or no answer from it: connect again later.
     Unreachable,
-    /// The contract or the chain refused: trying the same again changes nothing.
+    /// The contract or the chain rejected the call: the same call would be rejected again.
     Rejected,
-    /// The node or the contract is not the one that was meant: a person must decide.
-    Wrong,
-    /// The node said something that we cannot read.
+    /// The node or the contract is not the expected one: a person must decide.
+    Mismatch,
+    /// The node's answer can't be decoded.
     Unreadable,
 }
 
-/// An error of the chain or of the way to it.
+/// An error of the chain or of the connection to it.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // The messages spell the fields out.
 pub enum ChainError {
     /// No connection could be made. The URL is shown without credentials.
     #[error("no node answers at {url}: {reason}; start one, or give another --url")]
     Unreachable { url: String, reason: String },
-    /// A connection that worked is gone, or a request stayed unanswered.
+    /// A connection failed after it was made, or a request stayed unanswered.
     #[error("the connection to {url} is lost: {reason}")]
     Lost { url: String, reason: String },
-    /// A node answers and may not be acted on.
-    #[error("the node at {url} is not acted on: {reason}; nothing is signed until it is well again, or give another one in `urls`")]
-    Unfit { url: String, reason: String },
+    /// A node answers and is not healthy.
+    #[error("the node at {url} is not used: {reason}; nothing is signed until it is healthy, or give another one in `urls`")]
+    Unhealthy { url: String, reason: String },
     /// Two nodes have different finalized blocks at one height.
     #[error("{one} and {other} have different blocks at the finalized height {number}; nothing is signed until they agree; find out which of them is on the right chain and take the other out of `urls`")]
     Disagree {
@@ -41,14 +41,14 @@ pub enum ChainError {
     /// The node answered with an error of its own.
     #[error("the node refuses {what}: {reason}")]
     Node { what: String, reason: String },
-    /// The node's pool does not take a transaction.
+    /// The node's pool rejects a transaction.
     #[error("the node refuses the transaction ({name}): {reason}")]
     Pool {
         name: String,
-        remedy: Remedy,
+        retry: TxRetry,
         reason: String,
     },
-    /// Sending it would cost more than somebody has said it may.
+    /// Sending it would cost more than the settings allow.
     #[error("the transaction costs up to {fee} planck, and `max_fee` in [limits] is {most}; nothing was sent")]
     FeeTooHigh { fee: Balance, most: Balance },
     /// The oracle refused the call.
@@ -64,8 +64,8 @@ pub enum ChainError {
         name: String,
         debug: String,
     },
-    /// The pool took the transaction and then gave it up.
-    #[error("the node gave the transaction {hash} up: {reason}", hash = hex0x(hash))]
+    /// The pool dropped a transaction that it had accepted.
+    #[error("the node dropped the transaction {hash}: {reason}", hash = hex0x(hash))]
     Dropped { hash: Hash, reason: String },
     /// The block did not come in time.
     #[error("the transaction {hash} is in no block after {seconds} s; see whether it arrives later before sending it again", hash = hex0x(hash))]
@@ -77,7 +77,7 @@ pub enum ChainError {
     )]
     NoContract { address: AccountId },
     /// A contract, but not ours.
-    #[error("the contract at {} is no oracle of this version: {reason}; give the address that `deploy` printed", ss58(address))]
+    #[error("the contract at {} is not an oracle of this version: {reason}; give the address that `deploy` printed", ss58(address))]
     NotAnOracle { address: AccountId, reason: String },
     /// The oracle has other code than expected.
     #[error("the contract at {} has the code {found}, and {expected} was recorded; check who upgraded it", ss58(address), found = hex0x(found), expected = hex0x(expected))]
@@ -98,10 +98,10 @@ pub enum ChainError {
     /// Bytes that do not decode.
     #[error("cannot read {what}: {reason}")]
     Decode { what: String, reason: String },
-    /// Whoever has the key did not sign.
+    /// The signer did not sign.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// Our own transaction came out without an end.
+    /// Our own transaction would never expire.
     #[error("refusing to send a transaction that never expires")]
     Immortal,
 }
@@ -115,15 +115,15 @@ fn with_debug(debug: &str) -> String {
 }
 
 impl ChainError {
-    /// What kind of trouble it is.
-    pub fn class(&self) -> Class {
+    /// Its kind.
+    pub fn kind(&self) -> ChainErrorKind {
         match self {
             Self::Unreachable { .. }
             | Self::Lost { .. }
-            | Self::Unfit { .. }
+            | Self::Unhealthy { .. }
             | Self::Disagree { .. }
             | Self::NotIncluded { .. }
-            | Self::Signer(SignerError::Unreachable { .. }) => Class::Unreachable,
+            | Self::Signer(SignerError::Unreachable { .. }) => ChainErrorKind::Unreachable,
             Self::Node { .. }
             | Self::Pool { .. }
             | Self::FeeTooHigh { .. }
@@ -131,29 +131,36 @@ impl ChainError {
             | Self::ForeignContract { .. }
             | Self::Dispatch { .. }
             | Self::Dropped { .. }
-            | Self::Signer(SignerError::Refused { .. }) => Class::Rejected,
+            | Self::Signer(SignerError::Refused { .. }) => ChainErrorKind::Rejected,
             Self::NoContract { .. }
             | Self::NotAnOracle { .. }
             | Self::OtherCode { .. }
             | Self::OtherChain { .. }
             | Self::OtherDomain { .. }
             | Self::Unsupported(_)
-            | Self::Signer(SignerError::Wrong { .. }) => Class::Wrong,
-            Self::Decode { .. } | Self::Immortal => Class::Unreadable,
+            | Self::Signer(SignerError::Wrong { .. }) => ChainErrorKind::Mismatch,
+            Self::Decode { .. } | Self::Immortal => ChainErrorKind::Unreadable,
         }
     }
 
-    /// What may help against it.
-    pub fn remedy(&self) -> Remedy {
+    /// Whether, and when, to retry the transaction that failed with it.
+    pub fn tx_retry(&self) -> TxRetry {
         match self {
-            Self::Pool { remedy, .. } => *remedy,
+            Self::Pool { retry, .. } => *retry,
             Self::Dispatch { name, .. } => of_dispatch(name),
-            _ if self.class() == Class::Wrong => Remedy::Wrong,
-            _ => Remedy::Later,
+            _ if self.kind() == ChainErrorKind::Mismatch => TxRetry::Fatal,
+            _ => TxRetry::Backoff,
         }
     }
 
-    /// Whether a new connection may help, to the node or to the signer.
+    /// Whether it can pass with time, so that the caller goes on: everything but a mismatch, which only a
+    /// person can resolve.
+    pub fn is_transient(&self) -> bool {
+        self.kind() != ChainErrorKind::Mismatch
+    }
+
+    /// Whether the connection to the node or to the signer failed: a new one may help, and it is not known
+    /// whether a request took effect.
     pub fn is_connection(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } => true,
@@ -162,7 +169,7 @@ impl ChainError {
         }
     }
 
-    /// What a node gave does not decode.
+    /// A `Decode` error.
     pub fn decode(what: impl Into<String>, reason: impl std::fmt::Display) -> Self {
         Self::Decode {
             what: what.into(),

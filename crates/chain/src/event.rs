@@ -1,9 +1,6 @@
-//! The oracle's events, found by emitting contract and signature topic.
+//! The oracle's events, recognised by emitting contract and signature topic.
 
-use super::{
-    client::{AtBlock, Chain},
-    error::ChainError,
-};
+use super::{connection::Connection, error::ChainError};
 use ink::env::Event as InkEvent;
 use llm_oracle_primitives::{event, AccountId, Hash};
 use llm_oracle_support::address::hex0x;
@@ -33,10 +30,10 @@ macro_rules! oracle_events {
                 }
             }
 
-            /// Reads an event by its signature topic. `None`: not one of ours.
+            /// Decodes an event by its signature topic; `None` when the topic is not the oracle's.
             ///
             /// # Errors
-            /// `Decode` when the topic is ours and the data is not.
+            /// `Decode` when the topic is the oracle's and the data does not decode.
             pub fn read(topic: &Hash, data: &[u8]) -> Option<Result<Self, ChainError>> {
                 $(
                     if <event::$name as InkEvent>::SIGNATURE_TOPIC.as_ref() == Some(topic) {
@@ -86,44 +83,39 @@ impl std::fmt::Debug for Event {
     }
 }
 
-/// An event with the place of its transaction.
+/// An event with the position of its transaction.
 #[derive(Debug)]
-pub struct Located {
+pub struct LocatedEvent {
     /// Position of the transaction in its block.
     pub extrinsic: u32,
     /// The event.
     pub event: Event,
 }
 
-impl Chain {
-    /// The oracle's events of one block, in their order.
-    ///
-    /// # Errors
-    /// Connection errors; `Decode` when an event with our topic does not decode.
-    pub async fn oracle_events(
-        &self,
-        contract: &AccountId,
-        block: Hash,
-    ) -> Result<Vec<Located>, ChainError> {
-        let (_, events) = self.events_of(block).await?;
-        let mut found = Vec::new();
-        for event in events.iter() {
-            let event = event.map_err(|error| ChainError::decode("an event", error))?;
-            let Phase::ApplyExtrinsic(extrinsic) = event.phase() else {
-                continue;
-            };
-            if let Some(read) = read_emitted(contract, &event) {
-                found.push(Located {
-                    extrinsic,
-                    event: read?,
-                });
-            }
+/// The oracle's events of one block, in their order.
+pub(super) async fn oracle_events(
+    connection: &Connection,
+    contract: &AccountId,
+    block: Hash,
+) -> Result<Vec<LocatedEvent>, ChainError> {
+    let (_, events) = connection.events_of(block).await?;
+    let mut found = Vec::new();
+    for event in events.iter() {
+        let event = event.map_err(|error| ChainError::decode("an event", error))?;
+        let Phase::ApplyExtrinsic(extrinsic) = event.phase() else {
+            continue;
+        };
+        if let Some(read) = read_emitted(contract, &event) {
+            found.push(LocatedEvent {
+                extrinsic,
+                event: read?,
+            });
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
-/// An event of the pallet, if it is one that our contract emitted.
+/// The oracle's event in an event of the pallet; `None` for any other event.
 pub(super) fn read_emitted(
     contract: &AccountId,
     event: &subxt::events::Event<'_, subxt::SubstrateConfig>,
@@ -144,46 +136,4 @@ pub(super) fn read_emitted(
         return None;
     }
     Event::read(&event.topics().first()?.0, &data)
-}
-
-/// Kept here for the receipt: the fee that the origin paid, planck, and why a transaction failed.
-pub(super) struct Charged {
-    pub(super) fee: u128,
-    pub(super) failed: Option<String>,
-}
-
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct FeePaid {
-    actual_fee: u128,
-}
-
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct ExtrinsicFailed {
-    dispatch_error: subxt::ext::scale_value::Value<()>,
-}
-
-impl Charged {
-    pub(super) fn look(
-        &mut self,
-        at: &AtBlock,
-        event: &subxt::events::Event<'_, subxt::SubstrateConfig>,
-    ) -> Result<(), ChainError> {
-        let unreadable =
-            |error| ChainError::decode(format!("the event {}", event.event_name()), error);
-        match (event.pallet_name(), event.event_name()) {
-            ("TransactionPayment", "TransactionFeePaid") => {
-                let paid: FeePaid = event.decode_fields_unchecked_as().map_err(unreadable)?;
-                self.fee = paid.actual_fee;
-            }
-            ("System", "ExtrinsicFailed") => {
-                let failed: ExtrinsicFailed =
-                    event.decode_fields_unchecked_as().map_err(unreadable)?;
-                self.failed = Some(super::exec::dispatch_error_name(at, &failed.dispatch_error));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
 }

@@ -1,7 +1,7 @@
 //! What comes from the chain and from settings, as random bytes.
 #![allow(clippy::unwrap_used)]
 
-use super::{client::redact, event::topics, Event};
+use super::{event::topics, redact::redact, Event};
 use llm_oracle_fixtures::fuzz::Target;
 use llm_oracle_primitives::{
     Answer, AnswerEntry, CommitEntry, OperatorView, RequestView, RevealEntry, Terms,

@@ -1,79 +1,80 @@
-//! Which of several nodes may be acted on. Pure: what was seen of each goes in, a verdict comes out.
+//! Which of several nodes to use. Pure: the status of each node goes in, a verdict comes out.
 //!
-//! A node that lies low, lags or was set back is left alone; two nodes that contradict each other
-//! about a finalized block stop everything, because nobody here can tell which of them is right.
+//! Nodes that are syncing, stalled, lagging, or rolled back below a finalized block are not used. When two
+//! nodes have different finalized blocks at one height, none is used: this process can't tell which one is
+//! right.
 
-use super::client::Head;
+use super::types::Head;
 use llm_oracle_primitives::{BlockNumber, Hash};
 use llm_oracle_support::address::hex0x;
 
 /// Block times without a new block after which a node counts as stalled.
-pub const STALL_BLOCKS: u32 = 3;
+const STALL_BLOCKS: u32 = 3;
 /// Blocks that a node's finalized head may be behind the best of the others, and still be used.
-pub const LAG_BLOCKS_MAX: BlockNumber = 5;
+const LAG_BLOCKS_MAX: BlockNumber = 5;
 
-/// What one look at a node found.
+/// Result of one health check of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sight {
+pub struct NodeStatus {
     /// Hash of its first block.
     pub genesis: Hash,
-    /// It says that it still fetches old blocks.
+    /// Whether it is still fetching old blocks.
     pub syncing: bool,
-    /// Nodes it is connected to.
+    /// Number of nodes it is connected to.
     pub peers: u64,
-    /// Whether it is of a network where it should have some.
-    pub wants_peers: bool,
+    /// Whether it is part of a network, so that it should have peers.
+    pub expects_peers: bool,
     /// Its best block.
     pub best: Head,
     /// Its finalized block.
     pub finalized: Head,
     /// For how long its best block has been the same, milliseconds.
-    pub still_ms: u64,
-    /// Its block at the height of [`Known::seen`], if its finalized head is that high.
+    pub stalled_for_ms: u64,
+    /// Its block at the height of [`NodeCriteria::seen`], if its finalized head is that high.
     pub at_seen: Option<Hash>,
-    /// Its block at the height that is final for every node looked at; `None` if it was not asked.
+    /// Its block at the height that is final for every node; `None` if that was not requested.
     pub at_common: Option<Hash>,
 }
 
-/// What a node is measured against.
+/// What a node's status is compared with.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Known {
-    /// The chain that everything is bound to, once that is known.
+pub struct NodeCriteria {
+    /// Genesis of the chain that everything is bound to, once it is known.
     pub genesis: Option<Hash>,
-    /// The highest finalized block that was ever acted on.
+    /// The highest finalized block that this relayer has acted on.
     pub seen: Option<Head>,
     /// Time between two blocks, milliseconds; unknown on chains that make blocks on demand.
     pub block_ms: Option<u64>,
 }
 
-/// Why a node is not acted on.
+/// Why a node is not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)] // The messages spell the fields out.
-pub enum Unfit {
+pub(super) enum NodeFault {
     OtherChain {
         found: Hash,
     },
     Syncing,
-    Alone,
+    NoPeers,
     /// Its finalized head is below one that was final before.
-    SetBack {
+    FinalityRegressed {
         seen: Head,
         found: BlockNumber,
     },
-    /// It has another block where one was final before.
-    Replaced {
+    /// It has another block at a height that was final before.
+    FinalityConflict {
         seen: Head,
         found: Option<Hash>,
     },
     Stalled {
-        still_ms: u64,
+        stalled_for_ms: u64,
     },
     Lagging {
         behind: BlockNumber,
     },
 }
 
-impl std::fmt::Display for Unfit {
+impl std::fmt::Display for NodeFault {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::OtherChain { found } => {
@@ -84,14 +85,14 @@ impl std::fmt::Display for Unfit {
                 )
             }
             Self::Syncing => out.write_str("it is still syncing"),
-            Self::Alone => out.write_str("it has no peers"),
-            Self::SetBack { seen, found } => write!(
+            Self::NoPeers => out.write_str("it has no peers"),
+            Self::FinalityRegressed { seen, found } => write!(
                 out,
                 "it was rolled back: block {} ({}) was final, and its finalized head is {found}",
                 seen.number,
                 hex0x(&seen.hash)
             ),
-            Self::Replaced { seen, found } => write!(
+            Self::FinalityConflict { seen, found } => write!(
                 out,
                 "it was rolled back: block {} was final with the hash {}, and it has {}",
                 seen.number,
@@ -100,124 +101,139 @@ impl std::fmt::Display for Unfit {
                     .as_ref()
                     .map_or_else(|| "none".to_owned(), |hash| hex0x(hash))
             ),
-            Self::Stalled { still_ms } => write!(out, "no new block for {still_ms} ms"),
+            Self::Stalled { stalled_for_ms } => write!(out, "no new block for {stalled_for_ms} ms"),
             Self::Lagging { behind } => write!(out, "it is {behind} blocks behind another node"),
         }
     }
 }
 
-/// What to do with the nodes as they are.
+/// Which node to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Act on this one.
+pub(super) enum NodeVerdict {
+    /// Use this one.
     Use(usize),
-    /// Two nodes have different blocks at a height that is final for both: sign nothing.
+    /// Two nodes have different blocks at a height that is final for both: use none and sign nothing.
     Disagree {
         /// One of them.
         one: usize,
         /// The other.
         other: usize,
     },
-    /// None may be acted on.
-    Nobody,
+    /// None is healthy.
+    NoneHealthy,
 }
 
-/// Why this node may not be acted on, if it may not. `highest` is the highest finalized height that
-/// any node of this chain shows.
-pub fn unfit(sight: &Sight, known: &Known, highest: BlockNumber) -> Option<Unfit> {
-    if known
+/// Why this node is not used; `None` when it is healthy. `highest` is the highest finalized height of any
+/// node of this chain.
+pub(super) fn node_fault(
+    status: &NodeStatus,
+    criteria: &NodeCriteria,
+    highest: BlockNumber,
+) -> Option<NodeFault> {
+    if criteria
         .genesis
-        .is_some_and(|genesis| genesis != sight.genesis)
+        .is_some_and(|genesis| genesis != status.genesis)
     {
-        return Some(Unfit::OtherChain {
-            found: sight.genesis,
+        return Some(NodeFault::OtherChain {
+            found: status.genesis,
         });
     }
-    if sight.syncing {
-        return Some(Unfit::Syncing);
+    if status.syncing {
+        return Some(NodeFault::Syncing);
     }
-    if sight.wants_peers && sight.peers == 0 {
-        return Some(Unfit::Alone);
+    if status.expects_peers && status.peers == 0 {
+        return Some(NodeFault::NoPeers);
     }
-    if let Some(seen) = known.seen {
-        let found = sight.finalized.number;
+    if let Some(seen) = criteria.seen {
+        let found = status.finalized.number;
         if found < seen.number {
-            return Some(Unfit::SetBack { seen, found });
+            return Some(NodeFault::FinalityRegressed { seen, found });
         }
-        if sight.at_seen != Some(seen.hash) {
-            let found = sight.at_seen;
-            return Some(Unfit::Replaced { seen, found });
+        if status.at_seen != Some(seen.hash) {
+            let found = status.at_seen;
+            return Some(NodeFault::FinalityConflict { seen, found });
         }
     }
-    let patience = known.block_ms.map(stall_ms);
-    if patience.is_some_and(|patience| sight.still_ms > patience) {
-        let still_ms = sight.still_ms;
-        return Some(Unfit::Stalled { still_ms });
+    let limit_ms = criteria.block_ms.map(stall_ms);
+    if limit_ms.is_some_and(|limit_ms| status.stalled_for_ms > limit_ms) {
+        let stalled_for_ms = status.stalled_for_ms;
+        return Some(NodeFault::Stalled { stalled_for_ms });
     }
-    let behind = highest.saturating_sub(sight.finalized.number);
-    (behind > LAG_BLOCKS_MAX).then_some(Unfit::Lagging { behind })
+    let behind = highest.saturating_sub(status.finalized.number);
+    (behind > LAG_BLOCKS_MAX).then_some(NodeFault::Lagging { behind })
 }
 
-/// How long a node may show no new block, or give no answer, milliseconds.
-pub fn stall_ms(block_ms: u64) -> u64 {
+/// How long a node may go without a new block, or leave a request unanswered, milliseconds.
+pub(super) fn stall_ms(block_ms: u64) -> u64 {
     block_ms.saturating_mul(STALL_BLOCKS.into())
 }
 
-/// Whether a node's claim about finalized blocks counts against others: a node that is still
-/// fetching them, or that has another chain, claims nothing.
-fn claims(sight: &Sight, known: &Known) -> bool {
-    let ours = known.genesis.is_none_or(|genesis| genesis == sight.genesis);
-    ours && !sight.syncing
+/// Whether a node's finalized blocks are compared with those of others: not while it is syncing, and not
+/// if it serves another chain.
+fn is_comparable(status: &NodeStatus, criteria: &NodeCriteria) -> bool {
+    let ours = criteria
+        .genesis
+        .is_none_or(|genesis| genesis == status.genesis);
+    ours && !status.syncing
 }
 
-/// The highest finalized height of any node that counts.
-pub fn highest(sights: &[Option<Sight>], known: &Known) -> BlockNumber {
-    counted(sights, known)
-        .map(|(_, sight)| sight.finalized.number)
+/// The highest finalized height of the comparable nodes.
+pub(super) fn highest(statuses: &[Option<NodeStatus>], criteria: &NodeCriteria) -> BlockNumber {
+    comparable(statuses, criteria)
+        .map(|(_, status)| status.finalized.number)
         .max()
         .unwrap_or_default()
 }
 
-/// The height that is final for every node that counts; `None` when there are not two.
-pub fn common_height(sights: &[Option<Sight>], known: &Known) -> Option<BlockNumber> {
-    let mut counted = counted(sights, known).map(|(_, sight)| sight.finalized.number);
-    let (first, second) = (counted.next()?, counted.next()?);
-    Some(counted.fold(first.min(second), BlockNumber::min))
+/// The height that is final for every comparable node; `None` when there are fewer than two.
+pub(super) fn common_height(
+    statuses: &[Option<NodeStatus>],
+    criteria: &NodeCriteria,
+) -> Option<BlockNumber> {
+    let mut heights = comparable(statuses, criteria).map(|(_, status)| status.finalized.number);
+    let (first, second) = (heights.next()?, heights.next()?);
+    Some(heights.fold(first.min(second), BlockNumber::min))
 }
 
-fn counted<'a>(
-    sights: &'a [Option<Sight>],
-    known: &'a Known,
-) -> impl Iterator<Item = (usize, &'a Sight)> {
-    let there = sights.iter().enumerate();
+fn comparable<'a>(
+    statuses: &'a [Option<NodeStatus>],
+    criteria: &'a NodeCriteria,
+) -> impl Iterator<Item = (usize, &'a NodeStatus)> {
+    let there = statuses.iter().enumerate();
     there
-        .filter_map(|(index, sight)| Some((index, sight.as_ref()?)))
-        .filter(|(_, sight)| claims(sight, known))
+        .filter_map(|(index, status)| Some((index, status.as_ref()?)))
+        .filter(|(_, status)| is_comparable(status, criteria))
 }
 
-/// Judges all nodes at once. The one in use stays in use while it is fit; otherwise the first one
-/// that is, in the order of the settings.
-pub fn judge(sights: &[Option<Sight>], known: &Known, current: Option<usize>) -> Verdict {
-    let mut claimed: Option<(usize, Hash)> = None;
-    for (other, sight) in counted(sights, known) {
-        let Some(hash) = sight.at_common else {
+/// Chooses a node. The current one stays in use while it is healthy; otherwise the first healthy one is
+/// used, in the order of the settings.
+pub(super) fn verdict(
+    statuses: &[Option<NodeStatus>],
+    criteria: &NodeCriteria,
+    current: Option<usize>,
+) -> NodeVerdict {
+    let mut reference: Option<(usize, Hash)> = None;
+    for (other, status) in comparable(statuses, criteria) {
+        let Some(hash) = status.at_common else {
             continue;
         };
-        match claimed {
-            Some((one, known)) if known != hash => return Verdict::Disagree { one, other },
+        match reference {
+            Some((one, expected)) if expected != hash => {
+                return NodeVerdict::Disagree { one, other }
+            }
             Some(_) => {}
-            None => claimed = Some((other, hash)),
+            None => reference = Some((other, hash)),
         }
     }
-    let highest = highest(sights, known);
-    let fit = |index: &usize| {
-        let sight = sights.get(*index).and_then(Option::as_ref);
-        sight.is_some_and(|sight| unfit(sight, known, highest).is_none())
+    let highest = highest(statuses, criteria);
+    let healthy = |index: &usize| {
+        let status = statuses.get(*index).and_then(Option::as_ref);
+        status.is_some_and(|status| node_fault(status, criteria, highest).is_none())
     };
     current
-        .filter(fit)
-        .or_else(|| (0..sights.len()).find(fit))
-        .map_or(Verdict::Nobody, Verdict::Use)
+        .filter(healthy)
+        .or_else(|| (0..statuses.len()).find(healthy))
+        .map_or(NodeVerdict::NoneHealthy, NodeVerdict::Use)
 }
 
 #[cfg(test)]

@@ -7,22 +7,22 @@ fn head(number: BlockNumber) -> Head {
     }
 }
 
-fn good() -> Sight {
-    Sight {
+fn good() -> NodeStatus {
+    NodeStatus {
         genesis: [9; 32],
         syncing: false,
         peers: 3,
-        wants_peers: true,
+        expects_peers: true,
         best: head(102),
         finalized: head(100),
-        still_ms: 5_000,
+        stalled_for_ms: 5_000,
         at_seen: Some(head(90).hash),
         at_common: None,
     }
 }
 
-fn known() -> Known {
-    Known {
+fn known() -> NodeCriteria {
+    NodeCriteria {
         genesis: Some([9; 32]),
         seen: Some(head(90)),
         block_ms: Some(6_000),
@@ -31,45 +31,49 @@ fn known() -> Known {
 
 #[test]
 fn the_table() {
-    let back = Unfit::SetBack {
+    let back = NodeFault::FinalityRegressed {
         seen: head(90),
         found: 89,
     };
-    let replaced = |found| Unfit::Replaced {
+    let replaced = |found| NodeFault::FinalityConflict {
         seen: head(90),
         found,
     };
-    for (name, sight, verdict) in [
+    for (name, status, verdict) in [
         ("good", good(), None),
         (
             "other chain",
-            Sight {
+            NodeStatus {
                 genesis: [8; 32],
                 ..good()
             },
-            Some(Unfit::OtherChain { found: [8; 32] }),
+            Some(NodeFault::OtherChain { found: [8; 32] }),
         ),
         (
             "syncing",
-            Sight {
+            NodeStatus {
                 syncing: true,
                 ..good()
             },
-            Some(Unfit::Syncing),
+            Some(NodeFault::Syncing),
         ),
-        ("alone", Sight { peers: 0, ..good() }, Some(Unfit::Alone)),
+        (
+            "alone",
+            NodeStatus { peers: 0, ..good() },
+            Some(NodeFault::NoPeers),
+        ),
         (
             "alone on a chain of one node",
-            Sight {
+            NodeStatus {
                 peers: 0,
-                wants_peers: false,
+                expects_peers: false,
                 ..good()
             },
             None,
         ),
         (
             "set back",
-            Sight {
+            NodeStatus {
                 finalized: head(89),
                 at_seen: None,
                 ..good()
@@ -78,15 +82,15 @@ fn the_table() {
         ),
         (
             "at the height that was seen",
-            Sight {
+            NodeStatus {
                 finalized: head(90),
                 ..good()
             },
-            Some(Unfit::Lagging { behind: 10 }),
+            Some(NodeFault::Lagging { behind: 10 }),
         ),
         (
             "another block there",
-            Sight {
+            NodeStatus {
                 at_seen: Some([7; 32]),
                 ..good()
             },
@@ -94,7 +98,7 @@ fn the_table() {
         ),
         (
             "no block there",
-            Sight {
+            NodeStatus {
                 at_seen: None,
                 ..good()
             },
@@ -102,23 +106,25 @@ fn the_table() {
         ),
         (
             "three block times",
-            Sight {
-                still_ms: 18_000,
+            NodeStatus {
+                stalled_for_ms: 18_000,
                 ..good()
             },
             None,
         ),
         (
             "longer than three block times",
-            Sight {
-                still_ms: 18_001,
+            NodeStatus {
+                stalled_for_ms: 18_001,
                 ..good()
             },
-            Some(Unfit::Stalled { still_ms: 18_001 }),
+            Some(NodeFault::Stalled {
+                stalled_for_ms: 18_001,
+            }),
         ),
         (
             "as far behind as may be",
-            Sight {
+            NodeStatus {
                 finalized: head(95),
                 ..good()
             },
@@ -126,76 +132,76 @@ fn the_table() {
         ),
         (
             "further behind",
-            Sight {
+            NodeStatus {
                 finalized: head(94),
                 ..good()
             },
-            Some(Unfit::Lagging { behind: 6 }),
+            Some(NodeFault::Lagging { behind: 6 }),
         ),
     ] {
-        assert_eq!(unfit(&sight, &known(), 100), verdict, "{name}");
+        assert_eq!(node_fault(&status, &known(), 100), verdict, "{name}");
     }
-    let on_demand = Known {
+    let on_demand = NodeCriteria {
         block_ms: None,
         seen: None,
         ..known()
     };
-    let old = Sight {
-        still_ms: u64::MAX,
+    let old = NodeStatus {
+        stalled_for_ms: u64::MAX,
         ..good()
     };
-    assert_eq!(unfit(&old, &on_demand, 100), None, "blocks on demand");
+    assert_eq!(node_fault(&old, &on_demand, 100), None, "blocks on demand");
 }
 
 #[test]
 fn the_node_in_use_stays_until_it_is_unfit() {
-    let bad = Sight {
+    let bad = NodeStatus {
         syncing: true,
         ..good()
     };
-    for (sights, current, verdict) in [
-        ([Some(good()), Some(good())], None, Verdict::Use(0)),
-        ([Some(good()), Some(good())], Some(1), Verdict::Use(1)),
-        ([Some(good()), Some(bad)], Some(1), Verdict::Use(0)),
-        ([None, Some(good())], Some(0), Verdict::Use(1)),
-        ([None, Some(bad)], Some(0), Verdict::Nobody),
-        ([None, None], None, Verdict::Nobody),
+    for (statuses, current, expected) in [
+        ([Some(good()), Some(good())], None, NodeVerdict::Use(0)),
+        ([Some(good()), Some(good())], Some(1), NodeVerdict::Use(1)),
+        ([Some(good()), Some(bad)], Some(1), NodeVerdict::Use(0)),
+        ([None, Some(good())], Some(0), NodeVerdict::Use(1)),
+        ([None, Some(bad)], Some(0), NodeVerdict::NoneHealthy),
+        ([None, None], None, NodeVerdict::NoneHealthy),
     ] {
-        assert_eq!(judge(&sights, &known(), current), verdict);
+        assert_eq!(verdict(&statuses, &known(), current), expected);
     }
 }
 
 #[test]
 fn two_that_contradict_each_other_stop_everything() {
     let says = |hash: u8| {
-        Some(Sight {
+        Some(NodeStatus {
             at_common: Some([hash; 32]),
             ..good()
         })
     };
     assert_eq!(
-        judge(&[says(1), None, says(2)], &known(), Some(0)),
-        Verdict::Disagree { one: 0, other: 2 }
+        verdict(&[says(1), None, says(2)], &known(), Some(0)),
+        NodeVerdict::Disagree { one: 0, other: 2 }
     );
     assert_eq!(
-        judge(&[says(1), says(1)], &known(), Some(0)),
-        Verdict::Use(0)
+        verdict(&[says(1), says(1)], &known(), Some(0)),
+        NodeVerdict::Use(0)
     );
     // One that is syncing claims nothing.
-    let syncing = says(2).map(|sight| Sight {
+    let syncing = says(2).map(|status| NodeStatus {
         syncing: true,
-        ..sight
+        ..status
     });
     assert_eq!(
-        judge(&[says(1), syncing], &known(), Some(0)),
-        Verdict::Use(0)
+        verdict(&[says(1), syncing], &known(), Some(0)),
+        NodeVerdict::Use(0)
     );
 }
 
 #[test]
 fn heights_are_compared_where_both_are_final() {
     let at = |number| {
-        Some(Sight {
+        Some(NodeStatus {
             finalized: head(number),
             ..good()
         })

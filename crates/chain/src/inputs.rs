@@ -1,7 +1,7 @@
-//! What a block's transactions said to a contract, whatever became of them.
+//! The inputs of all calls of a contract in a block, whether they succeeded or not.
 
 use super::{
-    client::{AtBlock, Chain},
+    connection::{AtBlock, Connection},
     error::ChainError,
 };
 use llm_oracle_primitives::{AccountId, Hash};
@@ -16,51 +16,46 @@ use subxt::{
 
 #[derive(subxt::ext::scale_decode::DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct Called {
+struct ContractCallFields {
     dest: MultiAddress<AccountId32, ()>,
     data: Vec<u8>,
 }
 
 #[derive(subxt::ext::scale_decode::DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct Batch {
+struct BatchFields {
     calls: Vec<Value<()>>,
 }
 
-impl Chain {
-    /// Selector and arguments of every call of a contract in a block: those that failed too, and those
-    /// in batches of the pallet Utility. What does not decode is passed over: it is none of ours.
-    ///
-    /// # Errors
-    /// Connection errors; `Node` when the node no longer has the block.
-    pub async fn contract_inputs(
-        &self,
-        contract: &AccountId,
-        block: Hash,
-    ) -> Result<Vec<Vec<u8>>, ChainError> {
-        let body = self.rpc.chain_get_block(Some(H256(block))).await;
-        let body = body.map_err(|error| self.lift("a block's transactions", &error))?;
-        let body =
-            body.ok_or_else(|| self.lift("a block's transactions", &"it has no such block"))?;
-        let bytes = body.block.extrinsics.into_iter();
-        let bytes = bytes.map(|extrinsic| extrinsic.0).collect();
-        let ran: &AtBlock = &*self.ran_by(block).await?;
-        let all = ran.extrinsics().from_bytes(bytes).await;
-        let ours = account32(contract);
-        Ok(all
-            .iter()
-            .filter_map(Result::ok)
-            .flat_map(|extrinsic| inputs_of(&ours, &extrinsic))
-            .collect())
-    }
+/// Selector and arguments of every call of a contract in a block: failed calls too, and calls in batches
+/// of the pallet Utility. A transaction that does not decode is skipped: it is not a call of ours.
+pub(super) async fn contract_inputs(
+    connection: &Connection,
+    contract: &AccountId,
+    block: Hash,
+) -> Result<Vec<Vec<u8>>, ChainError> {
+    let what = "a block's transactions";
+    let body = connection.rpc.chain_get_block(Some(H256(block))).await;
+    let body = body.map_err(|error| connection.lift(what, &error))?;
+    let body = body.ok_or_else(|| connection.lift(what, &"it has no such block"))?;
+    let bytes = body.block.extrinsics.into_iter();
+    let bytes = bytes.map(|extrinsic| extrinsic.0).collect();
+    let runtime: &AtBlock = &*connection.executed_by(block).await?;
+    let all = runtime.extrinsics().from_bytes(bytes).await;
+    let ours = account32(contract);
+    Ok(all
+        .iter()
+        .filter_map(Result::ok)
+        .flat_map(|extrinsic| inputs_of(&ours, &extrinsic))
+        .collect())
 }
 
-type Of<'a> = Extrinsic<'a, SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
+type BlockExtrinsic<'a> = Extrinsic<'a, SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
 
-fn inputs_of(ours: &AccountId32, extrinsic: &Of<'_>) -> Vec<Vec<u8>> {
+fn inputs_of(ours: &AccountId32, extrinsic: &BlockExtrinsic<'_>) -> Vec<Vec<u8>> {
     match (extrinsic.pallet_name(), extrinsic.call_name()) {
         ("Contracts", "call") => {
-            let called = extrinsic.decode_call_data_fields_unchecked_as::<Called>();
+            let called = extrinsic.decode_call_data_fields_unchecked_as::<ContractCallFields>();
             let called = called.ok().filter(|called| match &called.dest {
                 MultiAddress::Id(dest) => dest == ours,
                 _ => false,
@@ -68,7 +63,7 @@ fn inputs_of(ours: &AccountId32, extrinsic: &Of<'_>) -> Vec<Vec<u8>> {
             called.map(|called| called.data).into_iter().collect()
         }
         ("Utility", "batch" | "batch_all" | "force_batch") => {
-            let batch = extrinsic.decode_call_data_fields_unchecked_as::<Batch>();
+            let batch = extrinsic.decode_call_data_fields_unchecked_as::<BatchFields>();
             let calls = batch.map(|batch| batch.calls).unwrap_or_default();
             calls.iter().filter_map(|call| nested(ours, call)).collect()
         }
@@ -91,7 +86,7 @@ fn variant<'a>(value: &'a Value<()>, name: &str) -> Option<&'a Composite<()>> {
     }
 }
 
-/// Bytes as values have them: a list of numbers, perhaps in a wrapper of one field.
+/// Bytes of a dynamic value: a list of numbers, possibly in a wrapper of one field.
 fn bytes(value: &Value<()>) -> Option<Vec<u8>> {
     let ValueDef::Composite(parts) = &value.value else {
         return None;

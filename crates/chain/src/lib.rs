@@ -1,53 +1,67 @@
-//! The chain: connecting, reading contracts, signing and sending transactions, reading events.
+//! The chain: connections to nodes, reading contracts, signing and sending transactions, reading events.
+//!
+//! [`ChainApi`] is what the relayer needs of a node; [`Chain`] implements it over a WebSocket, [`Endpoints`]
+//! chooses a healthy node among several. [`OracleClient`] calls the oracle's read-only messages, and
+//! [`StorageReader`] reads requests from the contract's storage.
 //!
 //! Everything that belongs to the chain's pallets is encoded and decoded through the metadata the
 //! node serves, so one binary works on chains whose balances, fee extensions or pallet versions
 //! differ. What belongs to the contract is plain SCALE of the types in `llm_oracle_primitives`.
 //!
-//! **Architecture invariant:** this module knows neither the store nor the models.
+//! **Architecture invariant:** this crate knows neither the store nor the models.
 
-mod access;
+mod api;
 mod call;
-mod cells;
+mod chain;
 mod check;
-mod client;
-mod clock;
+mod connection;
+mod contracts_api;
 mod deploy;
+mod development;
+mod dispatch_error;
 mod endpoints;
 mod error;
 mod event;
-mod exec;
-mod follow;
+mod fee;
 #[cfg(test)]
 mod fuzz_tests;
+mod heads;
 mod health;
+mod inclusion;
 mod inputs;
 #[cfg(test)]
-mod mortality;
+mod mortality_tests;
 mod oracle;
-mod remedy;
+mod quick_ack;
+mod redact;
+mod request_read;
+mod retry;
+mod sign;
 #[cfg(test)]
 mod signing_tests;
 mod state;
 #[cfg(test)]
-mod still;
-mod transfer;
+mod static_node;
+mod storage_reader;
 mod transport;
 mod tx;
-mod wire;
+mod types;
 
-pub use access::{Access, AnyChain, Ran, Run};
+pub use api::{AnyChain, ChainApi};
 pub use call::{oracle as messages, BatchResults, Call};
-pub use cells::{read_with_messages, Listed, Read, Reader, Wanted, REFUSED_BLOCKS};
+pub use chain::Chain;
 pub use check::{CheckedOracle, Expect};
-pub use client::{redact, Chain, Head, WakeUps, CONNECT_TIMEOUT, REQUEST_TIMEOUT};
 pub use deploy::{DeployDryRun, Deployed};
-pub use endpoints::{Connect, Endpoints, Fit};
-pub use error::{ChainError, Class};
-pub use event::{Event, Located};
-pub use exec::{Deposit, DryRun, Weight};
-pub use health::{Known, Sight, LAG_BLOCKS_MAX, STALL_BLOCKS};
+pub use endpoints::{Connect, Endpoints, HealthyNode};
+pub use error::{ChainError, ChainErrorKind};
+pub use event::{Event, LocatedEvent};
+pub use heads::HeadSubscription;
+pub use health::{NodeCriteria, NodeStatus};
 pub use llm_oracle_rules::Key;
-pub use oracle::{Oracle, READS_AT_ONCE};
-pub use remedy::Remedy;
-pub use tx::{InBlock, Receipt, SignedTx, TxOptions, ERA_BLOCKS};
+pub use oracle::{OracleClient, READS_AT_ONCE};
+pub use redact::redact;
+pub use request_read::{read_with_messages, ReadRequest, RequestPage, RequestRecord};
+pub use retry::TxRetry;
+pub use storage_reader::{StorageReader, STORAGE_RETRY_BLOCKS};
+pub use tx::{CallReceipt, TxOptions};
+pub use types::{Deposit, DryRun, DryRunOutcome, DryRunRequest, Head, InBlock, SignedTx, Weight};

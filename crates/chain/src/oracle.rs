@@ -1,9 +1,9 @@
-//! The oracle's read-only messages, at a block of one's choice.
+//! The oracle's read-only messages, called at any block.
 
 use super::{
-    access::Access,
+    api::ChainApi,
     call::{oracle as messages, Call},
-    client::Chain,
+    chain::Chain,
     error::ChainError,
 };
 use futures::{stream, StreamExt, TryStreamExt};
@@ -14,14 +14,13 @@ use llm_oracle_primitives::{
 use scale::Decode;
 use std::collections::BTreeSet;
 
-/// Reads of one contract that are under way at the same time: a node has a few processors, and its
-/// other clients want some of them.
+/// Concurrent reads of one contract: a node has few processors, and other clients need some of them.
 pub const READS_AT_ONCE: usize = 16;
 
-/// One oracle contract on one chain: that of a node, or [`super::AnyChain`]. Reads take the block to
-/// read at; `None` is the best block.
+/// One oracle contract over a connection: [`Chain`] or [`super::AnyChain`]. Reads take the block to read
+/// at; `None` is the best block.
 #[derive(Debug, Clone)]
-pub struct Oracle<C = Chain> {
+pub struct OracleClient<C = Chain> {
     /// The connection.
     pub chain: C,
     /// The contract's address.
@@ -30,21 +29,21 @@ pub struct Oracle<C = Chain> {
 
 #[allow(missing_docs)] // Each is the contract's message of the same name.
 #[allow(clippy::missing_errors_doc)] // All: connection errors, `NoContract`, `Decode`, refusals.
-impl<C: AsRef<dyn Access>> Oracle<C> {
+impl<C: AsRef<dyn ChainApi>> OracleClient<C> {
     pub fn new(chain: C, address: AccountId) -> Self {
         Self { chain, address }
     }
 
-    /// Any read of this contract. Nobody in particular is its origin: reads need no account, and the
-    /// contract itself would be refused a quote, because it can't ask itself.
+    /// Any read of this contract. The origin is the zero account: reads need no account, and the
+    /// contract as origin would be refused a quote, because it can't ask itself.
     pub async fn read<T: Decode>(&self, call: &Call<T>, at: Option<Hash>) -> Result<T, ChainError> {
-        let nobody = AccountId::from([0; 32]);
-        let ran = self
+        let origin = AccountId::from([0; 32]);
+        let dry = self
             .chain
             .as_ref()
-            .dry_run(&nobody, &self.address, 0, call, at)
+            .dry_run(&origin, &self.address, 0, call, at)
             .await?;
-        Ok(ran.value)
+        Ok(dry.value)
     }
 
     pub async fn interface_version(&self, at: Option<Hash>) -> Result<u32, ChainError> {
@@ -78,7 +77,7 @@ impl<C: AsRef<dyn Access>> Oracle<C> {
     ) -> Result<Option<Terms>, ChainError> {
         self.read(&messages::terms(id), at).await
     }
-    /// Looks at the ids `from..from + min(limit, MAX_PAGE)`.
+    /// Reads the ids `from..from + min(limit, MAX_PAGE)`.
     pub async fn summaries(
         &self,
         from: RequestId,
@@ -146,7 +145,7 @@ impl<C: AsRef<dyn Access>> Oracle<C> {
     }
 }
 
-/// Where the pages begin that together hold every request of `from..next` that is not known.
+/// First ids of the pages that together hold every request of `from..next` that is not known.
 fn pages(from: RequestId, next: RequestId, known: &BTreeSet<RequestId>) -> Vec<RequestId> {
     let mut pages = Vec::new();
     let mut id = from;

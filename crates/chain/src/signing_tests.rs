@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{
+    api::ChainApi,
     call::oracle as messages,
     error::ChainError,
-    exec::Weight,
-    still::{extension, metadata, still, usual_extensions},
+    static_node::{extension, metadata, static_node, usual_extensions},
+    types::Weight,
 };
 use llm_oracle_primitives::{AccountId, CommitEntry, Hash, Signature};
 use llm_oracle_signer::{Guard, GuardConfig};
@@ -90,7 +91,7 @@ fn direct(folder: &std::path::Path, contracts_call: [u8; 2]) -> Direct {
 
 #[tokio::test]
 async fn what_a_signer_process_reads_is_what_is_sent() {
-    let chain = still(metadata(256, &usual_extensions())).await;
+    let chain = static_node(metadata(256, &usual_extensions())).await;
     let folder = tempfile::tempdir().unwrap();
     let signer = direct(folder.path(), chain.contracts_call().await.unwrap());
     let contract = [5; 32].into();
@@ -146,7 +147,7 @@ async fn what_a_signer_process_reads_is_what_is_sent() {
 async fn a_tip_between_extensions_of_another_order_is_refused() {
     let mut extensions = usual_extensions();
     extensions.insert(3, ("CheckMetadataHash", extension::<u8, ()>()));
-    let chain = still(metadata(256, &extensions)).await;
+    let chain = static_node(metadata(256, &extensions)).await;
     let folder = tempfile::tempdir().unwrap();
     let signer = direct(folder.path(), chain.contracts_call().await.unwrap());
     let input = messages::advance(7).input().to_vec();

@@ -1,7 +1,7 @@
-//! The wire under subxt: gives every request a deadline and remembers when the line went dead.
+//! The RPC client under subxt: gives every request a timeout and remembers when the connection failed.
 //!
-//! subxt's errors lose, on their way up, whether the node said no or was not there. This layer sees
-//! each answer before they do.
+//! subxt's errors do not tell whether the node answered with an error or did not answer. This layer sees
+//! each answer before subxt does.
 
 use futures::StreamExt;
 use std::{
@@ -13,20 +13,20 @@ use subxt::rpcs::{
     Error as RpcError,
 };
 
-/// Remembers the first failure of the line.
+/// The first failure of a connection, shared by its clones.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Line(Arc<OnceLock<String>>);
+pub(super) struct ConnectionFailure(Arc<OnceLock<String>>);
 
-impl Line {
-    /// Why the line is dead, if it is. A dead line never comes back; connect again.
-    pub(super) fn dead(&self) -> Option<&str> {
+impl ConnectionFailure {
+    /// Why the connection is lost, if it is. It never recovers; connect again.
+    pub(super) fn reason(&self) -> Option<&str> {
         self.0.get().map(String::as_str)
     }
 
-    fn note<T>(&self, result: Result<T, RpcError>) -> Result<T, RpcError> {
+    fn record<T>(&self, result: Result<T, RpcError>) -> Result<T, RpcError> {
         if let Err(error @ (RpcError::Client(_) | RpcError::DisconnectedWillReconnect(_))) = &result
         {
-            // Only the first reason counts; the rest are its echoes.
+            // Only the first reason counts; later ones follow from it.
             let _ = self.0.set(error.to_string());
         }
         result
@@ -34,9 +34,9 @@ impl Line {
 }
 
 /// A client whose requests end after a fixed time.
-pub(super) struct Watched<C> {
+pub(super) struct TimeoutRpcClient<C> {
     pub(super) inner: C,
-    pub(super) line: Line,
+    pub(super) failure: ConnectionFailure,
     pub(super) timeout: Duration,
 }
 
@@ -47,7 +47,7 @@ struct NoAnswer {
     seconds: u64,
 }
 
-impl<C: RpcClientT> Watched<C> {
+impl<C: RpcClientT> TimeoutRpcClient<C> {
     async fn bounded<T>(&self, method: &str, answer: RawRpcFuture<'_, T>) -> Result<T, RpcError> {
         let result = match tokio::time::timeout(self.timeout, answer).await {
             Ok(result) => result,
@@ -56,11 +56,11 @@ impl<C: RpcClientT> Watched<C> {
                 seconds: self.timeout.as_secs(),
             }))),
         };
-        self.line.note(result)
+        self.failure.record(result)
     }
 }
 
-impl<C: RpcClientT> RpcClientT for Watched<C> {
+impl<C: RpcClientT> RpcClientT for TimeoutRpcClient<C> {
     fn request_raw<'a>(
         &'a self,
         method: &'a str,
@@ -78,8 +78,8 @@ impl<C: RpcClientT> RpcClientT for Watched<C> {
         Box::pin(async move {
             let subscription = self.inner.subscribe_raw(sub, params, unsub);
             let RawRpcSubscription { stream, id } = self.bounded(sub, subscription).await?;
-            let line = self.line.clone();
-            let stream = stream.map(move |item| line.note(item)).boxed();
+            let failure = self.failure.clone();
+            let stream = stream.map(move |item| failure.record(item)).boxed();
             Ok(RawRpcSubscription { stream, id })
         })
     }

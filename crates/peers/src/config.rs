@@ -1,4 +1,4 @@
-//! The table `[peers]` of the settings, and who is known by it.
+//! The table `[peers]` of the settings, and the relayers and operators that it names.
 
 use super::wire::Id;
 use llm_oracle_support::address::{parse_account, ss58, AddressError};
@@ -6,24 +6,26 @@ use reqwest::Url;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 
-/// Most blocks that an operator may wait for a carrier.
-const CARRIER_BLOCKS_MAX: u32 = 1_000;
-/// Longest wait of a carrier for the entries of others, milliseconds.
-const COMPANY_MS_MAX: u64 = 60_000;
+/// Most blocks that an operator may wait for a transmitter.
+const TRANSMITTER_TIMEOUT_BLOCKS_MAX: u32 = 1_000;
+/// Longest wait of a transmitter for the entries of others, milliseconds.
+const BATCHING_WINDOW_MS_MAX: u64 = 60_000;
 
 /// The table `[peers]` of the settings.
 #[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct PeersConfig {
-    /// Where peers hand their entries over: an IP address and a port, or `off`.
+    /// Address on which messages of peers are received: an IP address and a port, or `off`.
     pub listen: String,
     /// Whether addresses beyond this machine are allowed, here and in the peers' URLs.
     pub allow_remote: bool,
-    /// Blocks that an operator waits for its carrier before it sends its own entry.
-    pub carrier_blocks: u32,
-    /// How long a carrier waits for the entries of others, milliseconds.
-    pub company_ms: u64,
-    /// The relayers that are known.
+    /// Blocks that an operator waits for its transmitter before it submits its own entry.
+    #[serde(alias = "carrier_blocks")]
+    pub transmitter_timeout_blocks: u32,
+    /// How long a transmitter waits for the entries of others, milliseconds.
+    #[serde(alias = "company_ms")]
+    pub batching_window_ms: u64,
+    /// The known relayers.
     #[serde(rename = "relayer")]
     pub relayers: Vec<PeerConfig>,
 }
@@ -32,7 +34,7 @@ pub struct PeersConfig {
 #[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct PeerConfig {
-    /// Where it listens.
+    /// URL at which it listens.
     pub url: String,
     /// Its operators, all of them.
     pub operators: Vec<String>,
@@ -43,8 +45,8 @@ impl Default for PeersConfig {
         Self {
             listen: "off".to_owned(),
             allow_remote: false,
-            carrier_blocks: 3,
-            company_ms: 2_000,
+            transmitter_timeout_blocks: 3,
+            batching_window_ms: 2_000,
             relayers: Vec::new(),
         }
     }
@@ -54,26 +56,26 @@ impl Default for PeersConfig {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)] // The messages spell the fields out.
 pub enum PeersError {
-    #[error("listen = '{0}' in [peers] is no address; give an IP address and a port such as 127.0.0.1:9700, or off")]
+    #[error("listen = '{0}' in [peers] is not an address; give an IP address and a port such as 127.0.0.1:9700, or off")]
     Listen(String),
     #[error("'{0}' in [peers] is beyond this machine; set allow_remote = true if that is meant")]
     Remote(String),
-    #[error("listen is off and [[peers.relayer]] names relayers; set `listen` in [peers], or their entries reach nobody when it is this relayer's turn")]
-    Deaf,
-    #[error("url = '{0}' in [[peers.relayer]] is no address of a relayer; give http:// or https://, a host and a port")]
+    #[error("listen is off and [[peers.relayer]] names relayers; set `listen` in [peers], or their entries reach nobody when this relayer is the transmitter")]
+    NotListening,
+    #[error("url = '{0}' in [[peers.relayer]] is not an address of a relayer; give http:// or https://, a host and a port")]
     Url(String),
     #[error("the relayer at {0} in [[peers.relayer]] has no operators; name all of them")]
     NoOperators(String),
     #[error("{0} in [[peers.relayer]] is one of this relayer's own operators; leave it out")]
-    Own(String),
+    OwnOperator(String),
     #[error("{0} is named twice in [[peers.relayer]]")]
-    Twice(String),
-    #[error("{key} = {value} in [peers] is out of range; give {least} to {most}")]
+    DuplicateOperator(String),
+    #[error("{key} = {value} in [peers] is out of range; give {min} to {max}")]
     Range {
         key: &'static str,
         value: u64,
-        least: u64,
-        most: u64,
+        min: u64,
+        max: u64,
     },
     #[error("operators in [[peers.relayer]]: {0}")]
     Address(#[from] AddressError),
@@ -81,25 +83,25 @@ pub enum PeersError {
     Client(String),
 }
 
-/// A relayer that is known.
+/// A known relayer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
-    /// Where it takes entries.
+    /// URL to which entries are posted.
     pub url: Url,
     /// Its operators.
     pub operators: Vec<Id>,
 }
 
-/// Who belongs to whom.
+/// Which operators belong to which relayer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Directory {
+pub struct PeerDirectory {
     /// This relayer's operators.
     pub own: Vec<Id>,
     /// The other relayers.
     pub peers: Vec<Peer>,
 }
 
-impl Directory {
+impl PeerDirectory {
     /// The peer that an operator belongs to.
     pub fn peer_of(&self, operator: &Id) -> Option<usize> {
         let mut peers = self.peers.iter();
@@ -136,15 +138,25 @@ impl PeersConfig {
     ///
     /// # Errors
     /// See [`PeersError`].
-    pub fn check(&self, own: &[Id]) -> Result<Directory, PeersError> {
+    pub fn check(&self, own: &[Id]) -> Result<PeerDirectory, PeersError> {
         let listens = self.address()?.is_some();
         if !listens && !self.relayers.is_empty() {
-            return Err(PeersError::Deaf);
+            return Err(PeersError::NotListening);
         }
-        let blocks = u64::from(self.carrier_blocks);
-        in_range("carrier_blocks", blocks, 1, CARRIER_BLOCKS_MAX.into())?;
-        in_range("company_ms", self.company_ms, 0, COMPANY_MS_MAX)?;
-        let mut directory = Directory {
+        let blocks = u64::from(self.transmitter_timeout_blocks);
+        in_range(
+            "transmitter_timeout_blocks",
+            blocks,
+            1,
+            TRANSMITTER_TIMEOUT_BLOCKS_MAX.into(),
+        )?;
+        in_range(
+            "batching_window_ms",
+            self.batching_window_ms,
+            0,
+            BATCHING_WINDOW_MS_MAX,
+        )?;
+        let mut directory = PeerDirectory {
             own: own.to_vec(),
             peers: Vec::new(),
         };
@@ -155,17 +167,17 @@ impl PeersConfig {
         Ok(directory)
     }
 
-    fn peer(&self, relayer: &PeerConfig, known: &Directory) -> Result<Peer, PeersError> {
+    fn peer(&self, relayer: &PeerConfig, known: &PeerDirectory) -> Result<Peer, PeersError> {
         let url = self.url(&relayer.url)?;
         let mut operators: Vec<Id> = Vec::new();
         for text in &relayer.operators {
             let account = parse_account(text)?;
             let id: &Id = account.as_ref();
             if known.own.contains(id) {
-                return Err(PeersError::Own(ss58(&account)));
+                return Err(PeersError::OwnOperator(ss58(&account)));
             }
             if known.peer_of(id).is_some() || operators.contains(id) {
-                return Err(PeersError::Twice(ss58(&account)));
+                return Err(PeersError::DuplicateOperator(ss58(&account)));
             }
             operators.push(*id);
         }
@@ -198,15 +210,15 @@ impl PeersConfig {
     }
 }
 
-fn in_range(key: &'static str, value: u64, least: u64, most: u64) -> Result<(), PeersError> {
-    if (least..=most).contains(&value) {
+fn in_range(key: &'static str, value: u64, min: u64, max: u64) -> Result<(), PeersError> {
+    if (min..=max).contains(&value) {
         return Ok(());
     }
     Err(PeersError::Range {
         key,
         value,
-        least,
-        most,
+        min,
+        max,
     })
 }
 
@@ -248,13 +260,29 @@ mod tests {
     }
 
     #[test]
+    fn the_old_names_of_the_settings_are_accepted() {
+        let read = |keys: [(&'static str, u64); 2]| {
+            let table = serde::de::value::MapDeserializer::new(keys.into_iter());
+            let config: Result<_, serde::de::value::Error> = PeersConfig::deserialize(table);
+            config.unwrap()
+        };
+        let new = read([
+            ("transmitter_timeout_blocks", 7),
+            ("batching_window_ms", 800),
+        ]);
+        assert_eq!(new.transmitter_timeout_blocks, 7);
+        assert_eq!(new.batching_window_ms, 800);
+        assert_eq!(read([("carrier_blocks", 7), ("company_ms", 800)]), new);
+    }
+
+    #[test]
     fn what_is_wrong_is_refused_by_name() {
         let here = "http://127.0.0.1:9701";
         let at = "127.0.0.1:9700";
         let remote = |text: &str| PeersError::Remote(text.to_owned());
         let url = |text: &str| PeersError::Url(text.to_owned());
         for (listen, peer, operators, wrong) in [
-            ("off", here, &[BOB][..], PeersError::Deaf),
+            ("off", here, &[BOB][..], PeersError::NotListening),
             ("9700", here, &[BOB], PeersError::Listen("9700".to_owned())),
             ("0.0.0.0:9700", here, &[BOB], remote("0.0.0.0:9700")),
             (
@@ -278,8 +306,18 @@ mod tests {
             ),
             (at, "nowhere", &[BOB], url("nowhere")),
             (at, here, &[], PeersError::NoOperators(here.to_owned())),
-            (at, here, &[BOB, BOB], PeersError::Twice(BOB.to_owned())),
-            (at, here, &[ALICE], PeersError::Own(ALICE.to_owned())),
+            (
+                at,
+                here,
+                &[BOB, BOB],
+                PeersError::DuplicateOperator(BOB.to_owned()),
+            ),
+            (
+                at,
+                here,
+                &[ALICE],
+                PeersError::OwnOperator(ALICE.to_owned()),
+            ),
         ] {
             let refused = config(listen, peer, operators).check(&[id(ALICE)]);
             assert_eq!(refused.unwrap_err(), wrong);
@@ -291,8 +329,8 @@ mod tests {
         assert!(allowed.check(&[id(ALICE)]).is_ok());
         for (blocks, company) in [(0, 0), (1_001, 0), (3, 60_001)] {
             let wrong = PeersConfig {
-                carrier_blocks: blocks,
-                company_ms: company,
+                transmitter_timeout_blocks: blocks,
+                batching_window_ms: company,
                 ..PeersConfig::default()
             };
             let refused = wrong.check(&[]).unwrap_err();

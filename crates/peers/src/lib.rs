@@ -1,41 +1,42 @@
-//! One carrier for a committee: relayers that know each other hand their signed commits and reveals to
-//! the one whose turn it is for a request, and send their own when it does not carry them.
+//! One transmitter for a committee: relayers that know each other hand their signed commits and reveals to
+//! the one that is the transmitter of a request, and submit their own when it does not do so in time.
 //!
-//! Nothing here is trusted. An entry is worth something to the contract by its operator's signature
-//! alone, whoever brings it; a carrier can only send it or not, and then its operator does after a
-//! number of blocks. What a peer hands over is checked against the finalized chain before it is
-//! carried, and what it says about what it has carried is believed by nobody.
+//! Nothing here is trusted. The contract accepts an entry because of its operator's signature alone,
+//! whoever submits it; a transmitter can only submit it or not, and then its operator does after a number
+//! of blocks. Entries of peers are checked against the finalized chain before they are submitted, and what
+//! a peer says it has submitted is never relied on.
 //!
-//! A peer learns nothing early: a commit is a digest, and a reveal leaves this process only once the
-//! reveal phase stands at a finalized block.
+//! A peer learns nothing early: a commit is a digest, and a reveal leaves this process only once a
+//! finalized block shows the reveal phase.
 //!
-//! **Architecture invariant:** this module decodes, signs, checks and remembers; it reads no chain and
-//! no store. The pipeline gives it what the chain shows and asks what to do.
+//! **Architecture invariant:** this crate decodes, signs, checks and remembers; it reads no chain and no
+//! store. The relayer passes in what the chain shows and asks what to do.
 
-mod check;
-mod client;
 mod config;
-mod counts;
-mod guard;
+mod counters;
+mod entry_check;
+mod handoff;
+mod message_guard;
+mod outbox;
 mod pool;
 #[cfg(test)]
-pub mod sample;
-mod sent;
+mod samples;
 mod server;
-mod turn;
+mod transmitter;
 mod wire;
 
-pub use check::{check, Fault, Verdict};
-pub use client::{client, hand_over, Lost, Outcome, Post};
-pub use config::{Directory, Peer, PeerConfig, PeersConfig, PeersError};
-pub use counts::Counts;
-pub use guard::Refusal;
-pub use pool::{Foreign, Pool};
-pub use sent::{Clock, Sent, Standing};
-pub use server::{serve, Endpoint};
-pub use turn::{carrier, committee, missing};
+pub use config::{Peer, PeerConfig, PeerDirectory, PeersConfig, PeersError};
+pub use counters::PeerCounters;
+pub use entry_check::{check, EntryFault, EntryVerdict};
+pub use handoff::{HandoffClock, HandoffState, Handoffs};
+pub use message_guard::RejectReason;
+pub use outbox::{client, submit_to_peer, PeerOutbox, SubmitError, SubmitOutcome};
+pub use pool::{EntryPool, PooledEntry};
+pub use server::{serve, PeerEndpoint};
+pub use transmitter::{committee, missing, transmitter};
 pub use wire::{
-    DeploymentId, Handed, Head, Id, Key, Kind, Letter, Load, ENTRIES_MAX, LETTER_BYTES_MAX,
+    DeploymentId, EntryKey, EntryKind, Head, Id, Payload, PeerMessage, SignedEntry, ENTRIES_MAX,
+    MESSAGE_BYTES_MAX,
 };
 
 use llm_oracle_primitives::{Hash, RequestId, RequestView, Slot, Terms};
@@ -44,32 +45,33 @@ use llm_oracle_support::clock::Instant;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// A request as the finalized block shows it, and its terms where they are known.
-pub type Seen = (Arc<RequestView>, Option<Arc<Terms>>);
+pub type SeenRequest = (Arc<RequestView>, Option<Arc<Terms>>);
 
-/// Everything that a relayer remembers about its peers. It can be lost without harm.
+/// Everything that a relayer remembers about its peers. Losing it does no harm.
 pub struct Peers {
-    /// Who they are.
-    pub directory: Arc<Directory>,
-    /// Where they hand their entries over.
-    pub endpoint: Arc<Endpoint>,
-    /// Our letters under way.
-    pub post: Post,
-    /// Our entries that were handed over.
-    pub sent: Sent,
-    /// Their entries that wait to be carried.
-    pub pool: Pool,
-    /// What happened, in numbers.
-    pub counts: Counts,
-    /// How long a carrier waits for the entries of others.
-    pub company: Duration,
+    /// The known relayers and their operators.
+    pub directory: Arc<PeerDirectory>,
+    /// Receives the entries of peers.
+    pub endpoint: Arc<PeerEndpoint>,
+    /// Our messages to peers that are in flight.
+    pub outbox: PeerOutbox,
+    /// Our entries that were handed off to peers.
+    pub handoffs: Handoffs,
+    /// Entries of peers that wait to be submitted.
+    pub pool: EntryPool,
+    /// Counters for metrics.
+    pub counters: PeerCounters,
+    /// How long a transmitter waits for the entries of others.
+    pub batching_window: Duration,
     slots: HashMap<Id, Slot>,
     seen_at: Hash,
-    seen: HashMap<RequestId, Seen>,
+    seen: HashMap<RequestId, SeenRequest>,
     due: Option<Instant>,
 }
 
 impl Peers {
-    /// Reads the settings; `None` without a peer.
+    /// Builds the state from the settings; `None` without a peer. `block` is the usual time between two
+    /// blocks.
     ///
     /// # Errors
     /// See [`PeersError`].
@@ -78,24 +80,25 @@ impl Peers {
         block: Duration,
         deployment: DeploymentId,
         own: Vec<(Id, Arc<dyn Signer>)>,
-        counts: Counts,
+        counters: PeerCounters,
     ) -> Result<Option<Self>, PeersError> {
         let ids: Vec<Id> = own.iter().map(|(id, _)| *id).collect();
         let directory = Arc::new(config.check(&ids)?);
         if directory.peers.is_empty() {
             return Ok(None);
         }
-        let post = Post::new(deployment, own.first().cloned())?;
-        let endpoint = Endpoint::new(deployment, directory.clone(), own, counts.clone());
-        let patience = block.saturating_mul(config.carrier_blocks);
+        let outbox = PeerOutbox::new(deployment, own.first().cloned())?;
+        let endpoint = PeerEndpoint::new(deployment, directory.clone(), own, counters.clone());
+        let timeout_blocks = config.transmitter_timeout_blocks;
+        let timeout = block.saturating_mul(timeout_blocks);
         Ok(Some(Self {
             endpoint: Arc::new(endpoint),
             directory,
-            post,
-            sent: Sent::new(config.carrier_blocks, patience),
-            pool: Pool::default(),
-            counts,
-            company: Duration::from_millis(config.company_ms),
+            outbox,
+            handoffs: Handoffs::new(timeout_blocks, timeout),
+            pool: EntryPool::default(),
+            counters,
+            batching_window: Duration::from_millis(config.batching_window_ms),
             slots: HashMap::new(),
             seen_at: Hash::default(),
             seen: HashMap::new(),
@@ -103,26 +106,32 @@ impl Peers {
         }))
     }
 
-    /// Takes in what has come since the last turn: answers to our letters, and entries of peers.
-    pub fn begin(&mut self, clock: &Clock) {
-        for outcome in self.post.outcomes() {
-            let taken = self.sent.answered(&outcome, clock.now);
-            for key in taken {
-                self.counts.handed_over(key.kind);
+    /// Collects what has arrived since the last iteration: acknowledgements of our messages, and entries
+    /// of peers.
+    pub fn refresh(&mut self, clock: &HandoffClock) {
+        for outcome in self.outbox.outcomes() {
+            let accepted = self.handoffs.record_outcome(&outcome, clock.now);
+            for key in accepted {
+                self.counters.handed_off(key.kind);
             }
         }
-        for (peer, handed) in self.endpoint.collect() {
-            if !self.pool.add(peer, handed, clock.now) {
-                self.counts.refused(Refusal::Full.name());
+        for (peer, entry) in self.endpoint.collect() {
+            if !self.pool.add(peer, entry, clock.now) {
+                self.counters.rejected(RejectReason::Full.name());
             }
         }
         self.pool.sweep(clock.now);
-        self.sent.sweep(clock.now);
+        self.handoffs.sweep(clock.now);
         self.due = self.due.filter(|due| *due > clock.now);
     }
 
-    /// Notes a request as a finalized block shows it. What was seen at another block is forgotten.
-    pub fn note(&mut self, at: Hash, view: Arc<RequestView>, terms: Option<Arc<Terms>>) {
+    /// Remembers a request as a finalized block shows it. Requests of other blocks are forgotten.
+    pub fn remember_request(
+        &mut self,
+        at: Hash,
+        view: Arc<RequestView>,
+        terms: Option<Arc<Terms>>,
+    ) {
         if self.seen_at != at {
             self.seen.clear();
             self.seen_at = at;
@@ -130,14 +139,14 @@ impl Peers {
         self.seen.insert(view.summary.request_id, (view, terms));
     }
 
-    /// A request as it was noted at this finalized block.
-    pub fn noted(&self, at: Hash, id: RequestId) -> Option<Seen> {
+    /// A request as it was remembered at this finalized block.
+    pub fn request_at(&self, at: Hash, id: RequestId) -> Option<SeenRequest> {
         let seen = self.seen.get(&id).filter(|_| self.seen_at == at);
         seen.cloned()
     }
 
-    /// A peer's operator has this slot; slots never change.
-    pub fn note_slot(&mut self, operator: Id, slot: Slot) {
+    /// Remembers the slot of a peer's operator; slots never change.
+    pub fn remember_slot(&mut self, operator: Id, slot: Slot) {
         self.slots.insert(operator, slot);
     }
 
@@ -146,26 +155,26 @@ impl Peers {
         self.slots.get(operator).copied()
     }
 
-    /// Whether an operator's relayer has just failed to carry.
-    pub fn rests(&self, operator: &Id, now: Instant) -> bool {
+    /// Whether an operator's relayer is in cooldown after it failed to submit.
+    pub fn in_cooldown(&self, operator: &Id, now: Instant) -> bool {
         let peer = self.directory.peer_of(operator);
-        peer.is_some_and(|peer| self.sent.rests(peer, now))
+        peer.is_some_and(|peer| self.handoffs.in_cooldown(peer, now))
     }
 
-    /// Something waits until then.
+    /// Lets [`Self::changed`] return at this time at the latest.
     pub fn wake_at(&mut self, time: Instant) {
         self.due = Some(self.due.map_or(time, |due| due.min(time)));
     }
 
-    /// Waits until something came from a peer, or something that waits is due.
-    pub async fn moved(&self) {
-        let come = self.endpoint.come();
+    /// Waits until something arrives from a peer, or the time of [`Self::wake_at`] has come.
+    pub async fn changed(&self) {
+        let changed = self.endpoint.changed();
         match self.due {
             Some(due) => tokio::select! {
-                () = come => {}
+                () = changed => {}
                 () = tokio::time::sleep_until(due) => {}
             },
-            None => come.await,
+            None => changed.await,
         }
     }
 }

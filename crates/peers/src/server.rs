@@ -1,10 +1,10 @@
-//! Where peers hand their entries over: one path, one method, everything bounded.
+//! The HTTP endpoint for peers: one path, one method, everything bounded.
 
 use super::{
-    config::Directory,
-    counts::Counts,
-    guard::{Guard, Refusal},
-    wire::{self, DeploymentId, Handed, Id, Receipt, LETTER_BYTES_MAX},
+    config::PeerDirectory,
+    counters::PeerCounters,
+    message_guard::{MessageGuard, RejectReason},
+    wire::{self, Acknowledgement, DeploymentId, Id, SignedEntry, MESSAGE_BYTES_MAX},
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -23,21 +23,21 @@ use std::{
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
-/// A connection carries one letter.
+/// A connection takes one message.
 const PATIENCE: Patience = Patience {
     connection: Duration::from_secs(5),
     head: Duration::from_secs(2),
 };
-/// Entries that wait for the next turn.
+/// Entries that wait for the next iteration.
 const INBOX_MAX: usize = 1_024;
 
-/// What answers peers.
-pub struct Endpoint {
+/// Receives the messages of peers.
+pub struct PeerEndpoint {
     deployment: DeploymentId,
     keys: Vec<(Id, Arc<dyn Signer>)>,
-    guard: Mutex<Guard>,
-    inbox: Mutex<Vec<(usize, Handed)>>,
-    counts: Counts,
+    guard: Mutex<MessageGuard>,
+    inbox: Mutex<Vec<(usize, SignedEntry)>>,
+    counters: PeerCounters,
     wake: Arc<Notify>,
 }
 
@@ -46,119 +46,125 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Endpoint {
+impl PeerEndpoint {
     /// An endpoint of the operators with these keys.
     pub fn new(
         deployment: DeploymentId,
-        directory: Arc<Directory>,
+        directory: Arc<PeerDirectory>,
         keys: Vec<(Id, Arc<dyn Signer>)>,
-        counts: Counts,
+        counters: PeerCounters,
     ) -> Self {
         Self {
             deployment,
             keys,
-            guard: Mutex::new(Guard::new(deployment, directory)),
+            guard: Mutex::new(MessageGuard::new(deployment, directory)),
             inbox: Mutex::default(),
-            counts,
+            counters,
             wake: Arc::default(),
         }
     }
 
-    /// Notes the finalized block: letters must not be far from it.
-    pub fn looks(&self, finalized: BlockNumber) {
-        locked(&self.guard).looks(finalized);
+    /// Sets the finalized block: messages must not be far from it.
+    pub fn set_finalized(&self, finalized: BlockNumber) {
+        locked(&self.guard).set_finalized(finalized);
     }
 
-    /// What has come since this was last asked, with the peer that brought it.
-    pub fn collect(&self) -> Vec<(usize, Handed)> {
+    /// The entries that have arrived since the last call, each with the peer that sent it.
+    pub fn collect(&self) -> Vec<(usize, SignedEntry)> {
         std::mem::take(&mut *locked(&self.inbox))
     }
 
-    /// A peer handed over what no honest relayer does.
-    pub fn fault(&self, peer: usize) {
-        locked(&self.guard).fault(peer, Instant::now());
+    /// Counts a fault: a peer handed off an entry that no honest relayer would.
+    pub fn record_fault(&self, peer: usize) {
+        locked(&self.guard).record_fault(peer, Instant::now());
     }
 
-    /// Waits until something has come, or one of our letters was answered.
-    pub async fn come(&self) {
+    /// Waits until entries have arrived, or one of our messages was answered.
+    pub async fn changed(&self) {
         self.wake.notified().await;
     }
 
-    /// What wakes [`Self::come`].
-    pub fn wake(&self) -> Arc<Notify> {
+    /// Wakes [`Self::changed`].
+    pub fn waker(&self) -> Arc<Notify> {
         self.wake.clone()
     }
 
-    /// Takes a letter and returns its receipt.
+    /// Accepts a message and returns the acknowledgement.
     ///
     /// # Errors
-    /// Why it is not taken.
-    pub fn take(&self, letter: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let (peer, head, entries) = locked(&self.guard).admit(letter, Instant::now())?;
+    /// Why it is rejected.
+    pub fn accept(&self, message: &[u8]) -> Result<Vec<u8>, RejectReason> {
+        let (peer, head, entries) = locked(&self.guard).admit(message, Instant::now())?;
         let key = self.keys.iter().find(|(id, _)| *id == head.receiver);
-        let (_, key) = key.ok_or(Refusal::NotHere)?;
+        let (_, key) = key.ok_or(RejectReason::OtherRecipient)?;
         let encoded = entries.encode();
-        let taken: Vec<bool> = {
+        let accepted: Vec<bool> = {
             let mut inbox = locked(&self.inbox);
-            let put = |handed| {
+            let put = |entry| {
                 let room = inbox.len() < INBOX_MAX;
                 if room {
-                    inbox.push((peer, handed));
+                    inbox.push((peer, entry));
                 }
                 room
             };
             entries.into_iter().map(put).collect()
         };
-        let full = taken.iter().filter(|taken| !**taken).count();
+        let full = accepted.iter().filter(|accepted| !**accepted).count();
         for _ in 0..full {
-            self.counts.refused(Refusal::Full.name());
+            self.counters.rejected(RejectReason::Full.name());
         }
         self.wake.notify_one();
-        let message = wire::receipt(&self.deployment, &head, &encoded, &taken);
+        let message = wire::ack_to_sign(&self.deployment, &head, &encoded, &accepted);
         let signature = key.sign_peer(&message).map_err(|error| {
-            tracing::warn!(%error, "a receipt could not be signed");
-            Refusal::NoSignature
+            tracing::warn!(%error, "acknowledgement could not be signed");
+            RejectReason::NoSignature
         })?;
-        Ok(Receipt { taken, signature }.encode())
-    }
-
-    async fn answer(&self, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
-        if request.method() != Method::POST || request.uri().path() != "/entries" {
-            return Err(Refusal::NoSuchPath);
+        Ok(Acknowledgement {
+            accepted,
+            signature,
         }
-        let body = Limited::new(request.into_body(), LETTER_BYTES_MAX);
-        let body = body.collect().await.map_err(|_| Refusal::TooLarge)?;
-        self.take(&body.to_bytes())
+        .encode())
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Vec<u8>, RejectReason> {
+        if request.method() != Method::POST || request.uri().path() != "/entries" {
+            return Err(RejectReason::NoSuchPath);
+        }
+        let body = Limited::new(request.into_body(), MESSAGE_BYTES_MAX);
+        let body = body.collect().await.map_err(|_| RejectReason::TooLarge)?;
+        self.accept(&body.to_bytes())
     }
 }
 
-fn status(refusal: Refusal) -> StatusCode {
-    match refusal {
-        Refusal::NoSuchPath => StatusCode::NOT_FOUND,
-        Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Refusal::Garbage => StatusCode::BAD_REQUEST,
-        Refusal::Unknown | Refusal::NotHere | Refusal::Forged => StatusCode::UNAUTHORIZED,
-        Refusal::NotTheirs => StatusCode::FORBIDDEN,
-        Refusal::Stale | Refusal::Replayed => StatusCode::CONFLICT,
-        Refusal::TooMany | Refusal::CoolsDown => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Full | Refusal::NoSignature => StatusCode::SERVICE_UNAVAILABLE,
+fn status(reason: RejectReason) -> StatusCode {
+    match reason {
+        RejectReason::NoSuchPath => StatusCode::NOT_FOUND,
+        RejectReason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        RejectReason::Malformed => StatusCode::BAD_REQUEST,
+        RejectReason::UnknownPeer | RejectReason::OtherRecipient | RejectReason::Forged => {
+            StatusCode::UNAUTHORIZED
+        }
+        RejectReason::NotTheirEntry => StatusCode::FORBIDDEN,
+        RejectReason::Stale | RejectReason::Replayed => StatusCode::CONFLICT,
+        RejectReason::TooMany | RejectReason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        RejectReason::Full | RejectReason::NoSignature => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
-/// Serves until it is told to stop.
-pub async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>, stop: CancellationToken) {
+/// Serves peers until `stop` is cancelled.
+pub async fn serve(listener: TcpListener, endpoint: Arc<PeerEndpoint>, stop: CancellationToken) {
     let respond = move |request| respond(endpoint.clone(), request);
     http::serve(listener, stop, PATIENCE, respond).await;
 }
 
-async fn respond(endpoint: Arc<Endpoint>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(endpoint: Arc<PeerEndpoint>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let answered = endpoint.answer(request).await;
     let (status, body) = match answered {
-        Ok(receipt) => (StatusCode::OK, receipt),
-        Err(refusal) => {
-            endpoint.counts.refused(refusal.name());
-            tracing::debug!(reason = refusal.name(), "a letter is refused");
-            (status(refusal), refusal.name().as_bytes().to_vec())
+        Ok(ack) => (StatusCode::OK, ack),
+        Err(reason) => {
+            endpoint.counters.rejected(reason.name());
+            tracing::debug!(reason = reason.name(), "peer message rejected");
+            (status(reason), reason.wire_text().as_bytes().to_vec())
         }
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));

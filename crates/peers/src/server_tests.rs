@@ -2,9 +2,9 @@
 
 use super::{
     super::{
-        client::{client, hand_over, Lost},
-        sample::{self, DEPLOYMENT},
-        wire::Letter,
+        outbox::{client, submit_to_peer, SubmitError},
+        samples::{self, DEPLOYMENT},
+        wire::PeerMessage,
     },
     *,
 };
@@ -15,24 +15,24 @@ use tokio::net::TcpStream;
 
 const BLOCK: BlockNumber = 100;
 
-fn endpoint() -> (Endpoint, Counts) {
-    let counts = Counts::default();
-    let directory = Arc::new(sample::directory());
-    let keys = vec![sample::own(1)];
-    let endpoint = Endpoint::new(DEPLOYMENT, directory, keys, counts.clone());
-    endpoint.looks(BLOCK);
-    (endpoint, counts)
+fn endpoint() -> (PeerEndpoint, PeerCounters) {
+    let counters = PeerCounters::default();
+    let directory = Arc::new(samples::directory());
+    let keys = vec![samples::own(1)];
+    let endpoint = PeerEndpoint::new(DEPLOYMENT, directory, keys, counters.clone());
+    endpoint.set_finalized(BLOCK);
+    (endpoint, counters)
 }
 
 struct Served {
-    endpoint: Arc<Endpoint>,
-    counts: Counts,
+    endpoint: Arc<PeerEndpoint>,
+    counters: PeerCounters,
     url: Url,
     _stop: tokio_util::sync::DropGuard,
 }
 
 async fn served() -> Served {
-    let (endpoint, counts) = endpoint();
+    let (endpoint, counters) = endpoint();
     let endpoint = Arc::new(endpoint);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -40,7 +40,7 @@ async fn served() -> Served {
     tokio::spawn(serve(listener, endpoint.clone(), stop.clone()));
     Served {
         endpoint,
-        counts,
+        counters,
         url: format!("http://{address}/entries").parse().unwrap(),
         _stop: stop.drop_guard(),
     }
@@ -68,49 +68,52 @@ impl Served {
         self.raw(&[head.as_bytes(), body].concat()).await
     }
 
-    async fn hand_over(&self, letter: &Letter) -> Result<Vec<bool>, Lost> {
-        hand_over(&client().unwrap(), &DEPLOYMENT, self.url.clone(), letter).await
+    async fn submit(&self, message: &PeerMessage) -> Result<Vec<bool>, SubmitError> {
+        submit_to_peer(&client().unwrap(), &DEPLOYMENT, self.url.clone(), message).await
     }
 
     fn counted(&self, line: &str) -> bool {
         let mut registry = Registry::default();
-        self.counts.register(&mut registry);
+        self.counters.register(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         text.lines().any(|found| found == line)
     }
 }
 
-fn letter() -> Letter {
-    let entries = [sample::commit(7, 2), sample::reveal(8, 3)];
-    sample::letter(2, 1, BLOCK, &entries)
+fn message() -> PeerMessage {
+    let entries = [samples::commit(7, 2), samples::reveal(8, 3)];
+    samples::message(2, 1, BLOCK, &entries)
 }
 
 #[tokio::test]
 async fn a_peers_entries_arrive_with_a_receipt_and_a_replay_brings_nothing() {
     let served = served().await;
-    let entries = [sample::commit(7, 2), sample::reveal(8, 3)];
-    let letter = sample::letter(2, 1, BLOCK, &entries);
-    assert_eq!(served.hand_over(&letter).await, Ok(vec![true, true]));
-    // It wakes whoever works.
-    served.endpoint.come().await;
-    assert_eq!(served.endpoint.collect(), entries.map(|handed| (0, handed)));
-    let replayed = served.post(&letter.bytes()).await;
+    let entries = [samples::commit(7, 2), samples::reveal(8, 3)];
+    let message = samples::message(2, 1, BLOCK, &entries);
+    assert_eq!(served.submit(&message).await, Ok(vec![true, true]));
+    // It wakes the main loop.
+    served.endpoint.changed().await;
+    assert_eq!(served.endpoint.collect(), entries.map(|entry| (0, entry)));
+    let replayed = served.post(&message.bytes()).await;
     assert_eq!(replayed, "HTTP/1.1 409 Conflict");
     assert!(served.endpoint.collect().is_empty());
-    assert!(served.counted("peer_refused_total{reason=\"replayed\"} 1"));
+    assert!(served.counted("peer_rejected_total{reason=\"replayed\"} 1"));
 }
 
 #[tokio::test]
 async fn everything_else_is_refused_and_counted() {
     let served = served().await;
-    let strange = sample::letter(9, 1, BLOCK, &[sample::commit(7, 9)]);
-    assert_eq!(served.hand_over(&strange).await, Err(Lost::Refused(401)));
+    let strange = samples::message(9, 1, BLOCK, &[samples::commit(7, 9)]);
+    assert_eq!(
+        served.submit(&strange).await,
+        Err(SubmitError::Rejected(401))
+    );
     for (bytes, status, reason) in [
-        (&b"rubbish"[..], "400 Bad Request", "garbage"),
-        (&[7; 4_000], "401 Unauthorized", "unknown"),
+        (&b"rubbish"[..], "400 Bad Request", "malformed"),
+        (&[7; 4_000], "401 Unauthorized", "unknown_peer"),
         (
-            &[0; LETTER_BYTES_MAX + 1],
+            &[0; MESSAGE_BYTES_MAX + 1],
             "413 Payload Too Large",
             "too_large",
         ),
@@ -118,10 +121,10 @@ async fn everything_else_is_refused_and_counted() {
         let line = served.post(bytes).await;
         assert_eq!(line, format!("HTTP/1.1 {status}"));
         let counted = match reason {
-            "unknown" => 2,
+            "unknown_peer" => 2,
             _ => 1,
         };
-        let line = format!("peer_refused_total{{reason=\"{reason}\"}} {counted}");
+        let line = format!("peer_rejected_total{{reason=\"{reason}\"}} {counted}");
         assert!(served.counted(&line), "{line}");
     }
     for request in [
@@ -151,21 +154,24 @@ async fn a_body_without_end_is_cut_off() {
 #[tokio::test]
 async fn a_full_inbox_says_so_entry_by_entry() {
     let (endpoint, _) = endpoint();
-    let full = vec![sample::commit(7, 2); 60];
+    let full = vec![samples::commit(7, 2); 60];
     for left in (0..=INBOX_MAX).rev().step_by(60) {
-        let letter = sample::letter(2, 1, BLOCK, &full);
-        let receipt = endpoint.take(&letter.bytes()).unwrap();
-        let room = receipt[1..61].iter().filter(|taken| **taken == 1).count();
+        let message = samples::message(2, 1, BLOCK, &full);
+        let ack = endpoint.accept(&message.bytes()).unwrap();
+        let room = ack[1..61].iter().filter(|accepted| **accepted == 1).count();
         assert_eq!(room, left.min(60));
     }
     assert_eq!(endpoint.collect().len(), INBOX_MAX);
-    let letter = letter();
-    assert!(endpoint.take(&letter.bytes()).is_ok());
+    let message = message();
+    assert!(endpoint.accept(&message.bytes()).is_ok());
 }
 
 #[test]
 fn every_refusal_has_a_status_and_a_name_of_its_own() {
-    let names: std::collections::BTreeSet<_> = Refusal::ALL.iter().map(|one| one.name()).collect();
-    assert_eq!(names.len(), Refusal::ALL.len());
-    assert!(Refusal::ALL.iter().all(|one| !status(*one).is_success()));
+    let names: std::collections::BTreeSet<_> =
+        RejectReason::ALL.iter().map(|one| one.name()).collect();
+    assert_eq!(names.len(), RejectReason::ALL.len());
+    assert!(RejectReason::ALL
+        .iter()
+        .all(|one| !status(*one).is_success()));
 }

@@ -1,34 +1,34 @@
-//! What relayers say to each other, byte by byte.
+//! The peer protocol, byte by byte.
 //!
-//! A letter is SCALE: head, signature of the sending operator, entries. A receipt is SCALE: for each
-//! entry whether it was taken, and the signature of the operator that was written to. Both signatures
-//! name both sides, the deployment and the letter's nonce, so neither is worth anything elsewhere.
+//! A message is SCALE: head, signature of the sending operator, entries. An acknowledgement is SCALE: for
+//! each entry whether it was accepted, and the signature of the receiving operator. Both signatures cover
+//! sender, receiver, deployment and the message's nonce, so neither is valid anywhere else.
 
 use llm_oracle_primitives::{
     digest, limits, BlockNumber, CommitEntry, RequestId, RevealEntry, Signature,
 };
 use llm_oracle_signing::{verifies, PeerToSign, Signer};
-use llm_oracle_support::random as chance;
+use llm_oracle_support::random;
 use scale::{Decode, DecodeAll, Encode};
 
 pub use llm_oracle_primitives::DeploymentId;
 pub use llm_oracle_signing::{Head, Id};
 
-/// Largest letter, bytes.
-pub const LETTER_BYTES_MAX: usize = 16 * 1024;
-/// Most entries of a letter.
+/// Largest message, bytes.
+pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Most entries in a message.
 pub const ENTRIES_MAX: usize = limits::MAX_BATCH_ENTRIES as usize;
 
-/// What an entry does.
+/// Kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum EntryKind {
     /// Takes a seat.
     Commit,
     /// Opens it.
     Reveal,
 }
 
-impl Kind {
+impl EntryKind {
     /// Its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -38,11 +38,11 @@ impl Kind {
     }
 }
 
-/// One seat's commit or reveal.
+/// Identifies the commit or the reveal of one seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
-    /// Which of the two.
-    pub kind: Kind,
+pub struct EntryKey {
+    /// Commit or reveal.
+    pub kind: EntryKind,
     /// The request.
     pub request_id: RequestId,
     /// The seat's operator.
@@ -51,7 +51,7 @@ pub struct Key {
 
 /// An entry as the contract takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub enum Load {
+pub enum Payload {
     /// Takes a seat.
     Commit(CommitEntry),
     /// Opens it.
@@ -60,21 +60,21 @@ pub enum Load {
 
 /// An entry with the operator that has signed it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Handed {
+pub struct SignedEntry {
     /// The operator.
     pub operator: Id,
-    /// Its entry.
-    pub load: Load,
+    /// The entry itself.
+    pub payload: Payload,
 }
 
-impl Handed {
-    /// Which seat's what it is.
-    pub fn key(&self) -> Key {
-        let (kind, request_id) = match &self.load {
-            Load::Commit(entry) => (Kind::Commit, entry.request_id),
-            Load::Reveal(entry) => (Kind::Reveal, entry.request_id),
+impl SignedEntry {
+    /// Its key.
+    pub fn key(&self) -> EntryKey {
+        let (kind, request_id) = match &self.payload {
+            Payload::Commit(entry) => (EntryKind::Commit, entry.request_id),
+            Payload::Reveal(entry) => (EntryKind::Reveal, entry.request_id),
         };
-        Key {
+        EntryKey {
             kind,
             request_id,
             operator: self.operator,
@@ -82,13 +82,17 @@ impl Handed {
     }
 }
 
-/// Whether the operator that it is of has signed it.
-pub(super) fn is_signed(message: &PeerToSign, signature: &Signature) -> bool {
+/// Whether the operator that a message or an acknowledgement is from has signed it.
+pub(super) fn is_signed_by_peer(message: &PeerToSign, signature: &Signature) -> bool {
     verifies(signature, &message.message(), &message.signer().into())
 }
 
-/// What the sender of a letter signs.
-pub(super) fn letter(deployment: &DeploymentId, head: &Head, entries: &[u8]) -> PeerToSign {
+/// What the sender of a message signs.
+pub(super) fn message_to_sign(
+    deployment: &DeploymentId,
+    head: &Head,
+    entries: &[u8],
+) -> PeerToSign {
     PeerToSign {
         deployment: *deployment,
         head: *head,
@@ -97,46 +101,46 @@ pub(super) fn letter(deployment: &DeploymentId, head: &Head, entries: &[u8]) -> 
     }
 }
 
-/// What the receiver of a letter signs.
-pub(super) fn receipt(
+/// What the receiver of a message signs.
+pub(super) fn ack_to_sign(
     deployment: &DeploymentId,
     head: &Head,
     entries: &[u8],
-    taken: &[bool],
+    accepted: &[bool],
 ) -> PeerToSign {
     PeerToSign {
-        taken: Some(digest::blake2(&taken.encode())),
-        ..letter(deployment, head, entries)
+        taken: Some(digest::blake2(&accepted.encode())),
+        ..message_to_sign(deployment, head, entries)
     }
 }
 
-/// A letter that is about to leave.
+/// A message that is about to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct PeerMessage {
     /// Its head.
     pub head: Head,
     /// Its entries, encoded.
     pub entries: Vec<u8>,
-    /// How many those are.
+    /// Number of entries.
     pub count: usize,
     /// The sender's signature.
     pub signature: Signature,
 }
 
-impl Letter {
-    /// Signs a letter with a fresh nonce.
+impl PeerMessage {
+    /// Signs a message with a fresh nonce.
     ///
     /// # Errors
-    /// When there is no randomness or no signature.
+    /// When there is no randomness, or the signer does not sign; as text.
     pub fn sign(
         deployment: &DeploymentId,
         (sender, receiver): (Id, Id),
         block: BlockNumber,
-        entries: &[Handed],
+        entries: &[SignedEntry],
         key: &dyn Signer,
     ) -> Result<Self, String> {
         let mut nonce = [0; 16];
-        chance::fill(&mut nonce).map_err(|error| error.to_string())?;
+        random::fill(&mut nonce).map_err(|error| error.to_string())?;
         let head = Head {
             sender,
             receiver,
@@ -144,7 +148,7 @@ impl Letter {
             block,
         };
         let encoded = entries.encode();
-        let signed = key.sign_peer(&letter(deployment, &head, &encoded));
+        let signed = key.sign_peer(&message_to_sign(deployment, &head, &encoded));
         let signature = signed.map_err(|error| error.to_string())?;
         Ok(Self {
             head,
@@ -161,26 +165,26 @@ impl Letter {
         bytes
     }
 
-    /// Head, signature and encoded entries of received bytes.
+    /// Splits received bytes into head, signature and encoded entries.
     pub(super) fn open(mut bytes: &[u8]) -> Option<(Head, Signature, &[u8])> {
         let (head, signature) = <(Head, Signature)>::decode(&mut bytes).ok()?;
         Some((head, signature, bytes))
     }
 }
 
-/// The entries of a letter, if they are nothing but that.
-pub(super) fn entries(bytes: &[u8]) -> Option<Vec<Handed>> {
-    let entries = Vec::<Handed>::decode_all(&mut &*bytes).ok()?;
+/// Decodes the entries of a message; `None` if there are too many or none, or bytes left over.
+pub(super) fn decode_entries(bytes: &[u8]) -> Option<Vec<SignedEntry>> {
+    let entries = Vec::<SignedEntry>::decode_all(&mut &*bytes).ok()?;
     (1..=ENTRIES_MAX)
         .contains(&entries.len())
         .then_some(entries)
 }
 
-/// What came of a letter, as its receiver says.
+/// The receiver's signed answer to a message.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Receipt {
-    /// Whether each entry was taken.
-    pub(super) taken: Vec<bool>,
+pub(super) struct Acknowledgement {
+    /// Whether each entry was accepted.
+    pub(super) accepted: Vec<bool>,
     /// The receiver's signature.
     pub(super) signature: Signature,
 }
@@ -188,33 +192,33 @@ pub(super) struct Receipt {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{super::sample, *};
+    use super::{super::samples, *};
 
     #[test]
     fn a_letter_reads_back_and_fits_its_limit_with_a_full_batch() {
-        let handed = sample::commit(7, 1);
-        let letter = sample::letter(1, 2, 9, std::slice::from_ref(&handed));
-        let bytes = letter.bytes();
-        let (head, signature, rest) = Letter::open(&bytes).unwrap();
-        assert_eq!((head, signature), (letter.head, letter.signature));
-        assert_eq!(entries(rest), Some(vec![handed.clone()]));
-        let full = vec![handed; ENTRIES_MAX];
-        let letter = sample::letter(1, 2, 9, &full);
-        assert!(letter.bytes().len() <= LETTER_BYTES_MAX);
+        let entry = samples::commit(7, 1);
+        let message = samples::message(1, 2, 9, std::slice::from_ref(&entry));
+        let bytes = message.bytes();
+        let (head, signature, rest) = PeerMessage::open(&bytes).unwrap();
+        assert_eq!((head, signature), (message.head, message.signature));
+        assert_eq!(decode_entries(rest), Some(vec![entry.clone()]));
+        let full = vec![entry; ENTRIES_MAX];
+        let message = samples::message(1, 2, 9, &full);
+        assert!(message.bytes().len() <= MESSAGE_BYTES_MAX);
     }
 
     #[test]
     fn entries_are_exact_and_bounded() {
-        let handed = sample::commit(7, 1);
-        let one = vec![handed.clone()].encode();
+        let entry = samples::commit(7, 1);
+        let one = vec![entry.clone()].encode();
         for cut in 0..one.len() {
-            assert_eq!(entries(&one[..cut]), None, "{cut}");
+            assert_eq!(decode_entries(&one[..cut]), None, "{cut}");
         }
-        assert_eq!(entries(&[&one[..], &[0]].concat()), None);
-        assert_eq!(entries(&Vec::<Handed>::new().encode()), None);
-        let many = vec![handed; ENTRIES_MAX.saturating_add(1)];
-        assert_eq!(entries(&many.encode()), None);
+        assert_eq!(decode_entries(&[&one[..], &[0]].concat()), None);
+        assert_eq!(decode_entries(&Vec::<SignedEntry>::new().encode()), None);
+        let many = vec![entry; ENTRIES_MAX.saturating_add(1)];
+        assert_eq!(decode_entries(&many.encode()), None);
         // A length that promises more than there is.
-        assert_eq!(entries(&[0xfe, 0xff, 0xff, 0xff]), None);
+        assert_eq!(decode_entries(&[0xfe, 0xff, 0xff, 0xff]), None);
     }
 }

@@ -1,9 +1,9 @@
-//! The wire to a node: a WebSocket on which no answer waits for another one's acknowledgement.
+//! A WebSocket to a node that acknowledges at once what it receives (`TCP_QUICKACK`).
 //!
-//! The RPC servers of Substrate nodes leave Nagle's algorithm on: an answer is held back until what was
-//! sent before it has been acknowledged, and Linux puts acknowledgements off by 40 ms when it has nothing
-//! to send along. Every second answer of two that are asked for at once would take that long. Here the
-//! system is told to acknowledge at once, which helps with any node.
+//! The RPC servers of Substrate nodes leave Nagle's algorithm on: they hold an answer back until the
+//! data before it has been acknowledged, and Linux delays acknowledgements by 40 ms when it has nothing
+//! to send. Of two answers that are requested at the same time, the second would take that long. A quick
+//! acknowledgement avoids the delay with any node.
 
 use jsonrpsee::{
     client_transport::ws::{Url, WsTransportClientBuilder},
@@ -20,18 +20,18 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Notifications of one subscription that wait to be looked at.
-const NOTIFICATIONS_MOST: usize = 4_096;
+/// Notifications of one subscription that are buffered.
+const NOTIFICATIONS_MAX: usize = 4_096;
 
-/// Connects to a node's WebSocket. The reason of a failure may hold the URL.
+/// Connects to a node's WebSocket. The error text may hold the URL.
 pub(super) async fn connect(url: &str) -> Result<Client, String> {
     let parsed = Url::parse(url).map_err(|error| error.to_string())?;
-    let place = match (parsed.scheme(), parsed.host_str()) {
+    let address = match (parsed.scheme(), parsed.host_str()) {
         ("ws", Some(host)) => Some((host.trim_matches(['[', ']']).to_owned(), parsed.port())),
-        // With encryption in between, and over a way that takes longer than that.
+        // With TLS in between, over a network that takes longer than that delay.
         _ => None,
     };
-    let Some((host, port)) = place else {
+    let Some((host, port)) = address else {
         let connecting = jsonrpsee_client(url).await;
         return connecting.map_err(|error| error.to_string());
     };
@@ -40,26 +40,27 @@ pub(super) async fn connect(url: &str) -> Result<Client, String> {
     stream
         .set_nodelay(true)
         .map_err(|error| error.to_string())?;
-    let transport = WsTransportClientBuilder::default().build_with_stream(parsed, Prompt(stream));
+    let transport =
+        WsTransportClientBuilder::default().build_with_stream(parsed, QuickAckStream(stream));
     let (sender, receiver) = transport.await.map_err(|error| error.to_string())?;
     Ok(Client::builder()
-        .max_buffer_capacity_per_subscription(NOTIFICATIONS_MOST)
+        .max_buffer_capacity_per_subscription(NOTIFICATIONS_MAX)
         .build_with_tokio(sender, receiver))
 }
 
-/// A connection that acknowledges what comes at once.
-struct Prompt(TcpStream);
+/// A TCP stream that acknowledges received data at once.
+struct QuickAckStream(TcpStream);
 
-impl Prompt {
-    /// The system forgets it with what is sent and received, so it is told each time.
+impl QuickAckStream {
+    /// The system resets the option when data is sent or received, so it is set each time.
     fn acknowledge(&self) {
-        // Where it can't be told, answers only come later.
+        // Without the option answers only come later.
         #[cfg(target_os = "linux")]
         let _ = rustix::net::sockopt::set_tcp_quickack(&self.0, true);
     }
 }
 
-impl AsyncRead for Prompt {
+impl AsyncRead for QuickAckStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -71,7 +72,7 @@ impl AsyncRead for Prompt {
     }
 }
 
-impl AsyncWrite for Prompt {
+impl AsyncWrite for QuickAckStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,8 +1,11 @@
-//! A node for tests: a few JSON answers and a metadata with one call, made by
-//! hand. Small enough to read, and no metadata file to keep.
+//! A node for tests: a few fixed JSON answers and handwritten metadata with one call, so that no metadata
+//! file has to be kept.
 #![allow(clippy::unwrap_used, dead_code)]
 
-use super::client::Chain;
+use super::{
+    chain::Chain,
+    connection::{Connection, REQUEST_TIMEOUT},
+};
 use scale::{Compact, Encode};
 use scale_info::TypeInfo;
 use std::sync::{
@@ -145,15 +148,15 @@ pub(super) fn usual_extensions() -> Vec<(&'static str, ExtensionTypes)> {
     ]
 }
 
-/// The block it stands at until it is handed a transaction; then it makes one block a question.
+/// Its best block until it gets a transaction; from then on each request makes one block.
 pub(super) const START: u64 = 5_000;
 /// The block with another runtime, where there is one.
 const UPGRADED: u64 = START + 1;
 /// The block it puts the transaction into.
 pub(super) const TAKEN_IN: u64 = START + 2;
 
-/// A node that says of everything handed to it that it has it already.
-struct Still {
+/// A node that answers to every transaction that its pool has it already.
+struct StaticNode {
     metadata: Vec<u8>,
     handed: Mutex<Option<String>>,
     best: AtomicU64,
@@ -161,7 +164,7 @@ struct Still {
     upgraded_at: u64,
 }
 
-impl Still {
+impl StaticNode {
     fn answer(&self, method: &str, params: &str) -> Result<serde_json::Value, RpcError> {
         let hex = |bytes: &[u8]| serde_json::Value::String(format!("0x{}", hex::encode(bytes)));
         let hash = |number: u64| hex(&number.to_be_bytes().repeat(4));
@@ -195,9 +198,11 @@ impl Still {
                 };
                 hex(&("still", "still", 1u32, version, 3u32, apis, 4u32).encode())
             }
-            "state_call" if params.contains("Metadata_metadata\"") => {
-                hex(&(Compact(self.metadata.len() as u32), Raw(&self.metadata)).encode())
-            }
+            "state_call" if params.contains("Metadata_metadata\"") => hex(&(
+                Compact(self.metadata.len() as u32),
+                RawBytes(&self.metadata),
+            )
+                .encode()),
             _ => return Err(RpcError::User(UserError::method_not_found())),
         })
     }
@@ -210,16 +215,16 @@ impl Still {
     }
 }
 
-/// Bytes as they are.
-struct Raw<'a>(&'a [u8]);
+/// Bytes without a length prefix.
+struct RawBytes<'a>(&'a [u8]);
 
-impl Encode for Raw<'_> {
+impl Encode for RawBytes<'_> {
     fn encode_to<O: scale::Output + ?Sized>(&self, out: &mut O) {
         out.write(self.0);
     }
 }
 
-impl RpcClientT for Still {
+impl RpcClientT for StaticNode {
     fn request_raw<'a>(
         &'a self,
         method: &'a str,
@@ -248,23 +253,24 @@ impl RpcClientT for Still {
     }
 }
 
-pub(super) async fn still(metadata: Vec<u8>) -> Chain {
+pub(super) async fn static_node(metadata: Vec<u8>) -> Chain {
     node(metadata, START, u64::MAX).await
 }
 
-/// One whose runtime was upgraded in the best block, which is not final.
+/// A node whose runtime was upgraded in the best block, which is not final.
 pub(super) async fn upgrading(metadata: Vec<u8>) -> Chain {
     node(metadata, UPGRADED, UPGRADED).await
 }
 
 async fn node(metadata: Vec<u8>, best: u64, upgraded_at: u64) -> Chain {
-    let node = Still {
+    let node = StaticNode {
         metadata,
         handed: Mutex::default(),
         best: AtomicU64::new(best),
         upgraded_at,
     };
-    Chain::over(node, Arc::from("ws://still"), super::REQUEST_TIMEOUT)
-        .await
-        .unwrap()
+    let connection = Connection::over(node, Arc::from("ws://static"), REQUEST_TIMEOUT);
+    Chain {
+        connection: connection.await.unwrap(),
+    }
 }

@@ -1,11 +1,12 @@
-//! `every_transaction_is_mortal`: reads the era out of the signed bytes, not out of the settings.
+//! `every_transaction_is_mortal`: reads the era from the signed bytes, not from the settings.
 #![allow(clippy::unwrap_used)]
 
 use super::{
+    api::ChainApi,
     error::ChainError,
-    exec::Weight,
-    still::{extension, metadata, still, usual_extensions},
-    tx::era_of,
+    sign::era_of,
+    static_node::{extension, metadata, static_node, usual_extensions},
+    types::Weight,
 };
 use subxt::utils::Era;
 use subxt_signer::sr25519::dev;
@@ -13,7 +14,7 @@ use subxt_signer::sr25519::dev;
 #[tokio::test]
 async fn every_transaction_is_mortal() {
     for (remembered, period) in [(4096, 4096), (2400, 2048), (256, 256), (1_000_000, 4096)] {
-        let chain = still(metadata(remembered, &usual_extensions())).await;
+        let chain = static_node(metadata(remembered, &usual_extensions())).await;
         let contract = [5; 32].into();
         let gas = Weight {
             ref_time: 1,
@@ -24,7 +25,7 @@ async fn every_transaction_is_mortal() {
             .await
             .unwrap();
         let head = chain.finalized().await.unwrap();
-        let at = chain.at(head.hash).await.unwrap();
+        let at = chain.connection.at(head.hash).await.unwrap();
         let era = era_of(&at, &signed.bytes).await.unwrap();
         assert_eq!(
             era,
@@ -46,7 +47,7 @@ async fn every_transaction_is_mortal() {
 async fn a_chain_without_eras_gets_nothing_signed() {
     let mut extensions = usual_extensions();
     extensions.retain(|(name, _)| *name != "CheckMortality");
-    let chain = still(metadata(256, &extensions)).await;
+    let chain = static_node(metadata(256, &extensions)).await;
     let gas = Weight::default();
     let signed = chain
         .sign_call(&dev::alice(), 0, &[5; 32].into(), 0, &[], gas, None)
@@ -58,7 +59,7 @@ async fn a_chain_without_eras_gets_nothing_signed() {
 async fn an_unknown_fee_extension_is_refused_by_name() {
     let mut extensions = usual_extensions();
     extensions.push(("ChargeSomethingElse", extension::<u64, ()>()));
-    let chain = still(metadata(256, &extensions)).await;
+    let chain = static_node(metadata(256, &extensions)).await;
     let gas = Weight::default();
     let error = chain
         .sign_call(&dev::alice(), 0, &[5; 32].into(), 0, &[], gas, None)

@@ -42,11 +42,11 @@ fn context(request_id: RequestId, operator: Id) -> Context {
 }
 
 /// A good commit of operator `n`, valid until block 100.
-pub(super) fn commit(request_id: RequestId, n: u8) -> Handed {
+pub(super) fn commit(request_id: RequestId, n: u8) -> SignedEntry {
     let context = context(request_id, id(n));
     let commitment = digest::commitment(&context, &ANSWER, &EVIDENCE, &SALT);
     let message = digest::seat_message(&context, &commitment, &EVIDENCE, 100);
-    let load = Load::Commit(CommitEntry {
+    let payload = Payload::Commit(CommitEntry {
         request_id,
         slot: SLOT,
         model: 0,
@@ -54,29 +54,29 @@ pub(super) fn commit(request_id: RequestId, n: u8) -> Handed {
         evidence: EVIDENCE,
         signature: Some((100, key(n).sign(&message).0)),
     });
-    Handed {
+    SignedEntry {
         operator: id(n),
-        load,
+        payload,
     }
 }
 
 /// A good reveal of operator `n`.
-pub(super) fn reveal(request_id: RequestId, n: u8) -> Handed {
+pub(super) fn reveal(request_id: RequestId, n: u8) -> SignedEntry {
     let message = digest::answer_message(&context(request_id, id(n)), &ANSWER, &EVIDENCE);
-    let load = Load::Reveal(RevealEntry {
+    let payload = Payload::Reveal(RevealEntry {
         request_id,
         slot: SLOT,
         answer: ANSWER,
         salt: SALT,
         signature: key(n).sign(&message).0,
     });
-    Handed {
+    SignedEntry {
         operator: id(n),
-        load,
+        payload,
     }
 }
 
-/// A request of three seats, of which these are taken.
+/// A request of three seats, of which these are accepted.
 pub(super) fn view(request_id: RequestId, phase: Phase, seats: &[Id]) -> RequestView {
     let seats = seats.iter().map(|id| seat(request_id, *id)).collect();
     RequestView {
@@ -110,20 +110,20 @@ pub(super) fn draw(drawn: &[Id]) -> DrawView {
     }
 }
 
-/// A letter between two operators.
-pub(super) fn letter(from: u8, to: u8, block: u32, entries: &[Handed]) -> Letter {
+/// A message between two operators.
+pub(super) fn message(from: u8, to: u8, block: u32, entries: &[SignedEntry]) -> PeerMessage {
     let sides = (id(from), id(to));
-    let signed = Letter::sign(&DEPLOYMENT, sides, block, entries, &key(from));
+    let signed = PeerMessage::sign(&DEPLOYMENT, sides, block, entries, &key(from));
     signed.unwrap()
 }
 
 /// Operator 1 is here; 2 and 3 are one peer, 4 another one.
-pub(super) fn directory() -> Directory {
+pub(super) fn directory() -> PeerDirectory {
     let peer = |port: u16, operators: &[u8]| Peer {
         url: format!("http://127.0.0.1:{port}/entries").parse().unwrap(),
         operators: operators.iter().map(|n| id(*n)).collect(),
     };
-    Directory {
+    PeerDirectory {
         own: vec![id(1)],
         peers: vec![peer(1, &[2, 3]), peer(2, &[4])],
     }

@@ -1,0 +1,225 @@
+//! One connection to one node: requests, heads, and the blocks whose metadata it caches.
+
+use super::{
+    error::ChainError,
+    quick_ack,
+    redact::redact,
+    transport::{ConnectionFailure, TimeoutRpcClient},
+    types::Head,
+};
+use llm_oracle_primitives::{BlockNumber, Hash};
+use std::{
+    collections::VecDeque,
+    fmt::Display,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use subxt::{
+    backend::LegacyBackend,
+    client::{ClientAtBlock, OnlineClient, OnlineClientAtBlockImpl},
+    config::{Header, RpcConfigFor, SubstrateConfig},
+    events::Events,
+    rpcs::{LegacyRpcMethods, RpcClient, RpcClientT},
+    utils::H256,
+};
+
+/// How long to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a single request may stay unanswered before the connection counts as lost.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Blocks whose client is cached: an iteration of the relayer reads one finalized and one best block, and
+/// the finalized ones since the last iteration with their parents.
+const CACHED_BLOCKS: usize = 6;
+
+/// A block, with the metadata of its runtime.
+pub(super) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
+/// The blocks that were read last, oldest first.
+type BlockCache = VecDeque<(Hash, Arc<AtBlock>)>;
+type Rpc = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
+
+/// A connection to one node. Cheap to clone; clones share it. A lost connection stays lost.
+#[derive(Clone)]
+pub(super) struct Connection {
+    client: OnlineClient<SubstrateConfig>,
+    /// The node's usual RPC methods.
+    pub(super) rpc: Rpc,
+    /// Any other RPC method.
+    pub(super) raw: RpcClient,
+    failure: ConnectionFailure,
+    url: Arc<str>,
+    cache: Arc<Mutex<BlockCache>>,
+}
+
+impl Connection {
+    /// Connects to a node's WebSocket. Later requests fail after `request_timeout`.
+    pub(super) async fn open(url: &str, request_timeout: Duration) -> Result<Self, ChainError> {
+        let shown: Arc<str> = redact(url).into();
+        let unreachable = |reason: String| ChainError::Unreachable {
+            url: shown.to_string(),
+            reason,
+        };
+        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, quick_ack::connect(url));
+        let inner = connecting
+            .await
+            .map_err(|_| unreachable(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))?
+            // The transport's message is kept, without the URL, which may hold credentials.
+            .map_err(|reason| unreachable(reason.replace(url, &shown)))?;
+        Self::over(inner, shown.clone(), request_timeout).await
+    }
+
+    /// A connection over any RPC client.
+    pub(super) async fn over<C: RpcClientT>(
+        inner: C,
+        url: Arc<str>,
+        request_timeout: Duration,
+    ) -> Result<Self, ChainError> {
+        let failure = ConnectionFailure::default();
+        let raw = RpcClient::new(TimeoutRpcClient {
+            inner,
+            failure: failure.clone(),
+            timeout: request_timeout,
+        });
+        let backend = Arc::new(LegacyBackend::builder().build(raw.clone()));
+        let client = OnlineClient::from_backend_with_config(SubstrateConfig::new(), backend)
+            .await
+            .map_err(|error| ChainError::Unreachable {
+                url: url.to_string(),
+                reason: error.to_string(),
+            })?;
+        let rpc = Rpc::new(raw.clone());
+        Ok(Self {
+            client,
+            rpc,
+            raw,
+            failure,
+            url,
+            cache: Arc::default(),
+        })
+    }
+
+    /// The URL without credentials.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Hash of the chain's first block.
+    pub(super) fn genesis(&self) -> Hash {
+        self.client.genesis_hash().0
+    }
+
+    /// Whether the connection is lost.
+    pub(super) fn is_lost(&self) -> bool {
+        self.failure.reason().is_some()
+    }
+
+    /// Identifies the connection: clones share the cache, other connections have their own.
+    pub(super) fn id(&self) -> usize {
+        Arc::as_ptr(&self.cache).addr()
+    }
+
+    pub(super) async fn best(&self) -> Result<Head, ChainError> {
+        let hash = self.rpc.chain_get_block_hash(None).await;
+        let hash = hash.map_err(|error| self.lift("a hash", &error))?;
+        let hash = hash.ok_or_else(|| ChainError::decode("the best block", "the node has none"))?;
+        self.head(hash).await
+    }
+
+    pub(super) async fn finalized(&self) -> Result<Head, ChainError> {
+        let hash = self.rpc.chain_get_finalized_head().await;
+        self.head(hash.map_err(|error| self.lift("a head", &error))?)
+            .await
+    }
+
+    async fn head(&self, hash: H256) -> Result<Head, ChainError> {
+        let header = self.rpc.chain_get_header(Some(hash)).await;
+        let header = header
+            .map_err(|error| self.lift("a header", &error))?
+            .ok_or_else(|| ChainError::decode("a header", format!("no block {hash:?}")))?;
+        Ok(Head {
+            hash: hash.0,
+            number: block_number(header.number())?,
+        })
+    }
+
+    /// Hash of the block at a height, on the node's best chain.
+    pub(super) async fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, ChainError> {
+        let hash = self.rpc.chain_get_block_hash(Some(number.into())).await;
+        let hash = hash.map_err(|error| self.lift("a hash", &error))?;
+        Ok(hash.map(|hash| hash.0))
+    }
+
+    pub(super) async fn at_or_best(&self, at: Option<Hash>) -> Result<Arc<AtBlock>, ChainError> {
+        match at {
+            Some(hash) => self.at(hash).await,
+            None => self.at(self.best().await?.hash).await,
+        }
+    }
+
+    pub(super) async fn at(&self, hash: Hash) -> Result<Arc<AtBlock>, ChainError> {
+        if let Some((_, at)) = self.lock().iter().find(|(cached, _)| *cached == hash) {
+            return Ok(at.clone());
+        }
+        let at = self.client.at_block(H256(hash)).await;
+        let at = Arc::new(at.map_err(|error| self.lift("a block", &error))?);
+        let mut cache = self.lock();
+        if cache.len() >= CACHED_BLOCKS {
+            cache.pop_front();
+        }
+        cache.push_back((hash, at.clone()));
+        Ok(at)
+    }
+
+    /// The runtime that executed a block: its transactions and events are encoded for this one. The state
+    /// after a block that upgrades the runtime has the new code already; the state of its parent has the
+    /// code that executed it.
+    pub(super) async fn executed_by(&self, block: Hash) -> Result<Arc<AtBlock>, ChainError> {
+        let at = self.at(block).await?;
+        let header = self.rpc.chain_get_header(Some(H256(block))).await;
+        let header = header.map_err(|error| self.lift("a header", &error))?;
+        let Some(header) = header.filter(|header| header.number > 0) else {
+            return Ok(at);
+        };
+        match self.at(header.parent_hash.0).await {
+            Ok(parent) if parent.spec_version() != at.spec_version() => Ok(parent),
+            Err(error) if error.is_connection() => Err(error),
+            // The same runtime; or the node has pruned the parent's state, and upgrades are rare.
+            _ => Ok(at),
+        }
+    }
+
+    /// The events of a block, with the runtime that emitted them, which decodes them.
+    pub(super) async fn events_of(
+        &self,
+        block: Hash,
+    ) -> Result<(Arc<AtBlock>, Events<SubstrateConfig>), ChainError> {
+        let fetched = self.at(block).await?.events().fetch().await;
+        let fetched = fetched.map_err(|error| self.lift("a block's events", &error))?;
+        let runtime = self.executed_by(block).await?;
+        let events = runtime.events().from_bytes(fetched.bytes().to_vec());
+        Ok((runtime, events))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BlockCache> {
+        // The queue is whole between any two statements, so a panic elsewhere left it usable.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Turns an error of subxt into `Lost` when the connection has failed, and into `Node` otherwise.
+    pub(super) fn lift(&self, what: &str, error: &dyn Display) -> ChainError {
+        match self.failure.reason() {
+            Some(reason) => ChainError::Lost {
+                url: self.url.to_string(),
+                reason: reason.to_owned(),
+            },
+            None => ChainError::Node {
+                what: what.to_owned(),
+                reason: error.to_string(),
+            },
+        }
+    }
+}
+
+/// The height in a header. Chains with heights beyond 32 bits are not supported.
+pub(super) fn block_number(number: u64) -> Result<BlockNumber, ChainError> {
+    BlockNumber::try_from(number).map_err(|error| ChainError::decode("a block's height", error))
+}

@@ -1,0 +1,333 @@
+//! Reads an oracle's requests from the contract's storage, and runs the contract's own views here.
+//!
+//! A node answers a call of a contract by loading the contract's code and running it, a few milliseconds
+//! each time; raw storage entries it serves by the hundred in one answer. This process runs the views of
+//! `llm-oracle-rules`, which are those of the contract, over these entries.
+//!
+//! Storage is trusted only as far as it has been compared: the first request of each shape is read by the
+//! contract's message as well, for each code that the contract has had. A difference turns this off for
+//! that code; a node that does not serve entries turns it off for a while. Then the messages are called.
+
+use super::{
+    api::ChainApi,
+    error::ChainError,
+    oracle::{OracleClient, READS_AT_ONCE},
+    request_read::{read_with_messages, ReadRequest, RequestPage, RequestRecord},
+    types::Head,
+};
+use futures::{stream, StreamExt, TryStreamExt};
+use llm_oracle_primitives::{
+    limits, AnswerKind, BlockNumber, DeliveryStatus, DrawView, Hash, Outcome, Phase, RequestId,
+    RequestView, Summary,
+};
+use llm_oracle_rules::{
+    cells::{CellHost, Cells},
+    Key, Oracle as Rules,
+};
+use std::{
+    collections::{BTreeSet, HashSet},
+    mem::{discriminant, Discriminant},
+};
+
+/// Storage entries that are requested from a node in one call.
+const ENTRIES_PER_CALL: usize = 256;
+/// Requests after the last known one that are read in the same call.
+const LOOKAHEAD: RequestId = 64;
+/// Terms whose entries are cached; a request's view needs them, 12 KiB at most.
+const CACHED_TERMS: RequestId = 2_048;
+/// Blocks until storage is read again over a connection that refused it: the node may only have been busy.
+pub const STORAGE_RETRY_BLOCKS: BlockNumber = 100;
+/// Rounds in which a view finds the entries it needs: a request names its seats, a seat its operator's entry.
+const ROUNDS_MAX: usize = 8;
+
+/// The variants in a request's view. One request of each shape is compared.
+type RequestShape = (
+    Discriminant<Phase>,
+    Discriminant<AnswerKind>,
+    Discriminant<DeliveryStatus>,
+    Option<(bool, bool)>,
+    Option<Discriminant<Outcome>>,
+    (bool, bool),
+);
+
+fn shape(view: &RequestView) -> RequestShape {
+    let draw = |draw: &DrawView| (draw.drawn.is_some(), draw.weak);
+    (
+        discriminant(&view.summary.phase),
+        discriminant(&view.kind),
+        discriminant(&view.summary.delivery),
+        view.draw.as_ref().map(draw),
+        view.outcome.as_ref().map(discriminant),
+        (view.one_step, view.summary.settled),
+    )
+}
+
+/// Reads an oracle's requests.
+#[derive(Default)]
+pub struct StorageReader {
+    /// The contract's code for which storage has been compared.
+    code: Option<Hash>,
+    /// The storage is not what the messages return.
+    differs: bool,
+    /// The connection that refused entries last, and the block until which it is not tried again.
+    refused: Option<(usize, BlockNumber)>,
+    /// Whether a page of requests has been compared.
+    page: bool,
+    /// Shapes that have been compared.
+    compared: HashSet<RequestShape>,
+    /// The block of `cells`.
+    at: Option<Head>,
+    cells: Cells,
+    next_id: RequestId,
+}
+
+impl StorageReader {
+    /// Summaries of the requests `from..` at a block, without those that are known to be over; `None`
+    /// when there is no contract.
+    ///
+    /// # Errors
+    /// Connection errors, and `Node` when the node refuses.
+    pub async fn list<C: AsRef<dyn ChainApi>>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        at: Head,
+        from: RequestId,
+        over: &BTreeSet<RequestId>,
+    ) -> Result<Option<RequestPage>, ChainError> {
+        let chain = oracle.chain.as_ref();
+        let Some(code) = chain.code_hash(&oracle.address, Some(at.hash)).await? else {
+            return Ok(None);
+        };
+        if self.code != Some(code) {
+            *self = Self::default();
+            self.code = Some(code);
+        }
+        if self.reads_storage(oracle, at) {
+            let listed = self.list_storage(oracle, at, from, over).await;
+            if let Some(listed) = self.fallback_if_refused(oracle, at, listed)? {
+                return Ok(Some(listed));
+            }
+        }
+        let next_id = oracle.next_id(Some(at.hash)).await?;
+        let summaries = oracle.summaries_but(from, next_id, over, at.hash).await?;
+        Ok(Some(RequestPage { next_id, summaries }))
+    }
+
+    /// Requests and terms at the block of the last [`Self::list`].
+    ///
+    /// # Errors
+    /// Connection errors, and `Node` when the node refuses.
+    pub async fn read<C: AsRef<dyn ChainApi>>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        at: Head,
+        requests: &[ReadRequest],
+    ) -> Result<Vec<RequestRecord>, ChainError> {
+        if self.at == Some(at) && self.reads_storage(oracle, at) {
+            let read = self.read_storage(oracle, at, requests).await;
+            if let Some(read) = self.fallback_if_refused(oracle, at, read)? {
+                return Ok(read);
+            }
+        }
+        // Collected first: rustc can't tell that a closure over borrowed items may move between threads.
+        let reads: Vec<_> = requests
+            .iter()
+            .map(|one| read_with_messages(oracle, at.hash, *one))
+            .collect();
+        let read = stream::iter(reads).buffered(READS_AT_ONCE);
+        read.try_collect().await
+    }
+
+    /// Whether storage is trusted: it has not differed, and the last node has not refused it.
+    pub fn trusts_storage(&self) -> bool {
+        !self.differs && self.refused.is_none()
+    }
+
+    /// Whether requests at this block are read from storage, and not by calling messages.
+    pub fn reads_storage<C: AsRef<dyn ChainApi>>(
+        &self,
+        oracle: &OracleClient<C>,
+        at: Head,
+    ) -> bool {
+        let connection = oracle.chain.as_ref().connection_id();
+        let refused = self.refused;
+        let refused = refused.is_some_and(|(by, until)| by == connection && at.number < until);
+        !self.differs && !refused
+    }
+
+    /// What was read; `None` when the node refuses its storage, so that messages are called instead.
+    fn fallback_if_refused<C: AsRef<dyn ChainApi>, T>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        at: Head,
+        read: Result<Option<T>, ChainError>,
+    ) -> Result<Option<T>, ChainError> {
+        match read {
+            Err(error) if error.is_connection() => Err(error),
+            Err(error) => {
+                let chain = oracle.chain.as_ref();
+                tracing::warn!(url = chain.url(), %error, "storage not readable; falling back to contract calls");
+                let until = at.number.saturating_add(STORAGE_RETRY_BLOCKS);
+                self.refused = Some((chain.connection_id(), until));
+                Ok(None)
+            }
+            Ok(read) => Ok(read),
+        }
+    }
+
+    async fn list_storage<C: AsRef<dyn ChainApi>>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        at: Head,
+        from: RequestId,
+        over: &BTreeSet<RequestId>,
+    ) -> Result<Option<RequestPage>, ChainError> {
+        let known = self.next_id.max(from);
+        let ahead = known.saturating_add(LOOKAHEAD);
+        let mut expected = vec![Key::Counters];
+        let open = (from..ahead).filter(|id| !over.contains(id));
+        expected.extend(open.map(Key::Request));
+        expected.extend((known..ahead).map(Key::Terms));
+        // Operators are read again: their entries change often, and most seats belong to the same ones.
+        let operators = |key: &Key| matches!(key, Key::Operators(_));
+        expected.extend(self.cells.keys().copied().filter(operators));
+        // Terms never change.
+        let oldest = known.saturating_sub(CACHED_TERMS).max(from);
+        self.cells.retain(|key| {
+            matches!(key, Key::Terms(id) if (oldest..known).contains(id) && !over.contains(id))
+        });
+        self.at = Some(at);
+        self.fetch(oracle, expected).await?;
+        let next_id = self.view(oracle, |rules| rules.next_id()).await?;
+        // A wrong number of requests would make us allocate memory for all of them, so a large one is checked.
+        if next_id > ahead && oracle.next_id(Some(at.hash)).await? != next_id {
+            self.differs = true;
+            self.warn_on_mismatch("the number of requests");
+            return Ok(None);
+        }
+        let ids: Vec<RequestId> = (from..next_id).filter(|id| !over.contains(id)).collect();
+        let of = |rules: &mut Rules<&CellHost<'_>>| {
+            let each = ids.iter().flat_map(|id| rules.summaries(*id, 1));
+            each.collect::<Vec<Summary>>()
+        };
+        let summaries = self.view(oracle, of).await?;
+        let listed = RequestPage { next_id, summaries };
+        if !self.page && !self.page_matches(oracle, at, from, over, &listed).await? {
+            return Ok(None);
+        }
+        self.next_id = next_id;
+        Ok(Some(listed))
+    }
+
+    /// Whether the first page is what the message returns; if not, storage is not read any more. The
+    /// summaries exclude requests that are over.
+    async fn page_matches<C: AsRef<dyn ChainApi>>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        at: Head,
+        from: RequestId,
+        over: &BTreeSet<RequestId>,
+        listed: &RequestPage,
+    ) -> Result<bool, ChainError> {
+        let next_id = oracle.next_id(Some(at.hash)).await?;
+        let page = oracle.summaries(from, limits::MAX_PAGE, Some(at.hash));
+        let mut page = page.await?;
+        page.retain(|one| !over.contains(&one.request_id));
+        let end = from.saturating_add(RequestId::from(limits::MAX_PAGE));
+        let ours = listed.summaries.iter();
+        let ours = ours.take_while(|one| one.request_id < end);
+        self.differs = next_id != listed.next_id || !ours.eq(&page);
+        self.page = !page.is_empty();
+        self.warn_on_mismatch("requests");
+        Ok(!self.differs)
+    }
+
+    async fn read_storage<C: AsRef<dyn ChainApi>>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        at: Head,
+        requests: &[ReadRequest],
+    ) -> Result<Option<Vec<RequestRecord>>, ChainError> {
+        let mut expected = Vec::with_capacity(requests.len().saturating_mul(2));
+        for one in requests {
+            expected.extend([Key::Request(one.id), Key::Terms(one.id)]);
+        }
+        expected.retain(|key| !self.cells.knows(key));
+        self.fetch(oracle, expected).await?;
+        let of = |rules: &mut Rules<&CellHost<'_>>| {
+            let each = requests.iter().map(|one| RequestRecord {
+                id: one.id,
+                view: one.view.then(|| rules.request_view(one.id)).flatten(),
+                terms: one.terms.then(|| rules.terms(one.id)).flatten(),
+            });
+            each.collect::<Vec<RequestRecord>>()
+        };
+        let read = self.view(oracle, of).await?;
+        for (one, wanted) in read.iter().zip(requests) {
+            let shape = one.view.as_ref().map(shape);
+            let known = shape.is_none_or(|shape| self.compared.contains(&shape));
+            let view_there = one.view.is_some() || !wanted.view;
+            let terms_there = one.terms.is_some() || !wanted.terms;
+            if known && view_there && terms_there {
+                continue;
+            }
+            // A new shape; or the request is pruned, or its bytes do not decode.
+            self.differs = read_with_messages(oracle, at.hash, *wanted).await? != *one;
+            self.warn_on_mismatch("a request");
+            if self.differs {
+                return Ok(None);
+            }
+            self.compared.extend(shape);
+        }
+        Ok(Some(read))
+    }
+
+    fn warn_on_mismatch(&self, what: &str) {
+        if self.differs {
+            tracing::error!(
+                what,
+                "storage differs from the contract's views; falling back to contract calls"
+            );
+        }
+    }
+
+    /// Runs views over the cached entries, and reads the entries they miss.
+    async fn view<C: AsRef<dyn ChainApi>, T>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        views: impl Fn(&mut Rules<&CellHost<'_>>) -> T,
+    ) -> Result<T, ChainError> {
+        let block = self.at.map_or(0, |at| at.number);
+        for _ in 0..ROUNDS_MAX {
+            match self.cells.view(block, &views) {
+                Ok(value) => return Ok(value),
+                Err(missing) => self.fetch(oracle, missing).await?,
+            }
+        }
+        Err(ChainError::decode(
+            "the oracle's storage",
+            "its views need ever more entries",
+        ))
+    }
+
+    async fn fetch<C: AsRef<dyn ChainApi>>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        keys: Vec<Key>,
+    ) -> Result<(), ChainError> {
+        let Some(at) = self.at else {
+            return Ok(());
+        };
+        let (chain, address) = (oracle.chain.as_ref(), &oracle.address);
+        let parts = keys.chunks(ENTRIES_PER_CALL);
+        let reads: Vec<_> = parts
+            .map(|part| chain.storage_entries(address, part, at.hash))
+            .collect();
+        let read = stream::iter(reads).buffered(READS_AT_ONCE);
+        let read: Vec<Vec<Option<Vec<u8>>>> = read.try_collect().await?;
+        for (key, bytes) in keys.into_iter().zip(read.into_iter().flatten()) {
+            self.cells.insert(key, bytes);
+        }
+        Ok(())
+    }
+}

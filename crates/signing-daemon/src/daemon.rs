@@ -2,9 +2,10 @@
 
 use crate::{
     config::SigningDaemonConfig,
+    decision::SignedDecision,
     error::{SigningDaemonError, SigningRefusal},
     payload::{self, CallBounds},
-    record::{SignedDecision, SigningRecord},
+    record::SigningRecord,
 };
 use llm_oracle_primitives::{
     digest::{self, Context},

@@ -3,7 +3,7 @@
 //! Reading is strict: one way to write each value, rows in order, each row once. A digest over the content
 //! finds what a strict reader can't, such as a changed digit.
 
-use crate::record::SignedDecision;
+use crate::decision::SignedDecision;
 use llm_oracle_primitives::{digest, AccountId, DeploymentId, Hash, RequestId};
 use llm_oracle_support::{address::hex0x, toml_errors::without_values};
 use serde::{

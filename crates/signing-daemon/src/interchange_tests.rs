@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 use crate::{
+    decision::SignedDecision,
     interchange::{Interchange, InterchangeError},
-    record::SignedDecision,
 };
 use llm_oracle_fixtures::fuzz::Target;
 use llm_oracle_primitives::{DeploymentId, Hash};

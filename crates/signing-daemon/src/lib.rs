@@ -11,6 +11,7 @@
 mod config;
 mod daemon;
 mod database;
+mod decision;
 mod error;
 mod interchange;
 mod payload;

@@ -4,7 +4,7 @@
 //! from the front in the same way, so what is decoded here is what would run. The indices of the pallet and
 //! the call come from the settings, because the daemon has no node that could tell them.
 
-use crate::{error::SigningRefusal, record::SignedDecision};
+use crate::{decision::SignedDecision, error::SigningRefusal};
 use llm_oracle_primitives::{AccountId, CommitEntry};
 use llm_oracle_support::{address::ss58, selector};
 use scale::{Compact, Decode, DecodeAll};

@@ -2,6 +2,7 @@
 
 use crate::{
     database::{connect, RETIREMENT, VERSION_RETIRED},
+    decision::SignedDecision,
     error::{SigningDaemonError, SigningRefusal},
     private_folder::{io_error, private_folder},
 };
@@ -13,21 +14,6 @@ use std::{
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
-
-/// What an operator signs for a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SignedDecision {
-    /// The request.
-    pub(crate) request_id: RequestId,
-    /// The operator.
-    pub(crate) operator: AccountId,
-    /// Its commitment.
-    pub(crate) commitment: Hash,
-    /// Digest of its evidence.
-    pub(crate) evidence: Hash,
-    /// Digest of its answer, once an answer was signed.
-    pub(crate) answer: Option<Hash>,
-}
 
 /// How many rows of an import were written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,57 +1,83 @@
-//! The settings of `signer run`.
+//! The settings of the signing daemon.
 
-use super::GuardError;
+use crate::error::SigningDaemonError;
+use llm_oracle_primitives::DeploymentId;
 use llm_oracle_signing::KeySource;
-use llm_oracle_support::{amount::planck, credential};
+use llm_oracle_support::{
+    address::{parse_account, parse_hash},
+    amount::planck,
+    credential,
+};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-/// Everything that a signer needs to know. Unknown keys are refused.
+/// Settings of the daemon. Unknown keys are refused.
 #[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub struct GuardConfig {
+pub struct SigningDaemonConfig {
     /// The socket, made with mode 0600. Its folder is made with mode 0700, or must have it.
     pub socket: PathBuf,
-    /// Folder of the record of what was signed, mode 0700.
+    /// Folder of the record of what was signed. It is made with mode 0700, or must have it.
     pub store: PathBuf,
     /// The oracle, SS58 or 0x-hex.
     pub contract: String,
-    /// Its domain, which tells deployments apart.
+    /// Domain of the deployment, 0x-hex of 32 bytes.
     pub domain: String,
-    /// Indices of the pallet and of its call by which this chain calls contracts.
+    /// Indices of the pallet `Contracts` and of its call `call` on this chain.
     pub contracts_call: [u8; 2],
-    /// Most storage deposit that one call may take, planck.
+    /// Highest storage deposit limit of one call, planck.
     #[serde(default = "max_deposit", deserialize_with = "planck")]
     pub max_deposit: u128,
     /// The keys.
     pub operators: Vec<KeySource>,
 }
 
-/// 1 UNIT of a development chain.
+/// 1 UNIT of a development chain, planck.
 fn max_deposit() -> u128 {
     1_000_000_000_000
 }
 
-impl GuardConfig {
-    /// Reads the file. Relative paths in it mean beside it.
+impl SigningDaemonConfig {
+    /// Reads the file. Relative paths are relative to its folder.
     ///
     /// # Errors
-    /// `Unreadable`, or `Wrong` with the line. No message quotes the file: it may hold a secret that
-    /// somebody put in the wrong deployment.
-    pub fn load(path: &Path) -> Result<Self, GuardError> {
-        let text = std::fs::read_to_string(path).map_err(|reason| GuardError::Unreadable {
-            path: path.to_owned(),
-            reason: reason.to_string(),
-        })?;
-        let config: Self = toml::from_str(&text).map_err(|error| GuardError::Wrong {
-            path: path.to_owned(),
-            line: llm_oracle_support::toml_errors::line_of(&text, error.span()),
-            reason: llm_oracle_support::toml_errors::without_values(error.message()),
-        })?;
-        Ok(config.beside(path.parent().unwrap_or(Path::new(""))))
+    /// `Unreadable`, or `InvalidConfig` with the line. No message quotes a value of the file: it may be a
+    /// secret in the wrong place.
+    pub fn load(path: &Path) -> Result<Self, SigningDaemonError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|reason| SigningDaemonError::Unreadable {
+                path: path.to_owned(),
+                reason: reason.to_string(),
+            })?;
+        let config: Self =
+            toml::from_str(&text).map_err(|error| SigningDaemonError::InvalidConfig {
+                path: path.to_owned(),
+                line: llm_oracle_support::toml_errors::line_of(&text, error.span()),
+                reason: llm_oracle_support::toml_errors::without_values(error.message()),
+            })?;
+        Ok(config.resolved(path.parent().unwrap_or(Path::new(""))))
     }
 
-    fn beside(self, folder: &Path) -> Self {
+    /// The deployment that the settings name.
+    ///
+    /// # Errors
+    /// `Address` with the text that is not a hash or an account.
+    pub(crate) fn deployment(&self) -> Result<DeploymentId, SigningDaemonError> {
+        Ok(DeploymentId {
+            domain: parse_hash(&self.domain)?,
+            contract: *parse_account(&self.contract)?.as_ref(),
+        })
+    }
+
+    /// The error for a failure of the record's database.
+    pub(crate) fn record_failed(&self, reason: String) -> SigningDaemonError {
+        SigningDaemonError::Database {
+            path: self.store.clone(),
+            reason,
+        }
+    }
+
+    fn resolved(self, folder: &Path) -> Self {
         let beside = |path: PathBuf| match credential::is_one(&path) {
             true => credential::resolve(path),
             false => folder.join(path),

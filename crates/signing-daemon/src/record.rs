@@ -1,125 +1,243 @@
 //! What was signed first, for ever: one row for each request and operator of a deployment.
 
-use super::{GuardError, Refusal};
-use llm_oracle_primitives::{AccountId, Hash, RequestId};
-use rusqlite::{ffi, Connection, OptionalExtension};
+use crate::{
+    database::{connect, RETIREMENT, VERSION_RETIRED},
+    decision::SignedDecision,
+    error::{SigningDaemonError, SigningRefusal},
+    private_folder::{io_error, private_folder},
+};
+use llm_oracle_primitives::{AccountId, DeploymentId, Hash, RequestId};
+use rusqlite::{ffi, Connection, OptionalExtension, TransactionBehavior};
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// What an operator is about to say on a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
-    /// The request.
-    pub request_id: RequestId,
-    /// The operator.
-    pub operator: AccountId,
-    /// Its commitment.
-    pub commitment: Hash,
-    /// Digest of its evidence.
-    pub evidence: Hash,
-    /// Digest of its answer, when that is what is signed.
-    pub answer: Option<Hash>,
+/// How many rows of an import were written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct MergeCounts {
+    /// Rows that were new, or said more than the record did.
+    pub(crate) written: usize,
+    /// Rows that the record had already.
+    pub(crate) known: usize,
 }
 
-/// The rule is in the database: whatever the code above does, a row never says anything else.
-const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS signed (
-    domain     BLOB NOT NULL CHECK (length(domain) = 32),
-    contract   BLOB NOT NULL CHECK (length(contract) = 32),
-    request_id INTEGER NOT NULL,
-    operator   BLOB NOT NULL CHECK (length(operator) = 32),
-    commitment BLOB NOT NULL CHECK (length(commitment) = 32),
-    evidence   BLOB NOT NULL CHECK (length(evidence) = 32),
-    answer     BLOB CHECK (length(answer) = 32),
-    PRIMARY KEY (domain, contract, request_id, operator)
-) STRICT, WITHOUT ROWID;
+/// Name of the database in the folder of the record.
+const FILE: &str = "signed.sqlite";
 
-CREATE TRIGGER IF NOT EXISTS one_place
-BEFORE UPDATE OF domain, contract, request_id, operator ON signed
-BEGIN SELECT RAISE(ABORT, 'what was signed stays where it is'); END;
-
-CREATE TRIGGER IF NOT EXISTS one_answer
-BEFORE UPDATE ON signed
-WHEN NEW.commitment IS NOT OLD.commitment OR NEW.evidence IS NOT OLD.evidence
-    OR (OLD.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer)
-BEGIN
-    SELECT CASE WHEN OLD.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer
-        THEN RAISE(ABORT, 'conflicting answer')
-        ELSE RAISE(ABORT, 'conflicting commitment') END;
-END;
-
-CREATE TRIGGER IF NOT EXISTS kept
-BEFORE DELETE ON signed
-BEGIN SELECT RAISE(ABORT, 'what was signed is never forgotten'); END;
-";
-
-/// Version of the tables above.
-const VERSION: i64 = 1;
-
-/// An open record. Dropping it gives its lock back.
-pub(super) struct Record {
+/// An open record, locked against every other process. Dropping it releases the lock.
+pub(crate) struct SigningRecord {
     database: Mutex<Connection>,
     _lock: File,
 }
 
-impl Record {
-    /// Opens or makes the record in a folder that nobody else may enter.
-    pub(super) fn open(folder: &Path) -> Result<Self, GuardError> {
+impl SigningRecord {
+    /// Opens or makes the record in a folder that only the daemon's user may enter.
+    ///
+    /// # Errors
+    /// `Locked`, `OpenFolder`, `Database`, `Io`.
+    pub(crate) fn open(folder: &Path) -> Result<Self, SigningDaemonError> {
         private_folder(folder)?;
         let lock = lock(folder)?;
-        let path = folder.join("signed.sqlite");
+        let path = folder.join(FILE);
         Ok(Self {
             database: Mutex::new(connect(&path)?),
             _lock: lock,
         })
     }
 
-    /// Writes down what is about to be signed, synced, or refuses all of it.
-    pub(super) fn note(
+    /// Opens the record, which has to be there.
+    ///
+    /// # Errors
+    /// `NoRecord`, or as [`SigningRecord::open`].
+    pub(crate) fn open_existing(folder: &Path) -> Result<Self, SigningDaemonError> {
+        match folder.join(FILE).try_exists() {
+            Ok(true) => Self::open(folder),
+            Ok(false) => Err(SigningDaemonError::NoRecord {
+                path: folder.to_owned(),
+            }),
+            Err(error) => Err(io_error(folder)(error)),
+        }
+    }
+
+    /// Writes to disk what is about to be signed, or refuses all of it.
+    ///
+    /// # Errors
+    /// `ConflictingCommitment`, `ConflictingAnswer`, `Record`.
+    pub(crate) fn insert(
         &self,
-        domain: &Hash,
-        contract: &AccountId,
-        decisions: &[Decision],
-    ) -> Result<(), Refusal> {
-        let contract: &[u8; 32] = contract.as_ref();
-        let failed = |error: rusqlite::Error| Refusal::Record(error.to_string());
-        // A panic while it was locked rolled its transaction back.
-        let mut database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        deployment: &DeploymentId,
+        decisions: &[SignedDecision],
+    ) -> Result<(), SigningRefusal> {
+        let failed = |error: rusqlite::Error| SigningRefusal::Record(error.to_string());
+        let mut database = self.database();
         let write = database.transaction().map_err(failed)?;
         let mut changed = false;
         for decision in decisions {
-            changed |= note_one(&write, domain, contract, decision)?;
+            changed |= insert_one(&write, deployment, decision)?;
         }
-        // What was all there needs no write, and so no sync.
+        // Nothing changed: no write, and so no sync.
         if changed {
             write.commit().map_err(failed)?;
         }
         Ok(())
     }
+
+    /// Writes the rows of another record, or none of them.
+    ///
+    /// # Errors
+    /// `Retired`, `Conflict` with the row, `Database`.
+    pub(crate) fn merge(
+        &self,
+        deployment: &DeploymentId,
+        decisions: &[SignedDecision],
+    ) -> Result<MergeCounts, MergeError> {
+        let failed = |error: rusqlite::Error| MergeError::Database(error.to_string());
+        let mut database = self.database();
+        let write = database
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        if is_retired(&write, deployment).map_err(failed)? {
+            return Err(MergeError::Retired);
+        }
+        let mut counts = MergeCounts::default();
+        for decision in decisions {
+            let written = insert_one(&write, deployment, decision);
+            let written = written.map_err(|refusal| match refusal {
+                SigningRefusal::Record(reason) => MergeError::Database(reason),
+                refusal => MergeError::Conflict {
+                    operator: decision.operator,
+                    request_id: decision.request_id,
+                    refusal,
+                },
+            })?;
+            let count = if written {
+                &mut counts.written
+            } else {
+                &mut counts.known
+            };
+            *count = count.saturating_add(1);
+        }
+        write.commit().map_err(failed)?;
+        Ok(counts)
+    }
+
+    /// All rows of a deployment, by operator and request, after a check of the whole database.
+    ///
+    /// # Errors
+    /// What SQLite says, or what its check finds.
+    pub(crate) fn rows(&self, deployment: &DeploymentId) -> Result<Vec<SignedDecision>, String> {
+        let failed = |error: rusqlite::Error| error.to_string();
+        let mut database = self.database();
+        let read = database.transaction().map_err(failed)?;
+        let sql = "PRAGMA integrity_check(1)";
+        let found: String = read.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
+        if found != "ok" {
+            return Err(format!("it is damaged: {found}"));
+        }
+        let sql = "SELECT operator, request_id, commitment, evidence, answer FROM signed
+                   WHERE domain = ?1 AND contract = ?2 ORDER BY operator, request_id";
+        let mut query = read.prepare(sql).map_err(failed)?;
+        let rows = query
+            .query_map((deployment.domain, deployment.contract), |row| {
+                Ok(SignedDecision {
+                    operator: AccountId::from(row.get::<_, Hash>(0)?),
+                    request_id: request_id(row.get(1)?)?,
+                    commitment: row.get(2)?,
+                    evidence: row.get(3)?,
+                    answer: row.get(4)?,
+                })
+            })
+            .map_err(failed)?;
+        rows.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    /// Whether the keys of a deployment have moved to another record.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn is_retired(&self, deployment: &DeploymentId) -> Result<bool, String> {
+        is_retired(&self.database(), deployment).map_err(|error| error.to_string())
+    }
+
+    /// Marks a deployment as moved, durably and for ever. Nothing is signed for it from this record again.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn retire(&self, deployment: &DeploymentId) -> Result<(), String> {
+        let failed = |error: rusqlite::Error| error.to_string();
+        let mut database = self.database();
+        let write = database.transaction().map_err(failed)?;
+        write.execute_batch(RETIREMENT).map_err(failed)?;
+        let sql = "INSERT INTO retired (domain, contract) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        write
+            .execute(sql, (deployment.domain, deployment.contract))
+            .map_err(failed)?;
+        write
+            .pragma_update(None, "user_version", VERSION_RETIRED)
+            .map_err(failed)?;
+        write.commit().map_err(failed)
+    }
+
+    /// A panic while it was locked has rolled its transaction back, so the connection is usable.
+    fn database(&self) -> MutexGuard<'_, Connection> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Whether the row is new or says more than before.
-fn note_one(
+/// Why another record was not merged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MergeError {
+    /// This record is retired.
+    Retired,
+    /// A row contradicts this record.
+    Conflict {
+        /// Operator of the row.
+        operator: AccountId,
+        /// Request of the row.
+        request_id: RequestId,
+        /// What it contradicts.
+        refusal: SigningRefusal,
+    },
+    /// What SQLite says.
+    Database(String),
+}
+
+fn request_id(stored: i64) -> rusqlite::Result<RequestId> {
+    RequestId::try_from(stored).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(1, stored))
+}
+
+fn is_retired(database: &Connection, deployment: &DeploymentId) -> rusqlite::Result<bool> {
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'retired')";
+    if !database.query_row(sql, [], |row| row.get::<_, bool>(0))? {
+        return Ok(false);
+    }
+    let sql = "SELECT EXISTS (SELECT 1 FROM retired WHERE domain = ?1 AND contract = ?2)";
+    database.query_row(sql, (deployment.domain, deployment.contract), |row| {
+        row.get(0)
+    })
+}
+
+/// Writes one row. Tells whether it is new or says more than before.
+fn insert_one(
     write: &Connection,
-    domain: &Hash,
-    contract: &[u8; 32],
-    decision: &Decision,
-) -> Result<bool, Refusal> {
+    deployment: &DeploymentId,
+    decision: &SignedDecision,
+) -> Result<bool, SigningRefusal> {
     let id = decision.request_id;
     let failed = |error: rusqlite::Error| refusal(id, &error);
-    let request =
-        i64::try_from(id).map_err(|_| Refusal::Record(format!("request {id} is out of range")))?;
+    let request = i64::try_from(id)
+        .map_err(|_| SigningRefusal::Record(format!("request {id} is out of range")))?;
     let operator: &[u8; 32] = decision.operator.as_ref();
     let sql =
         "SELECT commitment = ?5 AND evidence = ?6 AND (?7 IS NULL OR answer IS ?7) FROM signed
                WHERE domain = ?1 AND contract = ?2 AND request_id = ?3 AND operator = ?4";
     let values = (
-        domain,
-        contract,
+        deployment.domain,
+        deployment.contract,
         request,
         operator,
         decision.commitment,
@@ -144,87 +262,31 @@ fn note_one(
     Ok(true)
 }
 
-fn refusal(id: RequestId, error: &rusqlite::Error) -> Refusal {
+fn refusal(id: RequestId, error: &rusqlite::Error) -> SigningRefusal {
     let rusqlite::Error::SqliteFailure(code, Some(text)) = error else {
-        return Refusal::Record(error.to_string());
+        return SigningRefusal::Record(error.to_string());
     };
     match (code.extended_code, text.as_str()) {
         (ffi::SQLITE_CONSTRAINT_TRIGGER, "conflicting commitment") => {
-            Refusal::ConflictingCommitment(id)
+            SigningRefusal::ConflictingCommitment(id)
         }
-        (ffi::SQLITE_CONSTRAINT_TRIGGER, "conflicting answer") => Refusal::ConflictingAnswer(id),
-        _ => Refusal::Record(error.to_string()),
+        (ffi::SQLITE_CONSTRAINT_TRIGGER, "conflicting answer") => {
+            SigningRefusal::ConflictingAnswer(id)
+        }
+        _ => SigningRefusal::Record(error.to_string()),
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, GuardError> {
-    let ill = |reason: String| GuardError::Database {
-        path: path.to_owned(),
-        reason,
-    };
-    let failed = |error: rusqlite::Error| ill(error.to_string());
-    let database = Connection::open(path).map_err(failed)?;
-    let pragma =
-        |name: &str, value: &dyn rusqlite::ToSql| database.pragma_update(None, name, value);
-    // Without it, REPLACE deletes rows past the triggers.
-    pragma("recursive_triggers", &true).map_err(failed)?;
-    pragma("journal_mode", &"WAL").map_err(failed)?;
-    pragma("synchronous", &"FULL").map_err(failed)?;
-    // Read back: some file systems and builds quietly keep another value.
-    let number = |name: &str| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let mode = database.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
-    let (mode, sync) = (
-        mode.map_err(failed)?,
-        number("synchronous").map_err(failed)?,
-    );
-    if mode != "wal" || sync != 2 {
-        return Err(ill(format!(
-            "it does not sync every write (journal {mode}, synchronous {sync}); use a local file system"
-        )));
-    }
-    let version = number("user_version").map_err(failed)?;
-    if version > VERSION {
-        return Err(ill(format!(
-            "version {version} was written by a newer version of this program; use that one"
-        )));
-    }
-    database.execute_batch(TABLES).map_err(failed)?;
-    pragma("user_version", &VERSION).map_err(failed)?;
-    Ok(database)
-}
-
-fn lock(folder: &Path) -> Result<File, GuardError> {
+fn lock(folder: &Path) -> Result<File, SigningDaemonError> {
     let path = folder.join("lock");
     let mut options = OpenOptions::new();
     let options = options.create(true).truncate(false).write(true).mode(0o600);
-    let file = options.open(&path).map_err(io(&path))?;
+    let file = options.open(&path).map_err(io_error(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(GuardError::Locked {
+        Err(TryLockError::WouldBlock) => Err(SigningDaemonError::Locked {
             path: folder.to_owned(),
         }),
-        Err(TryLockError::Error(source)) => Err(GuardError::Io { path, source }),
-    }
-}
-
-/// Makes the folder with mode 0700, or checks the one that is there.
-pub(super) fn private_folder(folder: &Path) -> Result<(), GuardError> {
-    let mut builder = fs::DirBuilder::new();
-    let made = builder.recursive(true).mode(0o700).create(folder);
-    made.map_err(io(folder))?;
-    let found = fs::metadata(folder).map_err(io(folder))?;
-    match found.permissions().mode() & 0o777 {
-        mode if mode & 0o077 == 0 => Ok(()),
-        mode => Err(GuardError::OpenFolder {
-            path: folder.to_owned(),
-            mode,
-        }),
-    }
-}
-
-pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> GuardError + '_ {
-    move |source| GuardError::Io {
-        path: path.to_owned(),
-        source,
+        Err(TryLockError::Error(source)) => Err(SigningDaemonError::Io { path, source }),
     }
 }

@@ -1,7 +1,7 @@
-//! Operators' keys: from a file, the environment, a JSON keystore or a signer process, never from the
+//! Operators' keys: from a file, the environment, a JSON keystore or a signing daemon, never from the
 //! command line.
 
-use crate::{Keypair, Remote, Signer};
+use crate::{Keypair, RemoteSigner, Signer};
 use llm_oracle_support::{
     address::{parse_account, AddressError},
     credential,
@@ -21,7 +21,7 @@ use subxt_signer::{polkadot_js_compat::decrypt_json, SecretUri};
 #[derive(Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct KeySource {
-    /// A development key such as `//Alice`; real ones stand in no configuration file.
+    /// A development key such as `//Alice`. Real keys are refused in a configuration file.
     pub suri: Option<String>,
     /// File with a secret URI, mode 0600.
     pub suri_file: Option<PathBuf>,
@@ -33,13 +33,13 @@ pub struct KeySource {
     pub password_file: Option<PathBuf>,
     /// Environment variable with the keystore's password.
     pub password_env: Option<String>,
-    /// Socket of a signer process that has the key of `account`.
+    /// Socket of a signing daemon that has the key of `account`.
     pub signer: Option<PathBuf>,
-    /// The account that `signer` signs for, SS58 or 0x-hex.
+    /// The account whose key is in the daemon at `signer`, SS58 or 0x-hex.
     pub account: Option<String>,
 }
 
-/// Why a key cannot be loaded. No message holds any part of it.
+/// Why a key cannot be loaded. No message contains a part of the key.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // The messages spell the fields out.
 pub enum KeyError {
@@ -60,21 +60,23 @@ pub enum KeyError {
     NoCredentials { path: PathBuf },
     #[error("the environment variable {0} is not set")]
     NoVariable(String),
-    #[error("the secret from {0} is no secret URI (a phrase or 0x-seed, with //derivations)")]
+    #[error("the secret from {0} is not a secret URI (a phrase or 0x-seed, with //derivations)")]
     BadUri(String),
     #[error("the keystore {} needs password_file or password_env", path.display())]
     NoPassword { path: PathBuf },
-    #[error("this key is with the signer at {} and signs for `relayer run` only; give the key itself here", path.display())]
-    InSigner { path: PathBuf },
-    #[error("signer and account are given together: the socket, and whose key is behind it")]
-    SignerAlone,
+    #[error("this key is in the signing daemon at {}, which signs for `relayer run` only; give the key itself here", path.display())]
+    HeldByDaemon { path: PathBuf },
+    #[error(
+        "give signer and account together: the socket, and the account whose key is behind it"
+    )]
+    SignerWithoutAccount,
     #[error(transparent)]
     Account(#[from] AddressError),
     #[error("the keystore {} does not open: {reason}; check the password and that it holds an sr25519 key", path.display())]
     Keystore { path: PathBuf, reason: String },
 }
 
-/// Loads one key, or names the signer that has it. Nothing is asked of a signer here.
+/// Loads one key, or makes the client of the daemon that has it. It does not connect to the daemon.
 ///
 /// # Errors
 /// See [`KeyError`].
@@ -90,12 +92,12 @@ pub fn load_signer(source: &KeySource) -> Result<Arc<dyn Signer>, KeyError> {
             if *source != alone {
                 return Err(KeyError::NotOneSource);
             }
-            Ok(Arc::new(Remote::new(
+            Ok(Arc::new(RemoteSigner::new(
                 socket.clone(),
                 parse_account(account)?,
             )))
         }
-        _ => Err(KeyError::SignerAlone),
+        _ => Err(KeyError::SignerWithoutAccount),
     }
 }
 
@@ -105,10 +107,10 @@ pub fn load_signer(source: &KeySource) -> Result<Arc<dyn Signer>, KeyError> {
 /// See [`KeyError`].
 pub fn load_key(source: &KeySource) -> Result<Keypair, KeyError> {
     if let Some(path) = source.signer.clone() {
-        return Err(KeyError::InSigner { path });
+        return Err(KeyError::HeldByDaemon { path });
     }
     if source.account.is_some() {
-        return Err(KeyError::SignerAlone);
+        return Err(KeyError::SignerWithoutAccount);
     }
     match (
         &source.suri,
@@ -139,8 +141,8 @@ fn from_uri(origin: &str, secret: &SecretString) -> Result<Keypair, KeyError> {
 
 fn from_keystore(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
     let json = read_secret(path)?;
-    // The library takes it for granted that there is as much as the parameters need.
-    let encoded = serde_json::from_str::<Encoded>(json.expose_secret());
+    // The library does not check that the parameters are complete.
+    let encoded = serde_json::from_str::<EncodedKeystore>(json.expose_secret());
     if encoded.is_ok_and(|keystore| keystore.encoded.len() < ENCODED_CHARS_MIN) {
         return Err(KeyError::Keystore {
             path: path.to_owned(),
@@ -164,13 +166,13 @@ fn from_keystore(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
     })
 }
 
-/// The part of a keystore that holds the key: base64 of 68 bytes of parameters and what is encrypted.
+/// The part of a keystore that holds the key: base64 of 68 bytes of parameters and the ciphertext.
 #[derive(Deserialize)]
-struct Encoded {
+struct EncodedKeystore {
     encoded: String,
 }
 
-/// Less than this can't be more than the parameters.
+/// A shorter text has no room for a key after the parameters.
 const ENCODED_CHARS_MIN: usize = 96;
 
 fn read_variable(name: &str) -> Result<SecretString, KeyError> {
@@ -178,7 +180,7 @@ fn read_variable(name: &str) -> Result<SecretString, KeyError> {
     Ok(SecretString::from(value.trim()))
 }
 
-/// Reads a file that nobody else may read.
+/// Reads a file, if only its owner may read it.
 fn read_secret(path: &Path) -> Result<SecretString, KeyError> {
     use std::os::unix::fs::PermissionsExt;
     let io = |source| KeyError::Io {
@@ -273,7 +275,10 @@ mod tests {
         };
         let signer = load_signer(&source).unwrap();
         assert_eq!(llm_oracle_support::address::ss58(&signer.account()), alice);
-        assert!(matches!(load_key(&source), Err(KeyError::InSigner { .. })));
+        assert!(matches!(
+            load_key(&source),
+            Err(KeyError::HeldByDaemon { .. })
+        ));
         for (wrong, part) in [
             (
                 KeySource {

@@ -1,10 +1,10 @@
-//! A signer in another process of this machine and user.
+//! The client of the signing daemon, which runs on the same machine as the same user.
 
-use super::{
-    wire::{self, Ask, Told},
-    AnswerToSign, CallToSign, PeerToSign, SeatToSign, Signer, SignerError,
+use crate::{
+    verifies,
+    wire::{self, SignRequest, SignResponse},
+    AnswerToSign, CallToSign, PeerMessageToSign, SeatToSign, Signer, SignerError,
 };
-use crate::verifies;
 use llm_oracle_primitives::{digest, AccountId, Hash, Signature};
 use llm_oracle_support::{address::ss58, blocking::blocking};
 use std::{
@@ -14,49 +14,53 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Longest wait for a signature, connecting and the signer's disk included.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for a signature. It includes the connection and the daemon's write to disk.
+pub const SIGN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The signer of one account behind a unix socket.
+/// Signs for one account through the daemon at a unix socket.
 #[derive(Debug, Clone)]
-pub struct Remote {
+pub struct RemoteSigner {
     socket: PathBuf,
     account: AccountId,
 }
 
-impl Remote {
-    /// Names it; nothing is asked yet.
+impl RemoteSigner {
+    /// Makes the client. It connects when it is used, once for each request.
     pub fn new(socket: PathBuf, account: AccountId) -> Self {
         Self { socket, account }
     }
 
-    /// Asks for a signature over `message`, and looks whether it is one.
-    fn signature(&self, ask: &Ask, message: &[u8]) -> Result<Signature, SignerError> {
-        let signature = match blocking(|| self.ask(ask))? {
-            Told::Signed(signature) => signature,
-            Told::Refused { name, reason } => return Err(SignerError::Refused { name, reason }),
-            Told::Accounts(_) => return Err(self.unreachable("it answers another question")),
+    /// Requests a signature and verifies it against `message`.
+    fn signature(&self, request: &SignRequest, message: &[u8]) -> Result<Signature, SignerError> {
+        let signature = match blocking(|| self.call(request))? {
+            SignResponse::Signed(signature) => signature,
+            SignResponse::Refused { name, reason } => {
+                return Err(SignerError::Refused { name, reason })
+            }
+            SignResponse::Accounts(_) => {
+                return Err(self.unreachable("its response is of another kind than the request"))
+            }
         };
         if verifies(&signature, message, &self.account) {
             Ok(signature)
         } else {
-            Err(self.wrong())
+            Err(self.wrong_key())
         }
     }
 
-    fn ask(&self, ask: &Ask) -> Result<Told, SignerError> {
+    fn call(&self, request: &SignRequest) -> Result<SignResponse, SignerError> {
         let lift = |error: io::Error| self.unreachable(&error.to_string());
-        let question = wire::pack(ask).map_err(|error| SignerError::Refused {
+        let frame_to_send = wire::pack(request).map_err(|error| SignerError::Refused {
             name: "too_long".to_owned(),
             reason: error.to_string(),
         })?;
-        let until = Instant::now().checked_add(PATIENCE);
+        let until = Instant::now().checked_add(SIGN_TIMEOUT);
         let mut stream = UnixStream::connect(&self.socket).map_err(lift)?;
         if !is_ours(&stream).map_err(lift)? {
             return Err(self.unreachable("its process belongs to another user"));
         }
-        stream.set_write_timeout(Some(PATIENCE)).map_err(lift)?;
-        stream.write_all(&question).map_err(lift)?;
+        stream.set_write_timeout(Some(SIGN_TIMEOUT)).map_err(lift)?;
+        stream.write_all(&frame_to_send).map_err(lift)?;
         let mut prefix = [0; 4];
         read_until(&mut stream, &mut prefix, until).map_err(lift)?;
         let length = wire::length(prefix).map_err(|error| self.unreachable(&error.to_string()))?;
@@ -72,34 +76,36 @@ impl Remote {
         }
     }
 
-    fn wrong(&self) -> SignerError {
-        SignerError::Wrong {
+    fn wrong_key(&self) -> SignerError {
+        SignerError::WrongKey {
             socket: self.socket.clone(),
             account: ss58(&self.account),
         }
     }
 }
 
-impl Signer for Remote {
+impl Signer for RemoteSigner {
     fn account(&self) -> AccountId {
         self.account
     }
 
     fn check(&self) -> Result<(), SignerError> {
-        match blocking(|| self.ask(&Ask::Accounts))? {
-            Told::Accounts(accounts) if accounts.contains(&self.account) => Ok(()),
-            Told::Accounts(_) => Err(self.wrong()),
-            Told::Refused { name, reason } => Err(SignerError::Refused { name, reason }),
-            Told::Signed(_) => Err(self.unreachable("it answers another question")),
+        match blocking(|| self.call(&SignRequest::Accounts))? {
+            SignResponse::Accounts(accounts) if accounts.contains(&self.account) => Ok(()),
+            SignResponse::Accounts(_) => Err(self.wrong_key()),
+            SignResponse::Refused { name, reason } => Err(SignerError::Refused { name, reason }),
+            SignResponse::Signed(_) => {
+                Err(self.unreachable("its response is of another kind than the request"))
+            }
         }
     }
 
     fn sign_seat(&self, seat: &SeatToSign) -> Result<Signature, SignerError> {
-        self.signature(&Ask::Seat(seat.clone()), &seat.message())
+        self.signature(&SignRequest::Seat(seat.clone()), &seat.message())
     }
 
     fn sign_answer(&self, answer: &AnswerToSign) -> Result<Signature, SignerError> {
-        self.signature(&Ask::Answer(answer.clone()), &answer.message())
+        self.signature(&SignRequest::Answer(answer.clone()), &answer.message())
     }
 
     fn sign_registration(
@@ -107,41 +113,41 @@ impl Signer for Remote {
         domain: &Hash,
         contract: &AccountId,
     ) -> Result<Signature, SignerError> {
-        let ask = Ask::Registration {
+        let request = SignRequest::Registration {
             domain: *domain,
             contract: *contract,
             operator: self.account,
         };
         let message = digest::register_message(domain, contract, &self.account);
-        self.signature(&ask, &message)
+        self.signature(&request, &message)
     }
 
     fn sign_call(&self, call: &CallToSign<'_>) -> Result<Signature, SignerError> {
-        let Some(payload) = call.whole else {
+        let Some(payload) = call.payload else {
             return Err(SignerError::Refused {
                 name: "unreadable_payload".to_owned(),
-                reason: "this chain's transactions can't be read before they are signed; give the relayer its key without a signer".to_owned(),
+                reason: "the daemon can't decode transactions of this chain; give the relayer its key without a signing daemon".to_owned(),
             });
         };
-        let ask = Ask::Call {
+        let request = SignRequest::Call {
             account: self.account,
             payload: payload.to_vec(),
         };
-        self.signature(&ask, call.signed)
+        self.signature(&request, call.signed)
     }
 
-    fn sign_peer(&self, message: &PeerToSign) -> Result<Signature, SignerError> {
-        self.signature(&Ask::Peer(*message), &message.message())
+    fn sign_peer_message(&self, message: &PeerMessageToSign) -> Result<Signature, SignerError> {
+        self.signature(&SignRequest::PeerMessage(*message), &message.message())
     }
 }
 
-/// Whether the process at the other end has our own user.
+/// Whether the process at the other end runs as our own user.
 fn is_ours(stream: &UnixStream) -> io::Result<bool> {
     let peer = rustix::net::sockopt::socket_peercred(stream)?;
     Ok(peer.uid == rustix::process::geteuid())
 }
 
-/// Fills the buffer, or fails at the deadline however slowly bytes drip.
+/// Fills the buffer, or fails at the deadline even if single bytes keep arriving.
 fn read_until(
     stream: &mut UnixStream,
     buffer: &mut [u8],
@@ -149,25 +155,25 @@ fn read_until(
 ) -> io::Result<()> {
     let mut rest = buffer;
     while !rest.is_empty() {
-        let left = until.map_or(PATIENCE, |until| {
+        let left = until.map_or(SIGN_TIMEOUT, |until| {
             until.saturating_duration_since(Instant::now())
         });
         if left.is_zero() {
-            return Err(late());
+            return Err(timed_out());
         }
         stream.set_read_timeout(Some(left))?;
         match stream.read(rest) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => rest = rest.get_mut(count..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(late()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(timed_out()),
             Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-fn late() -> io::Error {
-    let text = format!("no answer within {} s", PATIENCE.as_secs());
+fn timed_out() -> io::Error {
+    let text = format!("no answer within {} s", SIGN_TIMEOUT.as_secs());
     io::Error::new(io::ErrorKind::TimedOut, text)
 }

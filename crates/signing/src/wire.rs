@@ -1,19 +1,19 @@
-//! What a relayer and a signer process say to each other: one question and one answer on each
-//! connection, each a frame of four bytes of length (little-endian), a version, and SCALE.
+//! The protocol between a relayer and the signing daemon: one request and one response on each connection.
+//! Each is a frame: four bytes of length (little-endian), one byte of version, and the SCALE encoding.
 
-use super::{AnswerToSign, PeerToSign, SeatToSign};
+use crate::{AnswerToSign, PeerMessageToSign, SeatToSign};
 use llm_oracle_primitives::{AccountId, Hash, Signature};
 use scale::{Decode, DecodeAll, Encode};
 
-/// Version of this conversation.
+/// Version of the protocol.
 pub const VERSION: u8 = 1;
-/// Greatest frame without its length, bytes: a call's input is at most 16 KiB.
+/// Longest frame without its length field, bytes. The input of a call is at most 16 KiB.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 
-/// A question.
+/// What the relayer sends.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
-pub enum Ask {
-    /// Which accounts are signed for?
+pub enum SignRequest {
+    /// List the accounts that the daemon signs for.
     #[codec(index = 0)]
     Accounts,
     /// Sign a seat message.
@@ -29,56 +29,56 @@ pub enum Ask {
         domain: Hash,
         /// The oracle.
         contract: AccountId,
-        /// Who registers and signs.
+        /// The operator, which signs.
         operator: AccountId,
     },
     /// Sign the payload of a contract call.
     #[codec(index = 4)]
     Call {
-        /// Who signs.
+        /// The account that signs.
         account: AccountId,
-        /// The whole payload, however long.
+        /// The whole payload, also when its digest is signed.
         payload: Vec<u8>,
     },
-    /// Sign a letter or a receipt for another relayer.
+    /// Sign a message to another relayer, or the acknowledgement of one.
     #[codec(index = 5)]
-    Peer(PeerToSign),
+    PeerMessage(PeerMessageToSign),
 }
 
-/// An answer.
+/// What the daemon sends back.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Told {
-    /// To [`Ask::Accounts`].
+pub enum SignResponse {
+    /// The response to [`SignRequest::Accounts`].
     #[codec(index = 0)]
     Accounts(Vec<AccountId>),
-    /// To everything else.
+    /// The signature, for every other request.
     #[codec(index = 1)]
     Signed(Signature),
     /// Nothing was signed.
     #[codec(index = 2)]
     Refused {
-        /// Name for machines.
+        /// Machine-readable name.
         name: String,
-        /// For people, with the remedy.
+        /// Text for people, with the remedy.
         reason: String,
     },
 }
 
-/// A frame is none.
+/// Malformed frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// Over [`FRAME_BYTES_MAX`], or empty.
     #[error("a frame of {0} bytes; 1 to {FRAME_BYTES_MAX} are allowed")]
     Length(usize),
-    /// Of another version.
-    #[error("version {0} of the conversation; this program speaks {VERSION}: let relayer and signer be of one version")]
+    /// Another version of the protocol.
+    #[error("version {0} of the protocol, and this program has version {VERSION}; use relayer and signing daemon of the same version")]
     Version(u8),
-    /// Not what the version says.
+    /// The body does not decode.
     #[error("a frame that does not decode")]
     Unreadable,
 }
 
-/// The bytes of a frame, its length first.
+/// Encodes a frame with its length field.
 ///
 /// # Errors
 /// `Length` when it is too long.
@@ -93,7 +93,7 @@ pub fn pack(message: &impl Encode) -> Result<Vec<u8>, FrameError> {
     Ok([&prefix.to_le_bytes()[..], &[VERSION], &body].concat())
 }
 
-/// The length that the first four bytes tell.
+/// Decodes the length field.
 ///
 /// # Errors
 /// `Length` when it is out of bounds.
@@ -105,7 +105,7 @@ pub fn length(prefix: [u8; 4]) -> Result<usize, FrameError> {
     }
 }
 
-/// Reads a frame without its length.
+/// Decodes a frame without its length field.
 ///
 /// # Errors
 /// `Version`, `Unreadable`.
@@ -124,11 +124,11 @@ mod tests {
 
     #[test]
     fn frames_read_back_and_are_bounded() {
-        let told = Told::Signed([7; 64]);
-        let frame = pack(&told).unwrap();
+        let response = SignResponse::Signed([7; 64]);
+        let frame = pack(&response).unwrap();
         let (prefix, rest) = frame.split_first_chunk::<4>().unwrap();
         assert_eq!(length(*prefix), Ok(rest.len()));
-        assert_eq!(unpack::<Told>(rest), Ok(told));
+        assert_eq!(unpack::<SignResponse>(rest), Ok(response));
         assert_eq!(length([0; 4]), Err(FrameError::Length(0)));
         assert_eq!(length([1, 0, 1, 0]), Err(FrameError::Length(65_537)));
         let big = vec![0u8; FRAME_BYTES_MAX];
@@ -137,12 +137,12 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_of_this_version_is_named() {
-        assert_eq!(unpack::<Told>(&[2, 0]), Err(FrameError::Version(2)));
-        assert_eq!(unpack::<Told>(&[]), Err(FrameError::Length(0)));
+        assert_eq!(unpack::<SignResponse>(&[2, 0]), Err(FrameError::Version(2)));
+        assert_eq!(unpack::<SignResponse>(&[]), Err(FrameError::Length(0)));
         for body in [&[VERSION][..], &[VERSION, 9], &[VERSION, 0, 0, 0]] {
-            assert_eq!(unpack::<Told>(body), Err(FrameError::Unreadable));
+            assert_eq!(unpack::<SignResponse>(body), Err(FrameError::Unreadable));
         }
-        // A length that promises more than there is.
-        assert!(unpack::<Ask>(&[VERSION, 4, 1, 2, 3]).is_err());
+        // The inner length is greater than what follows.
+        assert!(unpack::<SignRequest>(&[VERSION, 4, 1, 2, 3]).is_err());
     }
 }

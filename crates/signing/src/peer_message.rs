@@ -1,63 +1,63 @@
-//! What relayers that carry for each other sign: letters and receipts. They never reach the chain.
+//! Messages between relayers and their acknowledgements. They never reach the chain.
 //!
-//! Their tags tell them apart from everything that the contract verifies. Whoever asks for a signature
-//! chooses none of the first bytes, so it can't make a transaction of one either.
+//! Their tags differ from the tags of everything that the contract verifies. The caller chooses none of the
+//! first bytes, so a signed peer message can't be a transaction either.
 
 use llm_oracle_primitives::{BlockNumber, DeploymentId, Hash};
 use scale::{Decode, Encode};
 
-const LETTER_TAG: &[u8] = b"llm-oracle/peer/1";
-const RECEIPT_TAG: &[u8] = b"llm-oracle/peer-receipt/1";
+const MESSAGE_TAG: &[u8] = b"llm-oracle/peer/1";
+const ACKNOWLEDGEMENT_TAG: &[u8] = b"llm-oracle/peer-receipt/1";
 
-/// An operator by the bytes of its account, which are its public key.
-pub type Id = [u8; 32];
+/// The 32 bytes of an operator's account, which are its sr25519 public key.
+pub type OperatorId = [u8; 32];
 
-/// Who writes to whom, and when.
+/// Sender, receiver and time of a peer message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct Head {
-    /// The operator that has signed the letter.
-    pub sender: Id,
-    /// An operator of the relayer that is written to.
-    pub receiver: Id,
-    /// Random, never used again.
+pub struct PeerMessageHeader {
+    /// The operator that signs the message.
+    pub sender: OperatorId,
+    /// An operator of the receiving relayer.
+    pub receiver: OperatorId,
+    /// Random, used once.
     pub nonce: [u8; 16],
-    /// The sender's finalized block.
+    /// Number of the sender's latest finalized block.
     pub block: BlockNumber,
 }
 
-/// What an operator signs for its peers, and for nobody else.
+/// A message to a peer, or the acknowledgement of one, as its operator signs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-pub struct PeerToSign {
+pub struct PeerMessageToSign {
     /// The deployment.
     pub deployment: DeploymentId,
-    /// Head of the letter.
-    pub head: Head,
-    /// Digest of the letter's entries.
-    pub entries: Hash,
-    /// In a receipt: digest of what was taken. Receipts are signed by the receiver, letters by the
-    /// sender.
-    pub taken: Option<Hash>,
+    /// Header of the message.
+    pub header: PeerMessageHeader,
+    /// Digest of the message's encoded entries.
+    pub entries_digest: Hash,
+    /// In an acknowledgement: digest of which entries the receiver accepted. `None` in a message. The
+    /// receiver signs acknowledgements, the sender signs messages.
+    pub acknowledged_digest: Option<Hash>,
 }
 
-impl PeerToSign {
+impl PeerMessageToSign {
     /// The bytes that are signed.
     pub fn message(&self) -> Vec<u8> {
-        let tag = if self.taken.is_some() {
-            RECEIPT_TAG
+        let tag = if self.acknowledged_digest.is_some() {
+            ACKNOWLEDGEMENT_TAG
         } else {
-            LETTER_TAG
+            MESSAGE_TAG
         };
         let mut bytes = tag.to_vec();
-        (self.deployment, self.head, self.entries).encode_to(&mut bytes);
-        bytes.extend(self.taken.iter().flatten());
+        (self.deployment, self.header, self.entries_digest).encode_to(&mut bytes);
+        bytes.extend(self.acknowledged_digest.iter().flatten());
         bytes
     }
 
-    /// Who signs it.
-    pub fn signer(&self) -> Id {
-        match self.taken {
-            Some(_) => self.head.receiver,
-            None => self.head.sender,
+    /// The operator that signs it.
+    pub fn signer(&self) -> OperatorId {
+        match self.acknowledged_digest {
+            Some(_) => self.header.receiver,
+            None => self.header.sender,
         }
     }
 }
@@ -68,20 +68,20 @@ mod tests {
     use llm_oracle_primitives::digest::{self, Context};
     use llm_oracle_support::address::hex0x;
 
-    fn letter(taken: Option<Hash>) -> PeerToSign {
-        PeerToSign {
+    fn message(acknowledged_digest: Option<Hash>) -> PeerMessageToSign {
+        PeerMessageToSign {
             deployment: DeploymentId {
                 domain: [1; 32],
                 contract: [2; 32],
             },
-            head: Head {
+            header: PeerMessageHeader {
                 sender: [3; 32],
                 receiver: [4; 32],
                 nonce: [5; 16],
                 block: 0x0706_0504,
             },
-            entries: [8; 32],
-            taken,
+            entries_digest: [8; 32],
+            acknowledged_digest,
         }
     }
 
@@ -91,11 +91,11 @@ mod tests {
         let head = ["03".repeat(32), "04".repeat(32), "05".repeat(16)].concat();
         let rest = [deployment, head, "04050607".to_owned(), "08".repeat(32)].concat();
         let tag = "6c6c6d2d6f7261636c652f706565722f31";
-        assert_eq!(hex0x(&letter(None).message()), format!("0x{tag}{rest}"));
+        assert_eq!(hex0x(&message(None).message()), format!("0x{tag}{rest}"));
         let tag = "6c6c6d2d6f7261636c652f706565722d726563656970742f31";
         let taken = "09".repeat(32);
         assert_eq!(
-            hex0x(&letter(Some([9; 32])).message()),
+            hex0x(&message(Some([9; 32])).message()),
             format!("0x{tag}{rest}{taken}")
         );
     }
@@ -118,7 +118,7 @@ mod tests {
             digest::answer_message(&context, &answer, &[6; 32]),
             digest::register_message(&[1; 32], &[2; 32].into(), &[3; 32].into()),
         ];
-        for ours in [letter(None), letter(Some([9; 32]))] {
+        for ours in [message(None), message(Some([9; 32]))] {
             let ours = ours.message();
             for theirs in &of_chain {
                 // They differ within their tags, whatever follows.
@@ -128,7 +128,11 @@ mod tests {
                 );
             }
         }
-        let [letter, receipt] = [letter(None), letter(Some([9; 32]))].map(|one| one.message());
-        assert_ne!(letter[..LETTER_TAG.len()], receipt[..LETTER_TAG.len()]);
+        let [message, acknowledgement] =
+            [message(None), message(Some([9; 32]))].map(|one| one.message());
+        assert_ne!(
+            message[..MESSAGE_TAG.len()],
+            acknowledgement[..MESSAGE_TAG.len()]
+        );
     }
 }

@@ -5,7 +5,7 @@
 
 pub mod verify;
 
-use llm_oracle_llm::Reply;
+use llm_oracle_llm::ProviderReply;
 use llm_oracle_primitives::{
     digest::{self, Context},
     Answer, Hash, Prompt, Reason, RequestId, Terms,
@@ -16,10 +16,11 @@ use llm_oracle_support::address::hex0x;
 use scale::Encode;
 use serde_json::{json, Value};
 
-/// Name of a document's form. Fields may be added to it; when one changes its meaning, so does the name.
+/// Format of evidence documents. Fields may be added to it; a field that changes its meaning needs a
+/// new format name.
 pub const EVIDENCE_FORMAT: &str = "llm-oracle/evidence/1";
 
-/// What the document says made it.
+/// The software that a document names as its author.
 const SOFTWARE: &str = concat!("llm-oracle/", env!("CARGO_PKG_VERSION"));
 
 /// The evidence of an answer cannot be written.
@@ -32,29 +33,32 @@ pub struct EvidenceError {
     pub reason: String,
 }
 
-/// A secret to derive salts from, with its number.
-pub struct Secret<'a> {
+/// A salt secret and its number.
+pub struct NumberedSecret<'a> {
     /// Its number in the store.
     pub number: u32,
     /// The secret itself.
     pub bytes: &'a [u8; 32],
 }
 
-/// Times of an answer.
-pub struct Times {
+/// AnswerTimes of an answer.
+pub struct AnswerTimes {
     /// How long the model took, milliseconds.
     pub model_ms: i64,
     /// When the request was first seen, milliseconds since 1970.
     pub seen_at_ms: i64,
 }
 
-/// Makes all that commit and reveal need out of a reply.
+/// Turns a reply into the answer record that commit and reveal need.
+///
+/// # Errors
+/// No random bytes, or a record that canonical JSON cannot express.
 pub fn bind(
     context: &Context,
     terms: &Terms,
-    reply: Reply,
-    secret: &Secret<'_>,
-    times: &Times,
+    reply: ProviderReply,
+    secret: &NumberedSecret<'_>,
+    times: &AnswerTimes,
 ) -> Result<Answered, EvidenceError> {
     let document = document(context, terms, &reply, times)?;
     let salt = salt(terms, secret, context);
@@ -75,9 +79,9 @@ pub fn bind(
     })
 }
 
-/// The salt of an answer. One that is public at once has nothing to hide; what keeps its document from
-/// being guessed are the document's own random bytes.
-fn salt(terms: &Terms, secret: &Secret<'_>, context: &Context) -> Hash {
+/// The salt of an answer. An answer in one step is public at once and needs no secret salt; the random
+/// bytes in its document keep the document from being guessed.
+fn salt(terms: &Terms, secret: &NumberedSecret<'_>, context: &Context) -> Hash {
     if terms.one_step {
         digest::ONE_STEP_SALT
     } else {
@@ -85,14 +89,14 @@ fn salt(terms: &Terms, secret: &Secret<'_>, context: &Context) -> Hash {
     }
 }
 
-/// The reply, or an abstention if the contract would never take its answer: a commitment to an answer
-/// that cannot be revealed would cost the seat's bond.
-pub fn fit(terms: &Terms, reply: Reply) -> Reply {
+/// The reply, or an abstention if the contract would reject its answer: a commitment to an answer that
+/// cannot be revealed would cost the seat's bond.
+pub fn fit(terms: &Terms, reply: ProviderReply) -> ProviderReply {
     let Err(error) = Form::of(&terms.answer).check(&reply.answer, 0) else {
         return reply;
     };
-    tracing::warn!(%error, model = reply.model, "the model's answer is none of this form");
-    Reply {
+    tracing::warn!(%error, model = reply.model, "model reply has the wrong form");
+    ProviderReply {
         record: json!({
             "made": reply.record,
             "answer": hex0x(&reply.answer.encode()),
@@ -108,8 +112,8 @@ pub fn fit(terms: &Terms, reply: Reply) -> Reply {
 fn document(
     context: &Context,
     terms: &Terms,
-    reply: &Reply,
-    times: &Times,
+    reply: &ProviderReply,
+    times: &AnswerTimes,
 ) -> Result<Vec<u8>, EvidenceError> {
     let request_id = context.request_id;
     let failed = |reason: String| EvidenceError { request_id, reason };
@@ -149,7 +153,7 @@ pub fn context_json(context: &Context) -> Value {
     json!({
         "domain": hex0x(&context.domain),
         "contract": hex0x(contract),
-        // JSON's numbers end at 2^53.
+        // As text: JSON numbers lose digits beyond 2^53.
         "request_id": context.request_id.to_string(),
         "terms_digest": hex0x(&context.terms_digest),
         "round": context.round,
@@ -167,17 +171,17 @@ pub fn question_digest(terms: &Terms) -> [u8; 32] {
     }
 }
 
-/// The question as the model gets it.
+/// The question for the model.
 ///
 /// # Errors
-/// Why it cannot be put.
-pub fn question(terms: &Terms) -> Result<llm_oracle_llm::Question, &'static str> {
+/// The reason why the model cannot be asked.
+pub fn question(terms: &Terms) -> Result<llm_oracle_llm::ModelQuestion, &'static str> {
     let Prompt::Inline(prompt) = &terms.prompt else {
         return Err("linked prompts are not fetched by this version");
     };
     let text =
         |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "the prompt is not UTF-8");
-    Ok(llm_oracle_llm::Question {
+    Ok(llm_oracle_llm::ModelQuestion {
         prompt: text(prompt)?,
         system: terms.system.as_deref().map(text).transpose()?,
         answer: terms.answer.clone(),
@@ -199,16 +203,16 @@ mod tests {
             contract: [2; 32],
         };
         let context = deployment.context(3, [4; 32], [5; 32]);
-        let reply = Reply {
+        let reply = ProviderReply {
             answer: Answer::Bool(true),
             model: "m".into(),
             record: json!({ "z": 1, "a": [true] }),
         };
-        let secret = Secret {
+        let secret = NumberedSecret {
             number: 1,
             bytes: &[6; 32],
         };
-        let times = Times {
+        let times = AnswerTimes {
             model_ms: 1,
             seen_at_ms: 2,
         };
@@ -255,7 +259,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_could_not_be_revealed_becomes_an_abstention() {
-        let reply = |answer| Reply {
+        let reply = |answer| ProviderReply {
             answer,
             model: "m".into(),
             record: json!({ "raw": 1 }),

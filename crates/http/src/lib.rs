@@ -1,5 +1,5 @@
-//! HTTP on both sides, everything bounded: a small server with one request for each connection, and clients
-//! that follow no redirect.
+//! Bounded HTTP: a small server with one request for each connection, and clients that follow no
+//! redirects.
 
 use http_body_util::Full;
 use hyper::{
@@ -23,31 +23,31 @@ const CONNECTIONS_MAX: usize = 32;
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 
 /// Longest time to connect as a client.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
-/// A client that follows no redirect and gives up after a time.
-pub fn client(longest: Duration) -> ClientBuilder {
-    // Fails when some other part of the process has installed one already, which serves as well.
+/// A client that follows no redirects, with a timeout for the whole of each request.
+pub fn client(timeout: Duration) -> ClientBuilder {
+    // An error means that a provider is installed already, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_MAX.min(longest))
-        .timeout(longest)
+        .connect_timeout(CONNECT_TIMEOUT_MAX.min(timeout))
+        .timeout(timeout)
         .referer(false)
         .user_agent(concat!("llm-oracle/", env!("CARGO_PKG_VERSION")))
 }
 
-/// The body of a response; none if it has more than `most` bytes.
+/// The body of a response; `None` if it has more than `max_bytes`.
 ///
 /// # Errors
-/// When it breaks off.
+/// When the connection fails before its end.
 pub async fn body(
     mut response: reqwest::Response,
-    most: usize,
+    max_bytes: usize,
 ) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        if bytes.len().saturating_add(chunk.len()) > most {
+        if bytes.len().saturating_add(chunk.len()) > max_bytes {
             return Ok(None);
         }
         bytes.extend_from_slice(&chunk);
@@ -55,49 +55,53 @@ pub async fn body(
     Ok(Some(bytes))
 }
 
-/// How long others may take.
+/// Timeouts of the server.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// For one connection, which carries one request.
+pub struct Timeouts {
+    /// For a whole connection, which carries one request.
     pub connection: Duration,
     /// For the head of a request.
     pub head: Duration,
 }
 
-/// Serves until it is told to stop.
+/// Serves until `stop` is cancelled.
 pub async fn serve<F, R>(
     listener: TcpListener,
     stop: CancellationToken,
-    patience: Patience,
+    timeouts: Timeouts,
     respond: F,
 ) where
     F: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
     R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, mostly: others must close first.
+            // Mostly out of file descriptors: wait until other connections close.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        // Without a place the stream is dropped, which closes it.
-        if let Ok(place) = places.clone().try_acquire_owned() {
-            let conversation = converse(stream, patience.head, respond.clone());
+        // Without a free slot the stream is dropped, which closes it.
+        if let Ok(slot) = slots.clone().try_acquire_owned() {
+            let conversation = serve_connection(stream, timeouts.head, respond.clone());
             tokio::spawn(async move {
-                let _place = place;
-                // Whoever is slower than that, or breaks off, is not waited for.
-                let _ = tokio::time::timeout(patience.connection, conversation).await;
+                let _slot = slot;
+                // A client that is too slow or disconnects gets no answer.
+                let _ = tokio::time::timeout(timeouts.connection, conversation).await;
             });
         }
     }
 }
 
-async fn converse<F, R>(stream: TcpStream, head: Duration, respond: F) -> Result<(), hyper::Error>
+async fn serve_connection<F, R>(
+    stream: TcpStream,
+    head: Duration,
+    respond: F,
+) -> Result<(), hyper::Error>
 where
     F: Fn(Request<Incoming>) -> R,
     R: Future<Output = Response<Full<Bytes>>>,

@@ -100,7 +100,7 @@ pub struct ModelConfig {
 
 impl<'de> Deserialize<'de> for ModelConfig {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        // `flatten` would let unknown keys through, so the keys are dealt out by name.
+        // `flatten` would accept unknown keys, so the keys are distributed by name.
         let mut provider = Map::deserialize(input)?;
         let limits: Map<String, Value> = CallLimits::KEYS
             .into_iter()
@@ -197,7 +197,7 @@ pub fn build(config: &ProviderConfig) -> Result<Arc<dyn Provider>, ModelError> {
             path,
             threads,
             name,
-        } => Ok(Arc::new(super::local::Local::load(
+        } => Ok(Arc::new(super::local::LocalModel::load(
             path,
             *threads,
             name.as_deref(),
@@ -272,12 +272,12 @@ mod tests {
         assert!(toml::from_str::<ProviderConfig>(scripted).is_ok());
         let limited = "provider = 'scripted'\nanswer = 'yes'\nmoney_a_day = '20000000000000000000'\ncalls_at_once = 2";
         let model: ModelConfig = toml::from_str(limited).unwrap();
-        assert_eq!(model.limits.money_a_day, 20_000_000_000_000_000_000);
-        assert_eq!(model.limits.calls_at_once, 2);
+        assert_eq!(model.limits.max_spend_per_day, 20_000_000_000_000_000_000);
+        assert_eq!(model.limits.max_concurrent_calls, 2);
         for (bad, word) in [
             (
-                "provider = 'local'\npath = 'm'\nmony_a_day = 2",
-                "mony_a_day",
+                "provider = 'local'\npath = 'm'\nmax_spent_per_day = 2",
+                "max_spent_per_day",
             ),
             (
                 "provider = 'local'\npath = 'm'\nmoney_a_day = 'x'",
@@ -296,6 +296,27 @@ mod tests {
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn old_names_of_limits_are_read_for_one_release() {
+        let read = |line: &str| {
+            let text = format!("provider = 'scripted'\nanswer = 'yes'\n{line}");
+            toml::from_str::<ModelConfig>(&text).map(|model| model.limits)
+        };
+        for (old, new) in [
+            ("calls_at_once = 7", "max_concurrent_calls = 7"),
+            ("requests_a_minute = 7", "max_requests_per_minute = 7"),
+            ("tokens_a_day = 7", "max_tokens_per_day = 7"),
+            ("money_a_day = '7'", "max_spend_per_day = '7'"),
+        ] {
+            let limits = read(old).unwrap();
+            assert_ne!(limits, CallLimits::default(), "{old}");
+            assert_eq!(limits, read(new).unwrap(), "{old}");
+            // Two values for one setting: neither of them wins.
+            let error = read(&format!("{old}\n{new}")).unwrap_err().to_string();
+            assert!(error.contains("duplicate field"), "{error}");
         }
     }
 }

@@ -2,19 +2,19 @@
 
 use std::{path::PathBuf, time::Duration};
 
-/// Whether asking again can help.
+/// Whether a retry can help, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Not without somebody changing something.
+    /// Not until an operator changes something.
     Never,
-    /// Later; after this time if the other side named one.
-    Later(Option<Duration>),
+    /// Later; after this time if the server named one, else by the caller's own backoff.
+    Backoff(Option<Duration>),
 }
 
 /// Why there is no answer, not even an abstention.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
-    /// Nobody here has the model that was asked for.
+    /// No provider serves the requested model.
     #[error("model '{name}' is not served here: {remedy}")]
     NotServed {
         /// The model asked for.
@@ -38,14 +38,14 @@ pub enum ModelError {
         /// What failed, in a word or two.
         reason: String,
     },
-    /// The provider may not be asked now.
+    /// The provider cannot be called now.
     #[error("model '{model}' is not asked now: {reason}")]
-    Resting {
+    Unavailable {
         /// The model asked for.
         model: String,
-        /// It rests after failures, or a limit is reached.
+        /// It is in cooldown after failures, or a limit is reached.
         reason: String,
-        /// When to come again.
+        /// Time until another try can succeed.
         wait: Duration,
     },
     /// None of several providers answered.
@@ -54,8 +54,8 @@ pub enum ModelError {
         /// What each of them said.
         texts: String,
         /// Whether asking again can help.
-        again: bool,
-        /// When, if one of them named a time.
+        retryable: bool,
+        /// After this time, if one of them named one.
         wait: Option<Duration>,
         /// Whether it cost nothing.
         free: bool,
@@ -102,7 +102,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// Whether asking again can help, and when.
+    /// Whether a retry can help, and when.
     pub fn retry(&self) -> Retry {
         match self {
             Self::NotServed { .. }
@@ -113,14 +113,16 @@ impl ModelError {
             Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::BadResponse { .. }
-            | Self::Engine(_) => Retry::Later(None),
-            Self::Resting { wait, .. } => Retry::Later(Some(*wait)),
-            Self::NoneAnswered { again, wait, .. } => match again {
-                true => Retry::Later(*wait),
+            | Self::Engine(_) => Retry::Backoff(None),
+            Self::Unavailable { wait, .. } => Retry::Backoff(Some(*wait)),
+            Self::NoneAnswered {
+                retryable, wait, ..
+            } => match retryable {
+                true => Retry::Backoff(*wait),
                 false => Retry::Never,
             },
             Self::Status { code, retry_after } => match code {
-                408 | 409 | 425 | 429 | 500..=599 => Retry::Later(*retry_after),
+                408 | 409 | 425 | 429 | 500..=599 => Retry::Backoff(*retry_after),
                 _ => Retry::Never,
             },
         }
@@ -134,7 +136,7 @@ impl ModelError {
             Self::NotServed { .. }
             | Self::Unreachable { .. }
             | Self::Status { .. }
-            | Self::Resting { .. }
+            | Self::Unavailable { .. }
             | Self::Load { .. }
             | Self::PromptTooLong { .. }
             | Self::BadQuestion(_)
@@ -175,7 +177,7 @@ mod tests {
             assert_eq!(retry(code), Retry::Never, "{code}");
         }
         for code in [408, 429, 500, 502, 503, 529] {
-            assert_eq!(retry(code), Retry::Later(after), "{code}");
+            assert_eq!(retry(code), Retry::Backoff(after), "{code}");
         }
     }
 }

@@ -1,84 +1,87 @@
-//! Several providers behind one: asked in their order, each within its limits, and resting after its
-//! failures. It never sleeps: when nobody can be asked it says when to come again, and the pipeline,
-//! which knows the deadline, does or doesn't.
+//! Several providers behind one. They are called in order, each within its limits, and a provider that
+//! failed is in cooldown. Nothing here sleeps: when no provider can be called, the error says how long
+//! to back off, and the caller, which knows the deadline, decides.
 //!
-//! **Architecture invariant:** a provider is only asked for a model that it serves. That another
-//! one has failed changes nothing about it.
+//! **Architecture invariant:** a provider is only called for a model that it serves, also after
+//! another provider has failed.
 
 use super::{
-    day_of, meter::Meter, refuse_unserved, CallLimits, Load, ModelError, Provider, Question, Reply,
-    Retry, Used,
+    day_of, meter::Meter, refuse_unserved, CallCost, CallLimits, DailyUsage, ModelError,
+    ModelQuestion, Provider, ProviderReply, Retry,
 };
 use async_trait::async_trait;
-use llm_oracle_primitives::ModelRef;
+use llm_oracle_primitives::{AnswerKind, ModelRef};
+use llm_oracle_support::clock::{now_ms, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes around the question in what is sent to a server: instructions, and the second turn.
+/// Bytes sent to a server beside the question: instructions, and the second turn.
 const FRAME_BYTES: u64 = 2_048;
-/// Requests that one answer can take: the question, and once more with what was wrong with the reply.
-const REQUESTS_AN_ANSWER: u32 = 2;
+/// Most requests for one answer: the question, and one correction of a malformed reply.
+const REQUESTS_PER_ANSWER_MAX: u32 = 2;
 
-/// Where one provider stands, for people.
+/// Status of one provider, for status output and to restore its counters after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderState {
     /// The model that it serves.
     pub model: String,
-    /// How much longer it rests, milliseconds; none when it can be asked.
-    pub rests_ms: Option<u64>,
-    /// Why it rests.
-    pub why: Option<String>,
-    /// What it has used today.
-    pub used: Used,
+    /// Remaining cooldown, milliseconds; `None` when it can be called.
+    #[serde(alias = "rests_ms")]
+    pub cooldown_ms: Option<u64>,
+    /// Why it is in cooldown.
+    #[serde(alias = "why")]
+    pub reason: Option<String>,
+    /// Usage of the current day.
+    pub used: DailyUsage,
 }
 
-struct Member {
+struct LimitedProvider {
     provider: Arc<dyn Provider>,
     limits: CallLimits,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     meter: Mutex<Meter>,
 }
 
-impl Member {
+impl LimitedProvider {
     fn meter(&self) -> MutexGuard<'_, Meter> {
-        // Counters are whole after each of its methods, a panic in one included.
+        // A method that panics leaves consistent counters.
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The question to it, if its limits allow that now.
+    /// Calls the provider if its limits allow it now.
     async fn ask(
         &self,
-        question: &Question,
-        _place: OwnedSemaphorePermit,
-    ) -> Result<Reply, ModelError> {
-        let taken = most(question);
+        question: &ModelQuestion,
+        _permit: OwnedSemaphorePermit,
+    ) -> Result<ProviderReply, ModelError> {
+        let taken = max_cost(question);
         self.meter()
-            .take(&self.limits, taken, Instant::now(), today())
-            .map_err(|closed| ModelError::Resting {
+            .take(&self.limits, taken, Instant::now(), day_of(now_ms()))
+            .map_err(|denied| ModelError::Unavailable {
                 model: self.provider.name().to_owned(),
-                reason: closed.reason,
-                wait: closed.wait,
+                reason: denied.reason,
+                wait: denied.wait,
             })?;
         let result = self.provider.answer(question).await;
         let mut meter = self.meter();
         match &result {
             Ok(reply) => {
-                meter.settle(&self.limits, taken, needed(&reply.record, taken));
+                meter.settle(&self.limits, taken, actual_cost(&reply.record, taken));
                 meter.succeeded();
             }
             Err(error) => {
                 if error.is_free() {
-                    meter.settle(&self.limits, taken, Load::default());
+                    meter.settle(&self.limits, taken, CallCost::default());
                 }
                 meter.failed(error, Instant::now());
-                if let Some((rest, why)) = meter.rest(Instant::now()) {
-                    let (model, rest_ms) = (self.provider.name(), rest.as_millis());
-                    tracing::warn!(model, rest_ms, why, "provider rests");
+                if let Some((cooldown, reason)) = meter.cooldown(Instant::now()) {
+                    let (model, cooldown_ms) = (self.provider.name(), cooldown.as_millis());
+                    tracing::warn!(model, cooldown_ms, reason, "provider in cooldown");
                 }
             }
         }
@@ -86,9 +89,9 @@ impl Member {
     }
 }
 
-/// Providers in the order in which they are asked.
+/// Providers in the order in which they are called.
 pub struct Fallback {
-    members: Vec<Member>,
+    members: Vec<LimitedProvider>,
 }
 
 impl Fallback {
@@ -101,18 +104,20 @@ impl Fallback {
             let reason = "the settings name no model: add [[models]]".to_owned();
             return Err(ModelError::NotConfigured(reason));
         }
-        let members = providers.into_iter().map(|(provider, limits)| Member {
-            provider,
-            limits,
-            places: Arc::new(Semaphore::new(limits.calls_at_once.max(1).into())),
-            meter: Mutex::default(),
-        });
+        let members = providers
+            .into_iter()
+            .map(|(provider, limits)| LimitedProvider {
+                provider,
+                limits,
+                permits: Arc::new(Semaphore::new(limits.max_concurrent_calls.max(1).into())),
+                meter: Mutex::default(),
+            });
         Ok(Self {
             members: members.collect(),
         })
     }
 
-    fn serving<'a>(&'a self, model: &'a ModelRef) -> impl Iterator<Item = &'a Member> {
+    fn serving<'a>(&'a self, model: &'a ModelRef) -> impl Iterator<Item = &'a LimitedProvider> {
         self.members
             .iter()
             .filter(|member| member.provider.serves(model))
@@ -139,22 +144,23 @@ impl Provider for Fallback {
         names.collect()
     }
 
-    fn price(&self, question: &Question) -> u128 {
-        // One after the other may take money and fail.
+    fn price(&self, question: &ModelQuestion) -> u128 {
+        // Each of them may charge for the call and then fail.
         self.serving(&question.model)
-            .map(|member| member.limits.price(most(question)))
+            .map(|member| member.limits.price(max_cost(question)))
             .fold(0, u128::saturating_add)
     }
 
     fn states(&self) -> Vec<ProviderState> {
         let now = Instant::now();
-        let state = |member: &Member| {
+        let state = |member: &LimitedProvider| {
             let meter = member.meter();
-            let rest = meter.rest(now);
+            let cooldown = meter.cooldown(now);
             ProviderState {
                 model: member.provider.name().to_owned(),
-                rests_ms: rest.map(|(rest, _)| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX)),
-                why: rest.map(|(_, why)| why.to_owned()),
+                cooldown_ms: cooldown
+                    .map(|(left, _)| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+                reason: cooldown.map(|(_, reason)| reason.to_owned()),
                 used: meter.used().clone(),
             }
         };
@@ -162,10 +168,10 @@ impl Provider for Fallback {
     }
 
     fn restore(&self, states: &[ProviderState]) {
-        // By place among those of one name: the settings may have been changed in between.
+        // Matched by position among those of one name: the settings may have changed.
         for (index, member) in self.members.iter().enumerate() {
             let name = member.provider.name();
-            let same = |other: &&Member| other.provider.name() == name;
+            let same = |other: &&LimitedProvider| other.provider.name() == name;
             let before = self.members.iter().take(index).filter(same).count();
             let mut known = states.iter().filter(|state| state.model == name);
             if let Some(state) = known.nth(before) {
@@ -174,26 +180,26 @@ impl Provider for Fallback {
         }
     }
 
-    async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
+    async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
         refuse_unserved(self, &question.model)?;
         let (mut failed, mut busy) = (Vec::new(), Vec::new());
         for member in self.serving(&question.model) {
-            // Its place is held only while it is asked: waiting for one provider takes no other's.
-            let Ok(place) = member.places.clone().try_acquire_owned() else {
+            // The permit is held only during the call: waiting for one provider blocks no other.
+            let Ok(permit) = member.permits.clone().try_acquire_owned() else {
                 busy.push(member);
                 continue;
             };
-            match member.ask(question, place).await {
+            match member.ask(question, permit).await {
                 Ok(reply) => return Ok(with_failures(reply, &failed)),
                 Err(error) => failed.push(error),
             }
         }
         for member in busy {
             // The semaphore is never closed.
-            let Ok(place) = member.places.clone().acquire_owned().await else {
+            let Ok(permit) = member.permits.clone().acquire_owned().await else {
                 continue;
             };
-            match member.ask(question, place).await {
+            match member.ask(question, permit).await {
                 Ok(reply) => return Ok(with_failures(reply, &failed)),
                 Err(error) => failed.push(error),
             }
@@ -202,8 +208,8 @@ impl Provider for Fallback {
     }
 }
 
-/// The reply, with those that were asked in vain on record.
-fn with_failures(mut reply: Reply, failed: &[ModelError]) -> Reply {
+/// Adds the errors of the providers that were called before to the record of a reply.
+fn with_failures(mut reply: ProviderReply, failed: &[ModelError]) -> ProviderReply {
     if !failed.is_empty() {
         let failed: Vec<_> = failed.iter().map(ToString::to_string).collect();
         reply.record = json!({ "made": reply.record, "failed_before": failed });
@@ -211,7 +217,7 @@ fn with_failures(mut reply: Reply, failed: &[ModelError]) -> Reply {
     reply
 }
 
-/// One error for all: what another try can help with comes first, and of those what is soonest.
+/// One error for all. It is retryable if one of them is, after the shortest wait that one names.
 fn summary(mut failed: Vec<ModelError>) -> ModelError {
     if failed.len() == 1 {
         if let Some(only) = failed.pop() {
@@ -220,47 +226,45 @@ fn summary(mut failed: Vec<ModelError>) -> ModelError {
     }
     let texts: Vec<_> = failed.iter().map(ToString::to_string).collect();
     let mut soonest: Option<Duration> = None;
-    let mut again = false;
+    let mut retryable = false;
     for error in &failed {
-        if let Retry::Later(wait) = error.retry() {
+        if let Retry::Backoff(wait) = error.retry() {
             let wait = wait.unwrap_or_default();
             soonest = Some(soonest.map_or(wait, |known| known.min(wait)));
-            again = true;
+            retryable = true;
         }
     }
     ModelError::NoneAnswered {
         texts: texts.join("; "),
-        again,
+        retryable,
         wait: soonest.filter(|wait| !wait.is_zero()),
         free: failed.iter().all(ModelError::is_free),
     }
 }
 
-/// The most that a question can take. A token has at least one byte.
-fn most(question: &Question) -> Load {
+/// Upper bound of a question's cost. A token has at least one byte.
+fn max_cost(question: &ModelQuestion) -> CallCost {
     let bytes = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
     let form = match &question.answer {
-        llm_oracle_primitives::AnswerKind::Choice { options } => {
-            options.iter().map(|option| option.len() as u64).sum()
-        }
-        llm_oracle_primitives::AnswerKind::Json { schema } => schema.len() as u64,
+        AnswerKind::Choice { options } => options.iter().map(|option| option.len() as u64).sum(),
+        AnswerKind::Json { schema } => schema.len() as u64,
         _ => 0_u64,
     };
     let system = question.system.as_deref().map_or(0, bytes);
-    // The form stands twice in the second turn.
+    // The options or schema occur twice in the second turn.
     let once = bytes(&question.prompt)
         .saturating_add(system)
         .saturating_add(form.saturating_mul(2))
         .saturating_add(FRAME_BYTES)
         .saturating_add(question.sampling.max_tokens.into());
-    Load {
-        requests: REQUESTS_AN_ANSWER,
-        tokens: once.saturating_mul(REQUESTS_AN_ANSWER.into()),
+    CallCost {
+        requests: REQUESTS_PER_ANSWER_MAX,
+        tokens: once.saturating_mul(REQUESTS_PER_ANSWER_MAX.into()),
     }
 }
 
-/// What an answer took by its record; all that was taken where the record does not say.
-fn needed(record: &Value, taken: Load) -> Load {
+/// What an answer cost according to its record; the reserved cost where the record does not say.
+fn actual_cost(record: &Value, taken: CallCost) -> CallCost {
     let exchanges = record.get("exchanges").and_then(Value::as_array);
     let requests = exchanges.map_or(1, |all| u32::try_from(all.len()).unwrap_or(u32::MAX));
     let requests = if record.get("not_asked").is_some() {
@@ -277,13 +281,7 @@ fn needed(record: &Value, taken: Load) -> Load {
         (_, Some(tokens)) => tokens.saturating_mul(requests.into()),
         (_, None) => taken.tokens,
     };
-    Load { requests, tokens }
-}
-
-fn today() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let ms = since.unwrap_or_default().as_millis();
-    day_of(i64::try_from(ms).unwrap_or(i64::MAX))
+    CallCost { requests, tokens }
 }
 
 #[cfg(test)]

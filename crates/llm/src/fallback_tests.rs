@@ -4,8 +4,8 @@ use super::*;
 use crate::scripted::Scripted;
 use llm_oracle_primitives::{Answer, AnswerKind, Sampling};
 
-fn question(model: ModelRef) -> Question {
-    Question {
+fn question(model: ModelRef) -> ModelQuestion {
+    ModelQuestion {
         prompt: "p".to_owned(),
         system: None,
         answer: AnswerKind::Bool,
@@ -44,9 +44,9 @@ async fn the_next_provider_answers_and_the_failed_one_is_left_to_rest() {
     assert!(failed.contains("429"), "{failed}");
     assert_eq!(reply.record["made"]["provider"], "scripted");
     let states = all.states();
-    assert!(states[0].rests_ms.unwrap() > 80_000, "{states:?}");
-    assert!(states[0].why.as_ref().unwrap().contains("429"));
-    assert_eq!(states[1].rests_ms, None);
+    assert!(states[0].cooldown_ms.unwrap() > 80_000, "{states:?}");
+    assert!(states[0].reason.as_ref().unwrap().contains("429"));
+    assert_eq!(states[1].cooldown_ms, None);
     all.answer(&question(ModelRef::Any)).await.unwrap();
     assert_eq!((first.calls(), second.calls()), (1, 2));
 }
@@ -59,7 +59,7 @@ async fn another_model_than_the_one_asked_for_never_answers() {
     let error = all.answer(&asked).await.unwrap_err();
     assert!(error.to_string().contains("429"), "{error}");
     let error = all.answer(&asked).await.unwrap_err();
-    assert!(matches!(error, ModelError::Resting { .. }), "{error:?}");
+    assert!(matches!(error, ModelError::Unavailable { .. }), "{error:?}");
     assert!(error.is_free());
     assert_eq!(second.calls(), 0);
     let other = question(ModelRef::Name(b"c".to_vec()));
@@ -79,7 +79,7 @@ async fn when_all_fail_the_soonest_is_named_and_nothing_is_made_up() {
         CallLimits::default(),
     );
     let error = all.answer(&question(ModelRef::Any)).await.unwrap_err();
-    assert_eq!(error.retry(), Retry::Later(Some(Duration::from_secs(7))));
+    assert_eq!(error.retry(), Retry::Backoff(Some(Duration::from_secs(7))));
     assert!(error.is_free());
     let hopeless = list(
         &[
@@ -89,7 +89,7 @@ async fn when_all_fail_the_soonest_is_named_and_nothing_is_made_up() {
         CallLimits::default(),
     );
     let error = hopeless.answer(&question(ModelRef::Any)).await.unwrap_err();
-    assert_eq!(error.retry(), Retry::Later(None));
+    assert_eq!(error.retry(), Retry::Backoff(None));
     assert!(!error.is_free(), "an engine ran");
 }
 
@@ -97,13 +97,13 @@ async fn when_all_fail_the_soonest_is_named_and_nothing_is_made_up() {
 async fn a_budget_that_is_used_up_stops_a_provider_and_outlives_a_restart() {
     let limits = CallLimits {
         planck_per_call: 10,
-        money_a_day: 39,
+        max_spend_per_day: 39,
         ..CallLimits::default()
     };
     let asked = question(ModelRef::Any);
     let (first, second) = (saying("a", true), saying("b", true));
     let all = list(&[&first, &second], limits);
-    // Two requests may be needed each time, and one was: 10, 20, and 40 would be too much.
+    // Two requests may be actual_cost each time, and one was: 10, 20, and 40 would be too much.
     for _ in 0..3 {
         all.answer(&asked).await.unwrap();
     }
@@ -114,7 +114,10 @@ async fn a_budget_that_is_used_up_stops_a_provider_and_outlives_a_restart() {
     again.answer(&asked).await.unwrap();
     assert_eq!((first.calls(), second.calls()), (2, 2));
     let error = again.answer(&asked).await.unwrap_err();
-    assert!(error.to_string().contains("money_a_day is 39"), "{error}");
+    assert!(
+        error.to_string().contains("max_spend_per_day is 39"),
+        "{error}"
+    );
     assert_eq!(again.price(&asked), 40);
 }
 
@@ -130,7 +133,7 @@ impl Provider for Gate {
         "gate"
     }
 
-    async fn answer(&self, _question: &Question) -> Result<Reply, ModelError> {
+    async fn answer(&self, _question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
         {
             let mut inside = self.inside.lock().unwrap();
             inside.0 = inside.0.saturating_add(1);
@@ -139,7 +142,7 @@ impl Provider for Gate {
         self.open.acquire().await.unwrap().forget();
         let mut inside = self.inside.lock().unwrap();
         inside.0 = inside.0.saturating_sub(1);
-        Ok(Reply {
+        Ok(ProviderReply {
             answer: Answer::Bool(true),
             model: "gate".to_owned(),
             record: Value::Null,
@@ -154,7 +157,7 @@ async fn a_busy_provider_hands_over_and_no_more_calls_run_at_once_than_allowed()
         inside: Mutex::default(),
     });
     let limits = CallLimits {
-        calls_at_once: 1,
+        max_concurrent_calls: 1,
         ..CallLimits::default()
     };
     let second = saying("b", false);
@@ -178,9 +181,56 @@ async fn a_busy_provider_hands_over_and_no_more_calls_run_at_once_than_allowed()
     assert_eq!(gate.inside.lock().unwrap().1, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn cooldowns_and_budgets_follow_the_simulated_clock() {
+    let _simulated = llm_oracle_support::simulated::begin(1);
+    let asked = question(ModelRef::Any);
+    let failing = failing("a", limited(Some(90)));
+    let all = list(&[&failing], CallLimits::default());
+    assert!(all.answer(&asked).await.is_err());
+    assert_eq!(all.states()[0].cooldown_ms, Some(90_000));
+    tokio::time::advance(Duration::from_secs(89)).await;
+    let error = all.answer(&asked).await.unwrap_err();
+    let left = Retry::Backoff(Some(Duration::from_secs(1)));
+    assert_eq!((error.retry(), failing.calls()), (left, 1));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(all.answer(&asked).await.is_err());
+    assert_eq!(failing.calls(), 2);
+
+    let limits = CallLimits {
+        planck_per_call: 10,
+        max_spend_per_day: 20,
+        max_requests_per_minute: 2,
+        ..CallLimits::default()
+    };
+    let answering = saying("b", true);
+    let all = list(&[&answering], limits);
+    all.answer(&asked).await.unwrap();
+    let error = all.answer(&asked).await.unwrap_err();
+    assert!(error.to_string().contains("last minute"), "{error}");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let error = all.answer(&asked).await.unwrap_err();
+    assert!(error.to_string().contains("max_spend_per_day"), "{error}");
+    // Also when nothing but the wall clock moves: the day is the wall clock's.
+    llm_oracle_support::simulated::jump(86_400_000);
+    all.answer(&asked).await.unwrap();
+    assert_eq!(answering.calls(), 2);
+}
+
+#[test]
+fn states_that_were_stored_under_their_old_names_are_read() {
+    let stored = r#"{"model":"a","rests_ms":7,"why":"429","used":{"day":1,"requests":2,"tokens":3,"planck":"4"}}"#;
+    let state: ProviderState = serde_json::from_str(stored).unwrap();
+    assert_eq!(
+        (state.cooldown_ms, state.reason),
+        (Some(7), Some("429".to_owned()))
+    );
+    assert_eq!(state.used.tokens, 3);
+}
+
 #[test]
 fn what_an_answer_took_is_read_from_its_record() {
-    let taken = Load {
+    let taken = CallCost {
         requests: 2,
         tokens: 5_000,
     };
@@ -198,6 +248,6 @@ fn what_an_answer_took_is_read_from_its_record() {
         (json!({ "exchanges": [1], "usage": null }), 1, 5_000),
         (json!({ "not_asked": "why" }), 0, 0),
     ] {
-        assert_eq!(needed(&record, taken), Load { requests, tokens });
+        assert_eq!(actual_cost(&record, taken), CallCost { requests, tokens });
     }
 }

@@ -1,11 +1,7 @@
 //! What models, their servers and requesters say, as random bytes.
 #![allow(clippy::unwrap_used)]
 
-use super::{
-    form::{self, Said},
-    hosted,
-    schema::Schema,
-};
+use super::{answer_type, hosted, reply::ParsedReply, schema::Schema};
 use llm_oracle_fixtures::fuzz::Target;
 use llm_oracle_primitives::canonical;
 use llm_oracle_rules::Form;
@@ -33,7 +29,7 @@ fn target<'a>(name: &'a str, words: &'a [&'a str]) -> Target<'a> {
 
 /// What a model says, and the response that it comes in.
 fn replies() {
-    let kinds = form::hostile::kinds();
+    let kinds = answer_type::hostile::kinds();
     let words = [
         "yes",
         "no",
@@ -48,7 +44,7 @@ fn replies() {
     ];
     target("reply", &words).run(|bytes| {
         for kind in &kinds {
-            if let Said::Answer(answer) = form::read(kind, &text(bytes)).unwrap() {
+            if let ParsedReply::Answer(answer) = answer_type::read(kind, &text(bytes)).unwrap() {
                 Form::of(kind).check(&answer, 0).unwrap();
             }
         }

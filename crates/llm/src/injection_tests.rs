@@ -1,7 +1,7 @@
 //! Questions that carry orders, put to a server that obeys every one of them.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
-use super::{build, ModelError, ProviderConfig, Question, Reply};
+use super::{build, ModelError, ModelQuestion, ProviderConfig, ProviderReply};
 use llm_oracle_primitives::{digest::blake2, Answer, AnswerKind, ModelRef, Sampling};
 use llm_oracle_rules::Form;
 use serde_json::{json, Value};
@@ -142,7 +142,7 @@ fn assert_harmless(request: &Request, prompts: &HashMap<String, String>) {
 }
 
 /// What came of one attack: whether the answer is what the attacker wanted.
-fn judge(kind: &AnswerKind, result: Result<Reply, ModelError>, obeyed: &str) -> bool {
+fn judge(kind: &AnswerKind, result: Result<ProviderReply, ModelError>, obeyed: &str) -> bool {
     let reply = result.unwrap();
     Form::of(kind).check(&reply.answer, 0).unwrap();
     // Neither in the answer nor in what becomes public with it.
@@ -230,8 +230,8 @@ async fn injection_causes_no_effect() {
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-fn question(prompt: &str, answer: &AnswerKind) -> Question {
-    Question {
+fn question(prompt: &str, answer: &AnswerKind) -> ModelQuestion {
+    ModelQuestion {
         prompt: prompt.to_owned(),
         system: None,
         answer: answer.clone(),

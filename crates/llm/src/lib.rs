@@ -1,18 +1,18 @@
-//! Asking a language model.
+//! Providers of language models.
 //!
-//! One trait, four providers: a GGUF file run in this process ([`ProviderConfig::Local`]), any
+//! One trait, four providers: a GGUF file in this process ([`ProviderConfig::Local`]), any
 //! OpenAI-compatible server ([`ProviderConfig::Openai`]), Anthropic's ([`ProviderConfig::Anthropic`])
 //! and fixed answers for tests ([`ProviderConfig::Scripted`]). [`Fallback`] puts several of them behind
 //! one, with limits.
 //!
-//! **Architecture invariant:** a model gets text and gives text. It has no tools, no keys and no
-//! network of its own, and whatever it says either is exactly one of the forms asked for or
-//! becomes an abstention. A model that nobody serves is a refusal, never a substitute.
+//! **Architecture invariant:** a model gets text and returns text. It has no tools, no keys and no
+//! network access. Its reply is an answer of the requested type or becomes an abstention. A request for
+//! a model that is not served is refused; no other model answers instead.
 
+mod answer_type;
 mod config;
 mod error;
 mod fallback;
-mod form;
 #[cfg(test)]
 mod fuzz_tests;
 mod hosted;
@@ -22,6 +22,7 @@ mod injection_tests;
 mod local;
 mod meter;
 mod open;
+mod reply;
 mod schema;
 pub mod scripted;
 mod secret;
@@ -29,20 +30,20 @@ mod secret;
 pub use config::{build, build_all, ModelConfig, Models, ProviderConfig};
 pub use error::{ModelError, Retry};
 pub use fallback::{Fallback, ProviderState};
-pub use meter::{day_of, CallLimits, Load, Used};
+pub use meter::{day_of, CallCost, CallLimits, DailyUsage};
 
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling};
 use serde_json::{json, Value};
 
-/// What an operator is asked, with its bytes already checked as UTF-8.
+/// A question for a model, with its bytes already checked as UTF-8.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct ModelQuestion {
     /// The question itself.
     pub prompt: String,
     /// Instruction that stands before the question.
     pub system: Option<String>,
-    /// The form of the answer.
+    /// The type of the answer.
     pub answer: AnswerKind,
     /// How to sample.
     pub sampling: Sampling,
@@ -52,8 +53,8 @@ pub struct Question {
 
 /// A typed answer and the record of how it was made.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reply {
-    /// The decision, in the form asked for or an abstention.
+pub struct ProviderReply {
+    /// The answer, of the requested type or an abstention.
     pub answer: Answer,
     /// The model as the provider reported it.
     pub model: String,
@@ -62,7 +63,7 @@ pub struct Reply {
     pub record: serde_json::Value,
 }
 
-/// Somebody who answers questions with a model.
+/// Answers questions with a model.
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// Name of the model that this provider serves, as requests name it.
@@ -77,37 +78,37 @@ pub trait Provider: Send + Sync {
         }
     }
 
-    /// Names of all the models that it serves.
+    /// Names of all models that it serves.
     fn served(&self) -> Vec<String> {
         vec![self.name().to_owned()]
     }
 
-    /// The most that one answer to a question can cost, planck.
-    fn price(&self, _question: &Question) -> u128 {
+    /// Maximum cost of one answer, planck.
+    fn price(&self, _question: &ModelQuestion) -> u128 {
         0
     }
 
-    /// Where each provider behind it stands, for people, and to be kept over a restart.
+    /// Status of each provider behind it, for status output and to restore after a restart.
     fn states(&self) -> Vec<ProviderState> {
         Vec::new()
     }
 
-    /// Takes up what was used before a restart.
+    /// Restores the usage from before a restart.
     fn restore(&self, _states: &[ProviderState]) {}
 
     /// Answers one question.
     ///
     /// # Errors
     /// When there is no answer to record, not even an abstention; see [`ModelError::retry`].
-    async fn answer(&self, question: &Question) -> Result<Reply, ModelError>;
+    async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError>;
 }
 
-/// Checks that operators can answer in this form, so that nobody pays for a question that all of them
-/// must abstain from. Forms that the contract refuses are not looked for.
+/// Checks that operators can answer with this type, so that nobody pays for a question from which all of
+/// them must abstain. What the contract itself refuses is not checked.
 ///
 /// # Errors
-/// Why they can't, with the remedy: the JSON schema can't be used.
-pub fn check_form(kind: &AnswerKind) -> Result<(), String> {
+/// The reason, with the remedy: the JSON schema cannot be used.
+pub fn check_answer_type(kind: &AnswerKind) -> Result<(), String> {
     open::check(kind)
 }
 
@@ -128,12 +129,15 @@ fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), Mode
     Err(ModelError::NotServed { name, remedy })
 }
 
-/// The abstention from a question that no answer could be right to, without asking the model; or
-/// nothing. Every operator abstains from it for the same reason, so the request ends undetermined
-/// instead of running out.
-fn abstain_unanswerable(provider: &dyn Provider, kind: &str, question: &Question) -> Option<Reply> {
-    let why = check_form(&question.answer).err()?;
-    Some(Reply {
+/// The abstention from a question that has no valid answer, without a call of the model; or `None`. All
+/// operators abstain for the same reason, so the request ends undetermined instead of expiring.
+fn abstain_unanswerable(
+    provider: &dyn Provider,
+    kind: &str,
+    question: &ModelQuestion,
+) -> Option<ProviderReply> {
+    let why = check_answer_type(&question.answer).err()?;
+    Some(ProviderReply {
         answer: Answer::Abstain(Reason::Refused),
         model: provider.name().to_owned(),
         record: json!({
@@ -145,8 +149,8 @@ fn abstain_unanswerable(provider: &dyn Provider, kind: &str, question: &Question
     })
 }
 
-/// What was asked, as the record has it.
-pub fn record_of(question: &Question) -> Value {
+/// The question in the format of the record.
+pub fn record_of(question: &ModelQuestion) -> Value {
     let kind = match &question.answer {
         AnswerKind::Bool => json!({ "kind": "bool" }),
         AnswerKind::Choice { options } => {

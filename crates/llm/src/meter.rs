@@ -1,94 +1,102 @@
-//! What one provider may be asked: how many calls at once and a minute, how many tokens and how much
-//! money a day, and how long it rests after failures. Pure: the caller brings the time.
+//! Rate limits, daily budgets and cooldown of one provider. Pure: the caller passes the time.
 
 use super::{ModelError, Retry};
+use llm_oracle_support::clock::Instant;
 use serde::{Deserialize, Serialize};
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, time::Duration};
 
-/// Milliseconds of the day that budgets count by: days of UTC.
+/// Length of a budget day in UTC, milliseconds.
 const DAY_MS: i64 = 86_400_000;
-/// The window of `requests_a_minute`.
+/// The window of `max_requests_per_minute`.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Failures in a row that may be the question's fault and not the provider's.
+/// Consecutive failures without a cooldown: the questions may have caused them, not the provider.
 const FAILURES_FORGIVEN: u32 = 2;
-/// Longest rest after failures, unless the other side names a longer one.
-const LONGEST_REST: Duration = Duration::from_secs(60);
-/// Rest of a provider that somebody must change something about.
-const BROKEN_REST: Duration = Duration::from_secs(300);
-/// How long to wait before a limit of the day is looked at again.
-const BUDGET_REST: Duration = Duration::from_secs(60);
+/// Longest cooldown after failures, unless the server asks for a longer one.
+const COOLDOWN_MAX: Duration = Duration::from_secs(60);
+/// Cooldown of a provider that only an operator can repair, for example one with a wrong API key.
+const MISCONFIGURED_COOLDOWN: Duration = Duration::from_secs(300);
+/// Time until a provider with a used-up daily budget is tried again.
+const BUDGET_COOLDOWN: Duration = Duration::from_secs(60);
 
-/// Limits of one provider. Nothing is limited by default but the calls at once.
+/// Limits of one provider. By default only the number of concurrent calls is limited.
 #[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct CallLimits {
-    /// Questions put to it at the same time.
-    pub calls_at_once: u16,
-    /// Requests in any 60 seconds; 0 for any number.
-    pub requests_a_minute: u32,
-    /// Tokens in and out in a day (UTC); 0 for any number.
-    pub tokens_a_day: u64,
+    /// Most concurrent questions.
+    #[serde(alias = "calls_at_once")]
+    pub max_concurrent_calls: u16,
+    /// Most requests in any 60 seconds; 0 for any number.
+    #[serde(alias = "requests_a_minute")]
+    pub max_requests_per_minute: u32,
+    /// Most input and output tokens in a day (UTC); 0 for any number.
+    #[serde(alias = "tokens_a_day")]
+    pub max_tokens_per_day: u64,
     /// Price of a request, planck.
     #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
     pub planck_per_call: u128,
     /// Price of a million tokens, in or out, whichever costs more, planck.
     #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
     pub planck_per_million_tokens: u128,
-    /// Most money in a day (UTC), planck; 0 for any amount.
-    #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
-    pub money_a_day: u128,
+    /// Most spend in a day (UTC), planck; 0 for any amount.
+    #[serde(
+        alias = "money_a_day",
+        deserialize_with = "llm_oracle_support::amount::planck"
+    )]
+    pub max_spend_per_day: u128,
 }
 
 impl Default for CallLimits {
     fn default() -> Self {
         Self {
-            calls_at_once: 4,
-            requests_a_minute: 0,
-            tokens_a_day: 0,
+            max_concurrent_calls: 4,
+            max_requests_per_minute: 0,
+            max_tokens_per_day: 0,
             planck_per_call: 0,
             planck_per_million_tokens: 0,
-            money_a_day: 0,
+            max_spend_per_day: 0,
         }
     }
 }
 
 impl CallLimits {
-    /// The names of its keys, as the settings file has them.
-    pub(super) const KEYS: [&'static str; 6] = [
+    /// Keys of the settings file, and behind them the names that four of them had before. Release
+    /// 0.4 reads both; a later one drops the old names.
+    pub(super) const KEYS: [&'static str; 10] = [
+        "max_concurrent_calls",
+        "max_requests_per_minute",
+        "max_tokens_per_day",
+        "planck_per_call",
+        "planck_per_million_tokens",
+        "max_spend_per_day",
         "calls_at_once",
         "requests_a_minute",
         "tokens_a_day",
-        "planck_per_call",
-        "planck_per_million_tokens",
         "money_a_day",
     ];
 
     /// What so many requests and tokens cost, planck, rounded up.
-    pub fn price(&self, load: Load) -> u128 {
-        let calls = self.planck_per_call.saturating_mul(load.requests.into());
+    pub fn price(&self, cost: CallCost) -> u128 {
+        let calls = self.planck_per_call.saturating_mul(cost.requests.into());
         let tokens = self
             .planck_per_million_tokens
-            .saturating_mul(load.tokens.into())
+            .saturating_mul(cost.tokens.into())
             .div_ceil(1_000_000);
         calls.saturating_add(tokens)
     }
 }
 
-/// What one answer takes: at most, or in fact.
+/// Requests and tokens of one answer: an upper bound before the call, the actual use after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Load {
+pub struct CallCost {
     /// Requests to the server.
     pub requests: u32,
     /// Tokens in and out.
     pub tokens: u64,
 }
 
-/// What a provider has used on one day. Kept over restarts.
+/// What a provider has used on one day. Survives restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Used {
+pub struct DailyUsage {
     /// The day, counted from 1970 in UTC.
     pub day: i64,
     /// Requests.
@@ -99,9 +107,9 @@ pub struct Used {
     pub planck: String,
 }
 
-impl Used {
+impl DailyUsage {
     fn planck(&self) -> u128 {
-        // Written by us; what does not read back is taken as spent, so that no budget is passed.
+        // A value that does not parse counts as spent, so that no budget is exceeded.
         self.planck.parse().unwrap_or(match self.planck.as_str() {
             "" => 0,
             _ => u128::MAX,
@@ -114,82 +122,85 @@ pub fn day_of(now_ms: i64) -> i64 {
     now_ms.div_euclid(DAY_MS)
 }
 
-/// Why a provider is not asked now.
+/// Why a provider cannot be called now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Closed {
-    /// In words.
+pub(super) struct CallDenied {
+    /// The reason, as a text.
     pub reason: String,
-    /// When to look again.
+    /// Time until another try can succeed.
     pub wait: Duration,
 }
 
-/// One provider's counters.
+/// Counters of one provider.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     failures: u32,
-    rests_until: Option<Instant>,
-    why: String,
+    cooldown_until: Option<Instant>,
+    reason: String,
     recent: VecDeque<Instant>,
-    used: Used,
+    used: DailyUsage,
 }
 
 impl Meter {
-    pub(super) fn restore(&mut self, used: Used) {
+    pub(super) fn restore(&mut self, used: DailyUsage) {
         self.used = used;
     }
 
-    /// What was used today.
-    pub(super) fn used(&self) -> &Used {
+    /// Usage of the current day.
+    pub(super) fn used(&self) -> &DailyUsage {
         &self.used
     }
 
-    /// How much longer it rests, and why.
-    pub(super) fn rest(&self, now: Instant) -> Option<(Duration, &str)> {
-        let left = self.rests_until?.checked_duration_since(now)?;
-        (!left.is_zero()).then_some((left, self.why.as_str()))
+    /// Remaining cooldown and its reason; `None` when the provider can be called.
+    pub(super) fn cooldown(&self, now: Instant) -> Option<(Duration, &str)> {
+        let left = self.cooldown_until?.checked_duration_since(now)?;
+        (!left.is_zero()).then_some((left, self.reason.as_str()))
     }
 
-    /// Takes an answer's greatest load out of all limits, or says why that can't be.
+    /// Reserves an answer's maximum cost.
+    ///
+    /// # Errors
+    /// The cooldown or the limit that forbids the call.
     pub(super) fn take(
         &mut self,
         limits: &CallLimits,
-        load: Load,
+        cost: CallCost,
         now: Instant,
         day: i64,
-    ) -> Result<(), Closed> {
-        if let Some((wait, why)) = self.rest(now) {
-            let reason = format!("it rests after: {why}");
-            return Err(Closed { reason, wait });
+    ) -> Result<(), CallDenied> {
+        if let Some((wait, reason)) = self.cooldown(now) {
+            let reason = format!("in cooldown after: {reason}");
+            return Err(CallDenied { reason, wait });
         }
-        self.check_minute(limits, load, now)?;
+        self.check_minute(limits, cost, now)?;
         if self.used.day != day {
-            self.used = Used {
+            self.used = DailyUsage {
                 day,
-                ..Used::default()
+                ..DailyUsage::default()
             };
         }
-        let tokens = self.used.tokens.saturating_add(load.tokens);
-        let planck = self.used.planck().saturating_add(limits.price(load));
+        let tokens = self.used.tokens.saturating_add(cost.tokens);
+        let planck = self.used.planck().saturating_add(limits.price(cost));
         for (most, wanted, what) in [
             (
-                u128::from(limits.tokens_a_day),
+                u128::from(limits.max_tokens_per_day),
                 tokens.into(),
-                "tokens_a_day",
+                "max_tokens_per_day",
             ),
-            (limits.money_a_day, planck, "money_a_day"),
+            (limits.max_spend_per_day, planck, "max_spend_per_day"),
         ] {
             if most > 0 && wanted > most {
                 let reason = format!("its next answer may reach {wanted}, and {what} is {most}");
-                return Err(Closed {
+                return Err(CallDenied {
                     reason,
-                    wait: BUDGET_REST,
+                    wait: BUDGET_COOLDOWN,
                 });
             }
         }
-        for _ in 0..load.requests {
+        for _ in 0..cost.requests {
             self.recent.push_back(now);
         }
-        self.used.requests = self.used.requests.saturating_add(load.requests.into());
+        self.used.requests = self.used.requests.saturating_add(cost.requests.into());
         self.used.tokens = tokens;
         self.used.planck = planck.to_string();
         Ok(())
@@ -198,23 +209,23 @@ impl Meter {
     fn check_minute(
         &mut self,
         limits: &CallLimits,
-        load: Load,
+        cost: CallCost,
         now: Instant,
-    ) -> Result<(), Closed> {
+    ) -> Result<(), CallDenied> {
         let old = |at: &Instant| now.saturating_duration_since(*at) >= MINUTE;
         while self.recent.front().is_some_and(old) {
             self.recent.pop_front();
         }
-        let most = limits.requests_a_minute;
+        let most = limits.max_requests_per_minute;
         if most == 0 {
-            // Nobody asks for them.
+            // Without a limit the times are not needed.
             self.recent.clear();
             return Ok(());
         }
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         // Two requests for one answer must fit even where only one a minute is allowed.
         let room = most.saturating_sub(self.recent.len());
-        let wanted = usize::try_from(load.requests).unwrap_or(usize::MAX);
+        let wanted = usize::try_from(cost.requests).unwrap_or(usize::MAX);
         if wanted.min(most) <= room {
             return Ok(());
         }
@@ -223,12 +234,12 @@ impl Meter {
             MINUTE.saturating_sub(now.saturating_duration_since(*at))
         });
         let reason = format!("{} requests in the last minute", self.recent.len());
-        Err(Closed { reason, wait })
+        Err(CallDenied { reason, wait })
     }
 
-    /// Gives back what an answer did not need of what was taken for it.
-    pub(super) fn settle(&mut self, limits: &CallLimits, taken: Load, needed: Load) {
-        let spare = Load {
+    /// Releases the part of a reservation that an answer did not use.
+    pub(super) fn settle(&mut self, limits: &CallLimits, taken: CallCost, needed: CallCost) {
+        let spare = CallCost {
             requests: taken.requests.saturating_sub(needed.requests),
             tokens: taken.tokens.saturating_sub(needed.tokens),
         };
@@ -244,39 +255,43 @@ impl Meter {
 
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
-        self.rests_until = None;
+        self.cooldown_until = None;
     }
 
-    /// Lets it rest if the failure is its own. A question that no provider could answer rests nobody,
-    /// and neither do one or two slow ones: else one requester could put out everybody's model.
+    /// Starts a cooldown if the provider is at fault. A bad question does not, and neither do one or
+    /// two slow ones: otherwise one requester could disable the model for all requesters.
     pub(super) fn failed(&mut self, error: &ModelError, now: Instant) {
-        let rest = match error {
+        let cooldown = match error {
             ModelError::PromptTooLong { .. } | ModelError::BadQuestion(_) => return,
             ModelError::Status {
                 code: 400 | 413 | 422,
                 ..
             } => return,
             _ => match error.retry() {
-                Retry::Later(Some(named)) => Some(named),
-                Retry::Later(None) => self.rest_after_failure(error),
-                Retry::Never => Some(BROKEN_REST),
+                Retry::Backoff(Some(named)) => Some(named),
+                Retry::Backoff(None) => self.cooldown_after_failure(error),
+                Retry::Never => Some(MISCONFIGURED_COOLDOWN),
             },
         };
-        let Some(rest) = rest else { return };
-        self.why = error.to_string();
-        self.rests_until = now.checked_add(rest);
+        let Some(cooldown) = cooldown else { return };
+        self.reason = error.to_string();
+        self.cooldown_until = now.checked_add(cooldown);
     }
 
-    fn rest_after_failure(&mut self, error: &ModelError) -> Option<Duration> {
+    fn cooldown_after_failure(&mut self, error: &ModelError) -> Option<Duration> {
         self.failures = self.failures.saturating_add(1);
-        let surely_its_own = matches!(
+        let provider_at_fault = matches!(
             error,
             ModelError::Unreachable { .. } | ModelError::Status { code: 429, .. }
         );
-        let forgiven = if surely_its_own { 0 } else { FAILURES_FORGIVEN };
+        let forgiven = if provider_at_fault {
+            0
+        } else {
+            FAILURES_FORGIVEN
+        };
         let over = self.failures.checked_sub(forgiven).filter(|n| *n > 0)?;
         let seconds = 2_u64.saturating_pow(over.saturating_sub(1).min(6));
-        Some(Duration::from_secs(seconds).min(LONGEST_REST))
+        Some(Duration::from_secs(seconds).min(COOLDOWN_MAX))
     }
 }
 

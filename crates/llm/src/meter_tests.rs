@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ONE: Load = Load {
+const ONE: CallCost = CallCost {
     requests: 1,
     tokens: 100,
 };
@@ -14,7 +14,7 @@ fn seconds(count: u64) -> Duration {
 #[test]
 fn requests_of_the_last_minute_are_bounded() {
     let limits = CallLimits {
-        requests_a_minute: 3,
+        max_requests_per_minute: 3,
         ..CallLimits::default()
     };
     let start = Instant::now();
@@ -24,7 +24,7 @@ fn requests_of_the_last_minute_are_bounded() {
     }
     let closed = meter.take(&limits, ONE, start + seconds(25), 1);
     assert_eq!(closed.unwrap_err().wait, seconds(35));
-    let two = Load {
+    let two = CallCost {
         requests: 2,
         tokens: 0,
     };
@@ -32,7 +32,7 @@ fn requests_of_the_last_minute_are_bounded() {
     assert_eq!(closed.unwrap_err().wait, seconds(9));
     meter.take(&limits, ONE, start + seconds(60), 1).unwrap();
     // More than a minute allows in all still gets its turn.
-    let many = Load {
+    let many = CallCost {
         requests: 9,
         tokens: 0,
     };
@@ -42,10 +42,10 @@ fn requests_of_the_last_minute_are_bounded() {
 #[test]
 fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
     let limits = CallLimits {
-        tokens_a_day: 250,
+        max_tokens_per_day: 250,
         planck_per_call: 7,
         planck_per_million_tokens: 10_000,
-        money_a_day: 17,
+        max_spend_per_day: 17,
         ..CallLimits::default()
     };
     assert_eq!(limits.price(ONE), 8);
@@ -54,8 +54,11 @@ fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
     meter.take(&limits, ONE, now, 1).unwrap();
     meter.take(&limits, ONE, now, 1).unwrap();
     let closed = meter.take(&limits, ONE, now, 1).unwrap_err();
-    assert!(closed.reason.contains("tokens_a_day is 250"), "{closed:?}");
-    let small = Load {
+    assert!(
+        closed.reason.contains("max_tokens_per_day is 250"),
+        "{closed:?}"
+    );
+    let small = CallCost {
         requests: 1,
         tokens: 1,
     };
@@ -63,7 +66,10 @@ fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
     let used = (meter.used().tokens, meter.used().planck.clone());
     assert_eq!(used, (101, "16".to_owned()));
     let closed = meter.take(&limits, ONE, now, 1).unwrap_err();
-    assert!(closed.reason.contains("money_a_day is 17"), "{closed:?}");
+    assert!(
+        closed.reason.contains("max_spend_per_day is 17"),
+        "{closed:?}"
+    );
     meter.take(&limits, ONE, now, 2).unwrap();
     assert_eq!(meter.used().requests, 1);
 }
@@ -72,15 +78,15 @@ fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
 fn what_was_used_outlives_a_restart_and_a_damaged_amount_counts_as_spent() {
     let limits = CallLimits {
         planck_per_call: 1,
-        money_a_day: 10,
+        max_spend_per_day: 10,
         ..CallLimits::default()
     };
     for (planck, open) in [("9", true), ("10", false), ("ten", false)] {
         let mut meter = Meter::default();
-        meter.restore(Used {
+        meter.restore(DailyUsage {
             day: 3,
             planck: planck.to_owned(),
-            ..Used::default()
+            ..DailyUsage::default()
         });
         let taken = meter.take(&limits, ONE, Instant::now(), 3);
         assert_eq!(taken.is_ok(), open, "{planck}");
@@ -98,7 +104,7 @@ fn a_provider_rests_after_its_own_failures_and_not_after_a_questions() {
         model: "m".to_owned(),
         reason: "gone".to_owned(),
     };
-    for (errors, rest) in [
+    for (errors, cooldown) in [
         (vec![status(429, Some(seconds(17)))], Some(17)),
         (vec![status(429, None)], Some(1)),
         (vec![gone(), gone(), gone()], Some(4)),
@@ -116,14 +122,14 @@ fn a_provider_rests_after_its_own_failures_and_not_after_a_questions() {
         for error in &errors {
             meter.failed(error, now);
         }
-        let found = meter.rest(now).map(|(rest, _)| rest.as_secs());
-        assert_eq!(found, rest, "{errors:?}");
-        if let Some(rest) = rest {
+        let found = meter.cooldown(now).map(|(cooldown, _)| cooldown.as_secs());
+        assert_eq!(found, cooldown, "{errors:?}");
+        if let Some(cooldown) = cooldown {
             let limits = CallLimits::default();
             assert!(meter.take(&limits, ONE, now, 1).is_err());
-            assert!(meter.take(&limits, ONE, now + seconds(rest), 1).is_ok());
+            assert!(meter.take(&limits, ONE, now + seconds(cooldown), 1).is_ok());
             meter.succeeded();
-            assert_eq!(meter.rest(now), None);
+            assert_eq!(meter.cooldown(now), None);
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The open forms: what is read as a text or as a JSON document.
+//! Open answers: texts and JSON documents.
 //!
-//! Whatever a model says becomes a canonical answer within its limit or none at all; nothing is cut.
+//! A reply becomes a canonical answer within its size limit, or no answer. Nothing is truncated.
 
 use super::{
-    form::{self, Said},
+    reply::{abstention, abstention_in_capitals, ParsedReply},
     schema::Schema,
     ModelError,
 };
@@ -29,11 +29,11 @@ fn schema_of(bytes: &[u8]) -> Result<Schema, String> {
 }
 
 /// Reads a text.
-pub(super) fn text(reply: &str, max_bytes: u32) -> Said {
-    if let Some(reason) = form::abstention_in_capitals(reply) {
-        return Said::Answer(Answer::Abstain(reason));
+pub(super) fn text(reply: &str, max_bytes: u32) -> ParsedReply {
+    if let Some(reason) = abstention_in_capitals(reply) {
+        return ParsedReply::Answer(Answer::Abstain(reason));
     }
-    let fault = |fault: String| Said::Other(Some(fault));
+    let fault = |fault: String| ParsedReply::Malformed(Some(fault));
     if reply.len() > REPLY_BYTES_MAX {
         return fault(too_long(reply.len(), max_bytes));
     }
@@ -49,20 +49,20 @@ pub(super) fn text(reply: &str, max_bytes: u32) -> Said {
     if text.len() > max_bytes as usize {
         return fault(too_long(text.len(), max_bytes));
     }
-    Said::Answer(Answer::Text(text.into_bytes()))
+    ParsedReply::Answer(Answer::Text(text.into_bytes()))
 }
 
 /// Reads a JSON document, bare or in one fence.
 ///
 /// # Errors
 /// `BadQuestion` when the schema can't be used, see [`check`].
-pub(super) fn json(reply: &str, schema: &[u8]) -> Result<Said, ModelError> {
+pub(super) fn json(reply: &str, schema: &[u8]) -> Result<ParsedReply, ModelError> {
     let schema = schema_of(schema).map_err(ModelError::BadQuestion)?;
     Ok(match document(reply, &schema) {
-        Ok(document) => Said::Answer(Answer::Json(document.into_bytes())),
+        Ok(document) => ParsedReply::Answer(Answer::Json(document.into_bytes())),
         // No such word is JSON; in quotes it is, and then the schema says whether it is an answer.
-        Err(fault) => form::abstention(reply).map_or(Said::Other(Some(fault)), |reason| {
-            Said::Answer(Answer::Abstain(reason))
+        Err(fault) => abstention(reply).map_or(ParsedReply::Malformed(Some(fault)), |reason| {
+            ParsedReply::Answer(Answer::Abstain(reason))
         }),
     })
 }
@@ -111,8 +111,8 @@ mod tests {
 
     fn said(reply: &str, schema: &[u8]) -> Result<Answer, String> {
         match json(reply, schema).unwrap() {
-            Said::Answer(answer) => Ok(answer),
-            Said::Other(fault) => Err(fault.unwrap_or_default()),
+            ParsedReply::Answer(answer) => Ok(answer),
+            ParsedReply::Malformed(fault) => Err(fault.unwrap_or_default()),
         }
     }
 
@@ -125,7 +125,7 @@ mod tests {
             ("refused", 9, "refused"),
             ("The case is UNCLEAR", 30, "The case is UNCLEAR"),
         ] {
-            let expected = Said::Answer(Answer::Text(answer.into()));
+            let expected = ParsedReply::Answer(Answer::Text(answer.into()));
             assert_eq!(text(reply, max_bytes), expected, "{reply}");
         }
         for (reply, max_bytes, word) in [
@@ -137,14 +137,14 @@ mod tests {
             ("\u{1b}[31mred", 99, "U+001B"),
             ("a\u{9b}b", 99, "U+009B"),
         ] {
-            let Said::Other(Some(fault)) = text(reply, max_bytes) else {
+            let ParsedReply::Malformed(Some(fault)) = text(reply, max_bytes) else {
                 unreachable!("{reply:?} is no answer");
             };
             assert!(fault.contains(word), "{fault}");
         }
         assert!(matches!(
             text(&" a".repeat(REPLY_BYTES_MAX), 2048),
-            Said::Other(Some(_))
+            ParsedReply::Malformed(Some(_))
         ));
     }
 
@@ -155,7 +155,7 @@ mod tests {
             ("\"TOO SOON.\"\n", Reason::TooSoon),
             ("**REFUSED**", Reason::Refused),
         ] {
-            let expected = Said::Answer(Answer::Abstain(reason));
+            let expected = ParsedReply::Answer(Answer::Abstain(reason));
             assert_eq!(text(reply, 1), expected, "{reply}");
         }
     }

@@ -1,7 +1,8 @@
 //! Fixed answers, for tests: no model is asked.
 
 use super::{
-    abstain_unanswerable, form, record_of, refuse_unserved, ModelError, Provider, Question, Reply,
+    abstain_unanswerable, answer_type, record_of, refuse_unserved, reply::ParsedReply, ModelError,
+    ModelQuestion, Provider, ProviderReply,
 };
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, Reason};
@@ -17,12 +18,12 @@ use std::{
 /// Environment variable that lets a configuration name this provider.
 pub const ALLOW: &str = "LLM_ORACLE_ALLOW_SCRIPTED";
 
-type Script = Box<dyn Fn(&Question) -> Result<Answer, ModelError> + Send + Sync>;
+type AnswerFn = Box<dyn Fn(&ModelQuestion) -> Result<Answer, ModelError> + Send + Sync>;
 
 /// Answers from a script.
 pub struct Scripted {
     name: String,
-    script: Script,
+    script: AnswerFn,
     delay: Duration,
     calls_file: Option<PathBuf>,
     calls: AtomicU64,
@@ -32,7 +33,7 @@ impl Scripted {
     /// A provider that answers whatever `script` says.
     pub fn from_fn(
         name: impl Into<String>,
-        script: impl Fn(&Question) -> Result<Answer, ModelError> + Send + Sync + 'static,
+        script: impl Fn(&ModelQuestion) -> Result<Answer, ModelError> + Send + Sync + 'static,
     ) -> Self {
         Self {
             name: name.into(),
@@ -85,17 +86,17 @@ pub(super) fn check_allowed(allowed: Option<&str>) -> Result<(), ModelError> {
     )))
 }
 
-fn parse(question: &Question, text: &str) -> Result<Answer, ModelError> {
+fn parse(question: &ModelQuestion, text: &str) -> Result<Answer, ModelError> {
     match text {
         "abstain" | "abstain:unclear" => return Ok(Answer::Abstain(Reason::Unclear)),
         "abstain:too_soon" => return Ok(Answer::Abstain(Reason::TooSoon)),
         "abstain:refused" => return Ok(Answer::Abstain(Reason::Refused)),
         _ => {}
     }
-    match form::read(&question.answer, text)? {
-        form::Said::Answer(answer) => Ok(answer),
-        form::Said::Other(fault) => {
-            let kind = form::kind_name(&question.answer);
+    match answer_type::read(&question.answer, text)? {
+        ParsedReply::Answer(answer) => Ok(answer),
+        ParsedReply::Malformed(fault) => {
+            let kind = answer_type::type_name(&question.answer);
             let fault = fault.map(|fault| format!(": {fault}")).unwrap_or_default();
             Err(ModelError::NotConfigured(format!(
                 "scripted answer '{text}' is no answer of kind {kind}{fault}"
@@ -130,7 +131,7 @@ impl Provider for Scripted {
         &self.name
     }
 
-    async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
+    async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
         refuse_unserved(self, &question.model)?;
         if let Some(reply) = abstain_unanswerable(self, "scripted", question) {
             return Ok(reply);
@@ -143,7 +144,7 @@ impl Provider for Scripted {
             tokio::time::sleep(self.delay).await;
         }
         let answer = (self.script)(question)?;
-        Ok(Reply {
+        Ok(ProviderReply {
             answer,
             model: self.name.clone(),
             record: json!({
@@ -161,8 +162,8 @@ mod tests {
     use super::*;
     use llm_oracle_primitives::{AnswerKind, ModelRef, Sampling};
 
-    fn question(answer: AnswerKind) -> Question {
-        Question {
+    fn question(answer: AnswerKind) -> ModelQuestion {
+        ModelQuestion {
             prompt: "p".to_owned(),
             system: None,
             answer,
@@ -264,7 +265,7 @@ mod tests {
             (ModelRef::Entry(0), false),
         ] {
             assert_eq!(provider.serves(&model), served);
-            let asked = Question {
+            let asked = ModelQuestion {
                 model,
                 ..question(AnswerKind::Bool)
             };

@@ -65,7 +65,7 @@ fn from_file(path: &Path) -> Result<String, ModelError> {
 fn private(metadata: &std::fs::Metadata, path: &Path) -> Result<(), ModelError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & llm_oracle_support::credential::forbidden(path) == 0 {
+    if mode & llm_oracle_support::credential::forbidden_mode(path) == 0 {
         return Ok(());
     }
     let path = path.display();

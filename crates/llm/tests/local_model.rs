@@ -2,7 +2,7 @@
 #![cfg(feature = "local")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
 
-use llm_oracle_llm::{build, ModelError, Provider, ProviderConfig, Question, Reply};
+use llm_oracle_llm::{build, ModelError, ModelQuestion, Provider, ProviderConfig, ProviderReply};
 use llm_oracle_primitives::{canonical, Answer, AnswerKind, ModelRef, Reason, Sampling};
 use std::{
     path::PathBuf,
@@ -56,8 +56,8 @@ fn model() -> Arc<dyn Provider> {
     MODEL.get_or_init(load).clone()
 }
 
-fn question(prompt: String, answer: AnswerKind) -> Question {
-    Question {
+fn question(prompt: String, answer: AnswerKind) -> ModelQuestion {
+    ModelQuestion {
         prompt,
         system: None,
         answer,
@@ -72,7 +72,7 @@ fn choice(options: &[&str]) -> AnswerKind {
     }
 }
 
-fn ask(question: &Question) -> Result<Reply, ModelError> {
+fn ask(question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| tokio::runtime::Runtime::new().unwrap());
     runtime.block_on(model().answer(question))

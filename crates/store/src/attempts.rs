@@ -1,6 +1,6 @@
-//! Transactions from signing to their end, and how often something failed.
+//! Transactions from signing to their end, and counts of failures.
 
-use super::{Store, StoreError};
+use super::{synced_write, Store, StoreError};
 use llm_oracle_primitives::{BlockNumber, Hash, RequestId};
 
 /// What a transaction is for.
@@ -10,11 +10,11 @@ pub enum Purpose {
     Ask,
     /// Taking seats.
     Commit,
-    /// Opening commitments.
+    /// Revealing answers.
     Reveal,
     /// Answering in one step.
     Answer,
-    /// Settling after a deadline.
+    /// Settling a request after a deadline.
     Advance,
     /// Calling the requester back.
     Deliver,
@@ -53,19 +53,19 @@ impl Purpose {
     }
 }
 
-/// How far a transaction is.
+/// State of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptState {
-    /// On disk, not known to be sent.
+    /// Stored, not known to be sent.
     Signed,
-    /// A node took it.
+    /// A node accepted it.
     Broadcast,
-    /// Its nonce is used up at the best block.
+    /// Its nonce is used at the best block.
     InBlock,
-    /// What it was for stands at a finalized block.
+    /// Its effect was found at a finalized block.
     Final,
-    /// Proved to have no effect any more: expired, or its nonce was used up without it.
-    Dead,
+    /// Proved to have no effect: past its era, or its nonce was used by another transaction.
+    Expired,
 }
 
 impl AttemptState {
@@ -74,7 +74,7 @@ impl AttemptState {
         Self::Broadcast,
         Self::InBlock,
         Self::Final,
-        Self::Dead,
+        Self::Expired,
     ];
 
     /// The state with a name, as the database has it.
@@ -95,17 +95,18 @@ impl AttemptState {
             Self::Broadcast => "broadcast",
             Self::InBlock => "in_block",
             Self::Final => "final",
-            Self::Dead => "dead",
+            Self::Expired => "dead",
         }
     }
 }
 
-/// What one transaction does for one seat.
+/// The seat of one operator in one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Entry {
+pub struct SeatId {
     /// The request.
     pub request_id: RequestId,
-    /// The operator's account; for what belongs to no operator, that of the one whose turn it is.
+    /// The operator's account. For transactions that belong to no seat, the account of the operator
+    /// that submits them.
     pub operator: [u8; 32],
 }
 
@@ -125,7 +126,7 @@ pub struct NewAttempt {
     /// What it is for.
     pub purpose: Purpose,
     /// What it does.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<SeatId>,
 }
 
 /// A stored transaction.
@@ -135,7 +136,7 @@ pub struct Attempt {
     pub id: i64,
     /// The transaction.
     pub tx: NewAttempt,
-    /// How far it is.
+    /// Its state.
     pub state: AttemptState,
     /// When it was last handed to a node, milliseconds since 1970.
     pub sent_at_ms: Option<i64>,
@@ -147,18 +148,18 @@ impl Store {
     /// # Errors
     /// `NonceTaken` when another live transaction has the carrier's nonce; `Database`.
     pub fn add_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError> {
-        self.database.insert_attempt(attempt)
+        synced_write(self, |database| database.insert_attempt(attempt))
     }
 
-    /// Notes that a node took the transaction.
+    /// Records that a node accepted the transaction.
     ///
     /// # Errors
     /// `Database`.
     pub fn mark_sent(&self, id: i64) -> Result<(), StoreError> {
-        self.database.mark_sent(id)
+        synced_write(self, |database| database.mark_sent(id))
     }
 
-    /// Notes how far a transaction is, and says whether it did: ended ones stay as they are.
+    /// Records the state of a transaction. False if it has ended: then its state stays.
     ///
     /// # Errors
     /// `Database`.
@@ -168,7 +169,9 @@ impl Store {
         state: AttemptState,
         reason: Option<&str>,
     ) -> Result<bool, StoreError> {
-        self.database.set_attempt_state(id, state, reason)
+        synced_write(self, |database| {
+            database.set_attempt_state(id, state, reason)
+        })
     }
 
     /// Transactions that may still have an effect, oldest first.
@@ -179,24 +182,26 @@ impl Store {
         self.database.live_attempts()
     }
 
-    /// Counts a failure and says how many there are now.
+    /// Counts a failure and returns the count.
     ///
     /// # Errors
     /// `Database`.
     pub fn add_failure(
         &self,
-        entry: &Entry,
+        entry: &SeatId,
         purpose: Purpose,
         reason: &str,
     ) -> Result<u32, StoreError> {
-        self.database.add_failure(entry, purpose, reason)
+        synced_write(self, |database| {
+            database.add_failure(entry, purpose, reason)
+        })
     }
 
     /// How often something failed, and when last (milliseconds since 1970).
     ///
     /// # Errors
     /// `Database`.
-    pub fn failures(&self, entry: &Entry, purpose: Purpose) -> Result<(u32, i64), StoreError> {
+    pub fn failures(&self, entry: &SeatId, purpose: Purpose) -> Result<(u32, i64), StoreError> {
         let failed = self.database.failure(entry, purpose)?;
         Ok(failed.map_or((0, 0), |failed| (failed.count, failed.at_ms)))
     }
@@ -207,7 +212,7 @@ impl Store {
     /// `Database`.
     pub fn failure_reason(
         &self,
-        entry: &Entry,
+        entry: &SeatId,
         purpose: Purpose,
     ) -> Result<Option<String>, StoreError> {
         let failed = self.database.failure(entry, purpose)?;

@@ -1,7 +1,7 @@
-//! The second copy: salt secrets and answers as files, in a folder that should be on another disk.
+//! The backup: salt secrets and answers as files, in a directory that should be on another disk.
 //!
-//! An answer's file is written before its row. So whatever was committed to is in both places, and a
-//! file without a row is at worst an answer that nobody ever saw.
+//! An answer's file is written before its row. So every answer that was committed to is in both places;
+//! a file without a row is an answer that was never used.
 
 use super::{make_private_directory, secret, Answered, StoreError};
 use llm_oracle_primitives::{Answer, RequestId};
@@ -13,16 +13,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The folder with the second copy.
+/// The backup directory.
 #[derive(Debug)]
 pub(super) struct Backup {
     folder: PathBuf,
 }
 
-/// One answer as the file has it: what a reveal needs, and what shows how it was made.
+/// One answer in a backup file: what its reveal needs, and its evidence.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Copy {
+struct AnswerCopy {
     request_id: RequestId,
     operator: String,
     terms_digest: String,
@@ -37,8 +37,8 @@ struct Copy {
 }
 
 impl Backup {
-    /// Opens the folder and brings both sides' salt secrets together: a store that has none takes
-    /// those of the copy, so that a lost store comes back with the secrets that its seats need.
+    /// Opens the directory. A store without salt secrets gets those of the backup, so that a lost store is
+    /// restored with the secrets that its seats need.
     pub(super) fn open(folder: &Path, store: &Path) -> Result<Self, StoreError> {
         make_private_directory(folder)?;
         let copied = secret::files(folder)?;
@@ -52,8 +52,8 @@ impl Backup {
         })
     }
 
-    /// Copies the store's salt secrets. Another secret under the same number is refused.
-    pub(super) fn keep_secrets(&self, store: &Path) -> Result<(), StoreError> {
+    /// Copies the store's salt secrets. A different secret with the same number is refused.
+    pub(super) fn persist_secrets(&self, store: &Path) -> Result<(), StoreError> {
         let copied = secret::files(&self.folder)?;
         for (number, path) in secret::files(store)? {
             let bytes = read(&path)?;
@@ -66,10 +66,10 @@ impl Backup {
         Ok(())
     }
 
-    /// Writes an answer's copy, on disk when this returns.
-    pub(super) fn keep(&self, answered: &Answered) -> Result<(), StoreError> {
+    /// Writes an answer, synced to disk when this returns.
+    pub(super) fn persist(&self, answered: &Answered) -> Result<(), StoreError> {
         let hex = |bytes: &[u8]| hex::encode(bytes);
-        let copy = Copy {
+        let copy = AnswerCopy {
             request_id: answered.request_id,
             operator: hex(&answered.operator),
             terms_digest: hex(&answered.terms_digest),
@@ -91,7 +91,7 @@ impl Backup {
         )
     }
 
-    /// The copy of an answer, if there is one.
+    /// The backup of an answer, if there is one.
     pub(super) fn find(
         &self,
         request: RequestId,
@@ -101,13 +101,13 @@ impl Backup {
         if !path.exists() {
             return Ok(None);
         }
-        let copy: Copy = serde_json::from_slice(&read(&path)?)
+        let copy: AnswerCopy = serde_json::from_slice(&read(&path)?)
             .map_err(|error| StoreError::damaged("backup", error))?;
         copy.answered().map(Some)
     }
 }
 
-impl Copy {
+impl AnswerCopy {
     fn answered(self) -> Result<Answered, StoreError> {
         let bytes =
             |text: &str| hex::decode(text).map_err(|error| StoreError::damaged("backup", error));
@@ -137,7 +137,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
     fs::read(path).map_err(StoreError::io(path))
 }
 
-/// Under another name first: a crash in between leaves no half file behind.
+/// Written under another name first, so that a crash leaves no partial file.
 pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
     let (draft, path) = (folder.join("draft"), folder.join(name));

@@ -1,18 +1,18 @@
-//! What a store needs of a database, whichever it is.
+//! The interface of a store's database.
 
 use super::{
-    attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose},
-    jobs::{Answered, Job, JobNote, JobState, Skip},
-    recall::Failures,
+    attempts::{Attempt, AttemptState, NewAttempt, Purpose, SeatId},
+    jobs::{Answered, Job, JobState, JobUpdate, Skip},
+    seat_records::SeatFailures,
     stats::Evidence,
     StoreError,
 };
 use llm_oracle_primitives::{Hash, RequestId};
 
-/// How often something failed.
+/// Count of failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
-    /// So often.
+pub struct FailureRecord {
+    /// Number of failures.
     pub count: u32,
     /// The last time, milliseconds since 1970.
     pub at_ms: i64,
@@ -31,7 +31,7 @@ pub trait Database: Send + Sync {
     fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Sets the value of a key.
     fn set_meta(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
-    /// Forgets a key.
+    /// Removes a key.
     fn remove_meta(&self, key: &str) -> Result<(), StoreError>;
 
     /// Inserts answers, all with one write. False for each that finds another one, which stays as it is.
@@ -44,29 +44,29 @@ pub trait Database: Send + Sync {
     fn has_jobs(&self) -> Result<bool, StoreError>;
     /// Jobs of these requests, of every operator.
     fn jobs_of(&self, requests: &[RequestId]) -> Result<Vec<Job>, StoreError>;
-    /// Sets how far jobs are, and why, all with one write. No job is named twice.
-    fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError>;
+    /// Sets states and reasons of jobs with one write. No job is named twice.
+    fn set_job_states(&self, notes: &[JobUpdate]) -> Result<(), StoreError>;
     /// Sets when commits were handed to a node, for those of which it is not set, all with one write.
-    fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError>;
+    fn set_submitted(&self, entries: &[SeatId], at_ms: i64) -> Result<(), StoreError>;
 
-    /// Inserts why a request is left out, unless there is a reason.
+    /// Inserts the reason of a skip, unless there is one.
     fn insert_skip(&self, skip: &Skip) -> Result<(), StoreError>;
-    /// Appends why a request is left out, unless the reason is there.
+    /// Appends a reason to a skip, unless it is there.
     fn append_skip(&self, skip: &Skip) -> Result<(), StoreError>;
-    /// Why an operator leaves a request out.
+    /// Why an operator skips a request.
     fn skipped(
         &self,
         request: RequestId,
         operator: &[u8; 32],
     ) -> Result<Option<String>, StoreError>;
-    /// Who leaves which of these requests out.
-    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<Entry>, StoreError>;
+    /// Which operators skip which of these requests.
+    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<SeatId>, StoreError>;
 
-    /// Inserts a signed transaction with its entries and gives its row.
+    /// Inserts a signed transaction with its seats and returns its row.
     fn insert_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError>;
     /// Sets when a transaction was handed to a node.
     fn mark_sent(&self, id: i64) -> Result<(), StoreError>;
-    /// Sets how far a transaction is. False when it has ended: then it stays as it is.
+    /// Sets the state of a transaction. False when it has ended: then its state stays.
     fn set_attempt_state(
         &self,
         id: i64,
@@ -76,37 +76,45 @@ pub trait Database: Send + Sync {
     /// Transactions that have not ended, oldest first.
     fn live_attempts(&self) -> Result<Vec<Attempt>, StoreError>;
 
-    /// Counts a failure and gives the count.
-    fn add_failure(&self, entry: &Entry, purpose: Purpose, reason: &str)
-        -> Result<u32, StoreError>;
+    /// Counts a failure and returns the count.
+    fn add_failure(
+        &self,
+        entry: &SeatId,
+        purpose: Purpose,
+        reason: &str,
+    ) -> Result<u32, StoreError>;
     /// What failed, if it did.
-    fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError>;
+    fn failure(
+        &self,
+        entry: &SeatId,
+        purpose: Purpose,
+    ) -> Result<Option<FailureRecord>, StoreError>;
     /// What failed of these requests.
-    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<Failures>, StoreError>;
+    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<SeatFailures>, StoreError>;
 
     /// Number of jobs in a state.
     fn count_jobs(&self, state: JobState) -> Result<u64, StoreError>;
     /// Number of transactions for a purpose in a state.
     fn count_attempts(&self, purpose: Purpose, state: AttemptState) -> Result<u64, StoreError>;
-    /// Number of requests left out, once for each operator.
+    /// Number of skipped requests, counted once for each operator.
     fn count_skips(&self) -> Result<u64, StoreError>;
     /// The document with a digest, if its answer is revealed.
     fn published(&self, digest: &Hash) -> Result<Option<Vec<u8>>, StoreError>;
     /// The evidence of a request, or of all.
     fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError>;
-    /// Whether the database holds together.
+    /// Checks the integrity of the database.
     fn check(&self) -> Result<(), StoreError>;
 
-    /// Takes and renews leases on requests, those named first before the others, and gives what is
-    /// held now. A database of one process leases everything.
+    /// Takes and renews leases on requests, in this order, and returns those that are held now. A
+    /// database of one process leases everything.
     fn lease(&self, wanted: &[RequestId]) -> Result<Vec<RequestId>, StoreError> {
         Ok(wanted.to_vec())
     }
-    /// Gives all leases of this process back.
+    /// Releases all leases of this process.
     fn release_leases(&self) -> Result<(), StoreError> {
         Ok(())
     }
-    /// Rows of transactions that another living process follows.
+    /// Rows of transactions that another live process tracks.
     fn held_elsewhere(&self) -> Result<Vec<i64>, StoreError> {
         Ok(Vec::new())
     }

@@ -1,7 +1,8 @@
 //! Answers: one for each request and operator, for ever.
 
-use super::{Entry, Store, StoreError};
+use super::{synced_write, SeatId, Store, StoreError};
 use llm_oracle_primitives::{Answer, Hash, RequestId};
+use llm_oracle_support::blocking::blocking;
 
 /// An answer with all that its commit and its reveal need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +33,15 @@ pub struct Answered {
 
 impl Answered {
     /// Whose answer to which request it is.
-    pub fn entry(&self) -> Entry {
-        Entry {
+    pub fn seat_id(&self) -> SeatId {
+        SeatId {
             request_id: self.request_id,
             operator: self.operator,
         }
     }
 }
 
-/// How far a job is, for people; the chain is asked before anything is done.
+/// State of a job, for status output. Decisions are made on the chain's state instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
     /// Answered, not yet committed.
@@ -49,12 +50,12 @@ pub enum JobState {
     Committed,
     /// Revealed at a finalized block.
     Revealed,
-    /// The request is over.
+    /// The request has ended.
     Ended,
-    /// Somebody else committed with this operator's key: nothing will be revealed.
-    ForeignCommitment,
-    /// Given up, see the reason.
-    Dead,
+    /// The chain has a commitment of this operator that is not in the store: nothing can be revealed.
+    UnknownCommitment,
+    /// Abandoned, see the reason.
+    Abandoned,
 }
 
 impl JobState {
@@ -63,8 +64,8 @@ impl JobState {
         Self::Committed,
         Self::Revealed,
         Self::Ended,
-        Self::ForeignCommitment,
-        Self::Dead,
+        Self::UnknownCommitment,
+        Self::Abandoned,
     ];
 
     /// The state with a name, as the database has it.
@@ -85,8 +86,8 @@ impl JobState {
             Self::Committed => "committed",
             Self::Revealed => "revealed",
             Self::Ended => "ended",
-            Self::ForeignCommitment => "foreign_commitment",
-            Self::Dead => "dead",
+            Self::UnknownCommitment => "foreign_commitment",
+            Self::Abandoned => "dead",
         }
     }
 }
@@ -96,7 +97,7 @@ impl JobState {
 pub struct Job {
     /// The answer.
     pub answered: Answered,
-    /// How far it is.
+    /// Its state.
     pub state: JobState,
     /// Why it stopped, if it did.
     pub reason: Option<String>,
@@ -106,29 +107,29 @@ pub struct Job {
     pub submitted_at_ms: Option<i64>,
 }
 
-/// How far a job is, to be noted.
+/// The new state of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobNote {
+pub struct JobUpdate {
     /// The job.
-    pub entry: Entry,
-    /// How far it is.
+    pub entry: SeatId,
+    /// Its state.
     pub state: JobState,
     /// Why it stopped, if it did.
     pub reason: Option<String>,
 }
 
-/// What became of an answer that was to be recorded.
+/// The result of recording an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is the first; it stands.
+    /// It is the first and was recorded.
     New,
-    /// It was recorded before.
+    /// The same answer was recorded before.
     Same,
-    /// Another answer was recorded before, and that one stands.
+    /// Another answer was recorded before and stays.
     Conflict(Box<Answered>),
 }
 
-/// A request that an operator leaves out.
+/// A request that an operator skips.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skip {
     /// The request.
@@ -155,17 +156,17 @@ impl Store {
     /// # Errors
     /// `Database`; then none is recorded.
     pub fn record_answers(&self, answers: &[Answered]) -> Result<Vec<Recorded>, StoreError> {
-        // One after the other: the copy must be of the answer that stands.
+        // Serialized, so that the backup is of the answer that the database has.
         let _recording = self.recording();
         if let Some(backup) = &self.backup {
             for one in answers {
-                // Not over the copy of an answer that stands.
+                // Never overwrite the backup of an answer that the database has.
                 if self.job(one.request_id, &one.operator)?.is_none() {
-                    backup.keep(one)?;
+                    blocking(|| backup.persist(one))?;
                 }
             }
         }
-        let inserted = self.database.insert_answers(answers)?;
+        let inserted = synced_write(self, |database| database.insert_answers(answers))?;
         let each = answers.iter().zip(inserted);
         each.map(|(one, is_new)| self.recorded(one, is_new))
             .collect()
@@ -181,8 +182,8 @@ impl Store {
             return Ok(Recorded::Same);
         }
         if let Some(backup) = &self.backup {
-            // Another process was faster than our look at the database.
-            backup.keep(&stands.answered)?;
+            // Another replica inserted its answer after our read.
+            blocking(|| backup.persist(&stands.answered))?;
         }
         Ok(Recorded::Conflict(Box::new(stands.answered)))
     }
@@ -195,7 +196,7 @@ impl Store {
         self.database.job(request, operator)
     }
 
-    /// Whether nothing was ever answered with this store.
+    /// Whether this store has no answer yet.
     ///
     /// # Errors
     /// `Database`.
@@ -226,7 +227,7 @@ impl Store {
         self.database.jobs(limit)
     }
 
-    /// Notes how far a job is.
+    /// Records the state of a job.
     ///
     /// # Errors
     /// `Database`.
@@ -237,58 +238,58 @@ impl Store {
         state: JobState,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        let entry = Entry {
+        let entry = SeatId {
             request_id: request,
             operator: *operator,
         };
         let reason = reason.map(str::to_owned);
-        self.set_job_states(&[JobNote {
+        self.set_job_states(&[JobUpdate {
             entry,
             state,
             reason,
         }])
     }
 
-    /// Notes how far several jobs are, each named once, with one write to the disk.
+    /// Records the states of several jobs, each named once, with one write to the disk.
     ///
     /// # Errors
-    /// `Database`; then nothing is noted.
-    pub fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError> {
-        match notes {
+    /// `Database`; then nothing is recorded.
+    pub fn set_job_states(&self, updates: &[JobUpdate]) -> Result<(), StoreError> {
+        match updates {
             [] => Ok(()),
-            notes => self.database.set_job_states(notes),
+            updates => synced_write(self, |database| database.set_job_states(updates)),
         }
     }
 
-    /// Notes when the commits of jobs were first handed to a node.
+    /// Records when the commits of jobs were first submitted to a node, milliseconds since 1970.
     ///
     /// # Errors
-    /// `Database`; then nothing is noted.
-    pub fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError> {
+    /// `Database`; then nothing is recorded.
+    pub fn set_submitted(&self, entries: &[SeatId], at_ms: i64) -> Result<(), StoreError> {
         match entries {
             [] => Ok(()),
-            entries => self.database.set_submitted(entries, at_ms),
+            entries => synced_write(self, |database| database.set_submitted(entries, at_ms)),
         }
     }
 
-    /// Records that an operator leaves a request out, and why; the first reason stands.
+    /// Records that an operator skips a request, and why. The first reason stays.
     ///
     /// # Errors
     /// `Database`.
     pub fn skip(&self, skip: &Skip) -> Result<(), StoreError> {
-        self.database.insert_skip(skip)
+        synced_write(self, |database| database.insert_skip(skip))
     }
 
-    /// Records that an operator stops working on a request, and why, beside what is recorded
-    /// already. The same reason twice is one.
+    /// Records a further reason for which an operator stops working on a request. A reason that is
+    /// recorded already is not repeated.
     ///
     /// # Errors
     /// `Database`.
     pub fn skip_also(&self, skip: &Skip) -> Result<(), StoreError> {
-        self.database.append_skip(skip)
+        synced_write(self, |database| database.append_skip(skip))
     }
 
-    /// Why an operator leaves a request out, if it does.
+    /// Why an operator skips a request, if it does.
     ///
     /// # Errors
     /// `Database`.

@@ -1,6 +1,6 @@
-//! Who works on which request, where several replicas share a database.
+//! Leases on requests, where several replicas share a database.
 
-use super::{Store, StoreError};
+use super::{synced_write, Store, StoreError};
 use llm_oracle_primitives::RequestId;
 
 impl Store {
@@ -9,26 +9,26 @@ impl Store {
         self.shared.is_some()
     }
 
-    /// Takes leases on requests, in this order, up to a fair share of them, renews those that are
-    /// held, and gives all that are held now. A replica works on what it holds and on nothing else.
-    /// A lease that is lost while work goes on does no harm, it only costs work: what must not happen
-    /// twice is refused by the database's constraints.
+    /// Takes leases on requests, in this order, up to a fair share, renews those that are held, and
+    /// returns all that are held now. A replica only works on requests that it holds. A lease that is
+    /// lost during the work costs double work but is safe: the database's constraints refuse what must
+    /// not happen twice.
     ///
     /// # Errors
     /// `Database`, `Unreachable`.
     pub fn lease(&self, wanted: &[RequestId]) -> Result<Vec<RequestId>, StoreError> {
-        self.database.lease(wanted)
+        synced_write(self, |database| database.lease(wanted))
     }
 
-    /// Gives all leases back, so that nobody has to wait for their end.
+    /// Releases all leases, so that no other replica has to wait until they expire.
     ///
     /// # Errors
     /// `Database`, `Unreachable`.
     pub fn release_leases(&self) -> Result<(), StoreError> {
-        self.database.release_leases()
+        synced_write(self, |database| database.release_leases())
     }
 
-    /// Transactions, by their rows, that another replica follows which is alive.
+    /// Rows of transactions that another live replica tracks.
     ///
     /// # Errors
     /// `Database`, `Unreachable`.

@@ -1,40 +1,41 @@
-//! What must survive a crash: answers before they are committed to, transactions before they are
-//! sent, and why something was left undone.
+//! Durable state of a relayer: answers before they are committed to, transactions before they are
+//! sent, and the reasons of skipped requests.
 //!
-//! One directory holds one relayer's store: the database, its lock, and the secrets that salts are
-//! derived from. Several replicas may share a database on a server instead; then the directory holds
-//! the rest. Every write is on disk, synced, when its function returns. [`Store`] is what the
-//! pipeline sees; below it a `Database` keeps the rows.
+//! A store is a directory with the database, its lock, and the secrets that salts are derived from.
+//! Several replicas may share a database on a PostgreSQL server; the directory then holds the rest.
+//! A write is synced to disk when its function returns. [`Store`] is what the relayer uses; it keeps
+//! its rows in a [`database::Database`].
 //!
-//! **Architecture invariant:** this module knows neither the chain nor the models. The chain is the
-//! truth about what happened; the store only remembers what must never be made twice.
+//! **Architecture invariant:** this crate knows neither the chain nor the models. The chain is the
+//! source of truth about what happened; the store remembers what must not be done twice.
 
 mod attempts;
 mod backup;
+pub mod crash_point;
 pub mod database;
-pub mod fault;
 mod jobs;
 mod lease;
 mod lock;
 mod postgres;
-mod recall;
 #[cfg(test)]
 pub mod sample;
+mod seat_records;
 mod secret;
 pub mod sqlite;
 mod stats;
 mod usage;
 
-pub use attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose};
-pub use jobs::{Answered, Job, JobNote, JobState, Recorded, Skip};
+pub use attempts::{Attempt, AttemptState, NewAttempt, Purpose, SeatId};
+pub use jobs::{Answered, Job, JobState, JobUpdate, Recorded, Skip};
 pub use llm_oracle_support::clock::now_ms;
-pub use postgres::{DatabaseUrl, Shared, UrlSource};
-pub use recall::{Failures, Recall};
+pub use postgres::{DatabaseUrl, SharedDatabase, UrlSource};
+pub use seat_records::{SeatFailures, SeatRecords};
 pub use secret::{SaltSecret, SaltSecrets};
 pub use stats::{Archive, Evidence, Stats};
 
 use database::Database;
 use llm_oracle_primitives::{BlockNumber, Hash};
+use llm_oracle_support::blocking::blocking;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -138,8 +139,8 @@ impl StoreError {
         }
     }
 
-    /// Whether another turn, which reads everything anew, may go well.
-    pub fn may_pass(&self) -> bool {
+    /// Whether the next iteration of the relayer, which reads everything again, may succeed.
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. } | Self::NonceTaken { .. } | Self::Underway
@@ -147,9 +148,9 @@ impl StoreError {
     }
 }
 
-/// What a store is made for. None of it ever changes.
+/// The deployment that a store belongs to. It never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
+pub struct StoreIdentity {
     /// Genesis hash of the chain.
     pub genesis: Hash,
     /// The oracle's address.
@@ -158,7 +159,7 @@ pub struct Identity {
     pub domain: Hash,
 }
 
-/// An open store. Dropping it gives the lock back.
+/// An open store. Dropping it releases the lock.
 pub struct Store {
     database: Arc<dyn Database>,
     secrets: SaltSecrets,
@@ -177,18 +178,18 @@ impl Store {
     /// # Errors
     /// `Locked` when another process has it, `Foreign` when it was made for another chain or
     /// contract, `TooNew`, `NotDurable`, `OpenFolder`, `Exposed`, or what the file system says.
-    pub fn open(directory: &Path, identity: &Identity) -> Result<Self, StoreError> {
+    pub fn open(directory: &Path, identity: &StoreIdentity) -> Result<Self, StoreError> {
         Self::open_with_backup(directory, None, identity)
     }
 
-    /// The same, with a folder for the second copy of secrets and answers.
+    /// Opens the store with a backup directory for secrets and answers.
     ///
     /// # Errors
     /// As [`Self::open`]; `OtherBackup` when the folder holds another store's copy.
     pub fn open_with_backup(
         directory: &Path,
         backup: Option<&Path>,
-        identity: &Identity,
+        identity: &StoreIdentity,
     ) -> Result<Self, StoreError> {
         make_private_directory(directory)?;
         let lock = lock::Lock::take(directory)?;
@@ -197,7 +198,7 @@ impl Store {
         let database = sqlite::Sqlite::open(&directory.join(sqlite::FILE), identity)?;
         let secrets = SaltSecrets::load_or_create(directory)?;
         if let Some(backup) = &backup {
-            backup.keep_secrets(directory)?;
+            backup.persist_secrets(directory)?;
         }
         Ok(Self {
             backup,
@@ -220,8 +221,8 @@ impl Store {
     pub fn open_shared(
         directory: &Path,
         backup: Option<&Path>,
-        shared: &Shared,
-        identity: &Identity,
+        shared: &SharedDatabase,
+        identity: &StoreIdentity,
     ) -> Result<Self, StoreError> {
         make_private_directory(directory)?;
         let lock = lock::Lock::take(directory)?;
@@ -229,7 +230,7 @@ impl Store {
         let backup = backup.transpose()?;
         let database = postgres::Postgres::open(shared, identity)?;
         let known = secret::files(directory)?;
-        // Before one is made here: a secret of this replica's own would be of no use.
+        // Checked before a secret is created here: the other replicas would not have it.
         for number in database.secret_numbers()? {
             if !known.contains_key(&number) {
                 let path = directory.to_owned();
@@ -239,7 +240,7 @@ impl Store {
         let secrets = SaltSecrets::load_or_create(directory)?;
         database.bind_secrets(&secrets, directory)?;
         if let Some(backup) = &backup {
-            backup.keep_secrets(directory)?;
+            backup.persist_secrets(directory)?;
         }
         Ok(Self {
             backup,
@@ -252,9 +253,9 @@ impl Store {
         })
     }
 
-    /// A store over a database that may outlive it: what is in the database is what survived. It has
-    /// no folder, no lock and no second copy.
-    pub fn over(database: Arc<dyn Database>, secrets: SaltSecrets) -> Self {
+    /// A store on an open database, without a directory, a lock and a backup. The database may outlive
+    /// the store: the simulation opens a new store on it for each process that it starts.
+    pub fn with_database(database: Arc<dyn Database>, secrets: SaltSecrets) -> Self {
         Self {
             database,
             secrets,
@@ -282,7 +283,7 @@ impl Store {
         self.shared.clone().unwrap_or_else(folder)
     }
 
-    /// Lowest request that may still need work; everything below is over.
+    /// Lowest request that may still need work; all requests below it have ended.
     ///
     /// # Errors
     /// `Database`.
@@ -300,7 +301,9 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub fn set_cursor(&self, request_id: u64) -> Result<(), StoreError> {
-        self.database.set_meta("cursor", &request_id.to_le_bytes())
+        synced_write(self, |database| {
+            database.set_meta("cursor", &request_id.to_le_bytes())
+        })
     }
 
     /// The highest finalized block that was acted on: height and hash.
@@ -316,35 +319,41 @@ impl Store {
         Ok(Some((BlockNumber::from_le_bytes(*height), hash)))
     }
 
-    /// Notes the highest finalized block that was acted on.
+    /// Records the highest finalized block that was acted on.
     ///
     /// # Errors
     /// `Database`.
     pub fn set_finalized_seen(&self, height: BlockNumber, hash: &Hash) -> Result<(), StoreError> {
-        // Another replica's node may be ahead. What two write at once may be one block lower than it
-        // could be, which takes nothing away.
+        // Another replica's node may be ahead. Concurrent writes may leave a lower block than the
+        // highest, which is harmless.
         let higher = self.is_shared() && self.finalized_seen()?.is_some_and(|seen| seen.0 > height);
         if higher {
             return Ok(());
         }
         let value = [height.to_le_bytes().as_slice(), hash].concat();
-        self.database.set_meta("finalized", &value)
+        synced_write(self, |database| database.set_meta("finalized", &value))
     }
 
-    /// Forgets it: for a person who knows that the chain itself was set back.
+    /// Removes the record of [`Self::finalized_seen`], for an operator who knows that the chain was reset.
     ///
     /// # Errors
     /// `Database`.
     pub fn forget_finalized_seen(&self) -> Result<(), StoreError> {
-        self.database.remove_meta("finalized")
+        synced_write(self, |database| database.remove_meta("finalized"))
     }
 
     fn recording(&self) -> MutexGuard<'_, ()> {
-        // It guards an order, not data.
+        // The lock guards an order, not data: a panic leaves nothing inconsistent.
         self.recording
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Runs a write to the database. It waits for the disk, so the runtime moves the worker's other tasks to
+/// another thread; a current-thread runtime, such as the simulation's, just waits.
+fn synced_write<T>(store: &Store, write: impl FnOnce(&dyn Database) -> T) -> T {
+    blocking(|| write(&*store.database))
 }
 
 /// Makes the folder, or checks the one that is there.

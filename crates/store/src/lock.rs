@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-/// The lock of a store; the operating system gives it back when the process ends, however it ends.
+/// The lock of a store. The operating system releases it when the process ends for any reason.
 pub(super) struct Lock {
     _file: File,
 }

@@ -1,10 +1,10 @@
 //! Records for tests of stores.
 
-use super::{Answered, Identity};
+use super::{Answered, StoreIdentity};
 use llm_oracle_primitives::{Answer, RequestId};
 
 /// What the stores are for.
-pub const IDENTITY: Identity = Identity {
+pub const IDENTITY: StoreIdentity = StoreIdentity {
     genesis: [1; 32],
     contract: [2; 32],
     domain: [3; 32],

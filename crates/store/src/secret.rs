@@ -1,7 +1,7 @@
 //! The secrets that salts are derived from: numbered 32-byte files beside the database.
 //!
-//! A seat's salt must be found again until its reveal, so old secrets are kept and each answer
-//! remembers the number of the one it was made with.
+//! A seat's salt must be derivable until its reveal, so old secrets are kept and each answer stores the
+//! number of its secret.
 
 use super::StoreError;
 use secrecy::{ExposeSecret, SecretBox};
@@ -45,8 +45,8 @@ impl SaltSecrets {
         newest_first.map(|(number, secret)| (*number, secret.expose_secret()))
     }
 
-    /// Given ones, for stores without a folder.
-    pub fn of(secrets: impl IntoIterator<Item = (u32, [u8; 32])>) -> Self {
+    /// Secrets from numbers and bytes, for stores without a directory.
+    pub fn from_pairs(secrets: impl IntoIterator<Item = (u32, [u8; 32])>) -> Self {
         let boxed = |(number, bytes)| (number, SecretBox::new(Box::new(bytes)));
         Self {
             by_number: secrets.into_iter().map(boxed).collect(),
@@ -116,7 +116,7 @@ fn read(path: &Path) -> Result<SaltSecret, StoreError> {
     Ok(SecretBox::new(Box::new(secret)))
 }
 
-/// Written under another name first: a crash in between leaves no half secret behind.
+/// Written under another name first, so that a crash leaves no partial secret.
 fn create(directory: &Path, path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut secret = [0; 32];

@@ -1,11 +1,11 @@
-//! What a store holds, in numbers, and the evidence that is public.
+//! Counts of what a store holds, and its evidence documents.
 
 use super::{
     attempts::{AttemptState, Purpose},
     bytes32,
     database::Database,
     jobs::JobState,
-    postgres, sqlite, Identity, Shared, Store, StoreError,
+    postgres, sqlite, SharedDatabase, Store, StoreError, StoreIdentity,
 };
 use llm_oracle_primitives::{Hash, RequestId};
 use serde_json::{json, Map, Value};
@@ -18,8 +18,8 @@ pub struct Stats {
     pub jobs: Vec<(JobState, u64)>,
     /// Transactions by purpose and state, those that there are.
     pub attempts: Vec<(Purpose, AttemptState, u64)>,
-    /// Requests left out, once for each operator.
-    pub left_out: u64,
+    /// Skipped requests, counted once for each operator.
+    pub skipped: u64,
     /// Lowest request that may still need work.
     pub cursor: RequestId,
 }
@@ -37,7 +37,7 @@ impl Stats {
         json!({
             "jobs": jobs.collect::<Map<_, _>>(),
             "transactions": attempts.collect::<Vec<_>>(),
-            "left_out": self.left_out,
+            "left_out": self.skipped,
             "cursor": self.cursor,
         })
     }
@@ -68,7 +68,7 @@ impl Store {
         Ok(Stats {
             jobs: jobs(database)?,
             attempts: attempts(database)?,
-            left_out: database.count_skips()?,
+            skipped: database.count_skips()?,
             cursor: self.cursor()?,
         })
     }
@@ -83,7 +83,7 @@ impl Store {
 }
 
 fn jobs(database: &dyn Database) -> Result<Vec<(JobState, u64)>, StoreError> {
-    // None is a number too: a graph should not have to guess it.
+    // Also those with a count of 0, so that each has a metric.
     let all = JobState::ALL.into_iter();
     all.map(|state| Ok((state, database.count_jobs(state)?)))
         .collect()
@@ -102,7 +102,7 @@ fn attempts(database: &dyn Database) -> Result<Vec<(Purpose, AttemptState, u64)>
     Ok(all)
 }
 
-/// A store to read only, also while a relayer works with it.
+/// A store opened for reading, also while a relayer works with it.
 pub struct Archive {
     database: Box<dyn Database>,
 }
@@ -123,7 +123,7 @@ impl Archive {
     ///
     /// # Errors
     /// `Unreachable`; `Io` when no relayer has ever worked with it; as [`Store::open_shared`].
-    pub fn open_shared(shared: &Shared) -> Result<Self, StoreError> {
+    pub fn open_shared(shared: &SharedDatabase) -> Result<Self, StoreError> {
         let database = Box::new(postgres::Postgres::open_to_read(shared)?);
         Ok(Self { database })
     }
@@ -132,7 +132,7 @@ impl Archive {
     ///
     /// # Errors
     /// `Database`, `Damaged`.
-    pub fn identity(&self) -> Result<Option<Identity>, StoreError> {
+    pub fn identity(&self) -> Result<Option<StoreIdentity>, StoreError> {
         let read = |what| {
             let value = self.database.meta(what)?;
             value.map(|bytes| bytes32(what, bytes)).transpose()
@@ -141,7 +141,7 @@ impl Archive {
         let (Some(genesis), Some(contract), Some(domain)) = parts else {
             return Ok(None);
         };
-        Ok(Some(Identity {
+        Ok(Some(StoreIdentity {
             genesis,
             contract,
             domain,
@@ -200,6 +200,6 @@ mod tests {
         let stats = store.stats().unwrap();
         assert!(stats.jobs.contains(&(JobState::Revealed, 1)));
         assert!(stats.jobs.contains(&(JobState::Answered, 1)));
-        assert!(stats.jobs.contains(&(JobState::Dead, 0)));
+        assert!(stats.jobs.contains(&(JobState::Abandoned, 0)));
     }
 }

@@ -14,7 +14,7 @@ fn attempt(nonce: u64) -> NewAttempt {
         nonce,
         valid_until: 100,
         purpose: Purpose::Commit,
-        entries: vec![Entry {
+        entries: vec![SeatId {
             request_id: 7,
             operator: [9; 32],
         }],
@@ -63,21 +63,21 @@ fn another_chain_contract_or_deployment_is_refused_with_both_values() {
     drop(Store::open(folder.path(), &IDENTITY).unwrap());
     for (other, name) in [
         (
-            Identity {
+            StoreIdentity {
                 genesis: [8; 32],
                 ..IDENTITY
             },
             "chain",
         ),
         (
-            Identity {
+            StoreIdentity {
                 contract: [8; 32],
                 ..IDENTITY
             },
             "contract",
         ),
         (
-            Identity {
+            StoreIdentity {
                 domain: [8; 32],
                 ..IDENTITY
             },
@@ -172,7 +172,7 @@ fn attempts_go_through_their_states_and_ended_ones_stay() {
     assert_eq!(live[1].state, AttemptState::Signed);
     assert_eq!(live[1].tx, attempt(1));
     store
-        .set_attempt_state(first, AttemptState::Dead, Some("expired"))
+        .set_attempt_state(first, AttemptState::Expired, Some("expired"))
         .unwrap();
     store
         .set_attempt_state(first, AttemptState::Final, None)
@@ -182,7 +182,7 @@ fn attempts_go_through_their_states_and_ended_ones_stay() {
         .unwrap();
     assert_eq!(
         store
-            .count_attempts(Purpose::Commit, AttemptState::Dead)
+            .count_attempts(Purpose::Commit, AttemptState::Expired)
             .unwrap(),
         1
     );
@@ -206,7 +206,7 @@ fn attempts_go_through_their_states_and_ended_ones_stay() {
 fn failures_are_counted_and_skips_keep_their_first_reason() {
     let folder = llm_oracle_fixtures::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
-    let entry = Entry {
+    let entry = SeatId {
         request_id: 7,
         operator: [9; 32],
     };
@@ -252,15 +252,15 @@ fn failures_are_counted_and_skips_keep_their_first_reason() {
 
 #[test]
 fn a_database_in_memory_outlives_the_store_over_it() {
-    let database: Arc<dyn Database> = Arc::new(sqlite::Sqlite::in_memory(&IDENTITY).unwrap());
-    let secrets = || SaltSecrets::of([(1, [7; 32])]);
-    let store = Store::over(database.clone(), secrets());
+    let database: Arc<dyn Database> = Arc::new(sqlite::Sqlite::open_in_memory(&IDENTITY).unwrap());
+    let secrets = || SaltSecrets::from_pairs([(1, [7; 32])]);
+    let store = Store::with_database(database.clone(), secrets());
     assert_eq!(
         store.record_answer(&answered(7, true)).unwrap(),
         Recorded::New
     );
     drop(store);
-    let store = Store::over(database, secrets());
+    let store = Store::with_database(database, secrets());
     assert!(!store.is_fresh().unwrap());
     assert_eq!(
         store.record_answer(&answered(7, true)).unwrap(),
@@ -271,8 +271,8 @@ fn a_database_in_memory_outlives_the_store_over_it() {
 
 #[test]
 fn a_second_live_transaction_with_a_nonce_is_refused_by_name() {
-    let database: Arc<dyn Database> = Arc::new(sqlite::Sqlite::in_memory(&IDENTITY).unwrap());
-    let store = Store::over(database, SaltSecrets::of([(1, [7; 32])]));
+    let database: Arc<dyn Database> = Arc::new(sqlite::Sqlite::open_in_memory(&IDENTITY).unwrap());
+    let store = Store::with_database(database, SaltSecrets::from_pairs([(1, [7; 32])]));
     store.add_attempt(&attempt(5)).unwrap();
     let rival = NewAttempt {
         hash: [77; 32],

@@ -1,13 +1,14 @@
-//! What models and requesters have used, kept over a restart.
+//! Usage counters of models and requesters, kept over a restart.
 
-use super::{backup, Store, StoreError};
+use super::{backup, synced_write, Store, StoreError};
+use llm_oracle_support::blocking::blocking;
 
-/// The row's name; where the database is shared, that of a file in the replica's own folder: each
-/// replica counts what it has used itself.
+/// Name of the row. Where the database is shared, name of a file in the replica's own directory: each
+/// replica counts its own usage.
 const KEY: &str = "usage";
 
 impl Store {
-    /// What was used when it was last noted, in the caller's own form.
+    /// The usage that was recorded last, in the caller's format.
     ///
     /// # Errors
     /// `Database`, `Io`.
@@ -22,14 +23,14 @@ impl Store {
         backup::read(&path).map(Some)
     }
 
-    /// Notes what has been used.
+    /// Records the usage.
     ///
     /// # Errors
     /// `Database`, `Io`.
     pub fn set_usage(&self, usage: &[u8]) -> Result<(), StoreError> {
         if self.is_shared() {
-            return backup::write(&self.directory, KEY, usage);
+            return blocking(|| backup::write(&self.directory, KEY, usage));
         }
-        self.database.set_meta(KEY, usage)
+        synced_write(self, |database| database.set_meta(KEY, usage))
     }
 }

@@ -1,10 +1,10 @@
-//! Accounts and hashes as people write them.
+//! Accounts and hashes as text.
 
 use llm_oracle_primitives::{AccountId, Hash};
 use std::str::FromStr;
 use subxt_utils_accountid32::AccountId32;
 
-/// Text that is no account or no hash.
+/// Text that is not an account or not a hash.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Neither an SS58 address nor 32 bytes of hex.

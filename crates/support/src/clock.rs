@@ -1,13 +1,13 @@
-//! What time it is, in one place, so that simulations can tell it.
+//! The clock. All time is read here, so that the simulation controls it.
 //!
-//! [`Instant`] is tokio's: it stands still where a test has paused time, and is the system's elsewhere.
+//! [`Instant`] is tokio's: under paused time it moves only when the test advances it.
 
 #[cfg(feature = "simulation")]
 use crate::simulated;
 use std::time::{SystemTime, UNIX_EPOCH};
 pub use tokio::time::Instant;
 
-/// Milliseconds since 1970, for rows that people read and for pauses that outlive a process.
+/// Wall-clock time, milliseconds since 1970, for stored times and for periods that outlive a process.
 pub fn now_ms() -> i64 {
     #[cfg(feature = "simulation")]
     if let Some(now) = simulated::now_ms() {

@@ -1,24 +1,24 @@
-//! Credentials of systemd: secrets in a folder that only one service can enter.
+//! Credentials of systemd: secrets in a directory that only one service can enter.
 
 use std::{
     env,
     path::{Path, PathBuf},
 };
 
-/// How a path in the settings names the folder of the service's credentials.
+/// Prefix of paths in the settings that are relative to the credentials directory.
 const PREFIX: &str = "$CREDENTIALS_DIRECTORY";
 
-/// The variable without the sign.
+/// The credentials directory that systemd passes to the service.
 fn folder() -> Option<PathBuf> {
     env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
-/// Whether a path names a credential whose folder is not known yet.
-pub fn is_one(path: &Path) -> bool {
+/// Whether a path is relative to the credentials directory.
+pub fn is_credential(path: &Path) -> bool {
     path.starts_with(PREFIX)
 }
 
-/// The path with its folder; as it is when this is no service with credentials.
+/// The path below the credentials directory; unchanged for other paths, and outside of such a service.
 pub fn resolve(path: PathBuf) -> PathBuf {
     resolve_in(path, folder().as_deref())
 }
@@ -33,7 +33,7 @@ fn resolve_in(path: PathBuf, folder: Option<&Path>) -> PathBuf {
 /// Bits that the mode of a file with a secret must not have. systemd lets the service into a
 /// credential by an access list, whose mask stands where the group's bits are; its folder keeps
 /// everybody else out.
-pub fn forbidden(path: &Path) -> u32 {
+pub fn forbidden_mode(path: &Path) -> u32 {
     forbidden_in(path, folder().as_deref())
 }
 
@@ -54,7 +54,7 @@ mod tests {
             PathBuf::from("$CREDENTIALS_DIRECTORY/key"),
             Path::new("/run/c"),
         );
-        assert!(is_one(&name) && !is_one(Path::new("/run/c/key")));
+        assert!(is_credential(&name) && !is_credential(Path::new("/run/c/key")));
         assert_eq!(
             resolve_in(name.clone(), Some(folder)),
             Path::new("/run/c/key")

@@ -13,7 +13,7 @@ pub const NO_ANSWER: u8 = 3;
 pub const CHAIN: u8 = 4;
 /// The contract refused.
 pub const CONTRACT: u8 = 5;
-/// The model failed, or its file is none.
+/// The model failed, or its file cannot be used.
 pub const MODEL: u8 = 6;
 /// The relayer's store is locked by another process, or refused.
 pub const STORE: u8 = 7;

@@ -1,4 +1,4 @@
-//! What several crates need and none of them owns: amounts, addresses, time, random bytes, credentials.
+//! Helpers that several crates share: amounts, addresses, clock, random bytes, credentials.
 //!
 //! **Architecture invariant:** nothing here knows a node, a server, a model or a database.
 

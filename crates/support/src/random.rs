@@ -1,4 +1,5 @@
-//! Random bytes and jitter, in one place, so that a simulation can be run again as it was.
+//! Random bytes and jitter. All randomness is drawn here, so that a simulation can be replayed from
+//! its seed.
 
 #[cfg(feature = "simulation")]
 use crate::simulated;
@@ -7,7 +8,7 @@ use backon::ExponentialBuilder;
 /// Fills a buffer with random bytes.
 ///
 /// # Errors
-/// What the system says when it has none.
+/// The operating system's error when it has no random bytes.
 pub fn fill(buffer: &mut [u8]) -> Result<(), getrandom::Error> {
     #[cfg(feature = "simulation")]
     if simulated::fill(buffer) {
@@ -16,7 +17,7 @@ pub fn fill(buffer: &mut [u8]) -> Result<(), getrandom::Error> {
     getrandom::fill(buffer)
 }
 
-/// Jitter on pauses, so that many relayers don't come back at one moment.
+/// Adds jitter to a backoff, so that many relayers do not retry at the same time.
 pub fn jitter(pauses: ExponentialBuilder) -> ExponentialBuilder {
     #[cfg(feature = "simulation")]
     if let Some(seed) = simulated::seed() {

@@ -1,5 +1,5 @@
-//! What is wrong with a TOML file, without quoting it: somebody may have put a secret in the wrong
-//! place, and errors end in logs.
+//! Errors of TOML files without the values that they quote: a value may be a secret in the wrong place,
+//! and errors end in logs.
 
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ pub fn without_values(text: &str) -> String {
             escaped = c == '\\' && !escaped;
             ends
         });
-        // Without an end nothing of the rest is fit to be shown.
+        // Without an end of the quote nothing of the rest is shown.
         rest = end
             .and_then(|end| quoted.get(end..)?.strip_prefix('"'))
             .unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Checking an answered request from the chain and the evidence alone.
 //!
-//! Nobody's word is taken: every digest, signature, vote and payment is worked out again, and what a
-//! local model is said to have answered is asked again. Everything here but [`rerun`] is pure.
+//! Nothing is trusted: every digest, signature, vote and payment is computed again, and a local model is
+//! asked again. Everything except [`rerun`] is pure.
 
 mod document;
 mod payout;
@@ -16,9 +16,9 @@ pub use seat::check_seat;
 use llm_oracle_primitives::{digest::Context, AccountId, Hash, Params, RequestView, Terms};
 use serde::Serialize;
 
-/// A request with all that the chain says about it.
+/// A request with everything that the chain has about it.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct RequestRecord {
     /// Domain of the deployment.
     pub domain: Hash,
     /// The oracle.
@@ -33,8 +33,8 @@ pub struct Subject {
     pub barred: Vec<AccountId>,
 }
 
-impl Subject {
-    /// What the seat of an operator is bound to.
+impl RequestRecord {
+    /// The context that a seat's commitment and signature are bound to.
     pub fn context(&self, operator: AccountId, model: u32) -> Context {
         Context {
             domain: self.domain,
@@ -49,22 +49,22 @@ impl Subject {
     }
 }
 
-/// What is said about a seat.
+/// Result of the verification of a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Everything holds, and the same model gives the same answer again.
+pub enum SeatFinding {
+    /// All checks passed, and the same model gives the same answer again.
     Reproduced,
-    /// Everything holds; the model's part could not be repeated here.
+    /// All checks passed; the model could not be asked again here.
     Consistent,
-    /// Its answer was never opened, so there is nothing to check.
+    /// Its answer was not revealed, so there is nothing to check.
     Unrevealed,
-    /// Something does not hold.
+    /// A check failed.
     Wrong,
 }
 
-impl Verdict {
-    /// In one word.
+impl SeatFinding {
+    /// Its name in output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Reproduced => "reproduced",
@@ -75,10 +75,10 @@ impl Verdict {
     }
 }
 
-/// What was found, about a seat or about the request as a whole.
+/// Errors and notes about a seat or about the request as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Findings {
-    /// What does not hold, each with both values where there are two.
+    /// Failed checks, with both values where there are two.
     pub wrong: Vec<String>,
     /// What could not be checked, and why.
     pub notes: Vec<String>,

@@ -1,6 +1,6 @@
-//! Who should have got what: the rules of the money, worked out a second time.
+//! The payments: the contract's rules, computed a second time.
 
-use super::{Findings, Subject};
+use super::{Findings, RequestRecord};
 use llm_oracle_primitives::{limits::share, Outcome, Params, SeatState, SeatView};
 use llm_oracle_rules::tally::Ballot;
 
@@ -13,7 +13,7 @@ struct Sums {
 }
 
 /// Checks what each seat, the requester and the owner were credited at the end.
-pub(super) fn check(subject: &Subject, outcome: &Outcome, found: &mut Findings) {
+pub(super) fn check(subject: &RequestRecord, outcome: &Outcome, found: &mut Findings) {
     let Some(params) = &subject.params else {
         found.note("the node does not keep the state of the ask, so payments were not checked");
         return;
@@ -56,7 +56,7 @@ pub(super) fn check(subject: &Subject, outcome: &Outcome, found: &mut Findings) 
 }
 
 fn forfeit(
-    subject: &Subject,
+    subject: &RequestRecord,
     seat: &SeatView,
     state: SeatState,
     found: &mut Findings,
@@ -84,7 +84,7 @@ fn gross(state: SeatState, outcome: &Outcome, reward: u128, params: &Params) -> 
     }
 }
 
-fn end_state(seat: &SeatView, outcome: &Outcome, subject: &Subject) -> SeatState {
+fn end_state(seat: &SeatView, outcome: &Outcome, subject: &RequestRecord) -> SeatState {
     let form = llm_oracle_rules::Form::of(&subject.view.kind);
     let ballot = seat.answer.as_ref().map(Ballot::of_seat);
     match (outcome, ballot) {

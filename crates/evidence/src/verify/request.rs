@@ -1,6 +1,6 @@
 //! The request as a whole: its terms, its tally, its payments.
 
-use super::{payout, Findings, Subject};
+use super::{payout, Findings, RequestRecord};
 use llm_oracle_primitives::{digest, Outcome};
 use llm_oracle_rules::{
     tally::{tally, Ballot},
@@ -9,7 +9,7 @@ use llm_oracle_rules::{
 use llm_oracle_support::address::hex0x;
 
 /// Checks what does not belong to one seat alone.
-pub fn check_request(subject: &Subject) -> Findings {
+pub fn check_request(subject: &RequestRecord) -> Findings {
     let mut found = Findings::default();
     let (view, terms) = (&subject.view, &subject.terms);
     let terms_digest = digest::terms_digest(&view.requester, terms);
@@ -42,7 +42,7 @@ pub fn check_request(subject: &Subject) -> Findings {
     found
 }
 
-fn check_tally(subject: &Subject, outcome: &Outcome, found: &mut Findings) {
+fn check_tally(subject: &RequestRecord, outcome: &Outcome, found: &mut Findings) {
     let (view, terms) = (&subject.view, &subject.terms);
     if *outcome == Outcome::Expired {
         if view.summary.committed >= terms.threshold {

@@ -1,8 +1,8 @@
 //! Asking a local model again.
 
-use super::{document, Findings, Subject, Verdict};
+use super::{document, Findings, RequestRecord, SeatFinding};
 use crate::question;
-use llm_oracle_llm::{self as llm, ModelError, Provider, ProviderConfig, Reply};
+use llm_oracle_llm::{self as llm, ModelError, Provider, ProviderConfig, ProviderReply};
 use llm_oracle_rules::Form;
 use serde_json::Value;
 use std::{
@@ -29,35 +29,39 @@ impl Rerun {
         }
     }
 
-    /// Puts a seat's question again and says what that makes of a consistent seat.
+    /// Asks a seat's question again and returns the new finding of a consistent seat.
     pub async fn seat(
         &mut self,
-        subject: &Subject,
+        subject: &RequestRecord,
         document: &[u8],
         found: &mut Findings,
-    ) -> Verdict {
+    ) -> SeatFinding {
         let Ok(value) = serde_json::from_slice::<Value>(document) else {
-            return Verdict::Consistent;
+            return SeatFinding::Consistent;
         };
         let made = document::making(&value);
         if made["provider"] != "local" || made["not_asked"].is_string() {
             found.note("its model is not one that can be asked again here");
-            return Verdict::Consistent;
+            return SeatFinding::Consistent;
         }
         match self.ask(subject, made).await {
             Ok(Some(reply)) => compare(subject, &value, &reply, found),
             Ok(None) => {
                 found.note("there is no file of a local model here; give --model");
-                Verdict::Consistent
+                SeatFinding::Consistent
             }
             Err(error) => {
                 found.note(format!("the model could not be asked again: {error}"));
-                Verdict::Consistent
+                SeatFinding::Consistent
             }
         }
     }
 
-    async fn ask(&mut self, subject: &Subject, made: &Value) -> Result<Option<Reply>, ModelError> {
+    async fn ask(
+        &mut self,
+        subject: &RequestRecord,
+        made: &Value,
+    ) -> Result<Option<ProviderReply>, ModelError> {
         let Some(path) = self.file.clone() else {
             return Ok(None);
         };
@@ -89,13 +93,18 @@ impl Rerun {
 }
 
 /// Compares a document with what the model said when it was asked again.
-pub fn compare(subject: &Subject, value: &Value, reply: &Reply, found: &mut Findings) -> Verdict {
+pub fn compare(
+    subject: &RequestRecord,
+    value: &Value,
+    reply: &ProviderReply,
+    found: &mut Findings,
+) -> SeatFinding {
     let (made, again) = (document::making(value), &reply.record);
     if made["file"]["sha256"] != again["file"]["sha256"] {
         found.note(
             "the file of the model here is another one than its evidence names; give --model",
         );
-        return Verdict::Consistent;
+        return SeatFinding::Consistent;
     }
     let same_template = made["template"] == again["template"];
     let same_engine = made["engine"] == again["engine"];
@@ -117,28 +126,28 @@ pub fn compare(subject: &Subject, value: &Value, reply: &Reply, found: &mut Find
         }
     }
     if !found.wrong.is_empty() {
-        return Verdict::Wrong;
+        return SeatFinding::Wrong;
     }
     let same_answer = document::answer(value) == Some(fitted(subject, reply));
     match (same_answer, same_template && same_engine) {
-        (true, true) => Verdict::Reproduced,
+        (true, true) => SeatFinding::Reproduced,
         (true, false) => {
             found.note("the model gives the same answer under another engine or template");
-            Verdict::Reproduced
+            SeatFinding::Reproduced
         }
         (false, true) => {
             found.wrong("the model gives another answer when it is asked again");
-            Verdict::Wrong
+            SeatFinding::Wrong
         }
         (false, false) => {
             found.note("under another engine or template the model gives another answer");
-            Verdict::Consistent
+            SeatFinding::Consistent
         }
     }
 }
 
 /// The answer that a relayer makes of a reply.
-fn fitted(subject: &Subject, reply: &Reply) -> llm_oracle_primitives::Answer {
+fn fitted(subject: &RequestRecord, reply: &ProviderReply) -> llm_oracle_primitives::Answer {
     use llm_oracle_primitives::{Answer, Reason};
     match Form::of(&subject.terms.answer).check(&reply.answer, 0) {
         Ok(()) => reply.answer.clone(),

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 use super::*;
-use crate::{bind, question, Secret, Times};
-use llm_oracle_llm::Reply;
+use crate::{bind, question, AnswerTimes, NumberedSecret};
+use llm_oracle_llm::ProviderReply;
 use llm_oracle_primitives::{
     digest, Answer, AnswerKind, Assignment, DeliveryStatus, LeastRecord, Margin, ModelRef, Outcome,
     Phase, Prompt, Reason, Sampling, SeatAnswer, SeatState, SeatView, Summary,
@@ -81,12 +81,12 @@ fn openai_record() -> Value {
     })
 }
 
-pub(super) fn reply(record: Value, answer: Answer) -> Reply {
+pub(super) fn reply(record: Value, answer: Answer) -> ProviderReply {
     let model = match &record["model"] {
         Value::Object(model) => model["reported"].as_str().unwrap_or_default().to_owned(),
         other => other.as_str().unwrap_or_default().to_owned(),
     };
-    Reply {
+    ProviderReply {
         answer,
         model,
         record,
@@ -96,12 +96,12 @@ pub(super) fn reply(record: Value, answer: Answer) -> Reply {
 /// A request that four operators answered: two alike, one otherwise, one in silence. Three would have
 /// had to agree.
 pub(super) struct Case {
-    pub(super) subject: Subject,
+    pub(super) subject: RequestRecord,
     pub(super) keys: Vec<Keypair>,
     pub(super) documents: Vec<Vec<u8>>,
 }
 
-fn empty_subject() -> Subject {
+fn empty_subject() -> RequestRecord {
     let terms = terms();
     let requester = AccountId::from([9; 32]);
     let view = RequestView {
@@ -138,7 +138,7 @@ fn empty_subject() -> Subject {
         refund: 0,
         fee: 0,
     };
-    Subject {
+    RequestRecord {
         domain: [1; 32],
         contract: AccountId::from([2; 32]),
         view,
@@ -149,14 +149,19 @@ fn empty_subject() -> Subject {
 }
 
 /// Opens a seat with an answer of which everything is right.
-fn seat(subject: &Subject, slot: u32, key: &Keypair, reply: Reply) -> (SeatView, Vec<u8>) {
+fn seat(
+    subject: &RequestRecord,
+    slot: u32,
+    key: &Keypair,
+    reply: ProviderReply,
+) -> (SeatView, Vec<u8>) {
     let operator = account_of(key);
     let context = subject.context(operator, 0);
-    let secret = Secret {
+    let secret = NumberedSecret {
         number: 1,
         bytes: &[slot as u8 + 1; 32],
     };
-    let times = Times {
+    let times = AnswerTimes {
         model_ms: 12,
         seen_at_ms: 1_700_000_000_000,
     };
@@ -167,7 +172,7 @@ fn seat(subject: &Subject, slot: u32, key: &Keypair, reply: Reply) -> (SeatView,
 }
 
 pub(super) fn signed(
-    subject: &Subject,
+    subject: &RequestRecord,
     slot: u32,
     key: &Keypair,
     answer: &Answer,
@@ -224,7 +229,7 @@ pub(super) fn case() -> Case {
 }
 
 /// No consensus: a quarter of the reward for each that revealed, by the rules' own words.
-fn settle(subject: &mut Subject) {
+fn settle(subject: &mut RequestRecord) {
     let params = Params::dev();
     let effort = llm_oracle_primitives::limits::share(REWARD, params.effort_ppm);
     let fee = llm_oracle_primitives::limits::share(effort, params.fee_ppm);

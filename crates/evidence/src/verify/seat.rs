@@ -1,26 +1,26 @@
 //! One seat: its commitment, its signature, its evidence.
 
-use super::{document, Findings, Subject, Verdict};
+use super::{document, Findings, RequestRecord, SeatFinding};
 use llm_oracle_primitives::{digest, Hash, SeatAnswer, SeatView};
 use llm_oracle_signing::verifies;
 use llm_oracle_support::address::hex0x;
 
-/// Checks a seat against the chain and its evidence document. A seat of which everything holds is
-/// [`Verdict::Consistent`]; only asking again can make more of it.
+/// Checks a seat against the chain and its evidence document. A seat that passes is
+/// [`SeatFinding::Consistent`]; only asking the model again can make it `Reproduced`.
 pub fn check_seat(
-    subject: &Subject,
+    subject: &RequestRecord,
     seat: &SeatView,
     document: Option<&[u8]>,
-) -> (Verdict, Findings) {
+) -> (SeatFinding, Findings) {
     let mut found = Findings::default();
     let (Some(stated), Some(salt), Some(signature)) = (&seat.answer, seat.salt, seat.signature)
     else {
         if seat.answer.is_some() || seat.salt.is_some() || seat.signature.is_some() {
             found.wrong("it is opened in part only");
-            return (Verdict::Wrong, found);
+            return (SeatFinding::Wrong, found);
         }
         found.note("its answer was not revealed");
-        return (Verdict::Unrevealed, found);
+        return (SeatFinding::Unrevealed, found);
     };
     let context = subject.context(seat.operator, seat.model);
     let message = digest::answer_message_of(&context, &digest_of(stated), &seat.evidence);
@@ -32,7 +32,7 @@ pub fn check_seat(
             "no evidence with the digest {} was found; give --evidence or --from",
             hex0x(&seat.evidence)
         ));
-        return (Verdict::Wrong, found);
+        return (SeatFinding::Wrong, found);
     };
     let digest = digest::evidence(&salt, document);
     found.same(
@@ -54,9 +54,9 @@ pub fn check_seat(
         None => found.wrong("its evidence does not hold the answer that it revealed"),
     }
     let verdict = if found.wrong.is_empty() {
-        Verdict::Consistent
+        SeatFinding::Consistent
     } else {
-        Verdict::Wrong
+        SeatFinding::Wrong
     };
     (verdict, found)
 }

@@ -9,7 +9,7 @@ use llm_oracle_primitives::{
 };
 use serde_json::{json, Value};
 
-fn verdict(case: &Case, index: usize, document: &[u8]) -> Verdict {
+fn verdict(case: &Case, index: usize, document: &[u8]) -> SeatFinding {
     check_seat(
         &case.subject,
         &case.subject.view.seats[index],
@@ -69,14 +69,14 @@ fn an_untouched_request_holds() {
         let (verdict, found) = check_seat(&case.subject, seat, Some(document));
         assert_eq!(
             (verdict, found.wrong),
-            (Verdict::Consistent, vec![]),
+            (SeatFinding::Consistent, vec![]),
             "{index}"
         );
     }
     let silent = check_seat(&case.subject, &case.subject.view.seats[3], None);
-    assert_eq!(silent.0, Verdict::Unrevealed);
+    assert_eq!(silent.0, SeatFinding::Unrevealed);
     let lost = check_seat(&case.subject, &case.subject.view.seats[0], None);
-    assert_eq!(lost.0, Verdict::Wrong, "no evidence is no proof");
+    assert_eq!(lost.0, SeatFinding::Wrong, "no evidence is no proof");
 }
 
 #[test]
@@ -88,14 +88,14 @@ fn altering_any_byte_of_any_evidence_is_found() {
             bytes[position] ^= 1;
             assert_eq!(
                 verdict(&case, index, &bytes),
-                Verdict::Wrong,
+                SeatFinding::Wrong,
                 "byte {position}"
             );
         }
         let shorter = &document[..document.len() - 1];
-        assert_eq!(verdict(&case, index, shorter), Verdict::Wrong);
+        assert_eq!(verdict(&case, index, shorter), SeatFinding::Wrong);
         let longer = [document, &b" "[..]].concat();
-        assert_eq!(verdict(&case, index, &longer), Verdict::Wrong);
+        assert_eq!(verdict(&case, index, &longer), SeatFinding::Wrong);
     }
 }
 
@@ -108,7 +108,11 @@ fn altering_any_field_of_any_evidence_is_found() {
         assert!(paths.len() > 25, "{paths:?}");
         for path in paths {
             let document = with_leaf_altered(document, &path);
-            assert_eq!(verdict(&case, index, &document), Verdict::Wrong, "{path}");
+            assert_eq!(
+                verdict(&case, index, &document),
+                SeatFinding::Wrong,
+                "{path}"
+            );
         }
     }
 }
@@ -151,7 +155,7 @@ fn an_operator_that_lies_in_its_own_evidence_is_found() {
             let (key, slot) = (&case.keys[index], index as u32);
             let seat = signed(&case.subject, slot, key, &answer, evidence, salt);
             let (mut verdict, mut found) = check_seat(&case.subject, &seat, Some(&document));
-            if verdict == Verdict::Consistent && index == 0 {
+            if verdict == SeatFinding::Consistent && index == 0 {
                 let value = serde_json::from_slice(&document).unwrap();
                 verdict = compare(&case.subject, &value, &honest, &mut found);
             }
@@ -159,9 +163,9 @@ fn an_operator_that_lies_in_its_own_evidence_is_found() {
             // Another file or engine can't be asked here, which is said and not held against anyone.
             let elsewhere = path.starts_with("/made/engine/") || path == "/made/file/sha256";
             match (free, elsewhere || path == "/made/template" && index == 0) {
-                (true, _) => assert_ne!(verdict, Verdict::Wrong, "{path}: {found:?}"),
+                (true, _) => assert_ne!(verdict, SeatFinding::Wrong, "{path}: {found:?}"),
                 (_, true) => assert!(!found.notes.is_empty(), "{path}: {found:?}"),
-                _ => assert_eq!(verdict, Verdict::Wrong, "{path}: {found:?}"),
+                _ => assert_eq!(verdict, SeatFinding::Wrong, "{path}: {found:?}"),
             }
         }
     }
@@ -177,19 +181,22 @@ fn asking_again_reproduces_or_says_what_differs() {
         (verdict, found)
     };
     let same = again(local_record(), Answer::Bool(true));
-    assert_eq!(same, (Verdict::Reproduced, Findings::default()));
+    assert_eq!(same, (SeatFinding::Reproduced, Findings::default()));
     let mut nearly = local_record();
     nearly["margin"] = json!(1.250_01);
-    assert_eq!(again(nearly, Answer::Bool(true)).0, Verdict::Reproduced);
-    assert_eq!(again(local_record(), Answer::Bool(false)).0, Verdict::Wrong);
+    assert_eq!(again(nearly, Answer::Bool(true)).0, SeatFinding::Reproduced);
+    assert_eq!(
+        again(local_record(), Answer::Bool(false)).0,
+        SeatFinding::Wrong
+    );
     let mut elsewhere = local_record();
     elsewhere["engine"]["threads"] = json!(4);
     assert_eq!(
         again(elsewhere.clone(), Answer::Bool(true)).0,
-        Verdict::Reproduced
+        SeatFinding::Reproduced
     );
     let (verdict, found) = again(elsewhere, Answer::Bool(false));
-    assert_eq!(verdict, Verdict::Consistent);
+    assert_eq!(verdict, SeatFinding::Consistent);
     assert!(found.notes[0].contains("another engine"), "{found:?}");
 }
 
@@ -213,7 +220,7 @@ fn whatever_is_altered_of_a_seat_on_chain_is_found() {
         let document = Some(case.documents[0].as_slice());
         assert_eq!(
             check_seat(&case.subject, &seat, document).0,
-            Verdict::Wrong,
+            SeatFinding::Wrong,
             "{what}"
         );
     }

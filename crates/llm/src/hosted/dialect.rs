@@ -2,7 +2,7 @@
 
 use super::{
     super::ModelError,
-    chat::{Completion, Message},
+    chat::{ChatMessage, Completion},
 };
 use llm_oracle_primitives::Sampling;
 use serde::Deserialize;
@@ -54,7 +54,12 @@ impl Dialect {
     }
 
     /// The body of a request.
-    pub(super) fn request(self, model: &str, messages: &[Message], sampling: &Sampling) -> Value {
+    pub(super) fn request(
+        self,
+        model: &str,
+        messages: &[ChatMessage],
+        sampling: &Sampling,
+    ) -> Value {
         // Half a thousandth is beyond any server; the division is exact enough to print back.
         let temperature = f64::from(sampling.temperature_milli) / 1000.0;
         let max_tokens = sampling.max_tokens.max(1);
@@ -70,7 +75,7 @@ impl Dialect {
             }),
             Self::Anthropic => {
                 // The instruction is no turn here, and there is no seed.
-                let is_system = |message: &&Message| message.role == "system";
+                let is_system = |message: &&ChatMessage| message.role == "system";
                 let system: Vec<_> = messages
                     .iter()
                     .filter(is_system)
@@ -152,7 +157,7 @@ impl TryFrom<ChatResponse> for Completion {
 #[derive(Deserialize)]
 struct MessagesResponse {
     model: Option<String>,
-    content: Vec<Block>,
+    content: Vec<ContentBlock>,
     stop_reason: Option<String>,
     #[serde(default)]
     usage: Value,
@@ -160,7 +165,7 @@ struct MessagesResponse {
 
 /// A part of a message; those that are no text say nothing here.
 #[derive(Deserialize)]
-struct Block {
+struct ContentBlock {
     #[serde(default)]
     text: Option<String>,
 }

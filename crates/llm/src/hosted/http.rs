@@ -15,7 +15,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// Where completions are asked for.
 #[derive(Debug)]
-pub(super) struct Endpoint {
+pub(super) struct ModelServer {
     dialect: Dialect,
     client: Client,
     url: Url,
@@ -25,7 +25,7 @@ pub(super) struct Endpoint {
 
 /// A response's body.
 #[derive(Debug)]
-pub(super) struct Raw {
+pub(super) struct RawResponse {
     /// As text, with the key struck out should the server have echoed it.
     pub text: String,
     /// Size as received.
@@ -34,7 +34,7 @@ pub(super) struct Raw {
     pub digest: String,
 }
 
-impl Endpoint {
+impl ModelServer {
     pub(super) fn new(
         dialect: Dialect,
         base_url: &str,
@@ -61,7 +61,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// By status, see [`ModelError`]; a redirect is a status like any other.
-    pub(super) async fn post(&self, model: &str, body: &Value) -> Result<Raw, ModelError> {
+    pub(super) async fn post(&self, model: &str, body: &Value) -> Result<RawResponse, ModelError> {
         let mut request = self.client.post(self.url.clone()).json(body);
         for (name, value) in self.dialect.headers() {
             request = request.header(*name, *value);
@@ -94,7 +94,7 @@ impl Endpoint {
             reason: "body is not UTF-8".to_owned(),
         })?;
         let digest = hex::encode(blake2(text.as_bytes()));
-        Ok(Raw {
+        Ok(RawResponse {
             bytes: text.len(),
             digest,
             text: self.without_key(text),

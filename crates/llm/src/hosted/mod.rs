@@ -8,12 +8,11 @@ mod dialect;
 mod http;
 
 use super::{
-    abstain_unanswerable,
-    form::{self, Said},
-    record_of, refuse_unserved, secret, ModelError, Provider, Question, Reply,
+    abstain_unanswerable, answer_type, record_of, refuse_unserved, reply::ParsedReply, secret,
+    ModelError, ModelQuestion, Provider, ProviderReply,
 };
 use async_trait::async_trait;
-use chat::{Completion, Message};
+use chat::{ChatMessage, Completion};
 pub(super) use dialect::Dialect;
 use llm_oracle_primitives::{Answer, AnswerKind, Reason};
 use serde_json::{json, Value};
@@ -28,13 +27,13 @@ const OPEN: &str = "chat-open-form/1";
 #[derive(Debug)]
 pub(super) struct Hosted {
     dialect: Dialect,
-    endpoint: http::Endpoint,
+    endpoint: http::ModelServer,
     model: String,
 }
 
 /// What one model run came to.
-struct Attempt {
-    said: Said,
+struct ModelRun {
+    parsed: ParsedReply,
     completion: Completion,
     exchange: Value,
 }
@@ -53,7 +52,7 @@ impl Hosted {
         timeout: Duration,
     ) -> Result<Self, ModelError> {
         let key = secret::api_key(key_file, key_variable)?;
-        let endpoint = http::Endpoint::new(dialect, base_url, key, timeout)?;
+        let endpoint = http::ModelServer::new(dialect, base_url, key, timeout)?;
         Ok(Self {
             dialect,
             endpoint,
@@ -63,28 +62,28 @@ impl Hosted {
 
     async fn attempt(
         &self,
-        question: &Question,
-        messages: &[Message],
-    ) -> Result<Attempt, ModelError> {
+        question: &ModelQuestion,
+        messages: &[ChatMessage],
+    ) -> Result<ModelRun, ModelError> {
         let body = self
             .dialect
             .request(&self.model, messages, &question.sampling);
         let raw = self.endpoint.post(&self.model, &body).await?;
         let completion = self.dialect.completion(&raw.text)?;
-        let said = if completion.refused {
-            Said::Answer(Answer::Abstain(Reason::Refused))
-        } else if completion.cut && form::can_be_cut(&question.answer) {
+        let parsed = if completion.refused {
+            ParsedReply::Answer(Answer::Abstain(Reason::Refused))
+        } else if completion.cut && answer_type::can_be_cut(&question.answer) {
             let most = question.sampling.max_tokens;
-            Said::Other(Some(format!("it was cut short after {most} tokens")))
+            ParsedReply::Malformed(Some(format!("it was cut short after {most} tokens")))
         } else {
-            form::read(&question.answer, &completion.text)?
+            answer_type::read(&question.answer, &completion.text)?
         };
         let exchange = json!({
             "request": body,
             "response": { "body": raw.text, "bytes": raw.bytes, "blake2_256": raw.digest },
         });
-        Ok(Attempt {
-            said,
+        Ok(ModelRun {
+            parsed,
             completion,
             exchange,
         })
@@ -97,7 +96,7 @@ impl Provider for Hosted {
         &self.model
     }
 
-    async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
+    async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
         refuse_unserved(self, &question.model)?;
         if let Some(reply) = abstain_unanswerable(self, self.dialect.name(), question) {
             return Ok(reply);
@@ -105,16 +104,18 @@ impl Provider for Hosted {
         let mut messages = chat::messages(question)?;
         let first = self.attempt(question, &messages).await?;
         let mut exchanges = vec![first.exchange];
-        let (answer, last) = match first.said {
-            Said::Answer(answer) => (answer, first.completion),
-            Said::Other(fault) => {
+        let (answer, last) = match first.parsed {
+            ParsedReply::Answer(answer) => (answer, first.completion),
+            ParsedReply::Malformed(fault) => {
                 let text = &first.completion.text;
                 messages.extend(chat::ask_again(question, text, fault.as_deref())?);
                 let second = self.attempt(question, &messages).await?;
                 exchanges.push(second.exchange);
-                let answer = match second.said {
-                    Said::Answer(answer) => answer,
-                    Said::Other(_) => Answer::Abstain(chat::why_no_answer(&second.completion.text)),
+                let answer = match second.parsed {
+                    ParsedReply::Answer(answer) => answer,
+                    ParsedReply::Malformed(_) => {
+                        Answer::Abstain(chat::why_no_answer(&second.completion.text))
+                    }
                 };
                 (answer, second.completion)
             }
@@ -133,7 +134,7 @@ impl Provider for Hosted {
             "usage": last.usage,
             "system_fingerprint": last.fingerprint,
         });
-        Ok(Reply {
+        Ok(ProviderReply {
             answer,
             model,
             record,

@@ -8,8 +8,8 @@ use wiremock::{
     Mock, MockServer, ResponseTemplate,
 };
 
-fn question(answer: AnswerKind) -> Question {
-    Question {
+fn question(answer: AnswerKind) -> ModelQuestion {
+    ModelQuestion {
         prompt: "Did it rain?".to_owned(),
         system: Some("Be exact.".to_owned()),
         answer,
@@ -58,10 +58,10 @@ fn provider(server: &MockServer, timeout_ms: u64) -> Hosted {
     .unwrap()
 }
 
-async fn ask(
-    responses: &[ResponseTemplate],
-    kind: AnswerKind,
-) -> (Result<Reply, ModelError>, Vec<Value>) {
+/// The result of a question, and the bodies that the server got.
+type Asked = (Result<ProviderReply, ModelError>, Vec<Value>);
+
+async fn ask(responses: &[ResponseTemplate], kind: AnswerKind) -> Asked {
     let server = server(responses).await;
     let reply = provider(&server, 5_000).answer(&question(kind)).await;
     let requests = server.received_requests().await.unwrap();
@@ -262,7 +262,7 @@ async fn a_question_whose_schema_cannot_be_used_is_not_put_to_the_model() {
 
 #[tokio::test]
 async fn each_status_is_one_error_with_its_retry() {
-    let after = Retry::Later(Some(Duration::from_secs(17)));
+    let after = Retry::Backoff(Some(Duration::from_secs(17)));
     for (code, retry_after, retry) in [
         (302, None, Retry::Never),
         (400, None, Retry::Never),
@@ -270,21 +270,21 @@ async fn each_status_is_one_error_with_its_retry() {
         (403, None, Retry::Never),
         (404, None, Retry::Never),
         (422, None, Retry::Never),
-        (408, None, Retry::Later(None)),
-        (429, None, Retry::Later(None)),
+        (408, None, Retry::Backoff(None)),
+        (429, None, Retry::Backoff(None)),
         (429, Some("17"), after),
         (
             429,
             Some("Wed, 21 Oct 2026 07:28:00 GMT"),
-            Retry::Later(None),
+            Retry::Backoff(None),
         ),
         (
             429,
             Some("99999999"),
-            Retry::Later(Some(Duration::from_secs(3600))),
+            Retry::Backoff(Some(Duration::from_secs(3600))),
         ),
-        (500, None, Retry::Later(None)),
-        (502, None, Retry::Later(None)),
+        (500, None, Retry::Backoff(None)),
+        (502, None, Retry::Backoff(None)),
         (503, Some("17"), after),
     ] {
         let mut response = ResponseTemplate::new(code).insert_header("location", "/elsewhere");
@@ -320,7 +320,7 @@ async fn a_model_the_server_lacks_is_refused() {
     );
 
     let server = server(&[]).await;
-    let asked = Question {
+    let asked = ModelQuestion {
         model: ModelRef::Name(b"other".to_vec()),
         ..question(AnswerKind::Bool)
     };
@@ -344,7 +344,7 @@ async fn what_is_no_completion_is_a_bad_response() {
         let (reply, _) = ask(&[response], AnswerKind::Bool).await;
         let error = reply.unwrap_err();
         assert!(matches!(error, ModelError::BadResponse { .. }), "{error:?}");
-        assert_eq!(error.retry(), Retry::Later(None));
+        assert_eq!(error.retry(), Retry::Backoff(None));
     }
 }
 
@@ -356,7 +356,7 @@ async fn a_server_that_is_slow_or_gone_is_asked_later() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("50 ms"), "{error}");
-    assert_eq!(error.retry(), Retry::Later(None));
+    assert_eq!(error.retry(), Retry::Backoff(None));
 
     let gone = Hosted::new(
         Dialect::OpenAi,
@@ -405,7 +405,7 @@ fn message(content: &str, stop: &str) -> ResponseTemplate {
 }
 
 /// Puts a yes-or-no question to a server that speaks the other dialect.
-async fn ask_messages(responses: &[ResponseTemplate]) -> (Result<Reply, ModelError>, Vec<Value>) {
+async fn ask_messages(responses: &[ResponseTemplate]) -> Asked {
     let server = MockServer::start().await;
     for response in responses {
         Mock::given(method("POST"))

@@ -6,8 +6,8 @@
 //! lead by [`MARGIN_MIN`], or the answer is an abstention.
 
 use super::{
-    super::{form, ModelError, Question},
-    engine::{Engine, Likelihoods, Prompt},
+    super::{answer_type, ModelError, ModelQuestion},
+    engine::{Engine, Likelihoods, SplitPrompt},
     template,
 };
 use llm_oracle_primitives::{Answer, Reason};
@@ -20,8 +20,8 @@ pub(super) const MARGIN_MIN: f64 = 0.05;
 /// Scores the labels and decides.
 pub(super) fn closed(
     engine: &mut Engine<'_>,
-    question: &Question,
-    asked: &template::Closed,
+    question: &ModelQuestion,
+    asked: &template::ClosedPrompt,
 ) -> Result<(Answer, Value), ModelError> {
     let scored = engine.likelihoods(&asked.prompt, &asked.continuations)?;
     let mut neutral = Vec::with_capacity(asked.neutral.len());
@@ -35,12 +35,12 @@ pub(super) fn closed(
     let calibrated = calibrate(&scored.log_likelihood, &base);
     let (best, margin) = lead(&calibrated);
     let answer = best.map_or(Answer::Abstain(Reason::Unclear), |index| {
-        form::answer_at(&question.answer, index)
+        answer_type::answer_at(&question.answer, index)
     });
     let how = json!({
         "template": template::CLOSED,
         "rendered": asked.prompt.text(),
-        "rendered_neutral": asked.neutral.iter().map(Prompt::text).collect::<Vec<_>>(),
+        "rendered_neutral": asked.neutral.iter().map(SplitPrompt::text).collect::<Vec<_>>(),
         "scores": scores(asked, &scored, &base, &calibrated),
         "margin": shown(margin),
         "margin_min": MARGIN_MIN,
@@ -53,7 +53,7 @@ pub(super) fn closed(
 }
 
 fn scores(
-    asked: &template::Closed,
+    asked: &template::ClosedPrompt,
     scored: &Likelihoods,
     base: &[Vec<f64>],
     calibrated: &[f64],

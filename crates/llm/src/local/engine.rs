@@ -30,14 +30,14 @@ const MEMO_MAX: usize = 64;
 
 /// A prompt and the part of it that stays from question to question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Prompt {
+pub(super) struct SplitPrompt {
     /// Instruction or examples.
     pub head: String,
     /// The question.
     pub rest: String,
 }
 
-impl Prompt {
+impl SplitPrompt {
     /// The whole text.
     pub(super) fn text(&self) -> String {
         format!("{}{}", self.head, self.rest)
@@ -52,7 +52,7 @@ pub(super) struct Engine<'model> {
     context_tokens: usize,
     /// Tokens of the head that the cache holds.
     head: Vec<LlamaToken>,
-    memo: VecDeque<(Prompt, Vec<String>, Likelihoods)>,
+    memo: VecDeque<(SplitPrompt, Vec<String>, Likelihoods)>,
     /// What the tokens spell, once JSON was asked for.
     spelling: Option<Spelling>,
 }
@@ -103,7 +103,7 @@ impl<'model> Engine<'model> {
     /// Likelihood of each continuation right after the prompt, with one run over the prompt.
     pub(super) fn likelihoods(
         &mut self,
-        prompt: &Prompt,
+        prompt: &SplitPrompt,
         continuations: &[String],
     ) -> Result<Likelihoods, ModelError> {
         let known = self
@@ -124,7 +124,7 @@ impl<'model> Engine<'model> {
 
     fn measure(
         &mut self,
-        prompt: &Prompt,
+        prompt: &SplitPrompt,
         continuations: &[String],
     ) -> Result<Likelihoods, ModelError> {
         let text = prompt.text();

@@ -16,9 +16,8 @@ mod gguf;
 mod template;
 
 use super::{
-    abstain_unanswerable,
-    form::{self, Said},
-    record_of, refuse_unserved, ModelError, Provider, Question, Reply,
+    abstain_unanswerable, answer_type, record_of, refuse_unserved, reply::ParsedReply, ModelError,
+    ModelQuestion, Provider, ProviderReply,
 };
 use async_trait::async_trait;
 use engine::{Engine, Rules};
@@ -46,14 +45,14 @@ static BACKEND: LazyLock<Result<LlamaBackend, String>> = LazyLock::new(|| {
 });
 
 /// The loaded model's front: a name and the way into its queue.
-pub(super) struct Local {
+pub(super) struct LocalModel {
     name: String,
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<ModelJob>,
 }
 
-struct Job {
-    question: Question,
-    reply: oneshot::Sender<Result<Reply, ModelError>>,
+struct ModelJob {
+    question: ModelQuestion,
+    reply: oneshot::Sender<Result<ProviderReply, ModelError>>,
 }
 
 /// What every record says about the model.
@@ -64,7 +63,7 @@ struct Facts {
     threads: u16,
 }
 
-impl Local {
+impl LocalModel {
     /// Checks and loads the file; returns when the model is ready.
     ///
     /// # Errors
@@ -95,18 +94,18 @@ impl Local {
 }
 
 #[async_trait]
-impl Provider for Local {
+impl Provider for LocalModel {
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
+    async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
         refuse_unserved(self, &question.model)?;
         if let Some(reply) = abstain_unanswerable(self, "local", question) {
             return Ok(reply);
         }
         let (reply, answered) = oneshot::channel();
-        let job = Job {
+        let job = ModelJob {
             question: question.clone(),
             reply,
         };
@@ -128,7 +127,7 @@ fn stopped() -> ModelError {
 /// The thread: loads, says so, answers until every front is dropped.
 fn serve(
     facts: &Facts,
-    mut queue: mpsc::Receiver<Job>,
+    mut queue: mpsc::Receiver<ModelJob>,
     ready: &std_mpsc::Sender<Result<(), ModelError>>,
 ) {
     let refused = |reason: &str| {
@@ -166,12 +165,12 @@ fn serve(
 fn answer(
     engine: &mut Engine<'_>,
     facts: &Facts,
-    question: &Question,
-) -> Result<Reply, ModelError> {
-    let started = std::time::Instant::now();
+    question: &ModelQuestion,
+) -> Result<ProviderReply, ModelError> {
+    let started = llm_oracle_support::clock::Instant::now();
     let (answer, how) = match template::render(question)? {
-        template::Form::Closed(closed) => decide::closed(engine, question, &closed)?,
-        template::Form::Decoded(asked) => decoded(engine, question, &asked)?,
+        template::PromptForm::Closed(closed) => decide::closed(engine, question, &closed)?,
+        template::PromptForm::Decoded(asked) => decoded(engine, question, &asked)?,
     };
     tracing::debug!(
         model = facts.name,
@@ -199,7 +198,7 @@ fn answer(
     if let (Value::Object(record), Value::Object(how)) = (&mut record, how) {
         record.extend(how);
     }
-    Ok(Reply {
+    Ok(ProviderReply {
         answer,
         model: facts.name.clone(),
         record,
@@ -209,19 +208,19 @@ fn answer(
 /// Decodes and reads.
 fn decoded(
     engine: &mut Engine<'_>,
-    question: &Question,
-    asked: &template::Decoded,
+    question: &ModelQuestion,
+    asked: &template::DecodedPrompt,
 ) -> Result<(Answer, Value), ModelError> {
     let most = question.sampling.max_tokens.clamp(1, asked.tokens_max);
     let reply = engine.generate(&asked.prompt, &asked.rules, most as usize)?;
     // What the limit cut short would be another number, another text.
-    let said = match reply.ended {
-        true => form::read(&question.answer, &reply.text)?,
-        false => Said::Other(None),
+    let parsed = match reply.ended {
+        true => answer_type::read(&question.answer, &reply.text)?,
+        false => ParsedReply::Malformed(None),
     };
-    let (answer, fault) = match said {
-        Said::Answer(answer) => (answer, None),
-        Said::Other(fault) => (Answer::Abstain(Reason::Unclear), fault),
+    let (answer, fault) = match parsed {
+        ParsedReply::Answer(answer) => (answer, None),
+        ParsedReply::Malformed(fault) => (Answer::Abstain(Reason::Unclear), fault),
     };
     let mut how = json!({
         "template": asked.template,

@@ -10,8 +10,8 @@
 //! better ones.
 
 use super::{
-    super::{form, open, ModelError, Question},
-    engine::{Prompt, Rules},
+    super::{answer_type, open, ModelError, ModelQuestion},
+    engine::{Rules, SplitPrompt},
     examples::{
         Example, BOOL_EXAMPLES, CHOICE_EXAMPLES, JSON_EXAMPLES, NUMBER_EXAMPLES, TEXT_EXAMPLES,
     },
@@ -43,20 +43,20 @@ const NUMBER_TOKENS_MAX: u32 = 64;
 
 /// A question as the model gets it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Form {
+pub(super) enum PromptForm {
     /// Labels to score.
-    Closed(Closed),
+    Closed(ClosedPrompt),
     /// An answer to decode.
-    Decoded(Decoded),
+    Decoded(DecodedPrompt),
 }
 
 /// A question whose answer is decoded.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Decoded {
+pub(super) struct DecodedPrompt {
     /// Name of the template.
     pub template: &'static str,
     /// The rendered prompt.
-    pub prompt: Prompt,
+    pub prompt: SplitPrompt,
     /// What may be decoded.
     pub rules: Rules,
     /// Most tokens that make sense; a request may allow fewer.
@@ -65,11 +65,11 @@ pub(super) struct Decoded {
 
 /// A closed question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Closed {
+pub(super) struct ClosedPrompt {
     /// The rendered prompt.
-    pub prompt: Prompt,
+    pub prompt: SplitPrompt,
     /// The same with content-free input in the place of the content.
-    pub neutral: Vec<Prompt>,
+    pub neutral: Vec<SplitPrompt>,
     /// The labels in the order of the answers.
     pub labels: Vec<String>,
     /// What follows the prompt for each label.
@@ -80,10 +80,10 @@ pub(super) struct Closed {
 ///
 /// # Errors
 /// `BadQuestion` for options that are no text and for a schema that can't be used.
-pub(super) fn render(question: &Question) -> Result<Form, ModelError> {
+pub(super) fn render(question: &ModelQuestion) -> Result<PromptForm, ModelError> {
     let prompt = canonical::text(&question.prompt);
     let (asked, text) = split(&prompt);
-    if let Some(labels) = form::labels(&question.answer)? {
+    if let Some(labels) = answer_type::labels(&question.answer)? {
         let examples = match question.answer {
             AnswerKind::Bool => &BOOL_EXAMPLES,
             _ => &CHOICE_EXAMPLES,
@@ -94,15 +94,15 @@ pub(super) fn render(question: &Question) -> Result<Form, ModelError> {
             Some(_) => block(asked, Some(content)),
             None => block(content, None),
         };
-        return Ok(Form::Closed(Closed {
+        return Ok(PromptForm::Closed(ClosedPrompt {
             neutral: CONTENT_FREE
                 .iter()
-                .map(|free| Prompt {
+                .map(|free| SplitPrompt {
                     head: head.clone(),
                     rest: block_with(free),
                 })
                 .collect(),
-            prompt: Prompt {
+            prompt: SplitPrompt {
                 head,
                 rest: block(asked, text),
             },
@@ -113,10 +113,14 @@ pub(super) fn render(question: &Question) -> Result<Form, ModelError> {
             labels,
         }));
     }
-    decoded(question, asked, text).map(Form::Decoded)
+    decoded(question, asked, text).map(PromptForm::Decoded)
 }
 
-fn decoded(question: &Question, asked: &str, text: Option<&str>) -> Result<Decoded, ModelError> {
+fn decoded(
+    question: &ModelQuestion,
+    asked: &str,
+    text: Option<&str>,
+) -> Result<DecodedPrompt, ModelError> {
     let (template, examples, rules, tokens_max) = match &question.answer {
         AnswerKind::Number { scale, .. } => (
             NUMBER,
@@ -139,7 +143,7 @@ fn decoded(question: &Question, asked: &str, text: Option<&str>) -> Result<Decod
             (JSON, &JSON_EXAMPLES, rules, limits::MAX_ANSWER_BYTES)
         }
         kind @ (AnswerKind::Bool | AnswerKind::Choice { .. }) => {
-            let kind = form::kind_name(kind);
+            let kind = answer_type::type_name(kind);
             let reason = format!("a question of kind {kind} has no labels");
             return Err(ModelError::BadQuestion(reason));
         }
@@ -151,9 +155,9 @@ fn decoded(question: &Question, asked: &str, text: Option<&str>) -> Result<Decod
         " "
     };
     let block = block(asked, text);
-    Ok(Decoded {
+    Ok(DecodedPrompt {
         template,
-        prompt: Prompt {
+        prompt: SplitPrompt {
             head: head(question, examples, gap),
             rest: format!("{block}{}", gap.trim_matches(' ')),
         },
@@ -163,7 +167,7 @@ fn decoded(question: &Question, asked: &str, text: Option<&str>) -> Result<Decod
 }
 
 /// What stands before the question; `gap` parts an example's answer from its 'Answer:'.
-fn head(question: &Question, examples: &[Example], gap: &str) -> String {
+fn head(question: &ModelQuestion, examples: &[Example], gap: &str) -> String {
     match &question.system {
         Some(system) => format!("{}\n\n", system.trim()),
         None => examples
@@ -217,8 +221,8 @@ mod tests {
     use super::*;
     use llm_oracle_primitives::{ModelRef, Sampling};
 
-    fn question(prompt: &str, answer: AnswerKind) -> Question {
-        Question {
+    fn question(prompt: &str, answer: AnswerKind) -> ModelQuestion {
+        ModelQuestion {
             prompt: prompt.to_owned(),
             system: None,
             answer,
@@ -227,10 +231,10 @@ mod tests {
         }
     }
 
-    fn closed(question: &Question) -> Closed {
+    fn closed(question: &ModelQuestion) -> ClosedPrompt {
         match render(question).unwrap() {
-            Form::Closed(closed) => closed,
-            Form::Decoded(_) => unreachable!("a closed kind"),
+            PromptForm::Closed(closed) => closed,
+            PromptForm::Decoded(_) => unreachable!("a closed kind"),
         }
     }
 
@@ -320,7 +324,7 @@ mod tests {
     #[test]
     fn an_open_question_ends_where_its_answer_begins() {
         let decoded = |kind| match render(&question("Where to? It fell.", kind)) {
-            Ok(Form::Decoded(decoded)) => decoded,
+            Ok(PromptForm::Decoded(decoded)) => decoded,
             other => unreachable!("{other:?}"),
         };
         let text = decoded(AnswerKind::Text { max_bytes: 9 });

@@ -3,13 +3,13 @@
 use super::{
     many::columns,
     printable,
-    session::{Fault, Session},
+    session::{Session, SessionError},
     Mark,
 };
 use crate::{
-    attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose},
+    attempts::{Attempt, AttemptState, NewAttempt, Purpose, SeatId},
     bytes32,
-    database::Failed,
+    database::FailureRecord,
     from_sql, now_ms, to_sql, StoreError,
 };
 use tokio_postgres::{error::SqlState, Row};
@@ -19,13 +19,13 @@ const ONE_PER_NONCE: &str = "attempts_one_live_per_nonce";
 /// … and the one that keeps them from doing one thing twice.
 const ONE_PER_ENTRY: &str = "attempt_entries_one_live";
 
-/// Inserts a transaction; its hash tells a second run whether the first one did.
+/// Inserts a transaction. By its hash a second run finds out whether the first one inserted it.
 pub(super) async fn insert(
     session: &mut Session,
     attempt: &NewAttempt,
     replica: &Mark,
     again: bool,
-) -> Result<i64, Fault> {
+) -> Result<i64, SessionError> {
     if again {
         if let Some(id) = find(session, attempt).await? {
             return Ok(id);
@@ -40,14 +40,14 @@ pub(super) async fn insert(
         Err(fault) => fault,
     };
     session.batch("ROLLBACK").await?;
-    let Fault::Refused(error) = &fault else {
+    let SessionError::Refused(error) = &fault else {
         return Err(fault);
     };
     let refused_by = error.as_db_error().and_then(|error| error.constraint());
     if error.code() != Some(&SqlState::UNIQUE_VIOLATION) {
         return Err(fault);
     }
-    // A run before this one may have come through late.
+    // An earlier run of this call may have succeeded late.
     if again {
         if let Some(id) = find(session, attempt).await? {
             return Ok(id);
@@ -61,12 +61,16 @@ pub(super) async fn insert(
     }
 }
 
-async fn find(session: &mut Session, attempt: &NewAttempt) -> Result<Option<i64>, Fault> {
+async fn find(session: &mut Session, attempt: &NewAttempt) -> Result<Option<i64>, SessionError> {
     let sql = "SELECT id FROM attempts WHERE hash = $1";
     session.value(sql, &[&attempt.hash.as_slice()]).await
 }
 
-async fn write(session: &mut Session, attempt: &NewAttempt, replica: &Mark) -> Result<i64, Fault> {
+async fn write(
+    session: &mut Session,
+    attempt: &NewAttempt,
+    replica: &Mark,
+) -> Result<i64, SessionError> {
     let sql = "INSERT INTO attempts
                (hash, bytes, carrier, nonce, valid_until, purpose, signed_at_ms, replica)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
@@ -87,7 +91,7 @@ async fn write(session: &mut Session, attempt: &NewAttempt, replica: &Mark) -> R
         .await?;
     let id = id.ok_or_else(|| StoreError::damaged("attempts", "a written row is gone"))?;
     let (requests, operators) = columns(&attempt.entries)?;
-    // In one order, or two replicas could wait for each other.
+    // Always in the same order, so that two replicas cannot deadlock.
     let sql = "INSERT INTO attempt_entries (attempt, purpose, request_id, operator)
                SELECT $1::bigint, $2::text, e.request_id, e.operator
                FROM unnest($3::bigint[], $4::bytea[]) AS e (request_id, operator) ORDER BY 3, 4";
@@ -98,7 +102,7 @@ async fn write(session: &mut Session, attempt: &NewAttempt, replica: &Mark) -> R
     Ok(id)
 }
 
-pub(super) async fn mark_sent(session: &mut Session, id: i64) -> Result<(), Fault> {
+pub(super) async fn mark_sent(session: &mut Session, id: i64) -> Result<(), SessionError> {
     let sql = "UPDATE attempts SET sent_at_ms = $2,
                state = CASE state WHEN 'signed' THEN 'broadcast' ELSE state END
                WHERE id = $1";
@@ -106,15 +110,15 @@ pub(super) async fn mark_sent(session: &mut Session, id: i64) -> Result<(), Faul
     Ok(())
 }
 
-/// True when this call ended or moved it, in this run or in one whose commit went unanswered.
+/// True when this call changed the state, in this run or in one whose commit was not confirmed.
 pub(super) async fn set_state(
     session: &mut Session,
     id: i64,
     state: AttemptState,
     reason: Option<&str>,
     closer: &Mark,
-) -> Result<bool, Fault> {
-    let ends = matches!(state, AttemptState::Final | AttemptState::Dead);
+) -> Result<bool, SessionError> {
+    let ends = matches!(state, AttemptState::Final | AttemptState::Expired);
     let closed = ends.then(now_ms);
     let sql = "WITH changed AS (
                    UPDATE attempts SET state = $2, reason = $3, closed_at_ms = $4, closer = $5
@@ -132,7 +136,7 @@ pub(super) async fn set_state(
     Ok(changed > Some(0))
 }
 
-pub(super) async fn live(session: &mut Session) -> Result<Vec<Attempt>, Fault> {
+pub(super) async fn live(session: &mut Session) -> Result<Vec<Attempt>, SessionError> {
     let sql = "SELECT id, hash, bytes, carrier, nonce, valid_until, purpose, state, sent_at_ms,
                ARRAY(SELECT request_id FROM attempt_entries e WHERE e.attempt = a.id
                      ORDER BY request_id, operator),
@@ -147,7 +151,7 @@ pub(super) async fn live(session: &mut Session) -> Result<Vec<Attempt>, Fault> {
 pub(super) async fn held_elsewhere(
     session: &mut Session,
     replica: &Mark,
-) -> Result<Vec<i64>, Fault> {
+) -> Result<Vec<i64>, SessionError> {
     let sql = "SELECT id FROM attempts JOIN replicas USING (replica)
                WHERE state IN ('signed', 'broadcast', 'in_block') AND replica <> $1
                AND until_ms > (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
@@ -157,11 +161,11 @@ pub(super) async fn held_elsewhere(
 
 pub(super) async fn add_failure(
     session: &mut Session,
-    entry: &Entry,
+    entry: &SeatId,
     purpose: Purpose,
     reason: &str,
     writer: &Mark,
-) -> Result<u32, Fault> {
+) -> Result<u32, SessionError> {
     let sql =
         "INSERT INTO failures AS f (request_id, operator, purpose, count, reason, at_ms, writer)
                VALUES ($1, $2, $3, 1, $4, $5, $6)
@@ -179,15 +183,15 @@ pub(super) async fn add_failure(
 
 pub(super) async fn failure(
     session: &mut Session,
-    entry: &Entry,
+    entry: &SeatId,
     purpose: Purpose,
-) -> Result<Option<Failed>, Fault> {
+) -> Result<Option<FailureRecord>, SessionError> {
     let sql = "SELECT count, at_ms, reason FROM failures
                WHERE request_id = $1 AND operator = $2 AND purpose = $3";
     let (id, operator) = (to_sql(entry.request_id)?, entry.operator.as_slice());
     let row = session.row(sql, &[&id, &operator, &purpose.name()]).await?;
     let read = |row: Row| {
-        Ok(Failed {
+        Ok(FailureRecord {
             count: whole(row.try_get(0)?),
             at_ms: row.try_get(1)?,
             reason: row.try_get(2)?,
@@ -200,12 +204,12 @@ fn whole(count: i64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn from_row(row: &Row) -> Result<Attempt, Fault> {
+fn from_row(row: &Row) -> Result<Attempt, SessionError> {
     let (purpose, state): (String, String) = (row.try_get(6)?, row.try_get(7)?);
     let valid_until = u32::try_from(row.try_get::<_, i64>(5)?);
     let (requests, operators): (Vec<i64>, Vec<Vec<u8>>) = (row.try_get(9)?, row.try_get(10)?);
     let entry = |(request_id, operator)| {
-        Ok(Entry {
+        Ok(SeatId {
             request_id: from_sql(request_id)?,
             operator: bytes32("operator", operator)?,
         })

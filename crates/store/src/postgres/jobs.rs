@@ -3,7 +3,7 @@
 use super::{
     many::{columns, entry},
     printable,
-    session::{Fault, Session},
+    session::{Session, SessionError},
     Mark,
 };
 use crate::{
@@ -11,19 +11,19 @@ use crate::{
     jobs::{Answered, Job, JobState, Skip},
     now_ms,
     stats::Evidence,
-    to_sql, Entry, StoreError,
+    to_sql, SeatId, StoreError,
 };
 use llm_oracle_primitives::{Answer, RequestId};
 use scale::{Decode, Encode};
 use std::collections::HashSet;
 use tokio_postgres::Row;
 
-/// True for each row that is of this call, in this run or in one whose commit went unanswered.
+/// True for each row that this call inserted, in this run or in one whose commit was not confirmed.
 pub(super) async fn insert(
     session: &mut Session,
     answers: &[Answered],
     writer: &Mark,
-) -> Result<Vec<bool>, Fault> {
+) -> Result<Vec<bool>, SessionError> {
     session.batch("BEGIN").await?;
     match write_all(session, answers, writer).await {
         Ok(()) => session.batch("COMMIT").await?,
@@ -32,7 +32,7 @@ pub(super) async fn insert(
             return Err(fault);
         }
     }
-    let entries: Vec<Entry> = answers.iter().map(Answered::entry).collect();
+    let entries: Vec<SeatId> = answers.iter().map(Answered::seat_id).collect();
     let (requests, operators) = columns(&entries)?;
     let sql = "SELECT j.request_id, j.operator FROM jobs j
                JOIN unnest($1::bigint[], $2::bytea[]) AS e (request_id, operator)
@@ -40,26 +40,30 @@ pub(super) async fn insert(
     let rows = session
         .rows(sql, &[&requests, &operators, &writer.as_slice()])
         .await?;
-    let ours: Result<HashSet<Entry>, Fault> = rows.iter().map(entry).collect();
+    let ours: Result<HashSet<SeatId>, SessionError> = rows.iter().map(entry).collect();
     let ours = ours?;
     Ok(entries.iter().map(|entry| ours.contains(entry)).collect())
 }
 
-/// In one order, or two replicas could wait for each other.
+/// Always in the same order, so that two replicas cannot deadlock.
 async fn write_all(
     session: &mut Session,
     answers: &[Answered],
     writer: &Mark,
-) -> Result<(), Fault> {
+) -> Result<(), SessionError> {
     let mut sorted: Vec<&Answered> = answers.iter().collect();
-    sorted.sort_by_key(|one| one.entry());
+    sorted.sort_by_key(|one| one.seat_id());
     for one in sorted {
         write(session, one, writer).await?;
     }
     Ok(())
 }
 
-async fn write(session: &mut Session, answered: &Answered, writer: &Mark) -> Result<(), Fault> {
+async fn write(
+    session: &mut Session,
+    answered: &Answered,
+    writer: &Mark,
+) -> Result<(), SessionError> {
     let sql = "INSERT INTO jobs (request_id, operator, terms_digest, answer, document, evidence,
                salt_secret, commitment, model, model_ms, seen_at_ms, answered_at_ms, writer)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
@@ -91,7 +95,7 @@ pub(super) async fn read(
     session: &mut Session,
     request: RequestId,
     operator: &[u8; 32],
-) -> Result<Option<Job>, Fault> {
+) -> Result<Option<Job>, SessionError> {
     let sql = "SELECT request_id, operator, terms_digest, answer, document, evidence, salt_secret,
                commitment, model, model_ms, seen_at_ms, state, reason, answered_at_ms,
                submitted_at_ms FROM jobs WHERE request_id = $1 AND operator = $2";
@@ -100,7 +104,7 @@ pub(super) async fn read(
     row.as_ref().map(from_row).transpose()
 }
 
-pub(super) async fn newest(session: &mut Session, limit: u32) -> Result<Vec<Job>, Fault> {
+pub(super) async fn newest(session: &mut Session, limit: u32) -> Result<Vec<Job>, SessionError> {
     let sql = "SELECT request_id, operator, terms_digest, answer, document, evidence, salt_secret,
                commitment, model, model_ms, seen_at_ms, state, reason, answered_at_ms,
                submitted_at_ms FROM jobs ORDER BY request_id DESC LIMIT $1";
@@ -111,7 +115,7 @@ pub(super) async fn newest(session: &mut Session, limit: u32) -> Result<Vec<Job>
 pub(super) async fn evidence(
     session: &mut Session,
     request: Option<RequestId>,
-) -> Result<Vec<Evidence>, Fault> {
+) -> Result<Vec<Evidence>, SessionError> {
     let sql = "SELECT request_id, operator, evidence, document, state IN ('revealed', 'ended')
                FROM jobs WHERE $1::bigint IS NULL OR request_id = $1
                ORDER BY request_id, operator";
@@ -129,13 +133,13 @@ pub(super) async fn evidence(
     rows.iter().map(read).collect()
 }
 
-pub(super) async fn insert_skip(session: &mut Session, skip: &Skip) -> Result<(), Fault> {
+pub(super) async fn insert_skip(session: &mut Session, skip: &Skip) -> Result<(), SessionError> {
     let sql = "INSERT INTO skips (request_id, operator, reason, at_ms) VALUES ($1, $2, $3, $4)
                ON CONFLICT DO NOTHING";
     put_skip(session, sql, skip).await
 }
 
-pub(super) async fn append_skip(session: &mut Session, skip: &Skip) -> Result<(), Fault> {
+pub(super) async fn append_skip(session: &mut Session, skip: &Skip) -> Result<(), SessionError> {
     let sql = "INSERT INTO skips (request_id, operator, reason, at_ms) VALUES ($1, $2, $3, $4)
                ON CONFLICT (request_id, operator)
                DO UPDATE SET reason = skips.reason || '; ' || excluded.reason
@@ -143,7 +147,11 @@ pub(super) async fn append_skip(session: &mut Session, skip: &Skip) -> Result<()
     put_skip(session, sql, skip).await
 }
 
-async fn put_skip(session: &mut Session, sql: &'static str, skip: &Skip) -> Result<(), Fault> {
+async fn put_skip(
+    session: &mut Session,
+    sql: &'static str,
+    skip: &Skip,
+) -> Result<(), SessionError> {
     let (id, reason) = (to_sql(skip.request_id)?, printable(&skip.reason));
     let operator = skip.operator.as_slice();
     session
@@ -156,13 +164,13 @@ pub(super) async fn skipped(
     session: &mut Session,
     request: RequestId,
     operator: &[u8; 32],
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<String>, SessionError> {
     let sql = "SELECT reason FROM skips WHERE request_id = $1 AND operator = $2";
     let id = to_sql(request)?;
     session.value(sql, &[&id, &operator.as_slice()]).await
 }
 
-pub(super) fn from_row(row: &Row) -> Result<Job, Fault> {
+pub(super) fn from_row(row: &Row) -> Result<Job, SessionError> {
     let answer: Vec<u8> = row.try_get(3)?;
     let answer = Answer::decode(&mut &*answer);
     let state: String = row.try_get(11)?;

@@ -1,7 +1,7 @@
-//! Who works on which request. Time is the database's clock alone: replicas need not agree on it.
+//! Leases on requests. Only the database's clock counts, so replicas' clocks may differ.
 
 use super::{
-    session::{Fault, Session},
+    session::{Session, SessionError},
     Mark,
 };
 use crate::{from_sql, to_sql};
@@ -10,11 +10,11 @@ use llm_oracle_primitives::RequestId;
 /// Requests that one replica holds at most: a backlog is shared, and renewing stays cheap.
 const LEASES_MAX: i64 = 2_000;
 
-/// Takes and renews in one statement.
+/// Takes and renews leases in one statement.
 ///
-/// A replica renews what it holds, when less than half of the time is left. It takes what nobody
-/// holds until it has its share: the wanted requests divided by the replicas that are alive. Rows
-/// that another replica is taking at this moment are skipped, not waited for.
+/// A replica renews its leases when less than half of their time is left. It takes free requests until
+/// it has its share: the wanted requests divided by the number of live replicas. Rows that another
+/// replica is taking at the same moment are skipped.
 const TAKE: &str = "
 WITH clock AS MATERIALIZED (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms
@@ -65,7 +65,7 @@ pub(super) async fn take(
     wanted: &[RequestId],
     replica: &Mark,
     lease_ms: i64,
-) -> Result<Vec<RequestId>, Fault> {
+) -> Result<Vec<RequestId>, SessionError> {
     let ids: Result<Vec<i64>, _> = wanted.iter().copied().map(to_sql).collect();
     let rows = session
         .rows(TAKE, &[&ids?, &replica.as_slice(), &lease_ms, &LEASES_MAX])
@@ -74,8 +74,8 @@ pub(super) async fn take(
     rows.iter().map(read).collect()
 }
 
-/// Gives everything back at once.
-pub(super) async fn release(session: &mut Session, replica: &Mark) -> Result<(), Fault> {
+/// Releases all leases of this replica.
+pub(super) async fn release(session: &mut Session, replica: &Mark) -> Result<(), SessionError> {
     let sql = "WITH left_behind AS (DELETE FROM replicas WHERE replica = $1)
                DELETE FROM leases WHERE replica = $1";
     session.execute(sql, &[&replica.as_slice()]).await?;

@@ -1,12 +1,11 @@
-//! The way to the database: one connection on a thread of its own, made again when it breaks.
+//! The database thread: it owns one connection and reconnects when that breaks.
 //!
-//! Every operation may run twice, because nobody knows what became of a commit whose answer was
-//! lost. So each is written such that the second run finds out what the first one did: rows carry
-//! the mark of the call that wrote them.
+//! An operation may run twice, because the result of an unconfirmed commit is unknown. So a second run
+//! finds out what the first one did: rows carry the mark of the call that wrote them.
 
 use super::{
-    session::{explain, Fault, Session},
-    url::Way,
+    session::{explain, Session, SessionError},
+    url::ConnectOptions,
 };
 use crate::StoreError;
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -19,31 +18,31 @@ use std::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// Operations that wait for the connection at most; a further one waits to be let in.
+/// Most queued operations; further callers block.
 const QUEUE_MAX: usize = 64;
 /// Longest wait for the database's answer to one operation.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// How long an operation is tried again on new connections before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-type Job = Box<dyn FnOnce(&mut Worker) + Send>;
+type Operation = Box<dyn FnOnce(&mut Worker) + Send>;
 
 /// The caller's side. Dropping it ends the thread and waits.
-pub(super) struct Link {
-    jobs: Option<SyncSender<Job>>,
+pub(super) struct DatabaseThread {
+    jobs: Option<SyncSender<Operation>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// The thread's side.
 struct Worker {
-    way: Way,
+    way: ConnectOptions,
     runtime: Runtime,
     session: Option<Session>,
 }
 
-impl Link {
+impl DatabaseThread {
     /// Starts the thread. It connects with the first operation.
-    pub(super) fn new(way: Way) -> Result<Self, StoreError> {
+    pub(super) fn new(way: ConnectOptions) -> Result<Self, StoreError> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let failed = |error: std::io::Error| StoreError::Database(error.into());
         let worker = Worker {
@@ -62,15 +61,17 @@ impl Link {
         })
     }
 
-    /// Runs an operation and waits for it. It is told whether it may have run before.
+    /// Runs an operation and waits for it. Its argument says whether it may have run before.
     pub(super) fn run<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'s> FnMut(&'s mut Session, bool) -> BoxFuture<'s, Result<T, Fault>> + Send + 'static,
+        F: for<'s> FnMut(&'s mut Session, bool) -> BoxFuture<'s, Result<T, SessionError>>
+            + Send
+            + 'static,
     {
         let (reply, answer) = sync_channel(1);
-        let job: Job = Box::new(move |worker| {
-            // Nobody waits any more: then nobody wants to know.
+        let job: Operation = Box::new(move |worker| {
+            // An error means that the caller has stopped waiting.
             let _ = reply.send(worker.run(operation));
         });
         let outcome = blocking(|| {
@@ -84,7 +85,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for DatabaseThread {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
@@ -94,7 +95,7 @@ impl Drop for Link {
 }
 
 impl Worker {
-    fn work(mut self, queue: &Receiver<Job>) {
+    fn work(mut self, queue: &Receiver<Operation>) {
         while let Ok(job) = queue.recv() {
             job(&mut self);
         }
@@ -102,7 +103,10 @@ impl Worker {
 
     fn run<T>(
         &mut self,
-        mut operation: impl for<'s> FnMut(&'s mut Session, bool) -> BoxFuture<'s, Result<T, Fault>>,
+        mut operation: impl for<'s> FnMut(
+            &'s mut Session,
+            bool,
+        ) -> BoxFuture<'s, Result<T, SessionError>>,
     ) -> Result<T, StoreError> {
         let started = Instant::now();
         let mut pauses = pauses();
@@ -110,13 +114,13 @@ impl Worker {
         loop {
             let reason = match self.attempt(&mut operation, again) {
                 Ok(value) => return Ok(value),
-                Err(Fault::Store(error)) => return Err(error),
-                Err(Fault::Refused(error)) => {
-                    // What it has left open is not to be guessed.
+                Err(SessionError::Store(error)) => return Err(error),
+                Err(SessionError::Refused(error)) => {
+                    // Its transaction may still be open.
                     self.session = None;
                     return Err(StoreError::Database(explain(&error).into()));
                 }
-                Err(Fault::Lost(reason)) => reason,
+                Err(SessionError::Lost(reason)) => reason,
             };
             self.session = None;
             again = true;
@@ -131,9 +135,12 @@ impl Worker {
 
     fn attempt<T>(
         &mut self,
-        operation: &mut impl for<'s> FnMut(&'s mut Session, bool) -> BoxFuture<'s, Result<T, Fault>>,
+        operation: &mut impl for<'s> FnMut(
+            &'s mut Session,
+            bool,
+        ) -> BoxFuture<'s, Result<T, SessionError>>,
         again: bool,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, SessionError> {
         let Self {
             way,
             runtime,
@@ -146,7 +153,7 @@ impl Worker {
             };
             operation(session, again).await
         };
-        let late = |_| Fault::Lost("no answer in time".to_owned());
+        let late = |_| SessionError::Lost("no answer in time".to_owned());
         runtime.block_on(async {
             tokio::time::timeout(ANSWER_WITHIN, work)
                 .await

@@ -10,24 +10,24 @@ mod session;
 mod tls;
 mod url;
 
-pub use url::{DatabaseUrl, Shared, UrlSource};
+pub use url::{DatabaseUrl, SharedDatabase, UrlSource};
 
 use super::{
-    attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose},
-    database::{Database, Failed},
+    attempts::{Attempt, AttemptState, NewAttempt, Purpose, SeatId},
+    database::{Database, FailureRecord},
     from_sql,
-    jobs::{Answered, Job, JobNote, JobState, Skip},
-    recall::Failures,
+    jobs::{Answered, Job, JobState, JobUpdate, Skip},
+    seat_records::SeatFailures,
     secret::SaltSecrets,
     stats::Evidence,
-    Identity, StoreError,
+    StoreError, StoreIdentity,
 };
 use futures::FutureExt;
-use link::Link;
+use link::DatabaseThread;
 use llm_oracle_primitives::{digest, Hash, RequestId};
 use std::{borrow::Cow, io, path::Path, sync::Arc};
 
-/// Random bytes that tell who wrote a row: a replica, or one call of it.
+/// Random bytes that identify the writer of a row: a replica, or one call of it.
 type Mark = [u8; 16];
 
 /// Key of the digest of a salt secret, before its number.
@@ -40,7 +40,7 @@ fn mark() -> Result<Mark, StoreError> {
     Ok(mark)
 }
 
-/// Text as PostgreSQL takes it: it has no zero character, and models say what they like.
+/// Text without zero characters, which PostgreSQL does not accept and models may produce.
 fn printable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') {
         Cow::Owned(text.replace('\0', "\u{fffd}"))
@@ -51,15 +51,18 @@ fn printable(text: &str) -> Cow<'_, str> {
 
 /// A PostgreSQL database, as one replica sees it.
 pub struct Postgres {
-    link: Link,
-    /// Drawn at every start: two processes are never taken for one.
+    link: DatabaseThread,
+    /// Drawn at every start, so that two processes differ.
     replica: Mark,
     lease_ms: i64,
 }
 
 impl Postgres {
-    /// Connects, brings the tables up to date, and binds them to `identity`.
-    pub(super) fn open(shared: &Shared, identity: &Identity) -> Result<Self, StoreError> {
+    /// Connects, migrates the tables, and binds them to `identity`.
+    pub(super) fn open(
+        shared: &SharedDatabase,
+        identity: &StoreIdentity,
+    ) -> Result<Self, StoreError> {
         let this = Self::over(shared, false)?;
         let (identity, place) = (*identity, shared.place());
         this.link.run(move |session, _| {
@@ -74,8 +77,8 @@ impl Postgres {
         Ok(this)
     }
 
-    /// Connects to read, beside the replicas that work with it.
-    pub(super) fn open_to_read(shared: &Shared) -> Result<Self, StoreError> {
+    /// Connects for reading, while replicas work with the database.
+    pub(super) fn open_to_read(shared: &SharedDatabase) -> Result<Self, StoreError> {
         let this = Self::over(shared, true)?;
         let exists = this
             .link
@@ -89,9 +92,9 @@ impl Postgres {
         Ok(this)
     }
 
-    fn over(shared: &Shared, reads_only: bool) -> Result<Self, StoreError> {
+    fn over(shared: &SharedDatabase, reads_only: bool) -> Result<Self, StoreError> {
         Ok(Self {
-            link: Link::new(shared.way(reads_only)?)?,
+            link: DatabaseThread::new(shared.way(reads_only)?)?,
             replica: mark()?,
             lease_ms: shared.lease_ms.into(),
         })
@@ -114,7 +117,7 @@ impl Postgres {
         })
     }
 
-    /// Writes down digests of these secrets, and refuses one that differs from what is there.
+    /// Records digests of these secrets, and refuses a secret that differs from the recorded digest.
     pub(super) fn bind_secrets(
         &self,
         secrets: &SaltSecrets,
@@ -199,12 +202,12 @@ impl Database for Postgres {
         on_session!(self, |session, again| [requests] many::jobs(session, &requests))
     }
 
-    fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError> {
+    fn set_job_states(&self, notes: &[JobUpdate]) -> Result<(), StoreError> {
         let notes = Arc::new(notes.to_vec());
         on_session!(self, |session, again| [notes] many::set_states(session, &notes))
     }
 
-    fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError> {
+    fn set_submitted(&self, entries: &[SeatId], at_ms: i64) -> Result<(), StoreError> {
         let entries = Arc::new(entries.to_vec());
         on_session!(self, |session, again| [entries] many::set_submitted(session, &entries, at_ms))
     }
@@ -228,7 +231,7 @@ impl Database for Postgres {
         on_session!(self, |session, again| [] jobs::skipped(session, request, &operator))
     }
 
-    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<Entry>, StoreError> {
+    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<SeatId>, StoreError> {
         let requests = Arc::new(requests.to_vec());
         on_session!(self, |session, again| [requests] many::skips(session, &requests))
     }
@@ -260,7 +263,7 @@ impl Database for Postgres {
 
     fn add_failure(
         &self,
-        entry: &Entry,
+        entry: &SeatId,
         purpose: Purpose,
         reason: &str,
     ) -> Result<u32, StoreError> {
@@ -269,12 +272,16 @@ impl Database for Postgres {
             attempts::add_failure(session, &entry, purpose, &reason, &writer))
     }
 
-    fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError> {
+    fn failure(
+        &self,
+        entry: &SeatId,
+        purpose: Purpose,
+    ) -> Result<Option<FailureRecord>, StoreError> {
         let entry = *entry;
         on_session!(self, |session, again| [] attempts::failure(session, &entry, purpose))
     }
 
-    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<Failures>, StoreError> {
+    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<SeatFailures>, StoreError> {
         let requests = Arc::new(requests.to_vec());
         on_session!(self, |session, again| [requests] many::failures(session, &requests))
     }

@@ -1,13 +1,13 @@
 //! The tables in PostgreSQL, with the same rules as in SQLite, and what they are bound to.
 
-use super::session::{Fault, Session};
-use crate::{Identity, StoreError};
+use super::session::{Session, SessionError};
+use crate::{StoreError, StoreIdentity};
 
-/// Serialises set-ups of several replicas at once; any number that nobody else uses.
+/// Advisory lock that serializes migrations of several replicas; an arbitrary unused number.
 const SET_UP_LOCK: i64 = 0x6c6c_6d5f_6f72_6163;
 
-/// Each brings the tables one version further. Never changed once released. A carrier may report
-/// several operators for one request, so reports are not held to one at a time.
+/// Migrations, one version each. Never changed once released. A transmitter may report several operators
+/// for one request, so reports are not limited to one at a time.
 const MIGRATIONS: [&str; 1] = [VERSION_1];
 
 const VERSION_1: &str = "
@@ -132,14 +132,14 @@ SELECT count(*) FROM pg_trigger
 WHERE tgrelid = 'llm_oracle.jobs'::regclass AND tgenabled IN ('O', 'A')
 AND tgname IN ('jobs_answer_is_final', 'jobs_are_kept', 'jobs_are_all_kept')";
 
-/// Whether there are tables of ours.
-pub(super) async fn exists(session: &mut Session) -> Result<bool, Fault> {
+/// Whether our tables exist.
+pub(super) async fn exists(session: &mut Session) -> Result<bool, SessionError> {
     let sql = "SELECT to_regclass('llm_oracle.meta') IS NOT NULL";
     Ok(session.value(sql, &[]).await?.unwrap_or(false))
 }
 
-/// Brings the tables up to date, all replicas one after the other.
-pub(super) async fn migrate(session: &mut Session, place: &str) -> Result<(), Fault> {
+/// Migrates the tables; replicas take turns.
+pub(super) async fn migrate(session: &mut Session, place: &str) -> Result<(), SessionError> {
     let begin = format!("BEGIN; SELECT pg_advisory_xact_lock({SET_UP_LOCK});");
     session.batch(&begin).await?;
     match migrate_locked(session, place).await {
@@ -151,7 +151,7 @@ pub(super) async fn migrate(session: &mut Session, place: &str) -> Result<(), Fa
     }
 }
 
-async fn migrate_locked(session: &mut Session, place: &str) -> Result<(), Fault> {
+async fn migrate_locked(session: &mut Session, place: &str) -> Result<(), SessionError> {
     session
         .batch(
             "CREATE SCHEMA IF NOT EXISTS llm_oracle;
@@ -162,7 +162,9 @@ async fn migrate_locked(session: &mut Session, place: &str) -> Result<(), Fault>
     let found: i64 = session.value(sql, &[]).await?.unwrap_or(0);
     let found = usize::try_from(found).unwrap_or(usize::MAX);
     if found > MIGRATIONS.len() {
-        return Err(Fault::Store(StoreError::TooNew { path: place.into() }));
+        return Err(SessionError::Store(StoreError::TooNew {
+            path: place.into(),
+        }));
     }
     for (version, migration) in (1_i64..).zip(MIGRATIONS).skip(found) {
         session.batch(migration).await?;
@@ -172,8 +174,11 @@ async fn migrate_locked(session: &mut Session, place: &str) -> Result<(), Fault>
     Ok(())
 }
 
-/// Writes what the store is for on its first use, and compares it on every later one.
-pub(super) async fn bind(session: &mut Session, identity: &Identity) -> Result<(), Fault> {
+/// Records the store's deployment on first use, and compares it on every later use.
+pub(super) async fn bind(
+    session: &mut Session,
+    identity: &StoreIdentity,
+) -> Result<(), SessionError> {
     let parts: [(&'static str, [u8; 32]); 3] = [
         ("chain", identity.genesis),
         ("contract", identity.contract),
@@ -182,7 +187,7 @@ pub(super) async fn bind(session: &mut Session, identity: &Identity) -> Result<(
     for (what, wanted) in parts {
         let found = keep_first(session, what, &wanted).await?;
         if found != wanted {
-            return Err(Fault::Store(StoreError::Foreign {
+            return Err(SessionError::Store(StoreError::Foreign {
                 what,
                 found: format!("0x{}", hex::encode(found)),
                 wanted: format!("0x{}", hex::encode(wanted)),
@@ -192,25 +197,25 @@ pub(super) async fn bind(session: &mut Session, identity: &Identity) -> Result<(
     Ok(())
 }
 
-/// Sets a key unless it is set, and gives what it has then.
+/// Sets a key unless it is set, and returns its value.
 pub(super) async fn keep_first(
     session: &mut Session,
     key: &str,
     value: &[u8],
-) -> Result<Vec<u8>, Fault> {
+) -> Result<Vec<u8>, SessionError> {
     let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     session.execute(sql, &[&key, &value]).await?;
     let sql = "SELECT value FROM meta WHERE key = $1";
     let found = session.value(sql, &[&key]).await?;
-    found.ok_or_else(|| Fault::Store(StoreError::damaged("meta", "a written row is gone")))
+    found.ok_or_else(|| SessionError::Store(StoreError::damaged("meta", "a written row is gone")))
 }
 
 /// Whether the database still refuses what it must refuse.
-pub(super) async fn check_guards(session: &mut Session) -> Result<(), Fault> {
+pub(super) async fn check_guards(session: &mut Session) -> Result<(), SessionError> {
     let found: i64 = session.value(GUARDS, &[]).await?.unwrap_or(0);
     if found == 3 {
         return Ok(());
     }
     let reason = "triggers that keep answers from changing are gone or disabled";
-    Err(Fault::Store(StoreError::damaged("database", reason)))
+    Err(SessionError::Store(StoreError::damaged("database", reason)))
 }

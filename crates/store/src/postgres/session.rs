@@ -1,6 +1,6 @@
 //! One connection, ready for use: checked, and with its statements prepared once.
 
-use super::url::Way;
+use super::url::ConnectOptions;
 use crate::StoreError;
 use std::{collections::HashMap, error::Error as _, time::Duration};
 use tokio_postgres::{
@@ -12,7 +12,7 @@ use tokio_postgres::{
 /// Parameters of a statement.
 pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// What every session sets for itself. The names are ours alone; nothing waits for ever.
+/// Settings of every session: our schema only, and timeouts for every wait.
 const SET_UP: &str = "
 SET search_path = llm_oracle;
 SET default_transaction_isolation = 'read committed';
@@ -22,7 +22,7 @@ SET idle_in_transaction_session_timeout = '10s';
 SET client_min_messages = warning;
 ";
 
-/// What the server must say of itself, for a commit to be on disk when it answers.
+/// Server settings that are required for a commit to be on disk when it is confirmed.
 const DURABLE: [(&str, &[&str], &str); 3] = [
     ("fsync", &["on"], "on"),
     ("full_page_writes", &["on"], "on"),
@@ -35,22 +35,22 @@ const DURABLE: [(&str, &[&str], &str); 3] = [
 
 /// How an operation on a connection failed.
 #[derive(Debug)]
-pub(super) enum Fault {
-    /// The connection is of no use any more, and nobody knows whether what was sent took effect.
+pub(super) enum SessionError {
+    /// The connection broke. Whether the statement took effect is unknown.
     Lost(String),
-    /// The database refused.
+    /// The database rejected the statement.
     Refused(tokio_postgres::Error),
-    /// It did what it was told, and that is the outcome.
+    /// The operation itself failed; a retry would give the same result.
     Store(StoreError),
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for SessionError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<tokio_postgres::Error> for Fault {
+impl From<tokio_postgres::Error> for SessionError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
             Some(code) if passes(code) => Self::Lost(explain(&error)),
@@ -64,15 +64,14 @@ impl From<tokio_postgres::Error> for Fault {
     }
 }
 
-/// A certificate that is not trusted stays one, however often it is looked at.
+/// An untrusted certificate is not retried.
 fn is_of_the_wire(error: &std::io::Error) -> bool {
     !error
         .get_ref()
         .is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
-/// Refusals that a new connection or some time cures: shutting down, starting, standing by, full,
-/// in each other's way.
+/// Transient errors: shutdown, startup, standby, too many connections, deadlock, serialization failure.
 fn passes(code: &SqlState) -> bool {
     const PASSING: [SqlState; 10] = [
         SqlState::ADMIN_SHUTDOWN,
@@ -105,8 +104,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects, and refuses a server that could forget what it has confirmed.
-    pub(super) async fn connect(way: &Way) -> Result<Self, Fault> {
+    /// Connects, and refuses a server that may lose confirmed commits.
+    pub(super) async fn connect(way: &ConnectOptions) -> Result<Self, SessionError> {
         let mut config = way.config.clone();
         config
             .application_name("llm-oracle")
@@ -140,12 +139,12 @@ impl Session {
         Ok(session)
     }
 
-    async fn check_durable(&self) -> Result<(), Fault> {
+    async fn check_durable(&self) -> Result<(), SessionError> {
         for (setting, allowed, wanted) in DURABLE {
             let sql = format!("SELECT current_setting('{setting}')");
             let found: String = self.client.query_one(&sql, &[]).await?.try_get(0)?;
             if !allowed.contains(&found.as_str()) {
-                return Err(Fault::Store(StoreError::NotDurableServer {
+                return Err(SessionError::Store(StoreError::NotDurableServer {
                     setting,
                     found,
                     wanted,
@@ -155,7 +154,7 @@ impl Session {
         Ok(())
     }
 
-    async fn statement(&mut self, sql: &'static str) -> Result<Statement, Fault> {
+    async fn statement(&mut self, sql: &'static str) -> Result<Statement, SessionError> {
         if let Some(statement) = self.prepared.get(sql) {
             return Ok(statement.clone());
         }
@@ -169,7 +168,7 @@ impl Session {
         &mut self,
         sql: &'static str,
         parameters: Parameters<'_>,
-    ) -> Result<Vec<Row>, Fault> {
+    ) -> Result<Vec<Row>, SessionError> {
         let statement = self.statement(sql).await?;
         Ok(self.client.query(&statement, parameters).await?)
     }
@@ -179,7 +178,7 @@ impl Session {
         &mut self,
         sql: &'static str,
         parameters: Parameters<'_>,
-    ) -> Result<Option<Row>, Fault> {
+    ) -> Result<Option<Row>, SessionError> {
         let statement = self.statement(sql).await?;
         Ok(self.client.query_opt(&statement, parameters).await?)
     }
@@ -189,7 +188,7 @@ impl Session {
         &mut self,
         sql: &'static str,
         parameters: Parameters<'_>,
-    ) -> Result<Option<T>, Fault> {
+    ) -> Result<Option<T>, SessionError> {
         match self.row(sql, parameters).await? {
             Some(row) => Ok(Some(row.try_get(0)?)),
             None => Ok(None),
@@ -201,13 +200,13 @@ impl Session {
         &mut self,
         sql: &'static str,
         parameters: Parameters<'_>,
-    ) -> Result<u64, Fault> {
+    ) -> Result<u64, SessionError> {
         let statement = self.statement(sql).await?;
         Ok(self.client.execute(&statement, parameters).await?)
     }
 
     /// Statements without parameters.
-    pub(super) async fn batch(&self, sql: &str) -> Result<(), Fault> {
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), SessionError> {
         Ok(self.client.batch_execute(sql).await?)
     }
 }

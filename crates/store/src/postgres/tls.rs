@@ -1,5 +1,4 @@
-//! An encrypted way to the database, whose server proves its name by a certificate of a given
-//! authority.
+//! TLS to the database; the server's certificate must be from a given authority.
 
 use crate::StoreError;
 use rustls::{
@@ -84,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Hands
 pub(super) struct Encrypted<S>(client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
-    /// The certificate is checked against its authority: nobody can stand in between.
+    /// The certificate is verified against its authority, which excludes a man in the middle.
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }

@@ -1,4 +1,4 @@
-//! Where a shared database is: a URL with a password, which never prints itself.
+//! Address of a shared database: a URL with a password, which never prints itself.
 
 use super::tls::Tls;
 use crate::StoreError;
@@ -34,10 +34,10 @@ impl DatabaseUrl {
     pub fn from_file(path: &Path) -> Result<Self, StoreError> {
         use std::os::unix::fs::PermissionsExt;
         let file = File::open(path).map_err(StoreError::io(path))?;
-        // Of the opened file, so that nobody swaps it between the check and the read.
+        // Of the opened file, so that it cannot be replaced between the check and the read.
         let metadata = file.metadata().map_err(StoreError::io(path))?;
         let mode = metadata.permissions().mode() & 0o777;
-        if mode & credential::forbidden(path) != 0 {
+        if mode & credential::forbidden_mode(path) != 0 {
             return Err(StoreError::Exposed {
                 path: path.to_owned(),
                 mode,
@@ -65,13 +65,13 @@ impl DatabaseUrl {
         format!("postgresql://{user}:***@{}/{database}", hosts.join(","))
     }
 
-    /// Without the parser's words: they may quote what is secret.
+    /// The parser's error is dropped: it may quote the password.
     fn parse(&self) -> Result<Config, StoreError> {
         let parsed = self.0.expose_secret().parse();
         parsed.map_err(|_| StoreError::BadUrl)
     }
 
-    /// The checked address. Without encryption the way must not leave this machine.
+    /// The checked address. Without TLS only addresses of this machine are accepted.
     fn config(&self, encrypted: bool) -> Result<Config, StoreError> {
         let mut config = self.parse()?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
@@ -110,22 +110,22 @@ pub enum UrlSource {
 
 /// A database on a PostgreSQL server that several replicas of the same operators share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedDatabase {
     /// Its address.
     pub url: UrlSource,
     /// Certificates (PEM) of the authorities that the server's may be from; with one, the way is
     /// encrypted and the server proves its name.
     pub ca_file: Option<PathBuf>,
-    /// How long a replica that says nothing more keeps its requests, milliseconds.
+    /// Time after which the leases of a silent replica expire, milliseconds.
     pub lease_ms: u32,
 }
 
-impl Shared {
-    /// Leases end after this, milliseconds, unless something else is set.
+impl SharedDatabase {
+    /// Default lease, milliseconds.
     pub const LEASE_MS: u32 = 20_000;
-    /// Shortest lease, milliseconds: a turn should be shorter.
+    /// Shortest lease, milliseconds: an iteration of the relayer should be shorter.
     pub const LEASE_MS_MIN: u32 = 1_000;
-    /// Longest lease, milliseconds: for so long a dead replica's requests lie still.
+    /// Longest lease, milliseconds: a dead replica's requests are blocked for this time.
     pub const LEASE_MS_MAX: u32 = 600_000;
 
     /// What may be shown of the address.
@@ -136,14 +136,14 @@ impl Shared {
         }
     }
 
-    /// The checked way to it.
-    pub(super) fn way(&self, reads_only: bool) -> Result<Way, StoreError> {
+    /// The checked connection options.
+    pub(super) fn way(&self, reads_only: bool) -> Result<ConnectOptions, StoreError> {
         let url = match &self.url {
             UrlSource::Text(url) => url.clone(),
             UrlSource::File(path) => DatabaseUrl::from_file(path)?,
         };
         let tls = self.ca_file.as_deref().map(Tls::trusting).transpose()?;
-        Ok(Way {
+        Ok(ConnectOptions {
             config: url.config(tls.is_some())?,
             tls,
             reads_only,
@@ -152,10 +152,10 @@ impl Shared {
 }
 
 /// How connections are made.
-pub(super) struct Way {
+pub(super) struct ConnectOptions {
     pub(super) config: Config,
     pub(super) tls: Option<Tls>,
-    /// For a look from outside: the server refuses every write.
+    /// Read-only: the server refuses every write.
     pub(super) reads_only: bool,
 }
 

@@ -1,9 +1,9 @@
 //! Transactions and failures in SQLite.
 
 use crate::{
-    attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose},
+    attempts::{Attempt, AttemptState, NewAttempt, Purpose, SeatId},
     bytes32,
-    database::Failed,
+    database::FailureRecord,
     from_sql, now_ms, to_sql, StoreError,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -69,7 +69,7 @@ pub(super) fn set_state(
     state: AttemptState,
     reason: Option<&str>,
 ) -> Result<bool, StoreError> {
-    let closed = matches!(state, AttemptState::Final | AttemptState::Dead).then(now_ms);
+    let closed = matches!(state, AttemptState::Final | AttemptState::Expired).then(now_ms);
     let sql = "UPDATE attempts SET state = ?2, reason = ?3, closed_at_ms = ?4
                WHERE id = ?1 AND state NOT IN ('final', 'dead')";
     let changed = database.execute(sql, (id, state.name(), reason, closed))?;
@@ -92,7 +92,7 @@ pub(super) fn live(database: &Connection) -> Result<Vec<Attempt>, StoreError> {
     for attempt in &mut attempts {
         let mut rows = query.query([attempt.id])?;
         while let Some(row) = rows.next()? {
-            attempt.tx.entries.push(Entry {
+            attempt.tx.entries.push(SeatId {
                 request_id: from_sql(row.get(0)?)?,
                 operator: bytes32("operator", row.get(1)?)?,
             });
@@ -103,7 +103,7 @@ pub(super) fn live(database: &Connection) -> Result<Vec<Attempt>, StoreError> {
 
 pub(super) fn add_failure(
     database: &Connection,
-    entry: &Entry,
+    entry: &SeatId,
     purpose: Purpose,
     reason: &str,
 ) -> Result<u32, StoreError> {
@@ -119,14 +119,14 @@ pub(super) fn add_failure(
 
 pub(super) fn failure(
     database: &Connection,
-    entry: &Entry,
+    entry: &SeatId,
     purpose: Purpose,
-) -> Result<Option<Failed>, StoreError> {
+) -> Result<Option<FailureRecord>, StoreError> {
     let sql = "SELECT count, at_ms, reason FROM failures
                WHERE request_id = ?1 AND operator = ?2 AND purpose = ?3";
     let parameters = (to_sql(entry.request_id)?, entry.operator, purpose.name());
     let row = database.query_row(sql, parameters, |row| {
-        Ok(Failed {
+        Ok(FailureRecord {
             count: row.get(0)?,
             at_ms: row.get(1)?,
             reason: row.get(2)?,

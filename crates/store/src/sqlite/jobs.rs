@@ -2,8 +2,8 @@
 
 use crate::{
     bytes32, from_sql,
-    jobs::{Answered, Job, JobNote, JobState, Skip},
-    now_ms, to_sql, Entry, StoreError,
+    jobs::{Answered, Job, JobState, JobUpdate, Skip},
+    now_ms, to_sql, SeatId, StoreError,
 };
 use llm_oracle_primitives::{Answer, RequestId};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -70,7 +70,7 @@ pub(super) fn any(database: &Connection) -> Result<bool, StoreError> {
     Ok(database.query_row(sql, [], |row| row.get(0))?)
 }
 
-pub(super) fn set_state(database: &Connection, note: &JobNote) -> Result<(), StoreError> {
+pub(super) fn set_state(database: &Connection, note: &JobUpdate) -> Result<(), StoreError> {
     let sql = "UPDATE jobs SET state = ?3, reason = ?4 WHERE request_id = ?1 AND operator = ?2";
     let id = to_sql(note.entry.request_id)?;
     let state = note.state.name();
@@ -81,7 +81,7 @@ pub(super) fn set_state(database: &Connection, note: &JobNote) -> Result<(), Sto
 
 pub(super) fn set_submitted(
     database: &Connection,
-    entry: &Entry,
+    entry: &SeatId,
     at_ms: i64,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE jobs SET submitted_at_ms = coalesce(submitted_at_ms, ?3)

@@ -1,7 +1,9 @@
-//! What SQLite knows of many requests, each in one query.
+//! Reads of many requests, each in one query.
 
 use super::jobs;
-use crate::{bytes32, from_sql, recall::Failures, to_sql, Entry, Job, Purpose, StoreError};
+use crate::{
+    bytes32, from_sql, seat_records::SeatFailures, to_sql, Job, Purpose, SeatId, StoreError,
+};
 use llm_oracle_primitives::RequestId;
 use rusqlite::{Connection, Row};
 
@@ -16,7 +18,7 @@ pub(super) fn jobs(database: &Connection, requests: &[RequestId]) -> Result<Vec<
 pub(super) fn skips(
     database: &Connection,
     requests: &[RequestId],
-) -> Result<Vec<Entry>, StoreError> {
+) -> Result<Vec<SeatId>, StoreError> {
     let sql = "SELECT request_id, operator FROM skips
                WHERE request_id IN (SELECT value FROM json_each(?1))";
     rows(database, sql, requests, entry)
@@ -25,12 +27,12 @@ pub(super) fn skips(
 pub(super) fn failures(
     database: &Connection,
     requests: &[RequestId],
-) -> Result<Vec<Failures>, StoreError> {
+) -> Result<Vec<SeatFailures>, StoreError> {
     let sql = "SELECT request_id, operator, purpose, count, at_ms FROM failures
                WHERE request_id IN (SELECT value FROM json_each(?1))";
     rows(database, sql, requests, |row| {
         let purpose: String = row.get(2)?;
-        Ok(Failures {
+        Ok(SeatFailures {
             entry: entry(row)?,
             purpose: Purpose::named(&purpose)?,
             count: row.get(3)?,
@@ -58,8 +60,8 @@ fn rows<T>(
 }
 
 /// The first two columns.
-fn entry(row: &Row<'_>) -> Result<Entry, StoreError> {
-    Ok(Entry {
+fn entry(row: &Row<'_>) -> Result<SeatId, StoreError> {
+    Ok(SeatId {
         request_id: from_sql(row.get(0)?)?,
         operator: bytes32("operator", row.get(1)?)?,
     })

@@ -6,14 +6,14 @@ mod many;
 mod schema;
 
 use super::{
-    attempts::{Attempt, AttemptState, Entry, NewAttempt, Purpose},
+    attempts::{Attempt, AttemptState, NewAttempt, Purpose, SeatId},
     bytes32,
-    database::{Database, Failed},
+    database::{Database, FailureRecord},
     from_sql,
-    jobs::{Answered, Job, JobNote, JobState, Skip},
-    recall::Failures,
+    jobs::{Answered, Job, JobState, JobUpdate, Skip},
+    seat_records::SeatFailures,
     stats::Evidence,
-    to_sql, Identity, StoreError,
+    to_sql, StoreError, StoreIdentity,
 };
 use llm_oracle_primitives::{Hash, RequestId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -39,10 +39,10 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// Opens or makes the database at `path`, for `identity` only.
-    pub(super) fn open(path: &Path, identity: &Identity) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, identity: &StoreIdentity) -> Result<Self, StoreError> {
         let mut connection = schema::open(path)?;
         schema::bind(&mut connection, identity)?;
-        Ok(Self::over(connection))
+        Ok(Self::with_connection(connection))
     }
 
     /// Opens the database at `path` to read it, also while a relayer works with it.
@@ -50,18 +50,21 @@ impl Sqlite {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_secs(5))?;
-        Ok(Self::over(connection))
+        Ok(Self::with_connection(connection))
     }
 
-    /// A database in memory, with the same tables and constraints. It lives as long as this value,
-    /// which may outlive the stores over it.
-    pub fn in_memory(identity: &Identity) -> Result<Self, StoreError> {
+    /// Opens a database in memory with the same tables and constraints, for `identity` only. It lives as
+    /// long as this value, which may outlive the stores on it.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn open_in_memory(identity: &StoreIdentity) -> Result<Self, StoreError> {
         let mut connection = schema::in_memory()?;
         schema::bind(&mut connection, identity)?;
-        Ok(Self::over(connection))
+        Ok(Self::with_connection(connection))
     }
 
-    fn over(connection: Connection) -> Self {
+    fn with_connection(connection: Connection) -> Self {
         Self {
             connection: Mutex::new(connection),
         }
@@ -116,7 +119,7 @@ impl Database for Sqlite {
         many::jobs(&self.connection(), requests)
     }
 
-    fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError> {
+    fn set_job_states(&self, notes: &[JobUpdate]) -> Result<(), StoreError> {
         let mut connection = self.connection();
         let write = connection.transaction()?;
         for note in notes {
@@ -125,7 +128,7 @@ impl Database for Sqlite {
         Ok(write.commit()?)
     }
 
-    fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError> {
+    fn set_submitted(&self, entries: &[SeatId], at_ms: i64) -> Result<(), StoreError> {
         let mut connection = self.connection();
         let write = connection.transaction()?;
         for entry in entries {
@@ -150,7 +153,7 @@ impl Database for Sqlite {
         jobs::skipped(&self.connection(), request, operator)
     }
 
-    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<Entry>, StoreError> {
+    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<SeatId>, StoreError> {
         many::skips(&self.connection(), requests)
     }
 
@@ -177,18 +180,22 @@ impl Database for Sqlite {
 
     fn add_failure(
         &self,
-        entry: &Entry,
+        entry: &SeatId,
         purpose: Purpose,
         reason: &str,
     ) -> Result<u32, StoreError> {
         attempts::add_failure(&self.connection(), entry, purpose, reason)
     }
 
-    fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError> {
+    fn failure(
+        &self,
+        entry: &SeatId,
+        purpose: Purpose,
+    ) -> Result<Option<FailureRecord>, StoreError> {
         attempts::failure(&self.connection(), entry, purpose)
     }
 
-    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<Failures>, StoreError> {
+    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<SeatFailures>, StoreError> {
         many::failures(&self.connection(), requests)
     }
 

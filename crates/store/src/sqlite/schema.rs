@@ -1,12 +1,12 @@
-//! The database's tables, its durability, and what it is bound to.
+//! The database's tables, its durability settings, and its deployment.
 
-use crate::{Identity, StoreError};
+use crate::{StoreError, StoreIdentity};
 use rusqlite::{Connection, OptionalExtension};
 use rusqlite_migration::{Migrations, M};
 use std::{path::Path, time::Duration};
 
-/// Rules that must hold whatever the code above does are constraints here: one answer to a request
-/// and operator, unchangeable once written, and no transaction twice.
+/// Rules that must hold whatever the calling code does are constraints here: one answer for each request
+/// and operator, immutable once written, and no transaction twice.
 const VERSION_1: &str = "
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY NOT NULL,
@@ -96,7 +96,7 @@ CREATE INDEX attempts_by_purpose ON attempts (purpose, state);
 /// Statements that stay prepared; there are fewer.
 const PREPARED_MOST: usize = 64;
 
-/// Opens the database, brings it up to date and makes sure that its writes are synced.
+/// Opens and migrates the database, and checks that its writes are synced.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     make_private_file(path)?;
     let mut database = Connection::open(path)?;
@@ -170,8 +170,8 @@ fn expect_pragma(
     }
 }
 
-/// Writes what the store is for on its first use, and compares it on every later one.
-pub(super) fn bind(database: &mut Connection, identity: &Identity) -> Result<(), StoreError> {
+/// Records the store's deployment on first use, and compares it on every later use.
+pub(super) fn bind(database: &mut Connection, identity: &StoreIdentity) -> Result<(), StoreError> {
     let parts: [(&'static str, [u8; 32]); 3] = [
         ("chain", identity.genesis),
         ("contract", identity.contract),

@@ -12,7 +12,7 @@ fn no_statement_can_change_or_remove_an_answer() {
     let folder = llm_oracle_fixtures::private_folder();
     for database in [
         open(&folder).unwrap(),
-        Sqlite::in_memory(&IDENTITY).unwrap(),
+        Sqlite::open_in_memory(&IDENTITY).unwrap(),
     ] {
         assert_eq!(
             database.insert_answers(&[answered(7, true)]).unwrap(),
@@ -29,14 +29,14 @@ fn no_statement_can_change_or_remove_an_answer() {
         }
         let job = database.job(7, &[9; 32]).unwrap().unwrap();
         assert_eq!(job.answered, answered(7, true));
-        let note = JobNote {
-            entry: answered(7, true).entry(),
-            state: JobState::Dead,
+        let note = JobUpdate {
+            entry: answered(7, true).seat_id(),
+            state: JobState::Abandoned,
             reason: Some("why".to_owned()),
         };
         database.set_job_states(&[note]).unwrap();
         let job = database.job(7, &[9; 32]).unwrap().unwrap();
-        assert_eq!(job.state, JobState::Dead);
+        assert_eq!(job.state, JobState::Abandoned);
     }
 }
 
@@ -67,7 +67,7 @@ fn writes_are_synced() {
 
 #[test]
 fn evidence_is_found_through_an_index() {
-    let database = Sqlite::in_memory(&IDENTITY).unwrap();
+    let database = Sqlite::open_in_memory(&IDENTITY).unwrap();
     let sql = "EXPLAIN QUERY PLAN SELECT document FROM jobs
                WHERE evidence = x'00' AND state IN ('revealed', 'ended')";
     let connection = database.connection();

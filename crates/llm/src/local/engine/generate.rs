@@ -5,7 +5,7 @@ use super::{
         super::ModelError,
         constrain::{Guide, Next, Spelling},
     },
-    failed, Engine, Prompt,
+    failed, Engine, SplitPrompt,
 };
 use llama_cpp_2::{context::LlamaContext, model::LlamaModel, sampling::LlamaSampler};
 use serde_json::Value;
@@ -65,7 +65,7 @@ impl Engine<'_> {
     /// The most likely text that the rules allow, until its end or `most` tokens.
     pub(in super::super) fn generate(
         &mut self,
-        prompt: &Prompt,
+        prompt: &SplitPrompt,
         rules: &Rules,
         most: usize,
     ) -> Result<Generated, ModelError> {

@@ -1,12 +1,15 @@
 //! Crash points: places right after a durable write or a send where a test can kill the process.
 //!
-//! The names are part of the test interface. The hook is compiled in always, so that what is tested
-//! is what is shipped, and does nothing unless two environment variables are set.
+//! The names are part of the test interface. [`reach`] does something only with the feature
+//! `crash-points`, which the end-to-end tests turn on, and then only if two environment variables are
+//! set. Without the feature it is empty and reads no variable.
 
-/// Where a process can be made to die: the variable names one of [`CRASH_POINTS`].
+/// Environment variable that names the crash point at which the process dies, see [`CRASH_POINTS`].
+#[cfg(feature = "crash-points")]
 pub const CRASH_AT: &str = "LLM_ORACLE_CRASH_AT";
 /// Must be 1 for [`CRASH_AT`] to have any effect.
-pub const ALLOW: &str = "LLM_ORACLE_ALLOW_SCRIPTED";
+#[cfg(feature = "crash-points")]
+const ALLOW: &str = "LLM_ORACLE_ALLOW_SCRIPTED";
 
 /// Every crash point, in the order in which a request meets them.
 pub const CRASH_POINTS: [&str; 13] = [
@@ -52,7 +55,13 @@ pub const DELIVER_SENT: &str = "deliver_sent";
 /// The delivery was found at a finalized block and the store knows it.
 pub const DELIVER_FINAL: &str = "deliver_final";
 
-/// Kills this process, with no clean-up of any kind, if a test asked for it here.
+/// Does nothing: this build has no crash points.
+#[cfg(not(feature = "crash-points"))]
+#[inline(always)]
+pub fn reach(_point: &str) {}
+
+/// Kills this process without any clean-up if a test asked for it at this point.
+#[cfg(feature = "crash-points")]
 pub fn reach(point: &str) {
     if std::env::var(ALLOW).as_deref() != Ok("1") {
         return;
@@ -62,7 +71,8 @@ pub fn reach(point: &str) {
     }
 }
 
-/// A real SIGKILL, which nothing can catch; an abort where there is no shell.
+/// Sends SIGKILL to this process, which cannot be caught; aborts where there is no shell.
+#[cfg(feature = "crash-points")]
 fn die() -> ! {
     let script = "kill -9 $PPID";
     if let Ok(mut shell) = std::process::Command::new("/bin/sh")

@@ -1,26 +1,11 @@
-//! The forms an answer can take: labels of the closed ones, and the strict reader of a model's reply.
+//! Answer types: the labels of closed ones, and the strict parser of a model's reply.
 
-use super::{open, ModelError};
+use super::{
+    open,
+    reply::{escape, layers, ParsedReply},
+    ModelError,
+};
 use llm_oracle_primitives::{canonical, Answer, AnswerKind, Reason};
-
-/// Longest reply that is read as a closed answer, bytes: options have at most 64, decimals about 80.
-const REPLY_BYTES_MAX: usize = 512;
-
-/// Words that stand for an abstention unless an option has the same text.
-const ESCAPES: [(&str, Reason); 3] = [
-    ("unclear", Reason::Unclear),
-    ("too soon", Reason::TooSoon),
-    ("refused", Reason::Refused),
-];
-
-/// What a reply comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    /// An answer in the form asked for, or an abstention.
-    Answer(Answer),
-    /// Neither; for open forms with what is wrong, as the model may be told.
-    Other(Option<String>),
-}
 
 /// The labels of a closed answer set, in the order of the answers; none for an open one.
 ///
@@ -50,8 +35,8 @@ pub(super) fn answer_at(kind: &AnswerKind, index: usize) -> Answer {
     }
 }
 
-/// Name of a kind for errors.
-pub(super) fn kind_name(kind: &AnswerKind) -> &'static str {
+/// Name of an answer type in errors.
+pub(super) fn type_name(kind: &AnswerKind) -> &'static str {
     match kind {
         AnswerKind::Bool => "bool",
         AnswerKind::Choice { .. } => "choice",
@@ -66,12 +51,12 @@ pub(super) fn can_be_cut(kind: &AnswerKind) -> bool {
     !matches!(kind, AnswerKind::Bool | AnswerKind::Choice { .. })
 }
 
-/// The answer that the whole reply states. For closed forms white space, quotes, emphasis and a final
-/// period around it are forgiven, words are not; for open ones see [`open`].
+/// The answer that the whole reply states. For closed answers, white space, quotes, emphasis and a final
+/// period around it are ignored, other words are not; for open answers see [`open`].
 ///
 /// # Errors
 /// When the question itself is unusable, see [`labels`] and [`open::check`].
-pub(super) fn read(kind: &AnswerKind, reply: &str) -> Result<Said, ModelError> {
+pub(super) fn read(kind: &AnswerKind, reply: &str) -> Result<ParsedReply, ModelError> {
     let answer = match kind {
         AnswerKind::Text { max_bytes } => return Ok(open::text(reply, *max_bytes)),
         AnswerKind::Json { schema } => return open::json(reply, schema),
@@ -86,32 +71,12 @@ pub(super) fn read(kind: &AnswerKind, reply: &str) -> Result<Said, ModelError> {
             })
         }
     };
-    Ok(answer.map_or(Said::Other(None), Said::Answer))
+    Ok(answer.map_or(ParsedReply::Malformed(None), ParsedReply::Answer))
 }
 
 /// What `find` or an escape word makes of a short reply, with its wrapping taken off bit by bit.
 fn whole(reply: &str, find: impl Fn(&str) -> Option<Answer>) -> Option<Answer> {
     layers(reply).find_map(|text| find(text).or_else(|| escape(text).map(Answer::Abstain)))
-}
-
-/// The abstention that the whole of a reply states, in any case.
-pub(super) fn abstention(reply: &str) -> Option<Reason> {
-    layers(reply).find_map(escape)
-}
-
-/// The abstention that the whole of a reply states in capitals, as models are told to write it: in
-/// lower case it may be the very text that was asked for.
-pub(super) fn abstention_in_capitals(reply: &str) -> Option<Reason> {
-    abstention(reply).filter(|_| !reply.contains(char::is_lowercase))
-}
-
-/// A short reply, and what is left of it after each layer of wrapping; nothing for a long one.
-fn layers(reply: &str) -> impl Iterator<Item = &str> {
-    let short = (reply.len() <= REPLY_BYTES_MAX).then_some(reply);
-    std::iter::successors(short, |text| {
-        let inner = unwrap_once(text);
-        (inner.len() < text.len()).then_some(inner)
-    })
 }
 
 /// Whether an option takes the place of an escape word.
@@ -148,38 +113,8 @@ fn find_label(labels: &[String], kind: &AnswerKind, text: &str) -> Option<usize>
     hits.next().is_none().then_some(first.0)
 }
 
-fn escape(text: &str) -> Option<Reason> {
-    let text = canonical::text(text).to_lowercase();
-    ESCAPES
-        .iter()
-        .find(|(word, _)| *word == text)
-        .map(|(_, reason)| *reason)
-}
-
-/// Takes off one layer: surrounding white space, a pair of quotes or emphasis marks, or a final period.
-fn unwrap_once(text: &str) -> &str {
-    let trimmed = text.trim();
-    if trimmed.len() < text.len() {
-        return trimmed;
-    }
-    const PAIRS: [(char, char); 7] = [
-        ('"', '"'),
-        ('\'', '\''),
-        ('`', '`'),
-        ('*', '*'),
-        ('_', '_'),
-        ('“', '”'),
-        ('‘', '’'),
-    ];
-    let inside = PAIRS.iter().find_map(|(open, close)| {
-        text.strip_prefix(*open)
-            .and_then(|rest| rest.strip_suffix(*close))
-    });
-    inside.or_else(|| text.strip_suffix('.')).unwrap_or(text)
-}
-
 #[cfg(test)]
-#[path = "form_tests.rs"]
+#[path = "answer_type_tests.rs"]
 pub(super) mod hostile;
 
 #[cfg(test)]
@@ -189,8 +124,8 @@ mod tests {
 
     fn answer(kind: &AnswerKind, reply: &str) -> Option<Answer> {
         match read(kind, reply).unwrap() {
-            Said::Answer(answer) => Some(answer),
-            Said::Other(_) => None,
+            ParsedReply::Answer(answer) => Some(answer),
+            ParsedReply::Malformed(_) => None,
         }
     }
 

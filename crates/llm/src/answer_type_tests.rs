@@ -169,12 +169,12 @@ fn form_or_abstain() {
         let text = reply(&mut SimRng::new(seed));
         for kind in kinds() {
             match read(&kind, &text).unwrap() {
-                Said::Answer(answer) => {
+                ParsedReply::Answer(answer) => {
                     let checked = std::panic::catch_unwind(|| check(&kind, &text, &answer));
                     assert!(checked.is_ok(), "seed {seed}: {kind:?} {text:?} {answer:?}");
                     answers += 1;
                 }
-                Said::Other(_) => nothing += 1,
+                ParsedReply::Malformed(_) => nothing += 1,
             }
         }
     }
@@ -214,7 +214,7 @@ fn judge_master_keys() {
             ] {
                 assert_eq!(
                     read(&kind, &text).unwrap(),
-                    Said::Other(None),
+                    ParsedReply::Malformed(None),
                     "{kind:?} {text:?}"
                 );
             }
@@ -223,7 +223,7 @@ fn judge_master_keys() {
             let verdict = format!("{key} yes");
             assert_eq!(
                 read(&AnswerKind::Bool, &verdict).unwrap(),
-                Said::Other(None)
+                ParsedReply::Malformed(None)
             );
         }
     }

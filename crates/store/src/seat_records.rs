@@ -1,63 +1,63 @@
-//! What is known about many requests, read at once: a turn of the relayer asks for hundreds of them.
+//! Records about many requests, read at once: one iteration of the relayer needs hundreds of them.
 
-use super::{Entry, Job, Purpose, Store, StoreError};
+use super::{Job, Purpose, SeatId, Store, StoreError};
 use llm_oracle_primitives::RequestId;
 use std::collections::{HashMap, HashSet};
 
-/// How often something failed for a seat.
+/// Count of failures of a seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failures {
+pub struct SeatFailures {
     /// The seat.
-    pub entry: Entry,
+    pub entry: SeatId,
     /// What failed.
     pub purpose: Purpose,
-    /// So often.
+    /// Number of failures.
     pub count: u32,
     /// The last time, milliseconds since 1970.
     pub at_ms: i64,
 }
 
-/// What the store knew about some requests at one moment.
+/// Jobs, skips and failures of some requests, as one read of the store found them.
 #[derive(Debug, Clone, Default)]
-pub struct Recall {
-    jobs: HashMap<Entry, Job>,
-    skips: HashSet<Entry>,
-    failures: HashMap<(Entry, Purpose), (u32, i64)>,
+pub struct SeatRecords {
+    jobs: HashMap<SeatId, Job>,
+    skips: HashSet<SeatId>,
+    failures: HashMap<(SeatId, Purpose), (u32, i64)>,
 }
 
-impl Recall {
+impl SeatRecords {
     /// The recorded answer of a seat.
-    pub fn job(&self, entry: &Entry) -> Option<&Job> {
+    pub fn job(&self, entry: &SeatId) -> Option<&Job> {
         self.jobs.get(entry)
     }
 
-    /// Whether an operator leaves a request out.
-    pub fn skipped(&self, entry: &Entry) -> bool {
+    /// Whether an operator skips a request.
+    pub fn skipped(&self, entry: &SeatId) -> bool {
         self.skips.contains(entry)
     }
 
-    /// All omissions.
-    pub fn skips(&self) -> impl Iterator<Item = Entry> + '_ {
+    /// All skips.
+    pub fn skips(&self) -> impl Iterator<Item = SeatId> + '_ {
         self.skips.iter().copied()
     }
 
     /// How often something failed, and when last (milliseconds since 1970).
-    pub fn failures(&self, entry: &Entry, purpose: Purpose) -> (u32, i64) {
+    pub fn failures(&self, entry: &SeatId, purpose: Purpose) -> (u32, i64) {
         let found = self.failures.get(&(*entry, purpose));
         found.copied().unwrap_or_default()
     }
 }
 
 impl Store {
-    /// Jobs, omissions and failures of these requests, of every operator.
+    /// Jobs, skips and failures of these requests, of all operators.
     ///
     /// # Errors
     /// `Database`, `Damaged`.
-    pub fn recall(&self, requests: &[RequestId]) -> Result<Recall, StoreError> {
+    pub fn seat_records(&self, requests: &[RequestId]) -> Result<SeatRecords, StoreError> {
         let jobs = self.database.jobs_of(requests)?.into_iter();
         let failures = self.database.failures_of(requests)?.into_iter();
-        Ok(Recall {
-            jobs: jobs.map(|job| (job.answered.entry(), job)).collect(),
+        Ok(SeatRecords {
+            jobs: jobs.map(|job| (job.answered.seat_id(), job)).collect(),
             skips: self.skips_of(requests)?,
             failures: failures
                 .map(|one| ((one.entry, one.purpose), (one.count, one.at_ms)))
@@ -65,15 +65,15 @@ impl Store {
         })
     }
 
-    /// How often these seats have failed at something; those that have not are not in there.
+    /// Counts of failures of these seats for a purpose. Seats without one are absent.
     ///
     /// # Errors
     /// `Database`, `Damaged`.
     pub fn failures_of(
         &self,
-        entries: &[Entry],
+        entries: &[SeatId],
         purpose: Purpose,
-    ) -> Result<HashMap<Entry, u32>, StoreError> {
+    ) -> Result<HashMap<SeatId, u32>, StoreError> {
         let mut requests: Vec<RequestId> = entries.iter().map(|entry| entry.request_id).collect();
         requests.dedup();
         let failures = self.database.failures_of(&requests)?;
@@ -81,11 +81,11 @@ impl Store {
         Ok(failures.map(|one| (one.entry, one.count)).collect())
     }
 
-    /// Who leaves which of these requests out.
+    /// Which operators skip which of these requests.
     ///
     /// # Errors
     /// `Database`, `Damaged`.
-    pub fn skips_of(&self, requests: &[RequestId]) -> Result<HashSet<Entry>, StoreError> {
+    pub fn skips_of(&self, requests: &[RequestId]) -> Result<HashSet<SeatId>, StoreError> {
         Ok(self.database.skips_of(requests)?.into_iter().collect())
     }
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::{
         sample::{answered, IDENTITY, OPERATOR},
-        JobNote, JobState, Recorded, Skip,
+        JobState, JobUpdate, Recorded, Skip,
     };
     use llm_oracle_fixtures::private_folder;
     use llm_oracle_primitives::Answer;
@@ -116,28 +116,28 @@ mod tests {
         };
         store.skip(&skip(4)).unwrap();
         store.skip(&skip(6)).unwrap();
-        let failed = Entry {
+        let failed = SeatId {
             request_id: 3,
             operator,
         };
         store.add_failure(&failed, Purpose::Commit, "no").unwrap();
-        let recall = store.recall(&[3, 4]).unwrap();
+        let records = store.seat_records(&[3, 4]).unwrap();
         for request_id in 3..=6 {
-            let entry = Entry {
+            let entry = SeatId {
                 request_id,
                 operator,
             };
             let wanted = request_id <= 4;
             let job = store.job(request_id, &operator).unwrap();
-            assert_eq!(recall.job(&entry), job.as_ref().filter(|_| wanted));
+            assert_eq!(records.job(&entry), job.as_ref().filter(|_| wanted));
             let skipped = store.skipped(request_id, &operator).unwrap().is_some();
-            assert_eq!(recall.skipped(&entry), skipped && wanted);
+            assert_eq!(records.skipped(&entry), skipped && wanted);
             for purpose in [Purpose::Commit, Purpose::Reveal] {
                 let failures = store.failures(&entry, purpose).unwrap();
-                assert_eq!(recall.failures(&entry, purpose), failures);
+                assert_eq!(records.failures(&entry, purpose), failures);
             }
         }
-        assert!(store.recall(&[]).unwrap().job(&failed).is_none());
+        assert!(store.seat_records(&[]).unwrap().job(&failed).is_none());
     }
 
     #[test]
@@ -150,10 +150,10 @@ mod tests {
         let first = Box::new(answered(1, true));
         let expected = [Recorded::Conflict(first), Recorded::Same, Recorded::New];
         assert_eq!(recorded, expected);
-        let recall = store.recall(&[1, 2]).unwrap();
+        let records = store.seat_records(&[1, 2]).unwrap();
         let answer = |number| {
-            let entry = answered(number, true).entry();
-            recall.job(&entry).map(|job| job.answered.answer.clone())
+            let entry = answered(number, true).seat_id();
+            records.job(&entry).map(|job| job.answered.answer.clone())
         };
         assert_eq!(answer(1), Some(Answer::Bool(true)));
         assert_eq!(answer(2), Some(Answer::Bool(false)));
@@ -166,22 +166,22 @@ mod tests {
         store
             .record_answers(&[answered(1, true), answered(2, true)])
             .unwrap();
-        let entries = [answered(1, true).entry(), answered(2, true).entry()];
+        let entries = [answered(1, true).seat_id(), answered(2, true).seat_id()];
         store.set_submitted(&entries, 9).unwrap();
         // The first time counts.
         store.set_submitted(&entries[..1], 10).unwrap();
-        let note = |entry, state, reason| JobNote {
+        let note = |entry, state, reason| JobUpdate {
             entry,
             state,
             reason,
         };
         let notes = [
             note(entries[0], JobState::Committed, None),
-            note(entries[1], JobState::Dead, Some("why".to_owned())),
+            note(entries[1], JobState::Abandoned, Some("why".to_owned())),
         ];
         store.set_job_states(&notes).unwrap();
-        let recall = store.recall(&[1, 2]).unwrap();
-        let job = |entry| recall.job(entry).unwrap();
+        let records = store.seat_records(&[1, 2]).unwrap();
+        let job = |entry| records.job(entry).unwrap();
         for note in &notes {
             let job = job(&note.entry);
             assert_eq!((job.state, &job.reason), (note.state, &note.reason));

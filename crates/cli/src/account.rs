@@ -8,9 +8,9 @@ use subxt_signer::{sr25519::Keypair, SecretUri};
 
 /// An account given as SS58, as 0x-hex, or as the URI of a development key such as `//Alice`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Account(pub AccountId);
+pub struct AccountInput(pub AccountId);
 
-impl FromStr for Account {
+impl FromStr for AccountInput {
     type Err = String;
 
     fn from_str(input: &str) -> Result<Self, String> {
@@ -53,10 +53,10 @@ mod tests {
 
     #[test]
     fn an_account_has_three_spellings() {
-        let alice = Account::from_str(ALICE).unwrap();
-        assert_eq!(Account::from_str("//Alice"), Ok(alice));
+        let alice = AccountInput::from_str(ALICE).unwrap();
+        assert_eq!(AccountInput::from_str("//Alice"), Ok(alice));
         let digits = hex0x(AsRef::<[u8; 32]>::as_ref(&alice.0));
-        assert_eq!(Account::from_str(&digits), Ok(alice));
+        assert_eq!(AccountInput::from_str(&digits), Ok(alice));
         assert_eq!(short(&alice.0), "5Grwva…utQY");
     }
 
@@ -68,7 +68,7 @@ mod tests {
             "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQX",
         ] {
             assert!(
-                Account::from_str(input).unwrap_err().contains(input),
+                AccountInput::from_str(input).unwrap_err().contains(input),
                 "{input}"
             );
         }

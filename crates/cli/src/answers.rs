@@ -113,9 +113,9 @@ fn schema_json(schema: &[u8]) -> Value {
 /// Open answers by their digest. Seats keep digests of them, and only the agreed one is stored whole;
 /// the others are said once, in an event.
 #[derive(Clone, Debug, Default)]
-pub struct Words(BTreeMap<Hash, Answer>);
+pub struct OpenAnswers(BTreeMap<Hash, Answer>);
 
-impl Words {
+impl OpenAnswers {
     /// What a request itself tells: the answer that was agreed on.
     pub fn of(view: &RequestView) -> Self {
         let mut words = Self::default();
@@ -212,7 +212,7 @@ mod tests {
             AnswerKind::Text { max_bytes: 9 },
         );
         let seat = SeatAnswer::Digest(digest::answer_digest(&said));
-        let mut words = Words::default();
+        let mut words = OpenAnswers::default();
         let digest = hex0x(&seat_digest(&seat));
         assert_eq!(words.text(&seat, &kind), format!("digest {digest}"));
         words.learn(Answer::Text(b"no".to_vec()));

@@ -249,7 +249,7 @@ fn unit_and_container_call_verbs_that_exist_and_trust_exit_codes_that_mean_it() 
         .lines()
         .find_map(|line| line.strip_prefix("ExecStart="))
         .unwrap();
-    assert!(crate::parses::<crate::NoExtra>(line.split(' ')), "{line}");
+    assert!(crate::parses::<crate::NoMoreSubcommands>(line.split(' ')), "{line}");
     let codes = UNIT
         .lines()
         .find_map(|line| line.strip_prefix("RestartPreventExitStatus="));
@@ -267,7 +267,7 @@ fn unit_and_container_call_verbs_that_exist_and_trust_exit_codes_that_mean_it() 
         .lines()
         .find_map(|line| line.strip_prefix("ExecStart="))
         .unwrap();
-    assert!(crate::parses::<crate::NoExtra>(line.split(' ')), "{line}");
+    assert!(crate::parses::<crate::NoMoreSubcommands>(line.split(' ')), "{line}");
     let kept = format!("RestartPreventExitStatus={} {}\n", exit::USAGE, exit::STORE);
     assert!(SIGNER_UNIT.contains(&kept) && SIGNER_UNIT.contains("Type=notify"));
     for marker in ["HEALTHCHECK", "ENTRYPOINT"] {
@@ -285,7 +285,7 @@ fn unit_and_container_call_verbs_that_exist_and_trust_exit_codes_that_mean_it() 
             words.extend(serde_json::from_str::<Vec<String>>(rest).unwrap());
         }
         assert!(
-            crate::parses::<crate::NoExtra>(words.iter().map(String::as_str)),
+            crate::parses::<crate::NoMoreSubcommands>(words.iter().map(String::as_str)),
             "{words:?}"
         );
     }

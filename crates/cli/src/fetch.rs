@@ -8,7 +8,7 @@ const REQUEST_MAX: Duration = Duration::from_secs(10);
 
 /// What a server said.
 #[derive(Debug)]
-pub struct Fetched {
+pub struct HttpResponse {
     /// Status code.
     pub status: u16,
     /// The body.
@@ -19,7 +19,7 @@ pub struct Fetched {
 ///
 /// # Errors
 /// Why there is nothing; the URL is not in the text, for it may hold credentials.
-pub async fn get(url: &str, bytes_max: usize) -> Result<Fetched, String> {
+pub async fn get(url: &str, bytes_max: usize) -> Result<HttpResponse, String> {
     let client = http::client(REQUEST_MAX)
         .build()
         .map_err(|_| "the system's TLS certificates cannot be used".to_owned())?;
@@ -30,7 +30,7 @@ pub async fn get(url: &str, bytes_max: usize) -> Result<Fetched, String> {
     let body = http::body(response, bytes_max).await;
     let body = body.map_err(|error| why(&error))?;
     let body = body.ok_or_else(|| format!("the response exceeds {bytes_max} bytes"))?;
-    Ok(Fetched { status, body })
+    Ok(HttpResponse { status, body })
 }
 
 fn why(error: &reqwest::Error) -> String {

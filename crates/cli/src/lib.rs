@@ -1,7 +1,7 @@
 //! The command line: one module for each verb.
 //!
 //! Parsed arguments become checked values before anything is sent; every verb returns an exit code
-//! of [`exit`] or a [`exit::Failure`] with one.
+//! of [`exit`] or a [`exit::CliError`] with one.
 //!
 //! **Architecture invariant:** only [`output`] prints, and stdout carries results only.
 
@@ -45,8 +45,8 @@ pub mod watch;
 
 use args::{Cli, ConfigVerb, EvidenceVerb, OperatorVerb, RelayerVerb, SignerVerb, Verb};
 use clap::Parser;
-use context::Context;
-use exit::{Failure, Outcome};
+use context::CommandContext;
+use exit::{CliError, CommandResult};
 use output::Output;
 use std::{io, process::ExitCode};
 use tracing_subscriber::{
@@ -55,32 +55,32 @@ use tracing_subscriber::{
 
 /// Subcommands that another crate adds.
 #[allow(async_fn_in_trait)] // Awaited where it is called, on one thread.
-pub trait Extra: clap::Subcommand + std::fmt::Debug {
+pub trait MoreSubcommands: clap::Subcommand + std::fmt::Debug {
     /// What their flags say about settings.
     fn overrides(&self, flags: config::Overrides) -> config::Overrides;
     /// Runs one.
     ///
     /// # Errors
     /// Its own.
-    async fn run(self, context: &Context) -> Outcome;
+    async fn run(self, context: &CommandContext) -> CommandResult;
 }
 
 /// No further subcommands.
 #[derive(clap::Subcommand, Debug)]
-pub enum NoExtra {}
+pub enum NoMoreSubcommands {}
 
-impl Extra for NoExtra {
+impl MoreSubcommands for NoMoreSubcommands {
     fn overrides(&self, flags: config::Overrides) -> config::Overrides {
         flags
     }
 
-    async fn run(self, _: &Context) -> Outcome {
+    async fn run(self, _: &CommandContext) -> CommandResult {
         match self {}
     }
 }
 
 /// Runs the program and gives its exit code.
-pub fn main<E: Extra>() -> ExitCode {
+pub fn main<E: MoreSubcommands>() -> ExitCode {
     // Wrong arguments end here, with clap's own message and code, which is [`exit::USAGE`].
     let cli = Cli::<E>::try_parse().unwrap_or_else(|error| refuse(&error));
     let out = Output::new(cli.global.json);
@@ -94,7 +94,7 @@ pub fn main<E: Extra>() -> ExitCode {
 
 /// Whether a command line, program name first, is one of ours.
 #[cfg(test)]
-pub fn parses<'a, E: Extra>(words: impl Iterator<Item = &'a str>) -> bool {
+pub fn parses<'a, E: MoreSubcommands>(words: impl Iterator<Item = &'a str>) -> bool {
     Cli::<E>::try_parse_from(words).is_ok()
 }
 
@@ -108,14 +108,14 @@ fn refuse(error: &clap::Error) -> ! {
             .lines()
             .next()
             .unwrap_or_default();
-        let failure = Failure::usage(message).help("see `llm-oracle --help`");
+        let failure = CliError::usage(message).help("see `llm-oracle --help`");
         Output::new(true).failure(&failure);
         std::process::exit(exit::USAGE.into());
     }
     error.exit()
 }
 
-fn start_log<E: Extra>(cli: &Cli<E>) {
+fn start_log<E: MoreSubcommands>(cli: &Cli<E>) {
     let (quiet, log_json) = match &cli.verb {
         Verb::Relayer(RelayerVerb::Run { log_json, .. })
         | Verb::Signer(SignerVerb::Run { log_json }) => ("info,subxt=warn", *log_json),
@@ -150,19 +150,19 @@ fn keeps_secrets(record: &tracing::Metadata<'_>) -> bool {
     *record.level() <= tracing::Level::INFO || !record.target().starts_with("jsonrpsee")
 }
 
-fn run<E: Extra>(cli: Cli<E>, out: Output) -> Outcome {
+fn run<E: MoreSubcommands>(cli: Cli<E>, out: Output) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::bug(format!("cannot start threads: {error}")))?;
+        .map_err(|error| CliError::bug(format!("cannot start threads: {error}")))?;
     if let Verb::Signer(SignerVerb::Run { log_json }) = cli.verb {
         return signer::run(cli.global.config.as_deref(), cli.global.json, log_json);
     }
-    let context = Context::load(&cli, out)?;
+    let context = CommandContext::load(&cli, out)?;
     runtime.block_on(verb(&context, cli.verb))
 }
 
-async fn verb<E: Extra>(context: &Context, verb: Verb<E>) -> Outcome {
+async fn verb<E: MoreSubcommands>(context: &CommandContext, verb: Verb<E>) -> CommandResult {
     match verb {
         Verb::Extra(extra) => extra.run(context).await,
         Verb::Deploy(args) => deploy::run(context, &args).await,
@@ -172,7 +172,7 @@ async fn verb<E: Extra>(context: &Context, verb: Verb<E>) -> Outcome {
         Verb::Relayer(RelayerVerb::Status { address }) => status::run(context, address).await,
         Verb::Signer(SignerVerb::Settings) => signer::settings(context).await,
         Verb::Signer(SignerVerb::Run { .. }) => {
-            Err(Failure::bug("a signer takes no relayer's settings"))
+            Err(CliError::bug("a signer takes no relayer's settings"))
         }
         Verb::Ask(args) => ask::run(context, &args).await,
         Verb::Show(args) => show::run(context, &args).await,
@@ -188,7 +188,7 @@ async fn verb<E: Extra>(context: &Context, verb: Verb<E>) -> Outcome {
     }
 }
 
-async fn operator_verb(context: &Context, verb: OperatorVerb) -> Outcome {
+async fn operator_verb(context: &CommandContext, verb: OperatorVerb) -> CommandResult {
     match verb {
         OperatorVerb::Register { sign, bond, held } => {
             operator::register(context, &sign, bond, &held).await

@@ -2,7 +2,7 @@
 //! stages, questions and errors go to stderr.
 #![allow(clippy::print_stdout)]
 
-use super::exit::Failure;
+use super::exit::CliError;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::{
@@ -32,7 +32,7 @@ impl Output {
     ///
     /// # Errors
     /// When stdout cannot be written; a reader that went away is no error.
-    pub fn result(&self, text: &str, json: &Value) -> Result<(), Failure> {
+    pub fn result(&self, text: &str, json: &Value) -> Result<(), CliError> {
         self.spinner.finish_and_clear();
         let line = if self.json {
             json.to_string()
@@ -45,7 +45,7 @@ impl Output {
         let mut out = anstream::stdout().lock();
         match writeln!(out, "{line}").and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Failure::bug(format!("stdout cannot be written: {error}"))),
+            Err(error) => Err(CliError::bug(format!("stdout cannot be written: {error}"))),
             Ok(()) => Ok(()),
         }
     }
@@ -73,7 +73,7 @@ impl Output {
     }
 
     /// Prints why the command ends early.
-    pub fn failure(&self, failure: &Failure) {
+    pub fn failure(&self, failure: &CliError) {
         self.quiet();
         if self.json {
             self.stage(failure.to_json());
@@ -86,7 +86,7 @@ impl Output {
     ///
     /// # Errors
     /// When the user says no.
-    pub fn confirm(&self, question: &str) -> Result<(), Failure> {
+    pub fn confirm(&self, question: &str) -> Result<(), CliError> {
         if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(());
         }
@@ -97,7 +97,7 @@ impl Output {
         let read = io::stdin().lock().read_line(&mut reply).unwrap_or(0);
         match reply.trim() {
             "" | "y" | "Y" | "yes" if read > 0 => Ok(()),
-            _ => Err(Failure::usage("not confirmed: nothing was sent")
+            _ => Err(CliError::usage("not confirmed: nothing was sent")
                 .help("answer y, or skip the question with --skip-confirm")),
         }
     }

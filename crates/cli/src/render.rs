@@ -4,7 +4,7 @@ use super::{
     account::short,
     answers::{
         answer_json, answer_text, kind_json, margin_json, margin_text, printable, seat_digest,
-        Words,
+        OpenAnswers,
     },
     exit,
     money::Planck,
@@ -79,7 +79,7 @@ pub fn delivery_word(delivery: DeliveryStatus) -> &'static str {
     }
 }
 
-fn seat_json(seat: &SeatView, kind: &AnswerKind, words: &Words) -> Value {
+fn seat_json(seat: &SeatView, kind: &AnswerKind, words: &OpenAnswers) -> Value {
     let known = seat.answer.as_ref().and_then(|answer| words.find(answer));
     let digest = seat.answer.as_ref().map(seat_digest);
     json!({
@@ -112,7 +112,7 @@ pub fn outcome_answer(view: &RequestView) -> Option<&Answer> {
 }
 
 /// A request as `show --json` and `ask --json` print it.
-pub fn request_json(view: &RequestView, terms: Option<&Terms>, words: &Words) -> Value {
+pub fn request_json(view: &RequestView, terms: Option<&Terms>, words: &OpenAnswers) -> Value {
     let (summary, kind) = (&view.summary, &view.kind);
     let seats = view.seats.iter().map(|seat| seat_json(seat, kind, words));
     let margin = view.outcome.as_ref().and_then(Outcome::margin);
@@ -197,7 +197,7 @@ fn prompt_text(terms: &Terms) -> Option<String> {
 }
 
 /// A request for people.
-pub fn request_text(view: &RequestView, terms: Option<&Terms>, words: &Words) -> String {
+pub fn request_text(view: &RequestView, terms: Option<&Terms>, words: &OpenAnswers) -> String {
     let summary = &view.summary;
     let mut lines = vec![format!(
         "request {}: {}",
@@ -247,7 +247,7 @@ pub fn request_text(view: &RequestView, terms: Option<&Terms>, words: &Words) ->
     lines.join("\n")
 }
 
-fn seat_row(seat: &SeatView, kind: &AnswerKind, words: &Words) -> Vec<String> {
+fn seat_row(seat: &SeatView, kind: &AnswerKind, words: &OpenAnswers) -> Vec<String> {
     let answer = seat.answer.as_ref();
     vec![
         ss58(&seat.operator),

@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 
 #[test]
 fn an_open_request_is_told_in_json() {
-    let json = request_json(&view(), None, &Words::default());
+    let json = request_json(&view(), None, &OpenAnswers::default());
     assert_eq!(json["id"], 7);
     assert_eq!(json["status"], "committing");
     assert_eq!(json["answer"], Value::Null);
@@ -21,7 +21,7 @@ fn an_open_request_is_told_in_json() {
 
 #[test]
 fn an_answered_request_is_told_in_json() {
-    let json = request_json(&answered(), None, &Words::default());
+    let json = request_json(&answered(), None, &OpenAnswers::default());
     assert_eq!(json["status"], "answered");
     assert_eq!(json["answer"], true);
     assert_eq!(
@@ -64,7 +64,7 @@ fn an_answered_request_is_told_to_people() {
         callback: None,
         refund_to: None,
     };
-    let text = request_text(&answered(), Some(&terms), &Words::default());
+    let text = request_text(&answered(), Some(&terms), &OpenAnswers::default());
     let head: Vec<&str> = text.lines().take(6).collect();
     assert_eq!(
         head,
@@ -134,7 +134,7 @@ fn worded() -> (RequestView, Answer, Answer) {
 #[test]
 fn an_open_answer_is_shown_when_its_words_are_known() {
     let (view, _, other) = worded();
-    let mut words = Words::of(&view);
+    let mut words = OpenAnswers::of(&view);
     let digest = hex0x(&digest::answer_digest(&other));
     let json = request_json(&view, None, &words);
     assert_eq!(json["answer"], "agreed");
@@ -163,7 +163,7 @@ fn a_draw_is_told_in_both_forms() {
         agreement_ppm: 995_000,
         answers: 20,
     };
-    let text = request_text(&view, None, &Words::default());
+    let text = request_text(&view, None, &OpenAnswers::default());
     for line in [
         "  drawn      not yet",
         "  open       to all operators from block 141 on",
@@ -171,7 +171,7 @@ fn a_draw_is_told_in_both_forms() {
     ] {
         assert!(text.contains(line), "{line} is missing: {text}");
     }
-    let json = request_json(&view, None, &Words::default());
+    let json = request_json(&view, None, &OpenAnswers::default());
     assert_eq!(
         json["draw"],
         json!({ "drawn": null, "weak": false, "opens_to_all_at": 141 })
@@ -182,7 +182,7 @@ fn a_draw_is_told_in_both_forms() {
         weak: true,
         opens_to_all_at: 141,
     });
-    let text = request_text(&view, None, &Words::default());
+    let text = request_text(&view, None, &OpenAnswers::default());
     assert!(text.contains("  drawn      5C62Ck…HiFT (weak"), "{text}");
 }
 

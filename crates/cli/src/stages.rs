@@ -2,7 +2,7 @@
 
 use super::{
     account::short,
-    answers::{margin_text, Words},
+    answers::{margin_text, OpenAnswers},
     money::Planck,
     render::{drawn_text, seat_word, status},
 };
@@ -10,7 +10,7 @@ use llm_oracle_primitives::{DeliveryStatus, DrawView, Outcome, RequestView, Seat
 use llm_oracle_support::address::hex0x;
 
 /// What happened between two looks at a request, one line each.
-pub fn stages(before: Option<&RequestView>, now: &RequestView, words: &Words) -> Vec<String> {
+pub fn stages(before: Option<&RequestView>, now: &RequestView, words: &OpenAnswers) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(draw(before, now));
     lines.extend(seats(before, now, words));
@@ -33,7 +33,7 @@ fn draw(before: Option<&RequestView>, now: &RequestView) -> Option<String> {
     }
 }
 
-fn seats(before: Option<&RequestView>, now: &RequestView, words: &Words) -> Vec<String> {
+fn seats(before: Option<&RequestView>, now: &RequestView, words: &OpenAnswers) -> Vec<String> {
     let known = |seat: &SeatView| {
         let mut seats = before?.seats.iter();
         seats.find(|other| other.operator == seat.operator)

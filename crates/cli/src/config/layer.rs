@@ -7,20 +7,20 @@ use figment2::{
 
 /// One key with one text. Texts are taken as they are: a contract's address or a key that looks
 /// like a number stays text.
-pub struct Layer {
+pub struct SettingLayer {
     origin: String,
     key: &'static str,
     value: String,
 }
 
-impl Layer {
+impl SettingLayer {
     /// A layer with the name of its origin, such as `flag --url`.
     pub fn new(origin: String, key: &'static str, value: String) -> Self {
         Self { origin, key, value }
     }
 }
 
-impl Provider for Layer {
+impl Provider for SettingLayer {
     fn metadata(&self) -> Metadata {
         Metadata::named(self.origin.clone()).interpolater(|_, keys| keys.join("."))
     }

@@ -21,7 +21,7 @@ use figment2::{
     Figment,
 };
 use key::{SecretUriText, SignerSource};
-use layer::Layer;
+use layer::SettingLayer;
 use llm_oracle_chain::redact;
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
@@ -87,7 +87,7 @@ pub enum ConfigError {
 /// Everything that can be set, as the file has it.
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+struct RawSettings {
     url: Option<String>,
     #[serde(default)]
     urls: Vec<String>,
@@ -176,7 +176,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    fn layers(&self) -> impl Iterator<Item = Layer> {
+    fn layers(&self) -> impl Iterator<Item = SettingLayer> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|p| p.to_string_lossy().into_owned());
         [
             ("url", self.url.clone(), "--url"),
@@ -187,7 +187,7 @@ impl Overrides {
             ("model_file", path(&self.model_file), "--model"),
         ]
         .into_iter()
-        .filter_map(|(key, value, flag)| Some(Layer::new(format!("flag {flag}"), key, value?)))
+        .filter_map(|(key, value, flag)| Some(SettingLayer::new(format!("flag {flag}"), key, value?)))
     }
 }
 
@@ -233,7 +233,7 @@ fn load_with(
             _ => format!("LLM_ORACLE_{}", key.to_uppercase()),
         };
         if let Some(value) = variable(&name) {
-            from_environment.push(Layer::new(
+            from_environment.push(SettingLayer::new(
                 format!("environment variable {name}"),
                 key,
                 value,
@@ -243,14 +243,14 @@ fn load_with(
     for layer in from_environment.into_iter().chain(flags.layers()) {
         figment = figment.merge(layer);
     }
-    let raw: Raw = figment
+    let raw: RawSettings = figment
         .extract()
         .map_err(|error| ConfigError::Wrong(explain::explain(&error)))?;
     Settings::check(raw, figment)
 }
 
 impl Settings {
-    fn check(raw: Raw, figment: Figment) -> Result<Self, ConfigError> {
+    fn check(raw: RawSettings, figment: Figment) -> Result<Self, ConfigError> {
         let rank = |key: &str| origin_rank(&figment, key);
         // Both may be set in different places; the stronger place wins.
         let key = match (raw.suri, raw.key_file) {

@@ -1,4 +1,4 @@
-//! Accounts at the edge.
+//! Accounts as users write and read them.
 
 use llm_oracle_primitives::AccountId;
 use llm_oracle_signing::account_of;
@@ -17,7 +17,7 @@ impl FromStr for AccountInput {
         if input.starts_with("//") {
             let pair = dev_key(input);
             return pair.map(|pair| Self(account_of(&pair))).ok_or_else(|| {
-                format!("'{input}' is no development key; give one such as //Alice")
+                format!("'{input}' is not a development key; give one such as //Alice")
             });
         }
         parse_account(input)
@@ -26,7 +26,7 @@ impl FromStr for AccountInput {
     }
 }
 
-/// The key of a development path such as `//Alice`, which everybody knows.
+/// The key of a development path such as `//Alice`. Such keys are public.
 pub fn dev_key(path: &str) -> Option<Keypair> {
     Keypair::from_uri(&SecretUri::from_str(path).ok()?).ok()
 }

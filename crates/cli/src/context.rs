@@ -79,7 +79,8 @@ impl CommandContext {
             .as_deref()
             .map(parse_hash)
             .transpose();
-        let code_hash = code_hash.map_err(|error| CliError::usage(format!("code_hash: {error}")))?;
+        let code_hash =
+            code_hash.map_err(|error| CliError::usage(format!("code_hash: {error}")))?;
         Ok((contract.0, Expect { code_hash }))
     }
 

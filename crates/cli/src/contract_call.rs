@@ -1,9 +1,9 @@
-//! Sending one call: dry run, question, transaction.
+//! One contract call: dry run, confirmation, transaction.
 
-use super::{
-    args::SigningFlags,
+use crate::{
     context::{CommandContext, SigningKey},
     exit::CliError,
+    flags::SigningFlags,
     money::Planck,
 };
 use llm_oracle_chain::{Call, Chain, Deposit, DryRun, Receipt, TxOptions};
@@ -12,15 +12,15 @@ use llm_oracle_support::address::hex0x;
 use scale::Decode;
 use serde_json::{json, Value};
 
-/// One call of one contract by one key.
+/// A call of a contract by a key. The same value is dry-run and sent.
 pub struct ContractCall<'a, T> {
     /// The chain.
     pub chain: &'a Chain,
-    /// Who signs.
+    /// The signing key.
     pub signer: &'a SigningKey,
-    /// Whom it calls.
+    /// The contract.
     pub contract: AccountId,
-    /// What it sends along, planck.
+    /// Value transferred with the call, planck.
     pub value: Balance,
     /// The message.
     pub call: Call<T>,
@@ -28,17 +28,17 @@ pub struct ContractCall<'a, T> {
 
 /// What a call would cost.
 pub struct CallCost<T> {
-    /// Its dry run.
+    /// Result of the dry run.
     pub dry: DryRun<T>,
-    /// The transaction's fee, planck.
-    pub fee: Balance,
+    /// Estimated fee of the transaction, planck.
+    pub transaction_fee: Balance,
 }
 
 impl<T: Decode> ContractCall<'_, T> {
-    /// Runs it without sending.
+    /// Dry-runs it and estimates the transaction fee.
     ///
     /// # Errors
-    /// What would make it fail, and connection errors.
+    /// The error that the call would fail with, and connection errors.
     pub async fn cost(&self) -> Result<CallCost<T>, CliError> {
         let (chain, signer) = (self.chain, self.signer);
         let dry = chain.dry_run(
@@ -49,13 +49,16 @@ impl<T: Decode> ContractCall<'_, T> {
             None,
         );
         let dry = dry.await?;
-        let fee = chain
+        let transaction_fee = chain
             .estimate_fee(&signer.pair, &self.contract, self.value, &self.call)
             .await?;
-        Ok(CallCost { dry, fee })
+        Ok(CallCost {
+            dry,
+            transaction_fee,
+        })
     }
 
-    /// Sends it and waits for its block.
+    /// Sends it and waits until it is in a block.
     ///
     /// # Errors
     /// As [`Chain::call`].
@@ -71,12 +74,16 @@ impl<T: Decode> ContractCall<'_, T> {
             .await?)
     }
 
-    /// The usual way of a verb: with `--dry-run` prints the cost and sends nothing, otherwise asks
-    /// and sends.
+    /// The flow that subcommands share: with `--dry-run` prints the cost and returns `None`; otherwise
+    /// asks for confirmation and sends.
     ///
     /// # Errors
-    /// As [`Self::cost`] and [`Self::send`]; when the user says no.
-    pub async fn run(&self, context: &CommandContext, sign: &SigningFlags) -> Result<Option<Receipt<T>>, CliError> {
+    /// As [`Self::cost`] and [`Self::send`]; when the user does not confirm.
+    pub async fn run(
+        &self,
+        context: &CommandContext,
+        sign: &SigningFlags,
+    ) -> Result<Option<Receipt<T>>, CliError> {
         if sign.dry_run {
             let cost = self.cost().await?;
             let text = format!("{}\n{}", cost.text(self.value), nothing_sent());
@@ -95,31 +102,52 @@ impl<T: Decode> ContractCall<'_, T> {
     }
 }
 
-/// What every dry run ends with.
+/// Sends one message without value to the oracle of the settings; `None` with `--dry-run`.
+///
+/// # Errors
+/// As [`ContractCall::run`]; when no key or no contract is set.
+pub async fn send_message<T: Decode>(
+    context: &CommandContext,
+    sign: &SigningFlags,
+    call: Call<T>,
+) -> Result<Option<Receipt<T>>, CliError> {
+    let signer = context.signer()?;
+    let oracle = context.oracle().await?.oracle;
+    let message = ContractCall {
+        chain: &oracle.chain,
+        signer: &signer,
+        contract: oracle.address,
+        value: 0,
+        call,
+    };
+    message.run(context, sign).await
+}
+
+/// The last line of every dry run.
 pub fn nothing_sent() -> &'static str {
-    "dry run: nothing was sent; leave --dry-run out to send it"
+    "dry run: nothing was sent; omit --dry-run to send it"
 }
 
 impl<T> CallCost<T> {
-    /// In JSON.
+    /// The cost in JSON.
     pub fn json(&self, value: Balance) -> Value {
         let weight = self.dry.gas_required;
         json!({
             "dry_run": true,
             "value": value.to_string(),
-            "fee": self.fee.to_string(),
+            "transaction_fee": self.transaction_fee.to_string(),
             "weight": { "ref_time": weight.ref_time, "proof_size": weight.proof_size },
             "storage_deposit": deposit_json(self.dry.deposit),
         })
     }
 
-    /// For people.
+    /// The cost as text.
     pub fn text(&self, value: Balance) -> String {
         let weight = self.dry.gas_required;
         format!(
             "value            {}\ntransaction fee  {}\nweight           ref_time {} ps, proof_size {} bytes\nstorage deposit  {}",
             Planck(value),
-            Planck(self.fee),
+            Planck(self.transaction_fee),
             weight.ref_time,
             weight.proof_size,
             deposit_text(self.dry.deposit),
@@ -127,7 +155,7 @@ impl<T> CallCost<T> {
     }
 }
 
-/// A storage deposit in JSON: planck, below zero when some comes back.
+/// A storage deposit in JSON: planck, negative for a refund.
 pub fn deposit_json(deposit: Deposit) -> Value {
     match deposit {
         Deposit::Charge(amount) => json!(amount.to_string()),
@@ -140,11 +168,11 @@ fn deposit_text(deposit: Deposit) -> String {
     match deposit {
         Deposit::Charge(amount) => Planck(amount).to_string(),
         Deposit::Refund(0) => Planck(0).to_string(),
-        Deposit::Refund(amount) => format!("{} comes back", Planck(amount)),
+        Deposit::Refund(amount) => format!("{} refunded", Planck(amount)),
     }
 }
 
-/// Where and for how much a transaction was included, in JSON.
+/// The block and the costs of a transaction, in JSON.
 pub fn receipt_json<T>(receipt: &Receipt<T>) -> Value {
     json!({
         "transaction": hex0x(&receipt.hash),

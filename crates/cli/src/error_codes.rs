@@ -118,7 +118,7 @@ mod tests {
                 exit::CONTRACT,
             ),
             (
-                ChainError::NodeProcess {
+                ChainError::Node {
                     what: text(),
                     reason: text(),
                 },

@@ -77,7 +77,9 @@ impl EvidenceSources {
                 hex0x(&seat.evidence)
             );
             match fetch::get(&path, DOCUMENT_BYTES_MAX).await {
-                Ok(got) if got.status == 200 && matches_digest(&got.body) => return (Some(got.body), notes),
+                Ok(got) if got.status == 200 && matches_digest(&got.body) => {
+                    return (Some(got.body), notes)
+                }
                 Ok(got) if got.status == 200 => {
                     first.get_or_insert(got.body);
                 }

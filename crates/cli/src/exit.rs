@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn a_failure_reads_well_in_both_forms() {
-        let failure = CliError::new(CONTRACT, "there is no request 9").help("see `llm-oracle list`");
+        let failure =
+            CliError::new(CONTRACT, "there is no request 9").help("see `llm-oracle list`");
         assert_eq!(
             failure.to_string(),
             "error: there is no request 9\n  help: see `llm-oracle list`"

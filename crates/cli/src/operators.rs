@@ -22,10 +22,7 @@ pub fn registration(checked: &CheckedOracle, signer: &SigningKey) -> Call<Slot> 
 ///
 /// # Errors
 /// When the account is not registered.
-pub async fn registered(
-    oracle: &Oracle,
-    account: &AccountId,
-) -> Result<OperatorView, CliError> {
+pub async fn registered(oracle: &Oracle, account: &AccountId) -> Result<OperatorView, CliError> {
     oracle.operator(account, None).await?.ok_or_else(|| {
         CliError::new(
             exit::CONTRACT,

@@ -1,8 +1,8 @@
-//! The only place that prints. Stdout is the result and nothing else, and a table is a result;
-//! stages, questions and errors go to stderr.
+//! The only module that prints. Stdout is the result and nothing else; stages, questions and errors go
+//! to stderr.
 #![allow(clippy::print_stdout)]
 
-use super::exit::CliError;
+use crate::exit::CliError;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::{
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// Where a verb's words go.
+/// Where a subcommand prints.
 #[derive(Clone)]
 pub struct Output {
     json: bool,
@@ -28,10 +28,10 @@ impl Output {
         Self { json, spinner }
     }
 
-    /// Prints the result: the JSON object, or the text if it has any.
+    /// Prints the result: the JSON object, or the text unless it is empty.
     ///
     /// # Errors
-    /// When stdout cannot be written; a reader that went away is no error.
+    /// When stdout cannot be written. A reader that has closed the pipe is no error.
     pub fn result(&self, text: &str, json: &Value) -> Result<(), CliError> {
         self.spinner.finish_and_clear();
         let line = if self.json {
@@ -53,12 +53,12 @@ impl Output {
     /// A stage that was reached, on stderr.
     pub fn stage(&self, line: impl std::fmt::Display) {
         self.spinner.suspend(|| {
-            // Nobody reading stderr is no reason to stop.
+            // An unreadable stderr must not stop the command.
             let _ = writeln!(anstream::stderr(), "{line}");
         });
     }
 
-    /// What is being waited for: a spinner on a terminal, nothing elsewhere.
+    /// Shows on a terminal, with a spinner, what is being waited for.
     pub fn waiting(&self, message: impl Into<String>) {
         self.spinner.enable_steady_tick(Duration::from_millis(120));
         self.spinner.set_message(message.into());
@@ -82,10 +82,10 @@ impl Output {
         }
     }
 
-    /// Asks before something is sent. Without a terminal there is nobody to ask, so the answer is yes.
+    /// Asks for confirmation before something is sent. Without a terminal it is not asked for.
     ///
     /// # Errors
-    /// When the user says no.
+    /// When the user does not confirm.
     pub fn confirm(&self, question: &str) -> Result<(), CliError> {
         if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(());
@@ -103,7 +103,7 @@ impl Output {
     }
 }
 
-/// A table for people: aligned columns without lines.
+/// A table as text: aligned columns without lines.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);

@@ -68,11 +68,11 @@ fn a_draw_is_a_stage_and_told_once() {
         AccountId::from([1; 32]),
         AccountId::from([2; 32]),
     ]));
-    let words = OpenAnswers::default();
-    assert_eq!(stages(None, &asked, &words), Vec::<String>::new());
+    let answers = OpenAnswers::default();
+    assert_eq!(stages(None, &asked, &answers), Vec::<String>::new());
     assert_eq!(
-        stages(Some(&asked), &drawn, &words),
+        stages(Some(&asked), &drawn, &answers),
         ["drawn      5C62Ck…HiFT, 5C7LYp…kqWt"]
     );
-    assert_eq!(stages(Some(&drawn), &drawn, &words), Vec::<String>::new());
+    assert_eq!(stages(Some(&drawn), &drawn, &answers), Vec::<String>::new());
 }

@@ -60,8 +60,8 @@ impl RunSubcommand for NoMoreSubcommands {
 /// Implements [`RunSubcommand`] for an enum by that of its variants, each of which holds arguments.
 #[macro_export]
 macro_rules! run_variants {
-    ($(<$generic:ident: $bound:path>)? $name:ty { $($variant:ident),+ $(,)? }) => {
-        impl $(<$generic: $bound>)? $crate::subcommand::RunSubcommand for $name {
+    ($name:ident $(<$generic:ident: $bound:path>)? { $($variant:ident),+ $(,)? }) => {
+        impl $(<$generic: $bound>)? $crate::subcommand::RunSubcommand for $name $(<$generic>)? {
             fn overrides(
                 &self,
                 flags: $crate::config::Overrides,

@@ -64,7 +64,12 @@ pub struct AnswerFlags {
     #[arg(long = "bool", group = "answer_type")]
     pub yes_no: bool,
     /// One of these options, separated by commas
-    #[arg(long, value_name = "OPTIONS", value_delimiter = ',', group = "answer_type")]
+    #[arg(
+        long,
+        value_name = "OPTIONS",
+        value_delimiter = ',',
+        group = "answer_type"
+    )]
     pub choice: Option<Vec<String>>,
     /// A number
     #[arg(long, group = "answer_type")]

@@ -97,7 +97,8 @@ fn a_wrong_question_is_refused_by_its_value() {
 fn a_prompt_over_the_limit_is_refused_and_never_cut() {
     let long = "x".repeat(8193);
     let cli =
-        CommandLine::<NoMoreSubcommands>::try_parse_from(["llm-oracle", "ask", &long, "--bool"]).unwrap();
+        CommandLine::<NoMoreSubcommands>::try_parse_from(["llm-oracle", "ask", &long, "--bool"])
+            .unwrap();
     let Subcommands::Ask(args) = cli.subcommand else {
         unreachable!()
     };
@@ -108,7 +109,8 @@ fn a_prompt_over_the_limit_is_refused_and_never_cut() {
 
 fn asked(arguments: &[&str], operators: u32) -> Assignment {
     let line = ["llm-oracle", "ask", "Is it so?", "--bool"];
-    let cli = CommandLine::<NoMoreSubcommands>::try_parse_from(line.iter().chain(arguments)).unwrap();
+    let cli =
+        CommandLine::<NoMoreSubcommands>::try_parse_from(line.iter().chain(arguments)).unwrap();
     let Subcommands::Ask(args) = cli.subcommand else {
         unreachable!()
     };
@@ -181,7 +183,7 @@ fn open_answers_have_a_length_or_a_schema() {
             &["--json-schema", "/nowhere/schema.json"],
             "/nowhere/schema.json",
         ),
-        (&["--json-schema", "{"], "no JSON"),
+        (&["--json-schema", "{"], "not JSON"),
         (&["--json-schema", "{}", "--text"], "--text"),
     ] {
         let refused = ask(arguments).unwrap_err();
@@ -213,5 +215,8 @@ fn flags_of_version_0_3_are_accepted_for_one_release() {
     };
     assert_eq!(args.reward.map(|reward| reward.0), Some(20_000_000_000));
     let share = args.committee.min_agreement.map(|share| share.ppm);
-    assert_eq!((share, args.committee.min_answers), (Some(800_000), Some(5)));
+    assert_eq!(
+        (share, args.committee.min_answers),
+        (Some(800_000), Some(5))
+    );
 }

@@ -1,6 +1,6 @@
-//! What `doctor` looks at beyond the chain: the store, the clock, the model at work.
+//! The checks of `doctor` beyond the chain: store, clock, model.
 
-use super::{
+use crate::{
     context::CommandContext,
     exit::{self, CliError},
 };
@@ -11,18 +11,18 @@ use llm_oracle_store::{now_ms, Identity, Shared, StoreError};
 use llm_oracle_support::address::hex0x;
 use std::{io::ErrorKind, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
-/// How far this machine's clock may be behind the chain's.
+/// Maximum delay of this machine's clock against the chain's, milliseconds.
 const CLOCK_BEHIND_MS: i64 = 30_000;
-/// Least free space where the store is, bytes.
+/// Minimum free space where the store is, bytes.
 const FREE_BYTES_MIN: u64 = 1_000_000_000;
-/// Longest time that the model has for the question of the check.
-const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+/// Maximum time for the model to answer the test question.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
-fn ill(message: impl std::fmt::Display) -> CliError {
+fn unhealthy(message: impl std::fmt::Display) -> CliError {
     CliError::new(exit::UNHEALTHY, message)
 }
 
-/// The store: private, whole, for this deployment, with room to grow.
+/// The store: private, intact, for this deployment, with space to grow.
 pub fn store(context: &CommandContext, oracle: Option<&CheckedOracle>) -> Result<String, CliError> {
     let folder = &context.settings.store;
     let shown = folder.display();
@@ -31,11 +31,11 @@ pub fn store(context: &CommandContext, oracle: Option<&CheckedOracle>) -> Result
         Ok(archive) => archive,
         Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
             let place = shared.unwrap_or_else(|| shown.to_string());
-            return Ok(format!("none yet; `relayer run` makes it at {place}"));
+            return Ok(format!("none yet; `relayer run` creates it at {place}"));
         }
         Err(error) => return Err(error.into()),
     };
-    // Where the database is shared, another replica may have made it.
+    // With a shared database the folder may be missing: another replica created the store.
     if shared.is_none() || folder.exists() {
         is_private(folder)?;
     }
@@ -43,37 +43,37 @@ pub fn store(context: &CommandContext, oracle: Option<&CheckedOracle>) -> Result
         CliError::from(error).help("stop the relayer and restore the newest backup")
     })?;
     if let (Some(found), Some(oracle)) = (archive.identity()?, oracle) {
-        belongs(&found, oracle)?;
+        belongs_to(&found, oracle)?;
     }
     if let Some(place) = shared {
-        return Ok(format!("{place}, in order; secrets in {shown}"));
+        return Ok(format!("{place}, intact; secrets in {shown}"));
     }
     let space = rustix::fs::statvfs(folder.as_path());
     let free = space.map_or(u64::MAX, |space| {
         space.f_bavail.saturating_mul(space.f_frsize)
     });
     if free < FREE_BYTES_MIN {
-        return Err(ill(format!("{free} bytes are left at {shown}"))
-            .help("make room: a full disk stops the relayer"));
+        return Err(unhealthy(format!("{free} bytes are left at {shown}"))
+            .help("free some space: a full disk stops the relayer"));
     }
-    Ok(format!("{shown}, whole, {} MB free", free / 1_000_000))
+    Ok(format!("{shown}, intact, {} MB free", free / 1_000_000))
 }
 
 fn is_private(folder: &Path) -> Result<(), CliError> {
     let shown = folder.display();
     let metadata = std::fs::metadata(folder)
-        .map_err(|error| ill(format!("cannot look at {shown}: {error}")))?;
+        .map_err(|error| unhealthy(format!("cannot read {shown}: {error}")))?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(
-            ill(format!("{shown} has mode {mode:03o} and holds secrets"))
+            unhealthy(format!("{shown} has mode {mode:03o} and holds secrets"))
                 .help(format!("run chmod 700 {shown}")),
         );
     }
     Ok(())
 }
 
-fn belongs(found: &Identity, oracle: &CheckedOracle) -> Result<(), CliError> {
+fn belongs_to(found: &Identity, oracle: &CheckedOracle) -> Result<(), CliError> {
     let contract: &[u8; 32] = oracle.oracle.address.as_ref();
     for (what, found, wanted) in [
         ("chain", found.genesis, oracle.config.genesis),
@@ -86,33 +86,33 @@ fn belongs(found: &Identity, oracle: &CheckedOracle) -> Result<(), CliError> {
                 exit::STORE,
                 format!("the store belongs to the {what} {found}, not {wanted}"),
             )
-            .help("give another `store`, and keep this one if its chain still lives"));
+            .help("give another `store`, and keep this one if its chain still exists"));
         }
     }
     Ok(())
 }
 
-/// The clock: not behind what the newest block says.
+/// The clock: not behind the timestamp of the newest block.
 pub async fn clock(oracle: &CheckedOracle) -> Result<String, CliError> {
     let chain = &oracle.oracle.chain;
     let block = chain.best().await?;
     let stamp = i64::try_from(chain.timestamp_ms(block.hash).await?).unwrap_or(i64::MAX);
-    judge_clock(now_ms(), stamp)
+    check_clock(now_ms(), stamp)
 }
 
-fn judge_clock(now_ms: i64, block_ms: i64) -> Result<String, CliError> {
+fn check_clock(now_ms: i64, block_ms: i64) -> Result<String, CliError> {
     let age_ms = now_ms.saturating_sub(block_ms);
     let seconds = age_ms.unsigned_abs() / 1000;
     if age_ms < CLOCK_BEHIND_MS.saturating_neg() {
         return Err(
-            ill(format!("this clock is {seconds} s behind the newest block"))
+            unhealthy(format!("this clock is {seconds} s behind the newest block"))
                 .help("synchronise it, for instance with timedatectl set-ntp true"),
         );
     }
     Ok(format!("the newest block is {seconds} s old"))
 }
 
-/// The model at work: one small question through the whole provider, key and server included.
+/// The model: one small question through the whole provider, including its key and server.
 pub async fn provider(provider: Arc<dyn Provider>) -> Result<String, CliError> {
     let question = Question {
         prompt: "Is water wet?".to_owned(),
@@ -122,23 +122,23 @@ pub async fn provider(provider: Arc<dyn Provider>) -> Result<String, CliError> {
         model: ModelRef::Any,
     };
     let started = tokio::time::Instant::now();
-    let asked = tokio::time::timeout(ANSWER_WITHIN, provider.answer(&question)).await;
+    let asked = tokio::time::timeout(ANSWER_TIMEOUT, provider.answer(&question)).await;
     let reply = asked
-        .map_err(|_| ill(format!("no answer within {} s", ANSWER_WITHIN.as_secs())))
+        .map_err(|_| unhealthy(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs())))
         .and_then(|reply| reply.map_err(CliError::from))
         .map_err(|failure| match failure.help {
             Some(_) => failure,
             None => failure
                 .help("check [model] in the settings; nothing is committed without an answer"),
         })?;
-    let took = started.elapsed().as_millis();
-    Ok(format!("{} answers in {took} ms", reply.model))
+    let elapsed_ms = started.elapsed().as_millis();
+    Ok(format!("{} answers in {elapsed_ms} ms", reply.model))
 }
 
-/// The provider of the settings.
-pub fn build(context: &CommandContext) -> Result<Arc<dyn Provider>, CliError> {
+/// Builds the provider of the settings.
+pub fn build_provider(context: &CommandContext) -> Result<Arc<dyn Provider>, CliError> {
     llm::build_all(&context.settings.model).map_err(|error| {
-        CliError::from(error).help("run ./scripts/setup.sh --model, give --model with a GGUF file, or set [model] in the settings")
+        CliError::from(error).help("run ./scripts/setup.sh --model, give --model-file with a GGUF file, or set [model] in the settings")
     })
 }
 
@@ -150,10 +150,10 @@ mod tests {
 
     #[test]
     fn a_clock_behind_the_chain_is_found_and_a_quiet_chain_is_none() {
-        assert!(judge_clock(100_000, 99_000).is_ok());
-        assert!(judge_clock(1_000_000_000, 0).is_ok(), "a quiet chain");
-        assert!(judge_clock(100_000, 129_000).is_ok());
-        let behind = judge_clock(100_000, 161_000).err().map(|why| why.message);
+        assert!(check_clock(100_000, 99_000).is_ok());
+        assert!(check_clock(1_000_000_000, 0).is_ok(), "a quiet chain");
+        assert!(check_clock(100_000, 129_000).is_ok());
+        let behind = check_clock(100_000, 161_000).err().map(|why| why.message);
         assert_eq!(
             behind.as_deref(),
             Some("this clock is 61 s behind the newest block")

@@ -282,10 +282,14 @@ mod tests {
         let line = ["llm-oracle", "operator", "report-equivocation"];
         let flags = ["--request", "7", "--slot", "2", "--terms-digest", &digest];
         let parts = ["--first", first, "--second", second];
-        let cli =
-            CommandLine::<NoMoreSubcommands>::try_parse_from(line.iter().chain(&flags).chain(&parts)).unwrap();
+        let cli = CommandLine::<NoMoreSubcommands>::try_parse_from(
+            line.iter().chain(&flags).chain(&parts),
+        )
+        .unwrap();
         match cli.subcommand {
-            Subcommands::Operator(OperatorSubcommand::ReportEquivocation(args)) => from_flags(&args),
+            Subcommands::Operator(OperatorSubcommand::ReportEquivocation(args)) => {
+                from_flags(&args)
+            }
             other => unreachable!("{other:?}"),
         }
     }

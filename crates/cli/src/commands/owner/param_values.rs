@@ -82,7 +82,9 @@ fn set_one(params: &mut Params, change: &str) -> Result<(), CliError> {
         }
         ParamField::Number(number) => {
             **number = value.parse().map_err(|error| {
-                CliError::usage(format!("parameter {key}: '{value}' is not a number: {error}"))
+                CliError::usage(format!(
+                    "parameter {key}: '{value}' is not a number: {error}"
+                ))
             })?;
         }
     }

@@ -1,54 +1,66 @@
-//! `relayer status`: how a running relayer is, by its own word.
+//! `relayer status`: the status that a running relayer reports.
 
-use super::{
+use crate::{
     context::CommandContext,
     exit::{self, CliError, CommandResult},
     fetch,
     money::Planck,
     output::table,
+    subcommand::RunSubcommand,
 };
+use clap::Args;
 use llm_oracle_relayer::ops::ADDRESS_FILE;
 use serde_json::Value;
 use std::{fs, net::SocketAddr};
 
-/// Largest status, bytes.
+/// Maximum size of a status, bytes.
 const STATUS_BYTES_MAX: usize = 1024 * 1024;
 
-/// Asks a running relayer and shows what it says.
-///
-/// # Errors
-/// `RELAYER` when none answers; a relayer that is not well is a result, with the exit code of
-/// [`exit::UNHEALTHY`].
-pub async fn run(context: &CommandContext, address: Option<SocketAddr>) -> CommandResult {
-    let address = match address {
-        Some(address) => address,
-        None => find(context)?,
-    };
-    let silent = |reason: String| {
-        CliError::new(exit::RELAYER, format!("no relayer at {address}: {reason}")).help(
-            "start `llm-oracle relayer run`, or give --address or the --config of one that runs",
-        )
-    };
-    let url = format!("http://{address}/status");
-    let fetched = fetch::get(&url, STATUS_BYTES_MAX).await.map_err(silent)?;
-    let value: Value = serde_json::from_slice(&fetched.body)
-        .ok()
-        .filter(|value: &Value| fetched.status == 200 && value["ready"].is_object())
-        .ok_or_else(|| silent("something else answers there".to_owned()))?;
-    context.out.result(&text(&value), &value)?;
-    let well = [&value["live"]["ok"], &value["ready"]["ok"]];
-    Ok(if well.iter().all(|ok| **ok == Value::Bool(true)) {
-        exit::OK
-    } else {
-        exit::UNHEALTHY
-    })
+/// Arguments of `relayer status`.
+#[derive(Args, Debug)]
+pub struct RelayerStatusArgs {
+    /// Where it listens [default: the address in its store, then `listen` in [ops]]
+    #[arg(long, value_name = "IP:PORT")]
+    pub address: Option<SocketAddr>,
 }
 
-/// A running relayer says in its store where it listens; the port may be any free one.
+impl RunSubcommand for RelayerStatusArgs {
+    /// # Errors
+    /// `RELAYER` when none answers. A relayer that is not live or not ready is a result, with the exit
+    /// code of [`exit::UNHEALTHY`].
+    async fn run(self, context: &CommandContext) -> CommandResult {
+        let address = match self.address {
+            Some(address) => address,
+            None => find(context)?,
+        };
+        let no_relayer = |reason: String| {
+            CliError::new(exit::RELAYER, format!("no relayer at {address}: {reason}")).help(
+                "start `llm-oracle relayer run`, or give --address or the --config of one that runs",
+            )
+        };
+        let url = format!("http://{address}/status");
+        let fetched = fetch::get(&url, STATUS_BYTES_MAX)
+            .await
+            .map_err(no_relayer)?;
+        let value: Value = serde_json::from_slice(&fetched.body)
+            .ok()
+            .filter(|value: &Value| fetched.status == 200 && value["ready"].is_object())
+            .ok_or_else(|| no_relayer("a different server answers there".to_owned()))?;
+        context.out.result(&text(&value), &value)?;
+        let health = [&value["live"]["ok"], &value["ready"]["ok"]];
+        Ok(if health.iter().all(|ok| **ok == Value::Bool(true)) {
+            exit::OK
+        } else {
+            exit::UNHEALTHY
+        })
+    }
+}
+
+/// The address of the relayer: it writes it into its store, because the port may be any free one.
 fn find(context: &CommandContext) -> Result<SocketAddr, CliError> {
     let file = context.settings.store.join(ADDRESS_FILE);
-    let noted = fs::read_to_string(file).ok();
-    if let Some(address) = noted.and_then(|text| text.trim().parse().ok()) {
+    let written = fs::read_to_string(file).ok();
+    if let Some(address) = written.and_then(|text| text.trim().parse().ok()) {
         return Ok(address);
     }
     let configured = context.settings.ops.address().map_err(CliError::usage)?;
@@ -61,8 +73,8 @@ fn find(context: &CommandContext) -> Result<SocketAddr, CliError> {
     })
 }
 
-/// A field as words; what is missing as `-`.
-fn words(value: &Value) -> String {
+/// A field as text; a missing one is `-`.
+fn field(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
@@ -81,11 +93,11 @@ fn text(status: &Value) -> String {
         "best",
         "asking",
     ] {
-        rows.push(row(name, words(&status[name])));
+        rows.push(row(name, field(&status[name])));
     }
     let store = &status["store"];
-    rows.push(row("first open request", words(&store["cursor"])));
-    rows.push(row("left out", words(&store["left_out"])));
+    rows.push(row("first open request", field(&store["cursor"])));
+    rows.push(row("left out", field(&store["left_out"])));
     if let Value::Object(jobs) = &store["jobs"] {
         let counts = jobs.iter().map(|(state, count)| format!("{count} {state}"));
         rows.push(row("answers", counts.collect::<Vec<_>>().join(", ")));
@@ -115,7 +127,7 @@ fn health(status: &Value) -> String {
         return "ready".to_owned();
     }
     let reasons = verdict["reasons"].as_array().cloned().unwrap_or_default();
-    let reasons: Vec<_> = reasons.iter().map(words).collect();
+    let reasons: Vec<_> = reasons.iter().map(field).collect();
     format!("not ready: {}", reasons.join("; "))
 }
 
@@ -131,27 +143,27 @@ fn operator(one: &Value) -> String {
     };
     format!(
         "{}, slot {}, bond {} of which {} locked, balance {}, credit {}, {} silent{able}",
-        words(&one["account"]),
-        words(&one["slot"]),
+        field(&one["account"]),
+        field(&one["slot"]),
         amount("bond"),
         amount("locked"),
         amount("balance"),
         amount("credit"),
-        words(&one["silent"]),
+        field(&one["silent"]),
     )
 }
 
 fn job(one: &Value) -> String {
     let reason = match &one["reason"] {
         Value::Null => String::new(),
-        reason => format!(": {}", words(reason)),
+        reason => format!(": {}", field(reason)),
     };
     format!(
         "request {}, {} by {} in {} ms{reason}",
-        words(&one["request"]),
-        words(&one["state"]),
-        words(&one["model"]),
-        words(&one["model_ms"]),
+        field(&one["request"]),
+        field(&one["state"]),
+        field(&one["model"]),
+        field(&one["model_ms"]),
     )
 }
 

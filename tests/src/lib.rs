@@ -12,6 +12,7 @@
     clippy::arithmetic_side_effects
 )]
 
+pub mod command;
 pub mod history;
 pub mod keystore;
 pub mod market;
@@ -28,12 +29,13 @@ pub mod setting;
 pub mod signer;
 pub mod world;
 
+pub use command::Cli;
 pub use history::History;
 pub use market::Market;
 pub use model_server::ModelServer;
 pub use node::Node;
 pub use postgres::Postgres;
-pub use process::{Cli, Relayer};
+pub use process::Relayer;
 pub use proxy::{Proxy, Wire};
 pub use signer::Signer;
 pub use world::{Key, World};

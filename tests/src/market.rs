@@ -1,42 +1,17 @@
-//! The example contract `prediction_market`, as far as tests call it.
-// The derived codecs cast the positions of a handful of variants.
-#![allow(clippy::cast_possible_truncation)]
+//! The example contract `prediction_market`, as tests call it: every refusal fails the test.
+
+pub use llm_oracle_development::market::{MarketState as State, MarketView as View};
 
 use crate::{
     setting,
     world::{Key, World},
 };
-use llm_oracle_chain::{Call, Chain, TxOptions};
-use llm_oracle_primitives::{
-    AccountId, AnswerKind, Balance, BlockNumber, DeliveryStatus, RequestId,
-};
-use scale::{Decode, Encode};
+use llm_oracle_development::market::MarketContract;
+use llm_oracle_primitives::{AccountId, AnswerKind, Balance, DeliveryStatus, RequestId};
 
-/// Where a market stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[allow(missing_docs)] // Those of the contract.
-pub enum State {
-    Open,
-    Asked,
-    Resolved(u8),
-    Void,
-}
-
-/// One market.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[allow(missing_docs)] // Those of the contract.
-pub struct View {
-    pub question: Vec<u8>,
-    pub kind: AnswerKind,
-    pub closes_at: BlockNumber,
-    pub state: State,
-    pub request_id: RequestId,
-    pub pools: Vec<Balance>,
-}
-
-/// A market place.
+/// A deployed contract.
 pub struct Market {
-    chain: Chain,
+    contract: MarketContract,
     /// Its address.
     pub address: AccountId,
 }
@@ -47,69 +22,61 @@ impl Market {
     /// # Panics
     /// When the chain refuses.
     pub async fn deploy(world: &World) -> Self {
-        let chain = world.oracle.chain.clone();
-        let reward = world.config.params.min_reward;
-        // ink! returns `Ok(Ok(()))` from constructors that cannot fail, too.
-        let constructor = Call::fallible("new", &(world.oracle.address, reward));
         let wasm = setting::wasm("prediction_market");
-        let made = chain
-            .deploy(
-                &world.owner.pair,
-                &wasm,
-                &constructor,
-                0,
-                &world.salt(),
-                None,
-            )
-            .await
-            .unwrap();
-        Self {
-            chain,
-            address: made.address,
-        }
+        let asks = (world.oracle.address, world.config.params.min_reward);
+        let (chain, owner) = (world.chain(), &world.owner.pair);
+        let contract = MarketContract::deploy(chain, &wasm, owner, asks, &world.salt()).await;
+        let contract = contract.unwrap();
+        let address = contract.address;
+        Self { contract, address }
     }
 
     /// Opens a yes-or-no market.
+    ///
+    /// # Panics
+    /// When the market refuses.
     pub async fn open(&self, key: &Key, question: &str, closes_in: u32) -> u32 {
-        let args = (question.as_bytes(), AnswerKind::Bool, closes_in);
-        self.send(key, 0, &Call::plain("open", &args)).await
+        let opened = self
+            .contract
+            .open(&key.pair, question, &AnswerKind::Bool, closes_in);
+        opened.await.unwrap()
     }
 
     /// Stakes on no (0) or yes (1).
+    ///
+    /// # Panics
+    /// When the market refuses.
     pub async fn stake(&self, key: &Key, market: u32, option: u8, amount: Balance) {
-        self.send(
-            key,
-            amount,
-            &Call::<Result<(), ()>>::plain("stake", &(market, option)),
-        )
-        .await;
+        let staked = self.contract.stake(&key.pair, market, option, amount).await;
+        staked.unwrap();
     }
 
-    /// Asks the oracle; gives the request.
+    /// Asks the oracle and returns the number of the request.
+    ///
+    /// # Panics
+    /// When the market or the oracle refuses.
     pub async fn resolve(&self, key: &Key, market: u32, value: Balance) -> RequestId {
-        let call = Call::<Result<RequestId, ()>>::plain("resolve", &market);
-        self.send(key, value, &call).await;
-        // The dry run's number may have been overtaken.
+        let asked = self.contract.resolve(&key.pair, market, value).await;
+        asked.unwrap();
+        // Another request may have taken the number of the dry run.
         self.view(market).await.request_id
     }
 
     /// Pays `account` what it won.
+    ///
+    /// # Panics
+    /// When the market refuses.
     pub async fn claim(&self, key: &Key, market: u32, account: AccountId) -> Balance {
-        self.send(key, 0, &Call::plain("claim", &(market, account)))
-            .await
+        let claimed = self.contract.claim(&key.pair, market, &account).await;
+        claimed.unwrap()
     }
 
     /// A market.
     ///
     /// # Panics
-    /// When there is none.
+    /// When it does not exist.
     pub async fn view(&self, market: u32) -> View {
-        let call: Call<Option<View>> = Call::plain("market", &market);
-        let ran = self
-            .chain
-            .dry_run(&self.address, &self.address, 0, &call, None)
-            .await;
-        ran.unwrap().value.expect("the market exists")
+        self.contract.view(market).await.unwrap()
     }
 
     /// Waits until the oracle has called back.
@@ -121,7 +88,7 @@ impl Market {
         .await;
     }
 
-    /// Waits until the oracle has called back in a final block.
+    /// Waits until the oracle has called back in a finalized block.
     ///
     /// # Panics
     /// When the chain cannot be read.
@@ -131,20 +98,5 @@ impl Market {
             (view.summary.delivery == DeliveryStatus::Delivered).then_some(())
         })
         .await;
-    }
-
-    /// No test expects the market to refuse, so its error is not decoded.
-    async fn send<T: Decode + std::fmt::Debug>(
-        &self,
-        key: &Key,
-        value: Balance,
-        call: &Call<Result<T, ()>>,
-    ) -> T {
-        let options = TxOptions::default();
-        let receipt = self
-            .chain
-            .call(&key.pair, &self.address, value, call, options)
-            .await;
-        receipt.unwrap().value.expect("the market takes it")
     }
 }

@@ -1,44 +1,34 @@
 //! A node on a free port: started, killed, started again on the same chain.
 
 use crate::setting;
+use llm_oracle_development::node::{NodeOptions, NodeProcess};
 use std::{
-    fs::{self, File},
-    process::{Child, Command, Stdio},
+    fs,
+    process::Command,
     sync::{Arc, Mutex, PoisonError, Weak},
-    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
-/// Longest start, seconds: one on an idle machine.
-const START_SECONDS: u64 = 120;
+/// Maximum number of RPC connections: many tests share a node.
+const MAX_CONNECTIONS: u32 = 1000;
 
 /// A running node. Dropping it kills it and waits.
 pub struct Node {
-    child: Child,
+    process: NodeProcess,
+    options: NodeOptions,
     folder: TempDir,
-    port: u16,
-    seal: Seal,
-}
-
-/// When a node makes blocks, and when they are final.
-#[derive(Debug, Clone, Copy)]
-enum Seal {
-    /// For each transaction; final a second later.
-    Instant,
-    /// Every so many milliseconds; final so many seconds later.
-    Every(u64, u64),
 }
 
 /// The node that tests share, as long as one of them holds it.
 static SHARED: Mutex<Weak<Node>> = Mutex::new(Weak::new());
 
 impl Node {
-    /// A node of one's own with a chain on disk.
+    /// A separate node with a chain on disk and a block for each transaction, final a second later.
     ///
     /// # Panics
     /// When it does not start.
     pub fn start() -> Self {
-        Self::sealing(Seal::Instant)
+        Self::with(None, 1)
     }
 
     /// A node that makes a block every `block_ms` milliseconds, final at once.
@@ -46,32 +36,38 @@ impl Node {
     /// # Panics
     /// When it does not start.
     pub fn every(block_ms: u64) -> Self {
-        Self::sealing(Seal::Every(block_ms, 0))
+        Self::with(Some(block_ms), 0)
     }
 
-    /// The same with blocks that are final a second later. For nodes that are killed: what is on its way to
-    /// the disk is lost then, and a block that was final before it is there would be taken back.
+    /// The same with blocks that are final a second later. For nodes that are killed: what is being written
+    /// to the disk is lost then, and a block that was final but not on the disk would be reverted.
     ///
     /// # Panics
     /// When it does not start.
     pub fn every_final_later(block_ms: u64) -> Self {
-        Self::sealing(Seal::Every(block_ms, 1))
+        Self::with(Some(block_ms), 1)
     }
 
-    fn sealing(seal: Seal) -> Self {
+    fn with(block_time_ms: Option<u64>, finality_delay_s: u64) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("oracle-node-")
             .tempdir()
             .unwrap();
-        let child = spawn(&folder, 0, seal);
-        let mut node = Self {
-            child,
-            folder,
-            port: 0,
-            seal,
+        let mut options = NodeOptions {
+            base_path: Some(folder.path().join("chain")),
+            block_time_ms,
+            finality_delay_s,
+            max_connections: Some(MAX_CONNECTIONS),
+            ..NodeOptions::new(folder.path().join("log"))
         };
-        node.port = node.wait_for_port();
-        node
+        let process = spawn(&options);
+        // A restart uses the same port.
+        options.rpc_port = Some(process.port());
+        Self {
+            process,
+            options,
+            folder,
+        }
     }
 
     /// The node that all tests share that only add to the chain: each deploys a contract of its own
@@ -91,12 +87,12 @@ impl Node {
 
     /// Address of its RPC server; the same after [`Self::restart`].
     pub fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.port)
+        self.process.url().to_owned()
     }
 
     /// Process number, for measuring.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// Stops it as a machine does that hangs: its sockets stay open and nothing answers.
@@ -104,15 +100,14 @@ impl Node {
     /// # Panics
     /// When it can't be stopped.
     pub fn freeze(&self) {
-        let id = self.child.id().to_string();
+        let id = self.process.id().to_string();
         let frozen = Command::new("kill").args(["-STOP", &id]).status().unwrap();
         assert!(frozen.success());
     }
 
     /// Kills it with SIGKILL and waits.
     pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill();
     }
 
     /// Starts it again with the same chain on the same port.
@@ -121,33 +116,9 @@ impl Node {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        fs::rename(
-            self.folder.path().join("log"),
-            self.folder.path().join("log.before"),
-        )
-        .unwrap();
-        self.child = spawn(&self.folder, self.port, self.seal);
-        assert_eq!(self.wait_for_port(), self.port);
-    }
-
-    fn wait_for_port(&mut self) -> u16 {
-        let started = Instant::now();
-        let log = self.folder.path().join("log");
-        loop {
-            let ended = self.child.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "the node ended ({ended:?}): {}",
-                setting::tail(&log)
-            );
-            let text = fs::read(&log).unwrap_or_default();
-            if let Some(port) = serving_port(&String::from_utf8_lossy(&text)) {
-                return port;
-            }
-            let late = started.elapsed() > Duration::from_secs(START_SECONDS);
-            assert!(!late, "the node does not serve: {}", setting::tail(&log));
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let before = self.folder.path().join("log.before");
+        fs::rename(&self.options.log, before).unwrap();
+        self.process = spawn(&self.options);
     }
 }
 
@@ -155,47 +126,12 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            eprintln!("{}", setting::tail(&self.folder.path().join("log")));
+            eprintln!("{}", setting::tail(&self.options.log));
         }
     }
 }
 
-fn spawn(folder: &TempDir, port: u16, seal: Seal) -> Child {
-    let log = File::create(folder.path().join("log")).unwrap();
-    let binary = setting::node();
-    let blocks = match seal {
-        Seal::Instant => vec!["--finalize-delay-sec".to_owned(), "1".to_owned()],
-        Seal::Every(ms, final_s) => vec![
-            "--finalize-delay-sec".to_owned(),
-            final_s.to_string(),
-            "--block-time".to_owned(),
-            ms.to_string(),
-        ],
-    };
-    Command::new(&binary)
-        .args(["--dev", "--port", "0", "--no-prometheus"])
-        .args(blocks)
-        .args([
-            "--rpc-port",
-            &port.to_string(),
-            "--rpc-max-connections",
-            "1000",
-        ])
-        .arg("--base-path")
-        .arg(folder.path().join("chain"))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}", binary.display()))
-}
-
-/// The port in the line that every Substrate node prints once its RPC server listens.
-fn serving_port(log: &str) -> Option<u16> {
-    let line = log
-        .lines()
-        .find(|line| line.contains("Running JSON-RPC server"))?;
-    let (_, rest) = line.split_once("127.0.0.1:")?;
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
+fn spawn(options: &NodeOptions) -> NodeProcess {
+    let process = NodeProcess::start_blocking(&setting::node(), options);
+    process.unwrap_or_else(|failure| panic!("{failure}"))
 }

@@ -1,6 +1,7 @@
 //! Terms as tests ask for them.
 
-use llm_oracle_primitives::{AnswerKind, Assignment, ModelRef, Prompt, Sampling, Terms};
+use llm_oracle_fixtures::request::terms;
+use llm_oracle_primitives::{AnswerKind, Terms};
 
 /// Blocks of either phase: more than all tests that share the chain ever make.
 pub const LONG: u32 = 10_000;
@@ -8,19 +9,12 @@ pub const LONG: u32 = 10_000;
 /// An open question for `seats` operators of which more than half must agree.
 pub fn question(prompt: &str, answer: AnswerKind, seats: u8) -> Terms {
     Terms {
-        model: ModelRef::Any,
-        prompt: Prompt::Inline(prompt.into()),
-        system: None,
         answer,
-        sampling: Sampling::default(),
         seats,
         threshold: seats / 2 + 1,
-        assignment: Assignment::Open,
-        one_step: false,
         commit_blocks: LONG,
         reveal_blocks: LONG,
-        callback: None,
-        refund_to: None,
+        ..terms(prompt.as_bytes())
     }
 }
 

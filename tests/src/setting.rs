@@ -10,34 +10,18 @@ use std::{
 /// Variable that lets configurations name the scripted provider, and crash points work.
 pub const ALLOW_SCRIPTED: (&str, &str) = ("LLM_ORACLE_ALLOW_SCRIPTED", "1");
 
-const NODE: &str = "substrate-contracts-node";
-
 fn variable(name: &str) -> Option<PathBuf> {
     env::var_os(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
 }
 
-/// The node's binary: `CONTRACTS_NODE`, one on PATH, ours.
+/// The node's binary: `CONTRACTS_NODE`, one on PATH, the one that `setup.sh` builds.
 ///
 /// # Panics
 /// When there is none.
 pub fn node() -> PathBuf {
-    if let Some(named) = variable("CONTRACTS_NODE") {
-        assert!(
-            named.is_file(),
-            "CONTRACTS_NODE names no file: {}",
-            named.display()
-        );
-        return named;
-    }
-    let path = env::var_os("PATH").unwrap_or_default();
-    let ours = paths::cache().join("target-node/debug").join(NODE);
-    env::split_paths(&path)
-        .map(|folder| folder.join(NODE))
-        .chain([ours])
-        .find(|file| file.is_file())
-        .expect("no node; run ./scripts/setup.sh --node, or set CONTRACTS_NODE")
+    llm_oracle_development::node::find().unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 /// The program `llm-oracle`: `LLM_ORACLE_BIN`, or the one built beside this program.

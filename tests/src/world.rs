@@ -1,6 +1,6 @@
 //! A contract of one's own on a node, with accounts of one's own.
 
-use crate::{eventually, market, node::Node, process::Cli, setting, History, UNIT};
+use crate::{command::Cli, eventually, market, node::Node, setting, History, UNIT};
 use llm_oracle_chain::{
     messages, Chain, ChainError, CheckedOracle, Event, Expect, Oracle, TxOptions,
 };

@@ -1,4 +1,4 @@
-//! Accounts at the edge.
+//! Accounts as users write and read them.
 
 use llm_oracle_primitives::AccountId;
 use llm_oracle_signing::account_of;
@@ -8,16 +8,16 @@ use subxt_signer::{sr25519::Keypair, SecretUri};
 
 /// An account given as SS58, as 0x-hex, or as the URI of a development key such as `//Alice`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Account(pub AccountId);
+pub struct AccountInput(pub AccountId);
 
-impl FromStr for Account {
+impl FromStr for AccountInput {
     type Err = String;
 
     fn from_str(input: &str) -> Result<Self, String> {
         if input.starts_with("//") {
             let pair = dev_key(input);
             return pair.map(|pair| Self(account_of(&pair))).ok_or_else(|| {
-                format!("'{input}' is no development key; give one such as //Alice")
+                format!("'{input}' is not a development key; give one such as //Alice")
             });
         }
         parse_account(input)
@@ -26,7 +26,7 @@ impl FromStr for Account {
     }
 }
 
-/// The key of a development path such as `//Alice`, which everybody knows.
+/// The key of a development path such as `//Alice`. Such keys are public.
 pub fn dev_key(path: &str) -> Option<Keypair> {
     Keypair::from_uri(&SecretUri::from_str(path).ok()?).ok()
 }
@@ -53,10 +53,10 @@ mod tests {
 
     #[test]
     fn an_account_has_three_spellings() {
-        let alice = Account::from_str(ALICE).unwrap();
-        assert_eq!(Account::from_str("//Alice"), Ok(alice));
+        let alice = AccountInput::from_str(ALICE).unwrap();
+        assert_eq!(AccountInput::from_str("//Alice"), Ok(alice));
         let digits = hex0x(AsRef::<[u8; 32]>::as_ref(&alice.0));
-        assert_eq!(Account::from_str(&digits), Ok(alice));
+        assert_eq!(AccountInput::from_str(&digits), Ok(alice));
         assert_eq!(short(&alice.0), "5Grwva…utQY");
     }
 
@@ -68,7 +68,7 @@ mod tests {
             "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQX",
         ] {
             assert!(
-                Account::from_str(input).unwrap_err().contains(input),
+                AccountInput::from_str(input).unwrap_err().contains(input),
                 "{input}"
             );
         }

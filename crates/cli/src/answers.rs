@@ -1,4 +1,4 @@
-//! Answers as JSON and as text, and the words behind digests.
+//! Answers as JSON and as text, and open answers by their digests.
 
 use llm_oracle_primitives::{
     canonical::format_decimal, digest, Answer, AnswerKind, Hash, Margin, Outcome, Reason,
@@ -8,7 +8,7 @@ use llm_oracle_support::address::hex0x;
 use serde_json::{json, Value};
 use std::collections::BTreeMap;
 
-/// Text of strangers without what a terminal would obey.
+/// Untrusted text with its control characters replaced, so that a terminal cannot be controlled by it.
 pub fn printable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes)
         .chars()
@@ -30,7 +30,7 @@ fn reason(reason: Reason) -> &'static str {
     }
 }
 
-/// An answer for people.
+/// An answer as text.
 pub fn answer_text(answer: &Answer, kind: &AnswerKind) -> String {
     match (answer, kind) {
         (Answer::Abstain(why), _) => format!("abstain ({})", reason(*why)),
@@ -58,7 +58,7 @@ pub fn answer_json(answer: &Answer, kind: &AnswerKind) -> Value {
     }
 }
 
-/// The spread of a number in the unit that was asked for.
+/// The spread of a number in the unit of the request.
 fn spread(margin: &Margin, kind: &AnswerKind) -> String {
     match (kind, i128::try_from(margin.spread)) {
         (AnswerKind::Number { scale, .. }, Ok(mantissa)) => format_decimal(mantissa, *scale),
@@ -77,7 +77,7 @@ pub fn margin_json(margin: &Margin, kind: &AnswerKind) -> Value {
     })
 }
 
-/// A margin for people.
+/// A margin as text.
 pub fn margin_text(margin: &Margin, kind: &AnswerKind) -> String {
     let mut text = format!(
         "{} of {} seats agree, {} revealed, {} abstaining",
@@ -89,7 +89,7 @@ pub fn margin_text(margin: &Margin, kind: &AnswerKind) -> String {
     text
 }
 
-/// The form of an answer in JSON.
+/// The type of an answer in JSON.
 pub fn kind_json(kind: &AnswerKind) -> Value {
     match kind {
         AnswerKind::Bool => json!({ "bool": {} }),
@@ -105,47 +105,47 @@ pub fn kind_json(kind: &AnswerKind) -> Value {
     }
 }
 
-/// A schema as the JSON that it is; one that is none, as text.
+/// A schema as JSON; if it is not JSON, as text.
 fn schema_json(schema: &[u8]) -> Value {
     serde_json::from_slice(schema).unwrap_or_else(|_| json!(String::from_utf8_lossy(schema)))
 }
 
-/// Open answers by their digest. Seats keep digests of them, and only the agreed one is stored whole;
-/// the others are said once, in an event.
+/// Open answers by their digests. The contract stores only the agreed answer whole; seats have digests,
+/// and every open answer is published once, in an event.
 #[derive(Clone, Debug, Default)]
-pub struct Words(BTreeMap<Hash, Answer>);
+pub struct OpenAnswers(BTreeMap<Hash, Answer>);
 
-impl Words {
-    /// What a request itself tells: the answer that was agreed on.
-    pub fn of(view: &RequestView) -> Self {
-        let mut words = Self::default();
-        words.look(view);
-        words
+impl OpenAnswers {
+    /// The open answers that a request itself has: the agreed one.
+    pub fn from_view(view: &RequestView) -> Self {
+        let mut answers = Self::default();
+        answers.add_from_view(view);
+        answers
     }
 
-    /// Adds what a request tells.
-    pub fn look(&mut self, view: &RequestView) {
+    /// Adds the open answers of a request.
+    pub fn add_from_view(&mut self, view: &RequestView) {
         if let Some(Outcome::Answered { answer, .. }) = &view.outcome {
-            self.learn(answer.clone());
+            self.insert(answer.clone());
         }
     }
 
-    /// Adds an answer. Its digest is worked out here, so nobody's word is taken for it.
-    pub fn learn(&mut self, answer: Answer) {
+    /// Adds an answer under its digest, which is computed here and so needs no trust.
+    pub fn insert(&mut self, answer: Answer) {
         self.0.insert(digest::answer_digest(&answer), answer);
     }
 
     /// The whole answer of a seat, if it is known.
-    pub fn find<'a>(&'a self, answer: &'a SeatAnswer) -> Option<&'a Answer> {
+    pub fn get<'a>(&'a self, answer: &'a SeatAnswer) -> Option<&'a Answer> {
         match answer {
             SeatAnswer::Whole(answer) => Some(answer),
             SeatAnswer::Digest(digest) => self.0.get(digest),
         }
     }
 
-    /// The answer of a seat for people; one that is not known, by its digest.
+    /// The answer of a seat as text; its digest if the answer is not known.
     pub fn text(&self, answer: &SeatAnswer, kind: &AnswerKind) -> String {
-        self.find(answer).map_or_else(
+        self.get(answer).map_or_else(
             || format!("digest {}", hex0x(&seat_digest(answer))),
             |answer| answer_text(answer, kind),
         )
@@ -212,15 +212,15 @@ mod tests {
             AnswerKind::Text { max_bytes: 9 },
         );
         let seat = SeatAnswer::Digest(digest::answer_digest(&said));
-        let mut words = Words::default();
+        let mut answers = OpenAnswers::default();
         let digest = hex0x(&seat_digest(&seat));
-        assert_eq!(words.text(&seat, &kind), format!("digest {digest}"));
-        words.learn(Answer::Text(b"no".to_vec()));
-        assert_eq!(words.find(&seat), None);
-        words.learn(said.clone());
-        assert_eq!(words.find(&seat), Some(&said));
-        assert_eq!(words.text(&seat, &kind), "so");
+        assert_eq!(answers.text(&seat, &kind), format!("digest {digest}"));
+        answers.insert(Answer::Text(b"no".to_vec()));
+        assert_eq!(answers.get(&seat), None);
+        answers.insert(said.clone());
+        assert_eq!(answers.get(&seat), Some(&said));
+        assert_eq!(answers.text(&seat, &kind), "so");
         let abstention = SeatAnswer::Whole(Answer::Abstain(Reason::Unclear));
-        assert_eq!(words.text(&abstention, &kind), "abstain (unclear)");
+        assert_eq!(answers.text(&abstention, &kind), "abstain (unclear)");
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Why a command ends early: an expected error with its code and, mostly, its remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct CliError {
     /// One of the codes above.
     pub code: u8,
     /// What is wrong, as a lowercase fragment that names the value.
@@ -16,7 +16,7 @@ pub struct Failure {
     pub help: Option<String>,
 }
 
-impl Failure {
+impl CliError {
     /// A failure with this code.
     pub fn new(code: u8, message: impl fmt::Display) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CliError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "error: {}", self.message)?;
         if let Some(help) = &self.help {
@@ -71,8 +71,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What every verb returns: a code for the shell.
-pub type Outcome = Result<u8, Failure>;
+/// What every subcommand returns: an exit code.
+pub type CommandResult = Result<u8, CliError>;
 
 #[cfg(test)]
 mod tests {
@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn a_failure_reads_well_in_both_forms() {
-        let failure = Failure::new(CONTRACT, "there is no request 9").help("see `llm-oracle list`");
+        let failure =
+            CliError::new(CONTRACT, "there is no request 9").help("see `llm-oracle list`");
         assert_eq!(
             failure.to_string(),
             "error: there is no request 9\n  help: see `llm-oracle list`"

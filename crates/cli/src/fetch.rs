@@ -1,36 +1,36 @@
-//! Getting small things over HTTP, with time and size bounded and no redirects.
+//! Small HTTP requests with bounded time and size, without redirects.
 
 use llm_oracle_http as http;
 use std::time::Duration;
 
-/// Longest time for one request.
+/// Maximum time for one request.
 const REQUEST_MAX: Duration = Duration::from_secs(10);
 
-/// What a server said.
+/// A response.
 #[derive(Debug)]
-pub struct Fetched {
+pub struct HttpResponse {
     /// Status code.
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
 }
 
-/// Gets what a URL leads to.
+/// Gets a URL.
 ///
 /// # Errors
-/// Why there is nothing; the URL is not in the text, for it may hold credentials.
-pub async fn get(url: &str, bytes_max: usize) -> Result<Fetched, String> {
+/// Why it failed. The text does not contain the URL, which may hold credentials.
+pub async fn get(url: &str, bytes_max: usize) -> Result<HttpResponse, String> {
     let client = http::client(REQUEST_MAX)
         .build()
         .map_err(|_| "the system's TLS certificates cannot be used".to_owned())?;
     let request = client.get(url).build();
-    let request = request.map_err(|_| "that is no URL".to_owned())?;
+    let request = request.map_err(|_| "that is not a URL".to_owned())?;
     let response = client.execute(request).await.map_err(|error| why(&error))?;
     let status = response.status().as_u16();
     let body = http::body(response, bytes_max).await;
     let body = body.map_err(|error| why(&error))?;
     let body = body.ok_or_else(|| format!("the response exceeds {bytes_max} bytes"))?;
-    Ok(Fetched { status, body })
+    Ok(HttpResponse { status, body })
 }
 
 fn why(error: &reqwest::Error) -> String {

@@ -1,105 +1,70 @@
-//! The command line: one module for each verb.
+//! The command line: one file in [`commands`] for each subcommand.
 //!
-//! Parsed arguments become checked values before anything is sent; every verb returns an exit code
-//! of [`exit`] or a [`exit::Failure`] with one.
+//! Parsed arguments become checked values before anything is sent. Every subcommand returns an exit code
+//! of [`exit`], or a [`exit::CliError`] with one.
 //!
 //! **Architecture invariant:** only [`output`] prints, and stdout carries results only.
 
 pub mod account;
 pub mod answers;
-mod args;
-pub mod ask;
-mod bond;
-mod checks;
+pub mod artifacts;
+mod commands;
 pub mod config;
-mod config_show;
 pub mod context;
-pub mod deploy;
+mod contract_call;
 #[cfg(test)]
 mod deploy_tests;
-mod doctor;
-mod equivocation;
-mod evidence;
+mod error_codes;
+mod evidence_sources;
 pub mod exit;
-mod failure;
 mod fetch;
-mod list;
-mod maintain;
+mod flags;
+pub mod follow;
 pub mod money;
-pub mod operator;
+pub mod operators;
 pub mod output;
-mod owner;
-mod params;
-pub mod plan;
-pub mod relayer;
+pub mod relayer_task;
 pub mod render;
 #[cfg(test)]
 mod samples;
-mod show;
-mod signer;
-pub mod stages;
-mod status;
-pub mod terms;
-mod verify;
-pub mod watch;
+mod servers;
+mod stages;
+pub mod subcommand;
 
-use args::{Cli, ConfigVerb, EvidenceVerb, OperatorVerb, RelayerVerb, SignerVerb, Verb};
+pub use subcommand::{MoreSubcommands, NoMoreSubcommands, RunSubcommand};
+
 use clap::Parser;
-use context::Context;
-use exit::{Failure, Outcome};
+use commands::{signer::SignerSubcommand, CommandLine, Subcommands};
+use context::CommandContext;
+use exit::{CliError, CommandResult};
 use output::Output;
 use std::{io, process::ExitCode};
+use subcommand::LogFormat;
 use tracing_subscriber::{
     filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt, EnvFilter,
 };
 
-/// Subcommands that another crate adds.
-#[allow(async_fn_in_trait)] // Awaited where it is called, on one thread.
-pub trait Extra: clap::Subcommand + std::fmt::Debug {
-    /// What their flags say about settings.
-    fn overrides(&self, flags: config::Overrides) -> config::Overrides;
-    /// Runs one.
-    ///
-    /// # Errors
-    /// Its own.
-    async fn run(self, context: &Context) -> Outcome;
-}
-
-/// No further subcommands.
-#[derive(clap::Subcommand, Debug)]
-pub enum NoExtra {}
-
-impl Extra for NoExtra {
-    fn overrides(&self, flags: config::Overrides) -> config::Overrides {
-        flags
-    }
-
-    async fn run(self, _: &Context) -> Outcome {
-        match self {}
-    }
-}
-
-/// Runs the program and gives its exit code.
-pub fn main<E: Extra>() -> ExitCode {
-    // Wrong arguments end here, with clap's own message and code, which is [`exit::USAGE`].
-    let cli = Cli::<E>::try_parse().unwrap_or_else(|error| refuse(&error));
-    let out = Output::new(cli.global.json);
-    start_log(&cli);
-    let code = run(cli, out.clone()).unwrap_or_else(|failure| {
+/// Runs the program and returns its exit code.
+pub fn main<M: MoreSubcommands>() -> ExitCode {
+    // Invalid arguments end here, with clap's own message and code, which is [`exit::USAGE`].
+    let line = CommandLine::<M>::try_parse().unwrap_or_else(|error| exit_with(&error));
+    let out = Output::new(line.global.json);
+    start_log(line.global.verbose, line.subcommand.service_log());
+    let code = run(line, out.clone()).unwrap_or_else(|failure| {
         out.failure(&failure);
         failure.code
     });
     ExitCode::from(code)
 }
 
-/// Whether a command line, program name first, is one of ours.
+/// Whether a command line, program name first, is valid.
 #[cfg(test)]
-pub fn parses<'a, E: Extra>(words: impl Iterator<Item = &'a str>) -> bool {
-    Cli::<E>::try_parse_from(words).is_ok()
+pub fn parses<'a, M: MoreSubcommands>(words: impl Iterator<Item = &'a str>) -> bool {
+    CommandLine::<M>::try_parse_from(words).is_ok()
 }
 
-/// Ends with clap's message; as JSON if that was asked for.
-fn refuse(error: &clap::Error) -> ! {
+/// Ends with clap's message, as JSON if the arguments ask for it.
+fn exit_with(error: &clap::Error) -> ! {
     let json = std::env::args_os().any(|argument| argument == "--json");
     if json && error.use_stderr() {
         let text = error.to_string();
@@ -108,20 +73,19 @@ fn refuse(error: &clap::Error) -> ! {
             .lines()
             .next()
             .unwrap_or_default();
-        let failure = Failure::usage(message).help("see `llm-oracle --help`");
+        let failure = CliError::usage(message).help("see `llm-oracle --help`");
         Output::new(true).failure(&failure);
         std::process::exit(exit::USAGE.into());
     }
     error.exit()
 }
 
-fn start_log<E: Extra>(cli: &Cli<E>) {
-    let (quiet, log_json) = match &cli.verb {
-        Verb::Relayer(RelayerVerb::Run { log_json, .. })
-        | Verb::Signer(SignerVerb::Run { log_json }) => ("info,subxt=warn", *log_json),
-        _ => ("error", false),
+fn start_log(verbose: u8, service: Option<LogFormat>) {
+    let quiet = match service {
+        Some(_) => "info,subxt=warn",
+        None => "error",
     };
-    let default = match cli.global.verbose {
+    let default = match verbose {
         0 => quiet,
         1 => "llm_oracle=debug,warn",
         _ => "llm_oracle=trace,debug",
@@ -130,12 +94,12 @@ fn start_log<E: Extra>(cli: &Cli<E>) {
         EnvFilter::try_from_env("LLM_ORACLE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // A log that can't be written is no reason to stop: reporting that would panic where stderr is
-        // the log.
+        // A log that cannot be written must not stop the program: reporting it would panic, because
+        // stderr is the log.
         .log_internal_errors(false)
         .with_writer(io::stderr);
-    // The first subscriber stays; there is none before this one.
-    let _ = if log_json {
+    // Fails only if a subscriber is set already; there is none.
+    let _ = if service == Some(LogFormat::Json) {
         let log = log.json().finish();
         log.with(filter_fn(keeps_secrets)).try_init()
     } else {
@@ -144,64 +108,23 @@ fn start_log<E: Extra>(cli: &Cli<E>) {
     };
 }
 
-/// Whether a record may be written, however much is asked for. The library that speaks to nodes tells
-/// in its details whom it connects to, and with it the password of a node's URL.
+/// Whether a record may be written at any verbosity. The node library logs at debug level the URL that it
+/// connects to, with its password.
 fn keeps_secrets(record: &tracing::Metadata<'_>) -> bool {
     *record.level() <= tracing::Level::INFO || !record.target().starts_with("jsonrpsee")
 }
 
-fn run<E: Extra>(cli: Cli<E>, out: Output) -> Outcome {
+fn run<M: MoreSubcommands>(line: CommandLine<M>, out: Output) -> CommandResult {
+    let CommandLine { global, subcommand } = line;
+    // The signer has settings of its own, so it starts before the relayer's are loaded.
+    if let Subcommands::Signer(SignerSubcommand::Run(signer)) = &subcommand {
+        return signer.exec(&global);
+    }
+    let flags = subcommand.overrides(global.overrides());
+    let context = CommandContext::load(global.config.as_deref(), &flags, out)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::bug(format!("cannot start threads: {error}")))?;
-    if let Verb::Signer(SignerVerb::Run { log_json }) = cli.verb {
-        return signer::run(cli.global.config.as_deref(), cli.global.json, log_json);
-    }
-    let context = Context::load(&cli, out)?;
-    runtime.block_on(verb(&context, cli.verb))
-}
-
-async fn verb<E: Extra>(context: &Context, verb: Verb<E>) -> Outcome {
-    match verb {
-        Verb::Extra(extra) => extra.run(context).await,
-        Verb::Deploy(args) => deploy::run(context, &args).await,
-        Verb::Operator(verb) => operator_verb(context, verb).await,
-        Verb::Owner(verb) => owner::run(context, verb).await,
-        Verb::Relayer(RelayerVerb::Run { recover, .. }) => relayer::run(context, recover).await,
-        Verb::Relayer(RelayerVerb::Status { address }) => status::run(context, address).await,
-        Verb::Signer(SignerVerb::Settings) => signer::settings(context).await,
-        Verb::Signer(SignerVerb::Run { .. }) => {
-            Err(Failure::bug("a signer takes no relayer's settings"))
-        }
-        Verb::Ask(args) => ask::run(context, &args).await,
-        Verb::Show(args) => show::run(context, &args).await,
-        Verb::List(args) => list::run(context, &args).await,
-        Verb::Doctor(_) => doctor::run(context).await,
-        Verb::Withdraw(args) => maintain::withdraw(context, &args).await,
-        Verb::Prune(args) => maintain::prune(context, &args).await,
-        Verb::Advance(args) => maintain::advance(context, &args).await,
-        Verb::Deliver(args) => maintain::deliver(context, &args).await,
-        Verb::Verify(args) => verify::run(context, &args).await,
-        Verb::Evidence(EvidenceVerb::Export { id, out }) => evidence::export(context, id, &out),
-        Verb::Config(ConfigVerb::Show) => config_show::run(context),
-    }
-}
-
-async fn operator_verb(context: &Context, verb: OperatorVerb) -> Outcome {
-    match verb {
-        OperatorVerb::Register { sign, bond, held } => {
-            operator::register(context, &sign, bond, &held).await
-        }
-        OperatorVerb::Bond {
-            amount,
-            operator,
-            sign,
-        } => bond::add(context, &sign, amount, operator).await,
-        OperatorVerb::Unbond { amount, sign } => bond::unbond(context, &sign, amount).await,
-        OperatorVerb::Release { operator, sign } => bond::release(context, &sign, operator).await,
-        OperatorVerb::Show { account } => operator::show(context, account).await,
-        OperatorVerb::List => operator::list(context).await,
-        OperatorVerb::ReportEquivocation(args) => equivocation::report(context, &args).await,
-    }
+        .map_err(|error| CliError::bug(format!("cannot start threads: {error}")))?;
+    runtime.block_on(subcommand.run(&context))
 }

@@ -1,4 +1,4 @@
-//! Amounts at the edge: planck inside, units for people.
+//! Amounts as users write and read them: planck internally, UNIT in text.
 
 use std::{fmt, str::FromStr};
 
@@ -16,7 +16,7 @@ impl FromStr for Planck {
 
     fn from_str(input: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("'{input}' is no amount: give planck as an integer, or a decimal with UNIT or mUNIT, such as 0.02UNIT")
+            format!("'{input}' is not an amount: give planck as an integer, or a decimal with UNIT or mUNIT, such as 0.02UNIT")
         };
         let text: String = input.chars().filter(|c| !matches!(c, '_' | ' ')).collect();
         let (number, places) = if let Some(number) = text.strip_suffix("mUNIT") {

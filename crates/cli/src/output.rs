@@ -1,8 +1,8 @@
-//! The only place that prints. Stdout is the result and nothing else, and a table is a result;
-//! stages, questions and errors go to stderr.
+//! The only module that prints. Stdout is the result and nothing else; stages, questions and errors go
+//! to stderr.
 #![allow(clippy::print_stdout)]
 
-use super::exit::Failure;
+use crate::exit::CliError;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::{
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// Where a verb's words go.
+/// Where a subcommand prints.
 #[derive(Clone)]
 pub struct Output {
     json: bool,
@@ -28,11 +28,11 @@ impl Output {
         Self { json, spinner }
     }
 
-    /// Prints the result: the JSON object, or the text if it has any.
+    /// Prints the result: the JSON object, or the text unless it is empty.
     ///
     /// # Errors
-    /// When stdout cannot be written; a reader that went away is no error.
-    pub fn result(&self, text: &str, json: &Value) -> Result<(), Failure> {
+    /// When stdout cannot be written. A reader that has closed the pipe is no error.
+    pub fn result(&self, text: &str, json: &Value) -> Result<(), CliError> {
         self.spinner.finish_and_clear();
         let line = if self.json {
             json.to_string()
@@ -45,7 +45,7 @@ impl Output {
         let mut out = anstream::stdout().lock();
         match writeln!(out, "{line}").and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Failure::bug(format!("stdout cannot be written: {error}"))),
+            Err(error) => Err(CliError::bug(format!("stdout cannot be written: {error}"))),
             Ok(()) => Ok(()),
         }
     }
@@ -53,12 +53,12 @@ impl Output {
     /// A stage that was reached, on stderr.
     pub fn stage(&self, line: impl std::fmt::Display) {
         self.spinner.suspend(|| {
-            // Nobody reading stderr is no reason to stop.
+            // An unreadable stderr must not stop the command.
             let _ = writeln!(anstream::stderr(), "{line}");
         });
     }
 
-    /// What is being waited for: a spinner on a terminal, nothing elsewhere.
+    /// Shows on a terminal, with a spinner, what is being waited for.
     pub fn waiting(&self, message: impl Into<String>) {
         self.spinner.enable_steady_tick(Duration::from_millis(120));
         self.spinner.set_message(message.into());
@@ -73,7 +73,7 @@ impl Output {
     }
 
     /// Prints why the command ends early.
-    pub fn failure(&self, failure: &Failure) {
+    pub fn failure(&self, failure: &CliError) {
         self.quiet();
         if self.json {
             self.stage(failure.to_json());
@@ -82,11 +82,11 @@ impl Output {
         }
     }
 
-    /// Asks before something is sent. Without a terminal there is nobody to ask, so the answer is yes.
+    /// Asks for confirmation before something is sent. Without a terminal it is not asked for.
     ///
     /// # Errors
-    /// When the user says no.
-    pub fn confirm(&self, question: &str) -> Result<(), Failure> {
+    /// When the user does not confirm.
+    pub fn confirm(&self, question: &str) -> Result<(), CliError> {
         if self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(());
         }
@@ -97,13 +97,13 @@ impl Output {
         let read = io::stdin().lock().read_line(&mut reply).unwrap_or(0);
         match reply.trim() {
             "" | "y" | "Y" | "yes" if read > 0 => Ok(()),
-            _ => Err(Failure::usage("not confirmed: nothing was sent")
+            _ => Err(CliError::usage("not confirmed: nothing was sent")
                 .help("answer y, or skip the question with --skip-confirm")),
         }
     }
 }
 
-/// A table for people: aligned columns without lines.
+/// A table as text: aligned columns without lines.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);

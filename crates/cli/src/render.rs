@@ -1,10 +1,10 @@
 //! A request as JSON and as text: pure functions of what the contract returns.
 
-use super::{
+use crate::{
     account::short,
     answers::{
         answer_json, answer_text, kind_json, margin_json, margin_text, printable, seat_digest,
-        Words,
+        OpenAnswers,
     },
     exit,
     money::Planck,
@@ -17,10 +17,10 @@ use llm_oracle_primitives::{
 use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::{json, Value};
 
-/// Longest answer in a table, characters.
+/// Maximum length of an answer in a table, characters.
 const CELL_CHARS: usize = 48;
 
-/// Where a request stands, in one word.
+/// The status of a request in one word.
 pub fn status(phase: Phase, outcome: Option<&Outcome>) -> &'static str {
     match (outcome, phase) {
         (Some(Outcome::Answered { .. }), _) => "answered",
@@ -43,7 +43,7 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
     }
 }
 
-/// Whether a seat agreed with the result; nothing before the end.
+/// Whether a seat agreed with the result; `None` before the end.
 fn agreed(state: SeatState) -> Option<bool> {
     match state {
         SeatState::Agreed => Some(true),
@@ -54,7 +54,7 @@ fn agreed(state: SeatState) -> Option<bool> {
     }
 }
 
-/// The state of a seat, in one word.
+/// The state of a seat in one word.
 pub fn seat_word(state: SeatState) -> &'static str {
     match state {
         SeatState::Vacant => "vacant",
@@ -68,7 +68,7 @@ pub fn seat_word(state: SeatState) -> &'static str {
     }
 }
 
-/// Where the callback stands, in one word.
+/// The state of the callback in one word.
 pub fn delivery_word(delivery: DeliveryStatus) -> &'static str {
     match delivery {
         DeliveryStatus::None => "none",
@@ -79,8 +79,8 @@ pub fn delivery_word(delivery: DeliveryStatus) -> &'static str {
     }
 }
 
-fn seat_json(seat: &SeatView, kind: &AnswerKind, words: &Words) -> Value {
-    let known = seat.answer.as_ref().and_then(|answer| words.find(answer));
+fn seat_json(seat: &SeatView, kind: &AnswerKind, answers: &OpenAnswers) -> Value {
+    let known = seat.answer.as_ref().and_then(|answer| answers.get(answer));
     let digest = seat.answer.as_ref().map(seat_digest);
     json!({
         "operator": ss58(&seat.operator),
@@ -97,7 +97,7 @@ fn seat_json(seat: &SeatView, kind: &AnswerKind, words: &Words) -> Value {
     })
 }
 
-/// What the requester put up for the seats: rewards and commit fees, planck.
+/// What the requester paid for all seats: rewards and commit fees, planck.
 pub fn seats_cost(view: &RequestView) -> u128 {
     let each = view.summary.reward.saturating_add(view.commit_fee);
     each.saturating_mul(u128::from(view.summary.seats))
@@ -112,9 +112,9 @@ pub fn outcome_answer(view: &RequestView) -> Option<&Answer> {
 }
 
 /// A request as `show --json` and `ask --json` print it.
-pub fn request_json(view: &RequestView, terms: Option<&Terms>, words: &Words) -> Value {
+pub fn request_json(view: &RequestView, terms: Option<&Terms>, answers: &OpenAnswers) -> Value {
     let (summary, kind) = (&view.summary, &view.kind);
-    let seats = view.seats.iter().map(|seat| seat_json(seat, kind, words));
+    let seats = view.seats.iter().map(|seat| seat_json(seat, kind, answers));
     let margin = view.outcome.as_ref().and_then(Outcome::margin);
     json!({
         "id": summary.request_id,
@@ -126,14 +126,14 @@ pub fn request_json(view: &RequestView, terms: Option<&Terms>, words: &Words) ->
         "threshold": view.threshold,
         "seats": seats.collect::<Vec<_>>(),
         "draw": view.draw.as_ref().map(draw_json),
-        "least_record": {
+        "min_record": {
             "agreement_ppm": view.least_record.agreement_ppm,
             "answers": view.least_record.answers,
         },
         "reward": summary.reward.to_string(),
-        "fee": seats_cost(view).to_string(),
+        "price": seats_cost(view).to_string(),
         "refund": view.refund.to_string(),
-        "owner_fee": view.fee.to_string(),
+        "protocol_fee": view.fee.to_string(),
         "delivery": delivery_word(summary.delivery),
         "delivery_escrow": view.delivery_escrow.to_string(),
         "requester": ss58(&view.requester),
@@ -154,14 +154,14 @@ fn draw_json(draw: &DrawView) -> Value {
     })
 }
 
-/// Who was drawn, in short.
+/// The drawn operators, shortened.
 pub fn drawn_text(draw: &DrawView) -> String {
     let Some(drawn) = &draw.drawn else {
         return "not yet".to_owned();
     };
     let names: Vec<String> = drawn.iter().map(short).collect();
     let names = if names.is_empty() {
-        "nobody".to_owned()
+        "no one".to_owned()
     } else {
         names.join(", ")
     };
@@ -173,16 +173,16 @@ pub fn drawn_text(draw: &DrawView) -> String {
     format!("{names}{weak}")
 }
 
-/// The record asked for, unless any will do.
+/// The minimum track record of operators, if the request has one.
 fn record_text(view: &RequestView) -> Option<String> {
-    let least = view.least_record;
-    let agreement = percent(least.agreement_ppm);
-    let answers = least.answers;
-    (least != LeastRecord::default())
+    let min = view.least_record;
+    let agreement = percent(min.agreement_ppm);
+    let answers = min.answers;
+    (min != LeastRecord::default())
         .then(|| format!("at least {answers} answers, {agreement} agreed"))
 }
 
-/// Parts per million as per cent, exactly.
+/// Parts per million as per cent, without rounding.
 pub fn percent(ppm: u32) -> String {
     let (whole, rest) = (ppm / 10_000, ppm % 10_000);
     let text = format!("{whole}.{rest:04}");
@@ -196,8 +196,8 @@ fn prompt_text(terms: &Terms) -> Option<String> {
     }
 }
 
-/// A request for people.
-pub fn request_text(view: &RequestView, terms: Option<&Terms>, words: &Words) -> String {
+/// A request as text.
+pub fn request_text(view: &RequestView, terms: Option<&Terms>, answers: &OpenAnswers) -> String {
     let summary = &view.summary;
     let mut lines = vec![format!(
         "request {}: {}",
@@ -229,7 +229,7 @@ pub fn request_text(view: &RequestView, terms: Option<&Terms>, words: &Words) ->
         }
     }
     lines.extend(record_text(view).map(|record| format!("  record     {record}")));
-    lines.push(format!("  fee        {}", Planck(seats_cost(view))));
+    lines.push(format!("  price      {}", Planck(seats_cost(view))));
     lines.push(format!("  refund     {}", Planck(view.refund)));
     if summary.delivery != DeliveryStatus::None {
         lines.push(format!("  callback   {}", delivery_word(summary.delivery)));
@@ -238,7 +238,7 @@ pub fn request_text(view: &RequestView, terms: Option<&Terms>, words: &Words) ->
         let rows = view
             .seats
             .iter()
-            .map(|seat| seat_row(seat, &view.kind, words));
+            .map(|seat| seat_row(seat, &view.kind, answers));
         lines.push(table(
             &["operator", "state", "answer", "paid", "commitment"],
             rows,
@@ -247,21 +247,21 @@ pub fn request_text(view: &RequestView, terms: Option<&Terms>, words: &Words) ->
     lines.join("\n")
 }
 
-fn seat_row(seat: &SeatView, kind: &AnswerKind, words: &Words) -> Vec<String> {
+fn seat_row(seat: &SeatView, kind: &AnswerKind, answers: &OpenAnswers) -> Vec<String> {
     let answer = seat.answer.as_ref();
     vec![
         ss58(&seat.operator),
         seat_word(seat.state).to_owned(),
         answer.map_or_else(
             || "-".to_owned(),
-            |answer| shortened(&words.text(answer, kind)),
+            |answer| shortened(&answers.text(answer, kind)),
         ),
         Planck(seat.paid).to_string(),
         hex0x(&seat.commitment).chars().take(18).collect(),
     ]
 }
 
-/// A text that may be long, for one cell of a table.
+/// A text, shortened for a cell of a table.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(CELL_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -273,7 +273,7 @@ fn shortened(text: &str) -> String {
 pub fn summary_json(summary: &Summary) -> Value {
     json!({
         "id": summary.request_id,
-        "phase": phase_word(summary),
+        "phase": phase_word(summary.phase),
         "settled": summary.settled,
         "seats": summary.seats,
         "committed": summary.committed,
@@ -285,11 +285,11 @@ pub fn summary_json(summary: &Summary) -> Value {
     })
 }
 
-/// A request in a list, for people.
+/// A request in a list, as a row of a table.
 pub fn summary_row(summary: &Summary) -> Vec<String> {
     vec![
         summary.request_id.to_string(),
-        phase_word(summary).to_owned(),
+        phase_word(summary.phase).to_owned(),
         summary.seats.to_string(),
         summary.committed.to_string(),
         summary.revealed.to_string(),
@@ -298,8 +298,9 @@ pub fn summary_row(summary: &Summary) -> Vec<String> {
     ]
 }
 
-fn phase_word(summary: &Summary) -> &'static str {
-    match summary.phase {
+/// A phase in one word.
+pub fn phase_word(phase: Phase) -> &'static str {
+    match phase {
         Phase::Committing => "committing",
         Phase::Revealing => "revealing",
         Phase::Ended => "ended",

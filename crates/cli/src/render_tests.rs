@@ -2,26 +2,25 @@
 
 use super::*;
 use crate::samples::{answered, seat, view};
-use llm_oracle_primitives::{
-    digest, AccountId, AnswerKind, Assignment, Margin, ModelRef, Sampling, SeatAnswer,
-};
+use llm_oracle_fixtures::request::terms;
+use llm_oracle_primitives::{digest, AccountId, AnswerKind, Margin, SeatAnswer};
 
 #[test]
 fn an_open_request_is_told_in_json() {
-    let json = request_json(&view(), None, &Words::default());
+    let json = request_json(&view(), None, &OpenAnswers::default());
     assert_eq!(json["id"], 7);
     assert_eq!(json["status"], "committing");
     assert_eq!(json["answer"], Value::Null);
     assert_eq!(json["margin"], Value::Null);
     assert_eq!(json["seats"], json!([]));
     // Two seats of a reward and a commit fee each.
-    assert_eq!(json["fee"], "30000000000");
+    assert_eq!(json["price"], "30000000000");
     assert_eq!(json["refund"], "0");
 }
 
 #[test]
 fn an_answered_request_is_told_in_json() {
-    let json = request_json(&answered(), None, &Words::default());
+    let json = request_json(&answered(), None, &OpenAnswers::default());
     assert_eq!(json["status"], "answered");
     assert_eq!(json["answer"], true);
     assert_eq!(
@@ -44,27 +43,13 @@ fn an_answered_request_is_told_in_json() {
             "forfeited": "0",
         })
     );
-    assert_eq!(json["owner_fee"], "400000000");
+    assert_eq!(json["protocol_fee"], "400000000");
 }
 
 #[test]
 fn an_answered_request_is_told_to_people() {
-    let terms = Terms {
-        model: ModelRef::Any,
-        prompt: Prompt::Inline(b"Is it \x1b[2Jso?".to_vec()),
-        system: None,
-        answer: AnswerKind::Bool,
-        sampling: Sampling::default(),
-        seats: 2,
-        threshold: 2,
-        assignment: Assignment::Open,
-        one_step: false,
-        commit_blocks: 256,
-        reveal_blocks: 256,
-        callback: None,
-        refund_to: None,
-    };
-    let text = request_text(&answered(), Some(&terms), &Words::default());
+    let terms = terms(b"Is it \x1b[2Jso?");
+    let text = request_text(&answered(), Some(&terms), &OpenAnswers::default());
     let head: Vec<&str> = text.lines().take(6).collect();
     assert_eq!(
         head,
@@ -73,7 +58,7 @@ fn an_answered_request_is_told_to_people() {
             "  question   Is it \u{fffd}[2Jso?",
             "  answer     yes",
             "  margin     2 of 2 seats agree, 2 revealed, 0 abstaining",
-            "  fee        0.03 UNIT",
+            "  price      0.03 UNIT",
             "  refund     0 UNIT",
         ]
     );
@@ -134,20 +119,20 @@ fn worded() -> (RequestView, Answer, Answer) {
 #[test]
 fn an_open_answer_is_shown_when_its_words_are_known() {
     let (view, _, other) = worded();
-    let mut words = Words::of(&view);
+    let mut answers = OpenAnswers::from_view(&view);
     let digest = hex0x(&digest::answer_digest(&other));
-    let json = request_json(&view, None, &words);
+    let json = request_json(&view, None, &answers);
     assert_eq!(json["answer"], "agreed");
     assert_eq!(json["seats"][0]["answer"], "agreed");
     assert_eq!(json["seats"][1]["answer"], Value::Null);
     assert_eq!(json["seats"][1]["answer_digest"], digest);
-    let text = request_text(&view, None, &words);
+    let text = request_text(&view, None, &answers);
     // In a table, its beginning.
     let cell: String = format!("digest {digest}").chars().take(48).collect();
     assert!(text.contains(&format!("{cell}…")), "{text}");
 
-    words.learn(other);
-    let json = request_json(&view, None, &words);
+    answers.insert(other);
+    let json = request_json(&view, None, &answers);
     assert_eq!(json["seats"][1]["answer"], "other");
 }
 
@@ -163,7 +148,7 @@ fn a_draw_is_told_in_both_forms() {
         agreement_ppm: 995_000,
         answers: 20,
     };
-    let text = request_text(&view, None, &Words::default());
+    let text = request_text(&view, None, &OpenAnswers::default());
     for line in [
         "  drawn      not yet",
         "  open       to all operators from block 141 on",
@@ -171,18 +156,18 @@ fn a_draw_is_told_in_both_forms() {
     ] {
         assert!(text.contains(line), "{line} is missing: {text}");
     }
-    let json = request_json(&view, None, &Words::default());
+    let json = request_json(&view, None, &OpenAnswers::default());
     assert_eq!(
         json["draw"],
         json!({ "drawn": null, "weak": false, "opens_to_all_at": 141 })
     );
-    assert_eq!(json["least_record"]["answers"], 20);
+    assert_eq!(json["min_record"]["answers"], 20);
     view.draw = Some(DrawView {
         drawn: Some(vec![AccountId::from([1; 32])]),
         weak: true,
         opens_to_all_at: 141,
     });
-    let text = request_text(&view, None, &Words::default());
+    let text = request_text(&view, None, &OpenAnswers::default());
     assert!(text.contains("  drawn      5C62Ck…HiFT (weak"), "{text}");
 }
 

@@ -1,11 +1,11 @@
-//! Requests to render in tests.
+//! Requests that tests render.
 
 use llm_oracle_primitives::{
     AccountId, Answer, AnswerKind, DeliveryStatus, LeastRecord, Margin, Outcome, Phase,
     RequestView, SeatAnswer, SeatState, SeatView, Summary,
 };
 
-/// A seat of the operator whose account is this byte again and again.
+/// A seat of the operator whose account is this byte, repeated.
 pub fn seat(number: u8, state: SeatState, answer: Option<SeatAnswer>, paid: u128) -> SeatView {
     SeatView {
         operator: AccountId::from([number; 32]),

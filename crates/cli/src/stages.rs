@@ -1,19 +1,23 @@
-//! What happens to a request, told as it happens: pure functions of two looks at it.
+//! The stages of a request as lines of text: pure functions of two views of it.
 
-use super::{
+use crate::{
     account::short,
-    answers::{margin_text, Words},
+    answers::{margin_text, OpenAnswers},
     money::Planck,
     render::{drawn_text, seat_word, status},
 };
 use llm_oracle_primitives::{DeliveryStatus, DrawView, Outcome, RequestView, SeatView};
 use llm_oracle_support::address::hex0x;
 
-/// What happened between two looks at a request, one line each.
-pub fn stages(before: Option<&RequestView>, now: &RequestView, words: &Words) -> Vec<String> {
+/// What happened between two views of a request, one line for each event.
+pub fn stages(
+    before: Option<&RequestView>,
+    now: &RequestView,
+    answers: &OpenAnswers,
+) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(draw(before, now));
-    lines.extend(seats(before, now, words));
+    lines.extend(seats(before, now, answers));
     if before.and_then(|view| view.outcome.as_ref()).is_none() {
         if let Some(outcome) = &now.outcome {
             lines.extend(ending(now, outcome));
@@ -33,7 +37,7 @@ fn draw(before: Option<&RequestView>, now: &RequestView) -> Option<String> {
     }
 }
 
-fn seats(before: Option<&RequestView>, now: &RequestView, words: &Words) -> Vec<String> {
+fn seats(before: Option<&RequestView>, now: &RequestView, answers: &OpenAnswers) -> Vec<String> {
     let known = |seat: &SeatView| {
         let mut seats = before?.seats.iter();
         seats.find(|other| other.operator == seat.operator)
@@ -46,9 +50,9 @@ fn seats(before: Option<&RequestView>, now: &RequestView, words: &Words) -> Vec<
         }
     }
     for seat in &now.seats {
-        let told = known(seat).is_some_and(|seat| seat.answer.is_some());
-        if let Some(answer) = seat.answer.as_ref().filter(|_| !told) {
-            let answer = words.text(answer, &now.kind);
+        let shown = known(seat).is_some_and(|seat| seat.answer.is_some());
+        if let Some(answer) = seat.answer.as_ref().filter(|_| !shown) {
+            let answer = answers.text(answer, &now.kind);
             lines.push(format!("revealed   {}  {answer}", short(&seat.operator)));
         }
     }

@@ -6,7 +6,7 @@ use llm_oracle_primitives::{AccountId, Answer, SeatAnswer, SeatState};
 
 #[test]
 fn stages_tell_what_is_new_and_nothing_twice() {
-    let (asked, known) = (view(), Words::default());
+    let (asked, known) = (view(), OpenAnswers::default());
     assert_eq!(stages(None, &asked, &known), Vec::<String>::new());
     let mut committed = asked.clone();
     committed.seats = vec![seat(1, SeatState::Committed, None, 0)];
@@ -45,7 +45,7 @@ fn stages_tell_what_is_new_and_nothing_twice() {
 fn an_expired_request_says_why() {
     let mut view = view();
     view.outcome = Some(Outcome::Expired);
-    let lines = stages(None, &view, &Words::default());
+    let lines = stages(None, &view, &OpenAnswers::default());
     assert_eq!(
         lines[0],
         "settled    expired: fewer than 2 seats were taken in time"
@@ -68,11 +68,11 @@ fn a_draw_is_a_stage_and_told_once() {
         AccountId::from([1; 32]),
         AccountId::from([2; 32]),
     ]));
-    let words = Words::default();
-    assert_eq!(stages(None, &asked, &words), Vec::<String>::new());
+    let answers = OpenAnswers::default();
+    assert_eq!(stages(None, &asked, &answers), Vec::<String>::new());
     assert_eq!(
-        stages(Some(&asked), &drawn, &words),
+        stages(Some(&asked), &drawn, &answers),
         ["drawn      5C62Ck…HiFT, 5C7LYp…kqWt"]
     );
-    assert_eq!(stages(Some(&drawn), &drawn, &words), Vec::<String>::new());
+    assert_eq!(stages(Some(&drawn), &drawn, &answers), Vec::<String>::new());
 }

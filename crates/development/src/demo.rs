@@ -1,134 +1,160 @@
-//! `demo`: everything once, from an empty chain to a paid market.
+//! `demo`: one scenario from an empty chain to a paid market.
 
-use super::{
-    args::DemoArgs,
-    market::{Market, State, MARKET_WASM},
+use crate::{
+    deployment::dev_signer,
+    market::{MarketContract, MarketState, MARKET_WASM},
     mine::create_block,
-    stack::{dev_signer, Stack, StackOptions},
+    stack::{DevStack, StackOptions},
+    stopwatch::Stopwatch,
 };
+use clap::Args;
 use llm_oracle_chain::{messages, Oracle, TxOptions};
 use llm_oracle_cli::{
-    answers::{answer_text, Words},
-    ask::asked,
-    context::{Context, Signer},
-    deploy::read_code,
-    exit::{self, Failure, Outcome},
+    answers::{answer_text, OpenAnswers},
+    artifacts::read_code,
+    config::Overrides,
+    context::{CommandContext, SigningKey},
+    exit::{self, CliError, CommandResult},
+    follow,
     money::Planck,
     output::{table, Output},
-    relayer::stop_signal,
+    relayer_task::stop_signal,
     render::{exit_code, request_json, request_text},
-    terms::majority,
-    watch,
+    RunSubcommand,
 };
 use llm_oracle_primitives::{
     AnswerKind, Assignment, Balance, ModelRef, Prompt, RequestView, Sampling, Terms,
 };
 use llm_oracle_support::address::ss58;
 use serde_json::{json, Value};
-use std::time::{Duration, Instant};
+use std::{path::PathBuf, time::Duration};
 
-/// The announcement that is judged unless another is given.
-pub const ANNOUNCEMENT: &str =
-    "We are delighted to announce record revenue and our best quarter ever.";
-/// Operators of the demo, and seats of its question.
+/// The default announcement.
+const ANNOUNCEMENT: &str = "We are delighted to announce record revenue and our best quarter ever.";
+/// Operators of the demo, and seats of its request.
 const OPERATORS: u8 = 3;
+/// Operators that must agree: more than half.
+const THRESHOLD: u8 = 2;
 /// Length of a phase, blocks.
 const PHASE_BLOCKS: u32 = 256;
-/// Blocks for which the market takes stakes: the two stakes and some room.
+/// Blocks for which the market takes stakes: enough for two transactions.
 const STAKING_BLOCKS: u32 = 8;
 /// What each side stakes, planck (10 UNIT).
 const STAKE: Balance = 10_000_000_000_000;
-/// What the market's question is paid with, planck (1 UNIT); what is left comes back.
+/// Value sent with the request of the market, planck (1 UNIT); the rest is returned.
 const MARKET_VALUE: Balance = 1_000_000_000_000;
-/// Longest wait for an answer or a delivery.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Maximum wait for an answer or a delivery.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Plays everything through.
-///
-/// # Errors
-/// When anything does not work as it should.
-pub async fn run(context: &Context, args: &DemoArgs) -> Outcome {
-    // Found before anything starts: the contract that asks must be built too.
-    let market_code = read_code(&context.settings.artifacts, MARKET_WASM)?;
-    let options = StackOptions {
-        operators: OPERATORS,
-        rpc_port: None,
-        state: None,
-        block_time_ms: None,
-        artifacts: context.settings.artifacts.clone(),
-        model: context.settings.model.clone(),
-    };
-    let stop = stop_signal()?;
-    tokio::pin!(stop);
-    let mut clock = Clock::start();
-    let mut stack = tokio::select! {
-        started = Stack::start(&options, &context.out) => started?,
-        () = &mut stop => return Ok(exit::OK),
-    };
-    clock.lap("start");
-    let ended = {
-        let stage = Play {
-            out: &context.out,
-            oracle: stack.checked.oracle.clone(),
-            owner: &dev_signer("//Alice")?,
-        };
-        let play = stage.play(&args.announcement, &market_code, &mut clock);
-        tokio::select! {
-            played = play => played,
-            () = &mut stop => Err(Failure::usage("stopped before the end")),
-        }
-    };
-    let broken = tokio::time::timeout(Duration::ZERO, stack.broken())
-        .await
-        .ok();
-    context.out.quiet();
-    stack.stop().await;
-    // A dead node or relayer is the reason behind whatever else went wrong.
-    let (text, mut json, code) = ended.map_err(|failure| broken.unwrap_or(failure))?;
-    json["seconds"] = clock.json();
-    context
-        .out
-        .result(&format!("{text}\n\n{}", clock.text()), &json)?;
-    Ok(code)
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// The announcement whose tone is judged
+    #[arg(long, value_name = "TEXT", default_value = ANNOUNCEMENT)]
+    pub announcement: String,
+    /// Model file (GGUF) [env: LLM_ORACLE_MODEL]
+    #[arg(long, alias = "model", value_name = "PATH")]
+    pub model_file: Option<PathBuf>,
+    /// Folder with the built contracts [env: LLM_ORACLE_ARTIFACTS]
+    #[arg(long, value_name = "DIR")]
+    pub artifacts: Option<PathBuf>,
 }
 
-struct Play<'a> {
+impl RunSubcommand for DemoArgs {
+    fn overrides(&self, flags: Overrides) -> Overrides {
+        Overrides {
+            artifacts: self.artifacts.clone(),
+            model_file: self.model_file.clone(),
+            ..flags
+        }
+    }
+
+    /// # Errors
+    /// When any step fails.
+    async fn run(self, context: &CommandContext) -> CommandResult {
+        // Checked before anything starts: the contract that asks must be built.
+        let market_code = read_code(&context.settings.artifacts, MARKET_WASM)?;
+        let options = StackOptions {
+            operators: OPERATORS,
+            rpc_port: None,
+            state: None,
+            block_time_ms: None,
+            artifacts: context.settings.artifacts.clone(),
+            model: context.settings.model.clone(),
+        };
+        let stop = stop_signal()?;
+        tokio::pin!(stop);
+        let mut stopwatch = Stopwatch::start();
+        let mut stack = tokio::select! {
+            started = DevStack::start(&options, &context.out) => started?,
+            () = &mut stop => return Ok(exit::OK),
+        };
+        stopwatch.lap("start");
+        let ended = {
+            let demo = DemoRun {
+                out: &context.out,
+                oracle: stack.checked.oracle.clone(),
+                owner: &dev_signer("//Alice")?,
+            };
+            let scenario = demo.run(&self.announcement, &market_code, &mut stopwatch);
+            tokio::select! {
+                result = scenario => result,
+                () = &mut stop => Err(CliError::usage("stopped before the end")),
+            }
+        };
+        let broken = tokio::time::timeout(Duration::ZERO, stack.broken())
+            .await
+            .ok();
+        context.out.quiet();
+        stack.stop().await;
+        // A dead node or relayer is the cause of any other error.
+        let (text, mut json, code) = ended.map_err(|failure| broken.unwrap_or(failure))?;
+        json["seconds"] = stopwatch.json();
+        context
+            .out
+            .result(&format!("{text}\n\n{}", stopwatch.text()), &json)?;
+        Ok(code)
+    }
+}
+
+/// The scenario, on a running stack.
+struct DemoRun<'a> {
     out: &'a Output,
     oracle: Oracle,
-    owner: &'a Signer,
+    owner: &'a SigningKey,
 }
 
-impl Play<'_> {
-    async fn play(
+impl DemoRun<'_> {
+    async fn run(
         &self,
         announcement: &str,
         market_code: &[u8],
-        clock: &mut Clock,
-    ) -> Result<(String, Value, u8), Failure> {
+        stopwatch: &mut Stopwatch,
+    ) -> Result<(String, Value, u8), CliError> {
         let question = format!("What is the tone of this announcement: {announcement}");
         self.out
             .stage(format!("\n1. Three operators are asked: {question}"));
         let (view, terms) = self.question(&question).await?;
-        clock.lap("question");
+        stopwatch.lap("question");
         self.out
             .stage("\n2. A market on the same question asks by itself and pays its winners");
         let market = self.market(&question, market_code).await?;
-        clock.lap("market");
+        stopwatch.lap("market");
         let outcome_code = view.outcome.as_ref().map_or(exit::NO_ANSWER, exit_code);
         let code = if market.paid {
             outcome_code
         } else {
             exit::NO_ANSWER
         };
-        let words = Words::of(&view);
-        let shown = request_text(&view, Some(&terms), &words);
-        let json = request_json(&view, Some(&terms), &words);
+        let answers = OpenAnswers::from_view(&view);
+        let shown = request_text(&view, Some(&terms), &answers);
+        let json = request_json(&view, Some(&terms), &answers);
         let text = format!("{shown}\n\n{}", market.text);
         let json = json!({ "question": json, "market": market.json });
         Ok((text, json, code))
     }
 
-    async fn question(&self, question: &str) -> Result<(RequestView, Terms), Failure> {
+    async fn question(&self, question: &str) -> Result<(RequestView, Terms), CliError> {
         let (oracle, terms) = (&self.oracle, terms(question));
         let reward = oracle.config(None).await?.params.min_reward;
         let quote = oracle.quote(&terms, reward, None).await?;
@@ -144,27 +170,29 @@ impl Play<'_> {
                 TxOptions::default(),
             )
             .await?;
-        let id = asked(&receipt.events)?;
+        let id = follow::opened_request(&receipt.events)?;
         let block = receipt.included.number;
         self.out.stage(format!(
             "asked      request {id} in block {block} for {}",
             Planck(quote.total)
         ));
-        let watched = watch::until_final(oracle, id, PATIENCE, self.out).await?;
-        Ok((watched.view, terms))
+        let followed = follow::until_final(oracle, id, TIMEOUT, self.out).await?;
+        Ok((followed.view, terms))
     }
 
-    async fn market(&self, question: &str, code: &[u8]) -> Result<Played, Failure> {
+    async fn market(&self, question: &str, code: &[u8]) -> Result<MarketResult, CliError> {
         let (oracle, chain) = (&self.oracle, &self.oracle.chain);
         let reward = oracle.config(None).await?.params.min_reward;
         self.out.waiting("deploying the market");
-        let market = Market::deploy(chain, code, self.owner, oracle.address, reward).await?;
+        let market =
+            MarketContract::deploy(chain, code, &self.owner.pair, (oracle.address, reward), &[])
+                .await?;
         self.out.stage(format!(
             "deployed   prediction_market at {}",
             ss58(&market.address)
         ));
         let id = market
-            .open(self.owner, question, &tone(), STAKING_BLOCKS)
+            .open(&self.owner.pair, question, &tone(), STAKING_BLOCKS)
             .await?;
         let (bob, charlie, dave) = (
             dev_signer("//Bob")?,
@@ -177,8 +205,8 @@ impl Play<'_> {
             ("Dave, who asks", &dave),
         ];
         let before = self.balances(&people, &market).await?;
-        market.stake(&bob, id, 0, STAKE).await?;
-        market.stake(&charlie, id, 1, STAKE).await?;
+        market.stake(&bob.pair, id, 0, STAKE).await?;
+        market.stake(&charlie.pair, id, 1, STAKE).await?;
         self.out.stage(format!(
             "staked     {} on positive by Bob, as much on negative by Charlie",
             Planck(STAKE)
@@ -187,29 +215,29 @@ impl Play<'_> {
         while chain.best().await?.number < closes_at {
             create_block(chain).await?;
         }
-        let request = market.resolve(&dave, id, MARKET_VALUE).await?;
+        let request = market.resolve(&dave.pair, id, MARKET_VALUE).await?;
         self.out.stage(format!(
             "asked      request {request} by the market, paid by Dave"
         ));
-        let watched = watch::until_final(oracle, request, PATIENCE, self.out).await?;
-        let view = watched.view;
+        let followed = follow::until_final(oracle, request, TIMEOUT, self.out).await?;
+        let view = followed.view;
         self.out.waiting("waiting for the delivery");
-        watch::until_delivered(oracle, request, PATIENCE).await?;
+        follow::until_delivered(oracle, request, TIMEOUT).await?;
         let state = market.view(id).await?.state;
         self.out
             .stage(format!("delivered  the market is {}", state_text(state)));
         for (name, person) in [("Bob", &bob), ("Charlie", &charlie)] {
-            let paid = market.claim(self.owner, id, &person.account).await?;
+            let paid = market.claim(&self.owner.pair, id, &person.account).await?;
             self.out
                 .stage(format!("claimed    {} for {name}", Planck(paid)));
         }
-        self.pay_back(&dave).await?;
+        self.withdraw_credit(&dave).await?;
         let after = self.balances(&people, &market).await?;
-        Ok(self.played(&view, state, &before, &after))
+        Ok(self.market_result(&view, state, &before, &after))
     }
 
-    /// What was too much for the fee lies in the oracle as Dave's credit.
-    async fn pay_back(&self, asker: &Signer) -> Result<(), Failure> {
+    /// Withdraws the credit of the account that asked: the value that exceeded the price.
+    async fn withdraw_credit(&self, asker: &SigningKey) -> Result<(), CliError> {
         let (oracle, account) = (&self.oracle, &asker.account);
         if oracle.credit_of(account, None).await? > 0 {
             let call = messages::withdraw(*account);
@@ -229,9 +257,9 @@ impl Play<'_> {
 
     async fn balances(
         &self,
-        people: &[(&str, &Signer)],
-        market: &Market<'_>,
-    ) -> Result<Vec<(String, Balance)>, Failure> {
+        people: &[(&str, &SigningKey)],
+        market: &MarketContract,
+    ) -> Result<Vec<(String, Balance)>, CliError> {
         let (oracle, chain) = (&self.oracle, &self.oracle.chain);
         let mut all = Vec::new();
         for (name, person) in people {
@@ -251,13 +279,13 @@ impl Play<'_> {
         Ok(all)
     }
 
-    fn played(
+    fn market_result(
         &self,
         view: &RequestView,
-        state: State,
+        state: MarketState,
         before: &[(String, Balance)],
         after: &[(String, Balance)],
-    ) -> Played {
+    ) -> MarketResult {
         let rows = before
             .iter()
             .zip(after)
@@ -277,7 +305,7 @@ impl Play<'_> {
         let balances = before.iter().zip(after).map(|((name, before), (_, after))| {
             json!({ "name": name, "before": before.to_string(), "after": after.to_string() })
         });
-        Played {
+        MarketResult {
             text: format!(
                 "market: {}\n{}",
                 state_text(state),
@@ -285,21 +313,21 @@ impl Play<'_> {
             ),
             json: json!({
                 "state": state_text(state),
-                "request": request_json(view, None, &Words::of(view)),
+                "request": request_json(view, None, &OpenAnswers::from_view(view)),
                 "balances": balances.collect::<Vec<_>>(),
             }),
-            paid: matches!(state, State::Resolved(_)),
+            paid: matches!(state, MarketState::Resolved(_)),
         }
     }
 }
 
-struct Played {
+struct MarketResult {
     text: String,
     json: Value,
     paid: bool,
 }
 
-/// The form that the embedded model answers best: it tells a tone, and is weak at yes or no.
+/// The type of answer that the embedded model is best at: it is weak at yes or no.
 fn tone() -> AnswerKind {
     AnswerKind::Choice {
         options: vec![b"positive".to_vec(), b"negative".to_vec()],
@@ -314,7 +342,7 @@ fn terms(question: &str) -> Terms {
         answer: tone(),
         sampling: Sampling::default(),
         seats: OPERATORS,
-        threshold: majority(OPERATORS),
+        threshold: THRESHOLD,
         assignment: Assignment::Open,
         one_step: false,
         commit_blocks: PHASE_BLOCKS,
@@ -324,49 +352,14 @@ fn terms(question: &str) -> Terms {
     }
 }
 
-fn state_text(state: State) -> String {
+fn state_text(state: MarketState) -> String {
     match state {
-        State::Open => "open".to_owned(),
-        State::Asked => "asked".to_owned(),
-        State::Resolved(option) => {
+        MarketState::Open => "open".to_owned(),
+        MarketState::Asked => "asked".to_owned(),
+        MarketState::Resolved(option) => {
             let answer = llm_oracle_primitives::Answer::Choice(option);
             format!("resolved: {}", answer_text(&answer, &tone()))
         }
-        State::Void => "void, stakes are returned".to_owned(),
-    }
-}
-
-/// How long each part took.
-struct Clock {
-    since: Instant,
-    laps: Vec<(&'static str, Duration)>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self {
-            since: Instant::now(),
-            laps: Vec::new(),
-        }
-    }
-
-    fn lap(&mut self, name: &'static str) {
-        self.laps.push((name, self.since.elapsed()));
-        self.since = Instant::now();
-    }
-
-    fn json(&self) -> Value {
-        self.laps
-            .iter()
-            .map(|(name, time)| ((*name).to_owned(), json!(time.as_secs_f64())))
-            .collect()
-    }
-
-    fn text(&self) -> String {
-        let laps = self
-            .laps
-            .iter()
-            .map(|(name, time)| format!("{name} {:.1} s", time.as_secs_f64()));
-        format!("times: {}", laps.collect::<Vec<_>>().join(", "))
+        MarketState::Void => "void, stakes are returned".to_owned(),
     }
 }

@@ -1,16 +1,18 @@
-//! `dev`: everything on this machine until it is told to stop.
+//! `dev`: the whole oracle on this machine until it is told to stop.
 
-use super::{
-    args::DevArgs,
-    stack::{Stack, StackOptions, OWNER},
+use crate::{
+    deployment::OWNER,
+    stack::{DevStack, StackOptions},
 };
+use clap::Args;
 use llm_oracle_cli::{
-    config::{describe_model, ConfigFile},
-    context::Context,
-    exit::{self, Failure, Outcome},
+    config::{describe_model, paths, ConfigFile, Overrides},
+    context::CommandContext,
+    exit::{self, CliError, CommandResult},
     money::Planck,
     output::table,
-    relayer::stop_signal,
+    relayer_task::stop_signal,
+    RunSubcommand,
 };
 use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::{json, Value};
@@ -19,51 +21,91 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Starts everything, tells about it, and runs until Ctrl-C.
-///
-/// # Errors
-/// When a part does not start, or ends by itself.
-pub async fn run(context: &Context, args: &DevArgs) -> Outcome {
-    let options = StackOptions {
-        operators: args.operators,
-        rpc_port: args.rpc_port,
-        state: args.state.clone(),
-        block_time_ms: args.block_time,
-        artifacts: context.settings.artifacts.clone(),
-        model: context.settings.model.clone(),
-    };
-    // Dropping a half-started stack stops what has started.
-    let stop = stop_signal()?;
-    tokio::pin!(stop);
-    let mut stack = tokio::select! {
-        started = Stack::start(&options, &context.out) => started?,
-        () = &mut stop => return Ok(exit::OK),
-    };
-    let files = Files::write(context, args, &stack)?;
-    context.out.stage(overview(context, &stack, &files));
-    context
-        .out
-        .result("", &started(context, &stack, &files).await?)?;
-    context.out.stage("\nready; Ctrl-C stops everything");
-    let broken = tokio::select! {
-        failure = stack.broken() => Some(failure),
-        () = &mut stop => None,
-    };
-    context.out.stage("stopping");
-    stack.stop().await;
-    files.remove();
-    broken.map_or(Ok(exit::OK), Err)
+/// Arguments of `dev`.
+#[derive(Args, Debug)]
+pub struct DevArgs {
+    /// Number of operators to register and answer for
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub operators: u8,
+    /// Port of the node's RPC server [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub rpc_port: Option<u16>,
+    /// Folder to keep the chain and the relayer's store in, and to resume them from
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Block time, milliseconds [default: one block for each transaction]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(50..))]
+    pub block_time: Option<u64>,
+    /// Write the settings for the other subcommands to this file, and a description as JSON beside it
+    #[arg(long, value_name = "FILE", default_value_os_t = paths::dev_config(), hide_default_value = true)]
+    pub config_out: PathBuf,
+    /// Model file (GGUF) [env: LLM_ORACLE_MODEL]
+    #[arg(long, alias = "model", value_name = "PATH")]
+    pub model_file: Option<PathBuf>,
+    /// Folder with the built contracts [env: LLM_ORACLE_ARTIFACTS]
+    #[arg(long, value_name = "DIR")]
+    pub artifacts: Option<PathBuf>,
 }
 
-/// The two files that tell other programs what runs.
-struct Files {
+impl RunSubcommand for DevArgs {
+    fn overrides(&self, flags: Overrides) -> Overrides {
+        Overrides {
+            artifacts: self.artifacts.clone(),
+            model_file: self.model_file.clone(),
+            ..flags
+        }
+    }
+
+    /// Starts everything, describes it, and runs until Ctrl-C.
+    ///
+    /// # Errors
+    /// When a part does not start, or ends by itself.
+    async fn run(self, context: &CommandContext) -> CommandResult {
+        let options = StackOptions {
+            operators: self.operators,
+            rpc_port: self.rpc_port,
+            state: self.state.clone(),
+            block_time_ms: self.block_time,
+            artifacts: context.settings.artifacts.clone(),
+            model: context.settings.model.clone(),
+        };
+        // Dropping a half-started stack stops what has started.
+        let stop = stop_signal()?;
+        tokio::pin!(stop);
+        let mut stack = tokio::select! {
+            started = DevStack::start(&options, &context.out) => started?,
+            () = &mut stop => return Ok(exit::OK),
+        };
+        let files = DevFiles::write(context, &self.config_out, &stack)?;
+        context.out.stage(overview(context, &stack, &files));
+        context
+            .out
+            .result("", &started(context, &stack, &files).await?)?;
+        context.out.stage("\nready; Ctrl-C stops everything");
+        let broken = tokio::select! {
+            failure = stack.broken() => Some(failure),
+            () = &mut stop => None,
+        };
+        context.out.stage("stopping");
+        stack.stop().await;
+        files.remove();
+        broken.map_or(Ok(exit::OK), Err)
+    }
+}
+
+/// The two files that describe the stack to other programs.
+struct DevFiles {
     config: PathBuf,
     state: PathBuf,
     text: String,
 }
 
-impl Files {
-    fn write(context: &Context, args: &DevArgs, stack: &Stack) -> Result<Self, Failure> {
+impl DevFiles {
+    fn write(
+        context: &CommandContext,
+        config_out: &Path,
+        stack: &DevStack,
+    ) -> Result<Self, CliError> {
         let model_file = context.settings.model.local_path().map(absolute);
         let file = ConfigFile {
             url: stack.node.url().to_owned(),
@@ -73,16 +115,16 @@ impl Files {
             artifacts: Some(absolute(&context.settings.artifacts)),
             model_file,
         };
-        file.write(&args.config_out)?;
-        let state = args.config_out.with_extension("json");
+        file.write(config_out)?;
+        let state = config_out.with_extension("json");
         let files = Self {
-            config: absolute(&args.config_out),
+            config: absolute(config_out),
             state: absolute(&state),
             text: file.text(),
         };
         let json = description(context, stack, &files);
         fs::write(&state, format!("{json:#}\n")).map_err(|error| {
-            Failure::usage(format!("'{}' cannot be written: {error}", state.display()))
+            CliError::usage(format!("'{}' cannot be written: {error}", state.display()))
         })?;
         Ok(files)
     }
@@ -90,7 +132,7 @@ impl Files {
     /// Removes both, unless another `dev` has written its own since.
     fn remove(&self) {
         if fs::read_to_string(&self.config).is_ok_and(|text| text == self.text) {
-            // Whoever removed them before us did our work.
+            // They may have been removed already.
             let _ = fs::remove_file(&self.config);
             let _ = fs::remove_file(&self.state);
         }
@@ -101,9 +143,9 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn description(context: &Context, stack: &Stack, files: &Files) -> Value {
-    let operators = stack.members.iter().map(|member| {
-        json!({ "account": ss58(&member.signer.account), "suri": member.suri, "slot": member.slot })
+fn description(context: &CommandContext, stack: &DevStack, files: &DevFiles) -> Value {
+    let operators = stack.operators.iter().map(|operator| {
+        json!({ "account": ss58(&operator.signer.account), "suri": operator.suri, "slot": operator.slot })
     });
     json!({
         "url": stack.node.url(),
@@ -123,34 +165,34 @@ fn description(context: &Context, stack: &Stack, files: &Files) -> Value {
     })
 }
 
-async fn started(context: &Context, stack: &Stack, files: &Files) -> Result<Value, Failure> {
+async fn started(
+    context: &CommandContext,
+    stack: &DevStack,
+    files: &DevFiles,
+) -> Result<Value, CliError> {
     let mut json = description(context, stack, files);
     let chain = &stack.checked.oracle.chain;
     json["owner"]["balance"] = json!(chain.free_balance(&stack.owner.account).await?.to_string());
     Ok(json)
 }
 
-fn overview(context: &Context, stack: &Stack, files: &Files) -> String {
-    let again = if stack.resumed {
-        " (picked up again)"
-    } else {
-        ""
-    };
+fn overview(context: &CommandContext, stack: &DevStack, files: &DevFiles) -> String {
+    let resumed = if stack.resumed { " (resumed)" } else { "" };
     let params = &stack.checked.config.params;
     let mut rows = vec![
         (
             "contract",
-            format!("{}{again}", ss58(&stack.checked.oracle.address)),
+            format!("{}{resumed}", ss58(&stack.checked.oracle.address)),
         ),
         ("code hash", hex0x(&stack.checked.code_hash)),
         ("owner", format!("{}  {OWNER}", ss58(&stack.owner.account))),
     ];
-    for member in &stack.members {
+    for operator in &stack.operators {
         let bond = Planck(params.min_bond);
-        let account = ss58(&member.signer.account);
+        let account = ss58(&operator.signer.account);
         rows.push((
             "operator",
-            format!("{account}  {}  bond {bond}", member.suri),
+            format!("{account}  {}  bond {bond}", operator.suri),
         ));
     }
     rows.extend([

@@ -1,51 +1,32 @@
-//! The whole oracle on one machine: `dev` starts and shows it, `demo` plays with it, `mine` makes blocks.
+//! The whole oracle on one machine: `dev` starts it, `demo` runs one scenario, `mine` makes blocks.
 //!
-//! A crate of its own: a program for operators need not know how to start a development chain.
+//! A crate of its own, because a program for operators does not need to start development chains.
 
-mod args;
 mod demo;
+
+mod deployment;
 mod dev;
 pub mod market;
 mod mine;
 mod miner;
 pub mod node;
 mod stack;
-
-pub use args::{DemoArgs, DevArgs, MineArgs};
+mod stopwatch;
 
 use clap::Subcommand;
-use llm_oracle_cli::{config::Overrides, context::Context, exit::Outcome, Extra};
+use llm_oracle_cli::{run_variants, MoreSubcommands};
 
 /// The subcommands of a development machine.
 #[derive(Subcommand, Debug)]
 pub enum Development {
     /// Start a chain, a contract, operators and their relayers on this machine
-    Dev(DevArgs),
-    /// Play everything through once: three operators answer, a market pays its winners
-    Demo(DemoArgs),
-    /// Make blocks without effect on a development chain
-    Mine(MineArgs),
+    Dev(dev::DevArgs),
+    /// Run one scenario: three operators answer, and a market pays its winners
+    Demo(demo::DemoArgs),
+    /// Make empty blocks on a development chain
+    Mine(mine::MineArgs),
 }
 
-impl Extra for Development {
-    fn overrides(&self, flags: Overrides) -> Overrides {
-        let (artifacts, model_file) = match self {
-            Self::Dev(args) => (args.artifacts.clone(), args.model.clone()),
-            Self::Demo(args) => (args.artifacts.clone(), args.model.clone()),
-            Self::Mine(_) => return flags,
-        };
-        Overrides {
-            artifacts,
-            model_file,
-            ..flags
-        }
-    }
+impl MoreSubcommands for Development {}
 
-    async fn run(self, context: &Context) -> Outcome {
-        match self {
-            Self::Dev(args) => dev::run(context, &args).await,
-            Self::Demo(args) => demo::run(context, &args).await,
-            Self::Mine(args) => mine::run(context, args.blocks).await,
-        }
-    }
-}
+run_variants!(Development { Dev, Demo, Mine });

@@ -1,28 +1,26 @@
-//! The example contract `prediction_market`, as `demo` calls it. Types are those of the contract.
+//! Bindings of the example contract `prediction_market`. Types are those of the contract.
 // The derived codecs cast the positions of a handful of variants.
 #![allow(clippy::cast_possible_truncation)]
 
 use llm_oracle_chain::{Call, Chain, Receipt, TxOptions};
-use llm_oracle_cli::{
-    context::Signer,
-    exit::{self, Failure},
-};
+use llm_oracle_cli::exit::{self, CliError};
 use llm_oracle_primitives::{AccountId, AnswerKind, Balance, BlockNumber, Error, RequestId};
+use llm_oracle_signing::{account_of, Keypair};
 use scale::{Decode, Encode};
 
 /// File of its code in the folder of built contracts.
 pub const MARKET_WASM: &str = "prediction_market.wasm";
 
-/// Where a market stands.
+/// State of a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum State {
+pub enum MarketState {
     /// Takes stakes, or can be resolved.
     Open,
     /// The oracle has been asked.
     Asked,
     /// This option won.
     Resolved(u8),
-    /// Nobody won; stakes are returned.
+    /// No option won; stakes are returned.
     Void,
 }
 
@@ -31,26 +29,26 @@ pub enum State {
 pub struct MarketView {
     /// The question, UTF-8.
     pub question: Vec<u8>,
-    /// Its form.
+    /// Type of its answer.
     pub kind: AnswerKind,
-    /// First block without stakes.
+    /// First block that accepts no stakes.
     pub closes_at: BlockNumber,
-    /// Where it stands.
-    pub state: State,
+    /// Its state.
+    pub state: MarketState,
     /// The request to the oracle, once asked.
     pub request_id: RequestId,
     /// Stakes on each option, planck.
     pub pools: Vec<Balance>,
 }
 
-/// Why the oracle did not take the market's question.
+/// Why the oracle rejected the market's question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-enum OracleError {
+enum MarketOracleError {
     Refused(Error),
     CallFailed,
 }
 
-/// Why the market refused.
+/// Errors of the market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 enum MarketError {
     NotAMarketQuestion,
@@ -63,16 +61,16 @@ enum MarketError {
     NotResolved,
     NothingToClaim,
     NoStake,
-    Oracle(OracleError),
+    Oracle(MarketOracleError),
     NotTheOracle,
     Overflow,
     TransferFailed,
 }
 
-impl From<MarketError> for Failure {
+impl From<MarketError> for CliError {
     fn from(error: MarketError) -> Self {
         let why = match error {
-            MarketError::Oracle(OracleError::Refused(error)) => {
+            MarketError::Oracle(MarketOracleError::Refused(error)) => {
                 format!("the oracle refused: {error}")
             }
             other => format!("{other:?}"),
@@ -81,33 +79,32 @@ impl From<MarketError> for Failure {
     }
 }
 
-/// A market place on a chain.
-pub struct Market<'a> {
-    /// The chain.
-    pub chain: &'a Chain,
+/// A deployed contract. Each method that sends makes a dry run first.
+pub struct MarketContract {
+    chain: Chain,
     /// Its address.
     pub address: AccountId,
 }
 
-impl<'a> Market<'a> {
-    /// Deploys a market place that asks `oracle` and pays `reward` planck to each seat.
+impl MarketContract {
+    /// Deploys a contract that asks the oracle at an address and pays so much planck to each seat.
     ///
     /// # Errors
     /// When the chain refuses.
     pub async fn deploy(
-        chain: &'a Chain,
+        chain: &Chain,
         wasm: &[u8],
-        signer: &Signer,
-        oracle: AccountId,
-        reward: Balance,
-    ) -> Result<Self, Failure> {
+        signer: &Keypair,
+        (oracle, reward): (AccountId, Balance),
+        salt: &[u8],
+    ) -> Result<Self, CliError> {
         // ink! returns `Ok(Ok(()))` from constructors that cannot fail, too.
         let constructor = Call::fallible("new", &(oracle, reward));
         let made = chain
-            .deploy(&signer.pair, wasm, &constructor, 0, &[], None)
+            .deploy(signer, wasm, &constructor, 0, salt, None)
             .await?;
         Ok(Self {
-            chain,
+            chain: chain.clone(),
             address: made.address,
         })
     }
@@ -118,11 +115,11 @@ impl<'a> Market<'a> {
     /// When the market or the chain refuses.
     pub async fn open(
         &self,
-        signer: &Signer,
+        signer: &Keypair,
         question: &str,
         kind: &AnswerKind,
         closes_in: u32,
-    ) -> Result<u32, Failure> {
+    ) -> Result<u32, CliError> {
         let call = Call::plain("open", &(question.as_bytes(), kind, closes_in));
         self.send(signer, 0, &call).await
     }
@@ -133,11 +130,11 @@ impl<'a> Market<'a> {
     /// When the market or the chain refuses.
     pub async fn stake(
         &self,
-        signer: &Signer,
+        signer: &Keypair,
         market: u32,
         option: u8,
         amount: Balance,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         self.send(signer, amount, &Call::plain("stake", &(market, option)))
             .await
     }
@@ -148,10 +145,10 @@ impl<'a> Market<'a> {
     /// When the market, the oracle or the chain refuses.
     pub async fn resolve(
         &self,
-        signer: &Signer,
+        signer: &Keypair,
         market: u32,
         value: Balance,
-    ) -> Result<RequestId, Failure> {
+    ) -> Result<RequestId, CliError> {
         self.send(signer, value, &Call::plain("resolve", &market))
             .await
     }
@@ -162,10 +159,10 @@ impl<'a> Market<'a> {
     /// When the market or the chain refuses.
     pub async fn claim(
         &self,
-        signer: &Signer,
+        signer: &Keypair,
         market: u32,
         account: &AccountId,
-    ) -> Result<Balance, Failure> {
+    ) -> Result<Balance, CliError> {
         self.send(signer, 0, &Call::plain("claim", &(market, account)))
             .await
     }
@@ -174,30 +171,32 @@ impl<'a> Market<'a> {
     ///
     /// # Errors
     /// When there is none, or the chain cannot be read.
-    pub async fn view(&self, market: u32) -> Result<MarketView, Failure> {
+    pub async fn view(&self, market: u32) -> Result<MarketView, CliError> {
         let call: Call<Option<MarketView>> = Call::plain("market", &market);
-        let ran = self
+        let outcome = self
             .chain
             .dry_run(&self.address, &self.address, 0, &call, None)
             .await?;
-        ran.value.ok_or_else(|| MarketError::NoSuchMarket.into())
+        outcome
+            .value
+            .ok_or_else(|| MarketError::NoSuchMarket.into())
     }
 
-    /// Sends only what the dry run says the market takes. The value is the dry run's: nobody else
-    /// uses this market place.
+    /// Sends a call if its dry run succeeds. The result is that of the transaction's own dry run, which is
+    /// right as long as no one else calls this contract meanwhile.
     async fn send<T: Decode>(
         &self,
-        signer: &Signer,
+        signer: &Keypair,
         value: Balance,
         call: &Call<Result<T, MarketError>>,
-    ) -> Result<T, Failure> {
-        let (chain, to) = (self.chain, &self.address);
+    ) -> Result<T, CliError> {
+        let (chain, to) = (&self.chain, &self.address);
         chain
-            .dry_run(&signer.account, to, value, call, None)
+            .dry_run(&account_of(signer), to, value, call, None)
             .await?
             .value?;
         let receipt: Receipt<Result<T, MarketError>> = chain
-            .call(&signer.pair, to, value, call, TxOptions::default())
+            .call(signer, to, value, call, TxOptions::default())
             .await?;
         Ok(receipt.value?)
     }

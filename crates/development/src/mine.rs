@@ -1,49 +1,61 @@
 //! `mine`: empty blocks on a development chain.
 
-use super::stack::{dev_signer, OWNER};
+use crate::deployment::{dev_signer, OWNER};
+use clap::Args;
 use llm_oracle_chain::Chain;
 use llm_oracle_cli::{
-    context::Context,
-    exit::{self, Failure, Outcome},
+    context::CommandContext,
+    exit::{self, CliError, CommandResult},
+    RunSubcommand,
 };
 use serde_json::json;
 
-/// Makes empty blocks.
-///
-/// # Errors
-/// When the node makes none, see [`create_block`].
-pub async fn run(context: &Context, blocks: u32) -> Outcome {
-    let chain = context.chain().await?;
-    for made in 0..blocks {
-        context.out.waiting(format!("mining, {made} of {blocks}"));
-        create_block(&chain).await?;
-    }
-    let best = chain.best().await?.number;
-    let text = format!("{blocks} blocks made; the best is {best}");
-    context
-        .out
-        .result(&text, &json!({ "mined": blocks, "best": best }))?;
-    Ok(exit::OK)
+/// Arguments of `mine`.
+#[derive(Args, Debug)]
+pub struct MineArgs {
+    /// Number of blocks
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub blocks: u32,
 }
 
-/// Makes one block without effect: an empty one where the node makes those on demand, otherwise one
-/// with a remark of the development account.
+impl RunSubcommand for MineArgs {
+    /// # Errors
+    /// When the node makes no block, see [`create_block`].
+    async fn run(self, context: &CommandContext) -> CommandResult {
+        let chain = context.chain().await?;
+        for made in 0..self.blocks {
+            context
+                .out
+                .waiting(format!("mining, {made} of {}", self.blocks));
+            create_block(&chain).await?;
+        }
+        let best = chain.best().await?.number;
+        let text = format!("{} blocks made; the best is {best}", self.blocks);
+        context
+            .out
+            .result(&text, &json!({ "mined": self.blocks, "best": best }))?;
+        Ok(exit::OK)
+    }
+}
+
+/// Makes one block without effect: an empty one if the node makes blocks on demand, otherwise one with
+/// a remark of the development account.
 ///
 /// # Errors
-/// When the chain takes neither.
-pub async fn create_block(chain: &Chain) -> Result<(), Failure> {
+/// When the chain accepts neither.
+pub async fn create_block(chain: &Chain) -> Result<(), CliError> {
     if chain.create_block(false).await? {
         return Ok(());
     }
     let sent = chain.remark(&dev_signer(OWNER)?.pair).await;
     sent.map(drop).map_err(|error| {
         let unreachable = error.is_connection();
-        let failure = Failure::from(error);
+        let failure = CliError::from(error);
         if unreachable {
             return failure;
         }
         failure.help(format!(
-            "the node has no engine_createBlock, and {OWNER} can send no remark in its place: blocks are made on development chains only"
+            "the node has no engine_createBlock, and {OWNER} cannot send a remark instead: blocks are made on development chains only"
         ))
     })
 }

@@ -1,8 +1,8 @@
-//! A node of our own: found, started on a free port, drained into a file, stopped and waited for.
+//! A node of this machine: found, started on a free port, logged to a file, stopped and waited for.
 
 use llm_oracle_cli::{
     config::paths,
-    exit::{Failure, NODE},
+    exit::{CliError, NODE},
 };
 use rustix::process::{kill_process, Pid, Signal};
 use std::{
@@ -15,9 +15,11 @@ use std::{
 
 /// Name of the node's binary.
 const BINARY: &str = "substrate-contracts-node";
-/// Longest start of a node, seconds: a few on an idle machine.
-const START_SECONDS: u64 = 90;
-/// Longest orderly end of a node, seconds; then it is killed.
+/// Maximum time for a node to start, seconds: a few on an idle machine.
+const START_SECONDS: u64 = 120;
+/// Interval between two checks whether a node has started.
+const START_POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Maximum time of an orderly stop, seconds; then the node is killed.
 const STOP_SECONDS: u64 = 15;
 /// Lines of the node's log that an error shows.
 const LOG_LINES: usize = 12;
@@ -25,21 +27,41 @@ const LOG_LINES: usize = 12;
 /// How to start a node.
 #[derive(Clone, Debug)]
 pub struct NodeOptions {
-    /// Port of the RPC server; none: a free one that the node picks.
+    /// Port of the RPC server; `None` for a free one that the node picks.
     pub rpc_port: Option<u16>,
-    /// Folder of the chain; none: thrown away at the end.
+    /// Folder of the chain; `None` for one that is removed at the end.
     pub base_path: Option<PathBuf>,
-    /// Milliseconds between blocks; none: a block for each transaction.
+    /// Block time, milliseconds; `None` for a block for each transaction.
     pub block_time_ms: Option<u64>,
-    /// File for what the node prints.
+    /// Delay of finality, seconds.
+    pub finality_delay_s: u64,
+    /// Maximum number of RPC connections; `None` for the node's default.
+    pub max_connections: Option<u32>,
+    /// File for the node's output.
     pub log: PathBuf,
+}
+
+impl NodeOptions {
+    /// A temporary chain with a block for each transaction, finalized a second later.
+    pub fn new(log: PathBuf) -> Self {
+        Self {
+            rpc_port: None,
+            base_path: None,
+            block_time_ms: None,
+            finality_delay_s: 1,
+            max_connections: None,
+            log,
+        }
+    }
 }
 
 /// A running node. Dropping it stops it and waits.
 #[derive(Debug)]
-pub struct Node {
+pub struct NodeProcess {
     child: Child,
+    binary: PathBuf,
     log: PathBuf,
+    port: u16,
     url: String,
 }
 
@@ -47,7 +69,7 @@ pub struct Node {
 ///
 /// # Errors
 /// When none exists.
-pub fn find() -> Result<PathBuf, Failure> {
+pub fn find() -> Result<PathBuf, CliError> {
     let named = env::var_os("CONTRACTS_NODE")
         .filter(|name| !name.is_empty())
         .map(PathBuf::from);
@@ -59,15 +81,15 @@ fn find_among(
     named: Option<PathBuf>,
     path: Option<std::ffi::OsString>,
     ours: &Path,
-) -> Result<PathBuf, Failure> {
+) -> Result<PathBuf, CliError> {
     if let Some(named) = named {
         return if named.is_file() {
             Ok(named)
         } else {
-            Err(Failure::new(
+            Err(CliError::new(
                 NODE,
                 format!(
-                    "CONTRACTS_NODE names '{}', which is no file",
+                    "CONTRACTS_NODE names '{}', which is not a file",
                     named.display()
                 ),
             )
@@ -80,7 +102,7 @@ fn find_among(
         .chain([ours.to_owned()])
         .find(|binary| binary.is_file())
         .ok_or_else(|| {
-            Failure::new(
+            CliError::new(
                 NODE,
                 format!("no {BINARY} on PATH and none at '{}'", ours.display()),
             )
@@ -88,15 +110,36 @@ fn find_among(
         })
 }
 
-impl Node {
+impl NodeProcess {
     /// Starts a node and waits until it serves.
     ///
     /// # Errors
     /// When it cannot be started, ends, or does not serve in time; with the end of its log.
-    pub async fn start(binary: &Path, options: &NodeOptions) -> Result<Self, Failure> {
-        let failed = |what: &str| Failure::new(NODE, format!("{what} '{}'", binary.display()));
+    pub async fn start(binary: &Path, options: &NodeOptions) -> Result<Self, CliError> {
+        let started = Instant::now();
+        let mut node = Self::spawn(binary, options)?;
+        while !node.is_serving(started)? {
+            tokio::time::sleep(START_POLL_INTERVAL).await;
+        }
+        Ok(node)
+    }
+
+    /// As [`Self::start`], without an async runtime.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_blocking(binary: &Path, options: &NodeOptions) -> Result<Self, CliError> {
+        let started = Instant::now();
+        let mut node = Self::spawn(binary, options)?;
+        while !node.is_serving(started)? {
+            std::thread::sleep(START_POLL_INTERVAL);
+        }
+        Ok(node)
+    }
+
+    fn spawn(binary: &Path, options: &NodeOptions) -> Result<Self, CliError> {
         let log = fs::File::create(&options.log).map_err(|error| {
-            Failure::new(
+            CliError::new(
                 NODE,
                 format!("log '{}' cannot be written: {error}", options.log.display()),
             )
@@ -114,30 +157,38 @@ impl Node {
             // Ctrl-C reaches the whole group of the terminal; the node must outlive the relayers.
             .process_group(0)
             .spawn()
-            .map_err(|error| failed("cannot start").help(error))?;
-        let mut node = Self {
+            .map_err(|error| failed("cannot start", binary).help(error))?;
+        Ok(Self {
             child,
+            binary: binary.to_owned(),
             log: options.log.clone(),
+            port: 0,
             url: String::new(),
-        };
-        let started = Instant::now();
-        loop {
-            // The log ends with why the node ended.
-            if let Ok(Some(status)) = node.child.try_wait() {
-                return Err(failed(&format!("the node ended with {status}:")).help(node.log_end()));
-            }
-            if let Some(port) = serving_port(&node.log_text()) {
-                node.url = format!("ws://127.0.0.1:{port}");
-                return Ok(node);
-            }
-            if started.elapsed() > Duration::from_secs(START_SECONDS) {
-                return Err(
-                    failed(&format!("no RPC server within {START_SECONDS} s from"))
-                        .help(node.log_end()),
-                );
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        })
+    }
+
+    /// Whether its RPC server listens; then the address is known.
+    fn is_serving(&mut self, started: Instant) -> Result<bool, CliError> {
+        // The log ends with the reason why the node ended.
+        if let Ok(Some(status)) = self.child.try_wait() {
+            let what = format!("the node ended with {status}:");
+            return Err(failed(&what, &self.binary).help(self.log_end()));
         }
+        if let Some(port) = serving_port(&self.log_text()) {
+            self.port = port;
+            self.url = format!("ws://127.0.0.1:{port}");
+            return Ok(true);
+        }
+        if started.elapsed() > Duration::from_secs(START_SECONDS) {
+            let what = format!("no RPC server within {START_SECONDS} s from");
+            return Err(failed(&what, &self.binary).help(self.log_end()));
+        }
+        Ok(false)
+    }
+
+    /// Port of its RPC server.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Address of its RPC server.
@@ -145,17 +196,17 @@ impl Node {
         &self.url
     }
 
-    /// File with what it prints.
+    /// File with its output.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Its process.
+    /// Process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it has ended by itself.
+    /// Its exit status, if it has ended by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
@@ -178,7 +229,14 @@ impl Node {
             .unwrap_or_default()
     }
 
-    /// Stops it: asks, waits, kills, waits.
+    /// Kills it with SIGKILL and waits.
+    pub fn kill(&mut self) {
+        // It may have ended already: either way the wait below returns.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Stops it with SIGTERM and waits; kills it after a while.
     fn stop(&mut self) {
         let asked = i32::try_from(self.child.id())
             .ok()
@@ -191,13 +249,11 @@ impl Node {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        // Ended already or about to: either way the wait below returns.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
-impl Drop for Node {
+impl Drop for NodeProcess {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.stop();
@@ -205,24 +261,26 @@ impl Drop for Node {
     }
 }
 
+fn failed(what: &str, binary: &Path) -> CliError {
+    CliError::new(NODE, format!("{what} '{}'", binary.display()))
+}
+
 fn arguments(options: &NodeOptions) -> Vec<String> {
-    let mut arguments: Vec<String> = [
-        "--dev",
-        "--no-prometheus",
-        "--port",
-        "0",
-        "--finalize-delay-sec",
-        "1",
-    ]
-    .map(String::from)
-    .into();
+    let mut arguments: Vec<String> = ["--dev", "--no-prometheus", "--port", "0"]
+        .map(String::from)
+        .into();
     arguments.extend([
+        "--finalize-delay-sec".into(),
+        options.finality_delay_s.to_string(),
         "--rpc-port".into(),
         options.rpc_port.unwrap_or(0).to_string(),
     ]);
     match &options.base_path {
         Some(folder) => arguments.extend(["--base-path".into(), folder.display().to_string()]),
         None => arguments.push("--tmp".into()),
+    }
+    if let Some(connections) = options.max_connections {
+        arguments.extend(["--rpc-max-connections".into(), connections.to_string()]);
     }
     if let Some(ms) = options.block_time_ms {
         arguments.extend(["--block-time".into(), ms.to_string()]);
@@ -254,12 +312,7 @@ mod tests {
     }
 
     fn options(folder: &Path) -> NodeOptions {
-        NodeOptions {
-            rpc_port: None,
-            base_path: None,
-            block_time_ms: None,
-            log: folder.join("log"),
-        }
+        NodeOptions::new(folder.join("log"))
     }
 
     #[test]
@@ -293,7 +346,9 @@ mod tests {
             folder.path(),
             "echo 'Running JSON-RPC server: addr=127.0.0.1:4321,' >&2; exec sleep 60",
         );
-        let node = Node::start(&binary, &options(folder.path())).await.unwrap();
+        let node = NodeProcess::start(&binary, &options(folder.path()))
+            .await
+            .unwrap();
         assert_eq!(node.url(), "ws://127.0.0.1:4321");
         let process = format!("/proc/{}", node.id());
         assert!(Path::new(&process).exists());
@@ -305,7 +360,7 @@ mod tests {
     async fn a_node_that_ends_is_an_error_with_its_last_words() {
         let folder = tempfile::tempdir().unwrap();
         let binary = script(folder.path(), "echo address in use; exit 3");
-        let failure = Node::start(&binary, &options(folder.path()))
+        let failure = NodeProcess::start(&binary, &options(folder.path()))
             .await
             .unwrap_err();
         assert_eq!(failure.code, NODE);

@@ -1,50 +1,37 @@
-//! A whole oracle on this machine: node, contract, operators, relayer. `dev` shows it, `demo` plays
-//! with it.
+//! The whole oracle on this machine: node, contract, operators, relayer. `dev` and `demo` start it.
 
-use super::{
-    mine::create_block,
-    miner::{self, Open},
-    node::{self, Node, NodeOptions},
+use crate::{
+    deployment::{contract, dev_signer, operators, StackOperator, OWNER},
+    miner::mine_when_idle,
+    node::{self, NodeOptions, NodeProcess},
 };
-use llm_oracle_chain::{Chain, CheckedOracle, Expect, TxOptions};
+use llm_oracle_chain::{Chain, CheckedOracle};
 use llm_oracle_cli::{
-    account::dev_key,
-    context::Signer,
-    deploy,
-    exit::{self, Failure},
-    operator::registration,
+    context::SigningKey,
+    exit::{self, CliError},
     output::Output,
-    relayer::{self, Running},
+    relayer_task::{self, DevRelayer, RelayerHandle},
 };
 use llm_oracle_llm::Models;
-use llm_oracle_primitives::{Balance, Slot, Summary};
-use llm_oracle_signing::account_of;
-use llm_oracle_support::address::{parse_account, parse_hash};
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::task::JoinHandle;
 
-/// The development account that owns and pays.
-pub const OWNER: &str = "//Alice";
-/// What an operator gets above its bond, planck (100 UNIT): fees for some thousand requests.
-const POCKET_MONEY: Balance = 100_000_000_000_000;
-/// Time between two looks of the miner.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Pause of the miner after a block could not be made.
-const AFTER_FAILURE: Duration = Duration::from_secs(10);
+/// Interval between two checks whether everything still runs.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What to start.
 pub struct StackOptions {
     /// Number of operators.
     pub operators: u8,
-    /// Port of the node's RPC server; none: a free one.
+    /// Port of the node's RPC server; `None` for a free one.
     pub rpc_port: Option<u16>,
-    /// Folder that keeps everything; none: thrown away.
+    /// Folder that keeps everything; `None` for a temporary one.
     pub state: Option<PathBuf>,
-    /// Milliseconds between blocks; none: a block for each transaction.
+    /// Block time, milliseconds; `None` for a block for each transaction.
     pub block_time_ms: Option<u64>,
     /// Folder with the built contracts.
     pub artifacts: PathBuf,
@@ -52,48 +39,38 @@ pub struct StackOptions {
     pub model: Models,
 }
 
-/// One operator of the stack.
-pub struct Member {
-    /// Its development key.
-    pub suri: String,
-    /// The key itself.
-    pub signer: Signer,
-    /// Its slot.
-    pub slot: Slot,
-}
-
-/// Everything that runs. Fields are dropped in their order: the node goes last.
-pub struct Stack {
+/// Everything that runs. Fields are dropped in their order: the node is last.
+pub struct DevStack {
     /// The contract, checked.
     pub checked: CheckedOracle,
     /// The owner.
-    pub owner: Signer,
+    pub owner: SigningKey,
     /// The operators.
-    pub members: Vec<Member>,
-    /// Whether the chain was there before.
+    pub operators: Vec<StackOperator>,
+    /// Whether an existing chain was resumed.
     pub resumed: bool,
-    relayer: Running,
+    relayer: RelayerHandle,
     miner: Option<JoinHandle<()>>,
     /// The node.
-    pub node: Node,
-    /// Its binary.
+    pub node: NodeProcess,
+    /// The node's binary.
     pub binary: PathBuf,
-    /// Where everything is kept.
-    pub folder: Folder,
+    /// Where everything is stored.
+    pub folder: StateFolder,
 }
 
-/// A folder that is kept, or one that goes with us.
-pub enum Folder {
+/// A folder that is kept, or one that is removed at the end.
+pub enum StateFolder {
     /// Kept.
     Kept(PathBuf),
     /// Removed at the end.
-    Thrown(tempfile::TempDir),
+    Temporary(tempfile::TempDir),
 }
 
-impl Folder {
-    fn open(state: Option<&PathBuf>) -> Result<Self, Failure> {
+impl StateFolder {
+    fn open(state: Option<&PathBuf>) -> Result<Self, CliError> {
         let failed =
-            |what: String, error| Failure::usage(format!("{what} cannot be made: {error}"));
+            |what: String, error| CliError::usage(format!("{what} cannot be created: {error}"));
         match state {
             Some(path) => {
                 fs::create_dir_all(path)
@@ -104,8 +81,8 @@ impl Folder {
             None => tempfile::Builder::new()
                 .prefix("llm-oracle-")
                 .tempdir()
-                .map(Self::Thrown)
-                .map_err(|error| failed("a folder for the chain".into(), error)),
+                .map(Self::Temporary)
+                .map_err(|error| failed("a temporary folder".into(), error)),
         }
     }
 
@@ -113,47 +90,31 @@ impl Folder {
     pub fn path(&self) -> &Path {
         match self {
             Self::Kept(path) => path,
-            Self::Thrown(folder) => folder.path(),
+            Self::Temporary(folder) => folder.path(),
         }
     }
 }
 
-/// A development key with its account.
-///
-/// # Errors
-/// When the path is no development key.
-pub fn dev_signer(suri: &str) -> Result<Signer, Failure> {
-    let pair = dev_key(suri).ok_or_else(|| {
-        Failure::usage(format!(
-            "'{suri}' is no development key; give one such as //Alice"
-        ))
-    })?;
-    Ok(Signer {
-        account: account_of(&pair),
-        pair,
-    })
-}
-
-impl Stack {
-    /// Starts everything and says on the way what it does.
+impl DevStack {
+    /// Starts everything and prints its progress.
     ///
     /// # Errors
-    /// When any part does not start. What has started by then is stopped again.
-    pub async fn start(options: &StackOptions, out: &Output) -> Result<Self, Failure> {
-        // The model first: loading it is quick and finds the likeliest mistake before anything runs.
+    /// When a part does not start. The parts that have started are stopped.
+    pub async fn start(options: &StackOptions, out: &Output) -> Result<Self, CliError> {
+        // The model first: loading it is quick, and a missing file is the likeliest mistake.
         out.waiting("loading the model");
-        let provider = relayer::provider(&options.model)?;
-        let folder = Folder::open(options.state.as_ref())?;
+        let provider = relayer_task::provider(&options.model)?;
+        let folder = StateFolder::open(options.state.as_ref())?;
         let binary = node::find()?;
         out.waiting("starting the node");
-        let kept = matches!(folder, Folder::Kept(_)).then(|| folder.path().join("chain"));
-        let node = Node::start(
+        let kept = matches!(folder, StateFolder::Kept(_)).then(|| folder.path().join("chain"));
+        let node = NodeProcess::start(
             &binary,
             &NodeOptions {
                 rpc_port: options.rpc_port,
                 base_path: kept,
                 block_time_ms: options.block_time_ms,
-                log: folder.path().join("node.log"),
+                ..NodeOptions::new(folder.path().join("node.log"))
             },
         )
         .await?;
@@ -161,16 +122,17 @@ impl Stack {
         out.stage(format!("node       {}", node.url()));
         let owner = dev_signer(OWNER)?;
         out.waiting("deploying the contract");
-        let (checked, resumed) = contract(&chain, options, folder.path(), &owner).await?;
+        let (checked, resumed) =
+            contract(&chain, &options.artifacts, folder.path(), &owner).await?;
         out.waiting("registering the operators");
-        let members = members(&checked, &owner, options.operators).await?;
+        let operators = operators(&checked, &owner, options.operators).await?;
         out.waiting("starting the relayer");
-        let relayer = relayer::start(relayer::Service {
+        let relayer = relayer_task::start(DevRelayer {
             url: node.url(),
             checked: &checked,
-            operators: &members
+            operators: &operators
                 .iter()
-                .map(|member| member.suri.clone())
+                .map(|operator| operator.suri.clone())
                 .collect::<Vec<_>>(),
             folder: folder.path(),
             model: &options.model,
@@ -180,12 +142,12 @@ impl Stack {
         let miner = options
             .block_time_ms
             .is_none()
-            .then(|| tokio::spawn(mine_when_quiet(checked.clone(), members.len())));
+            .then(|| tokio::spawn(mine_when_idle(checked.clone(), operators.len())));
         out.quiet();
         Ok(Self {
             checked,
             owner,
-            members,
+            operators,
             resumed,
             relayer,
             miner,
@@ -196,20 +158,20 @@ impl Stack {
     }
 
     /// Runs until the relayer or the node ends by itself, which neither should.
-    pub async fn broken(&mut self) -> Failure {
+    pub async fn broken(&mut self) -> CliError {
         loop {
             if let Some(status) = self.node.ended() {
-                return Failure::new(exit::NODE, format!("the node ended with {status}"))
+                return CliError::new(exit::NODE, format!("the node ended with {status}"))
                     .help(self.node.log_end());
             }
             if let Some(failure) = self.relayer.ended().await {
                 return failure;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
         }
     }
 
-    /// Stops everything in order: no relayer loses its node under its feet.
+    /// Stops everything, the relayer before its node.
     pub async fn stop(mut self) {
         if let Some(miner) = self.miner.take() {
             miner.abort();
@@ -217,153 +179,5 @@ impl Stack {
         self.relayer.stop().await;
         // Dropping the node waits for its end.
         drop(self.node);
-    }
-}
-
-/// The contract: the one that the state folder knows, otherwise a new one.
-async fn contract(
-    chain: &Chain,
-    options: &StackOptions,
-    folder: &Path,
-    owner: &Signer,
-) -> Result<(CheckedOracle, bool), Failure> {
-    let record = folder.join("contract.json");
-    if let Ok(text) = fs::read_to_string(&record) {
-        let stale = |why: String| {
-            Failure::new(
-                exit::WRONG_CHAIN,
-                format!(
-                    "'{}' does not fit the chain beside it: {why}",
-                    record.display()
-                ),
-            )
-            .help("remove the state folder to start over, or give another --state")
-        };
-        let known: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| stale(error.to_string()))?;
-        let field = |name: &str| {
-            known
-                .get(name)
-                .and_then(|value| value.as_str())
-                .unwrap_or_default()
-        };
-        let address = parse_account(field("contract")).map_err(|error| stale(error.to_string()))?;
-        let code_hash = parse_hash(field("code_hash")).map_err(|error| stale(error.to_string()))?;
-        let expect = Expect {
-            code_hash: Some(code_hash),
-        };
-        return match CheckedOracle::check(chain, address, expect).await {
-            Ok(checked) => Ok((checked, true)),
-            Err(error) if error.is_connection() => Err(error.into()),
-            Err(error) => Err(stale(error.to_string())),
-        };
-    }
-    let made = deploy::dev_oracle(chain, &options.artifacts, owner).await?;
-    let text = serde_json::json!({
-        "contract": llm_oracle_support::address::ss58(&made.address),
-        "code_hash": llm_oracle_support::address::hex0x(&made.code_hash),
-    });
-    fs::write(&record, format!("{text}\n")).map_err(|error| {
-        Failure::bug(format!("'{}' cannot be written: {error}", record.display()))
-    })?;
-    let expect = Expect {
-        code_hash: Some(made.code_hash),
-    };
-    Ok((
-        CheckedOracle::check(chain, made.address, expect).await?,
-        false,
-    ))
-}
-
-/// Funds and registers the operators that are not registered yet.
-async fn members(
-    checked: &CheckedOracle,
-    owner: &Signer,
-    count: u8,
-) -> Result<Vec<Member>, Failure> {
-    let (oracle, bond) = (&checked.oracle, checked.config.params.min_bond);
-    let mut members = Vec::new();
-    for number in 1..=count {
-        let suri = format!("//Operator//{number}");
-        let signer = dev_signer(&suri)?;
-        if let Some(view) = oracle.operator(&signer.account, None).await? {
-            members.push(Member {
-                suri,
-                signer,
-                slot: view.slot,
-            });
-            continue;
-        }
-        let funds = bond.saturating_add(POCKET_MONEY);
-        oracle
-            .chain
-            .transfer(&owner.pair, &signer.account, funds)
-            .await?;
-        let call = registration(checked, &signer);
-        let receipt = oracle
-            .chain
-            .call(
-                &signer.pair,
-                &oracle.address,
-                bond,
-                &call,
-                TxOptions::default(),
-            )
-            .await?;
-        members.push(Member {
-            suri,
-            slot: receipt.value,
-            signer,
-        });
-    }
-    Ok(members)
-}
-
-/// Makes time when nothing else happens, see [`miner`].
-async fn mine_when_quiet(checked: CheckedOracle, operators: usize) {
-    let (oracle, timeout) = (&checked.oracle, checked.config.params.draw_timeout);
-    let (mut best, mut since, mut oldest) = (0, Instant::now(), 0);
-    loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        let Ok(head) = oracle.chain.best().await else {
-            continue;
-        };
-        if head.number != best {
-            (best, since) = (head.number, Instant::now());
-            continue;
-        }
-        if since.elapsed() < miner::NOBODY_LEFT {
-            continue;
-        }
-        let Ok(all) = oracle.summaries_from(oldest, head.hash).await else {
-            continue;
-        };
-        let unsettled: Vec<Summary> = all.into_iter().filter(|request| !request.settled).collect();
-        // Settled requests stay settled, so the next look starts at the first that is not.
-        oldest = unsettled
-            .first()
-            .map_or(oldest, |request| request.request_id);
-        let mut open = Vec::new();
-        for request in unsettled {
-            // One that cannot be read now is looked at again soon.
-            let view = oracle.request(request.request_id, Some(head.hash)).await;
-            open.extend(view.ok().flatten().map(|view| Open::new(view, timeout)));
-        }
-        let Some(block) = miner::target(&open, operators, best, since.elapsed()) else {
-            continue;
-        };
-        tracing::info!(
-            from = best,
-            to = block,
-            "nothing happens: mining to the next deadline"
-        );
-        for _ in best..block {
-            if let Err(failure) = create_block(&oracle.chain).await {
-                // A remark can lose its place to another transaction of the same account.
-                tracing::warn!("no empty block: {}", failure.message);
-                tokio::time::sleep(AFTER_FAILURE).await;
-                break;
-            }
-        }
     }
 }

@@ -55,13 +55,13 @@ fn help_lists_every_verb_and_every_exit_code() {
             "{code} is missing in: {help}"
         );
     }
-    for verb in [
+    for subcommand in [
         "dev", "deploy", "operator", "owner", "relayer", "ask", "show", "list", "doctor", "demo",
         "mine", "withdraw", "prune", "advance", "deliver", "config", "verify", "evidence",
     ] {
         assert!(
-            help.contains(&format!("\n  {verb} ")),
-            "{verb} is missing in: {help}"
+            help.contains(&format!("\n  {subcommand} ")),
+            "{subcommand} is missing in: {help}"
         );
     }
 }
@@ -74,7 +74,7 @@ fn mistakes_in_the_arguments_are_usage() {
         (&[], "Usage"),
         (&["ask", "Is it?"], "--bool"),
         (&["ask", "Is it?", "--bool", "--choice", "a,b"], "--choice"),
-        (&["ask", "Is it?", "--bool", "--fee", "1DOT"], "1DOT"),
+        (&["ask", "Is it?", "--bool", "--reward", "1DOT"], "1DOT"),
         (
             &["ask", "Is it?", "--bool", "--tolerance", "1"],
             "--tolerance",
@@ -94,7 +94,7 @@ fn mistakes_in_the_arguments_are_usage() {
         ),
         (&["ask", "Is it?", "--bool", "--open", "--drawn"], "--drawn"),
         (
-            &["ask", "Is it?", "--bool", "--least-agreement", "101"],
+            &["ask", "Is it?", "--bool", "--min-agreement", "101"],
             "101",
         ),
         (&["owner"], "params"),
@@ -116,6 +116,24 @@ fn mistakes_in_the_arguments_are_usage() {
         // Without arguments at all, clap prints its help to stderr.
         refused(&output, 2, &[named]);
     }
+}
+
+#[test]
+fn flags_of_version_0_3_are_accepted_for_one_release() {
+    let home = home();
+    for arguments in [
+        // Each is understood: what is wrong is found later.
+        &["dev", "--model", "/nowhere/m.gguf"][..],
+        &["demo", "--model", "/nowhere/m.gguf"],
+    ] {
+        let output = oracle(home.path(), arguments);
+        let stderr = text(&output.stderr);
+        assert!(!stderr.contains("unexpected argument"), "{stderr}");
+        assert_ne!(output.status.code(), Some(0));
+    }
+    let help = text(&oracle(home.path(), &["dev", "--help"]).stdout);
+    assert!(help.contains("--model-file <PATH>"), "{help}");
+    assert!(!help.contains("--model <PATH>"), "{help}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub const NO_ANSWER: u8 = 3;
 pub const CHAIN: u8 = 4;
 /// The contract refused.
 pub const CONTRACT: u8 = 5;
-/// The model failed, or its file cannot be used.
+/// The model failed, or its file is invalid.
 pub const MODEL: u8 = 6;
 /// The relayer's store is locked by another process, or refused.
 pub const STORE: u8 = 7;
@@ -29,8 +29,8 @@ pub const UNHEALTHY: u8 = 11;
 pub const TIMEOUT: u8 = 12;
 /// No running relayer answers where `relayer status` looks.
 pub const RELAYER: u8 = 13;
-/// `verify` found something that is wrong.
-pub const WRONG: u8 = 14;
+/// `verify` found that something is invalid.
+pub const VERIFICATION_FAILED: u8 = 14;
 /// The signer of a key cannot be reached, or refuses.
 pub const SIGNER: u8 = 15;
 
@@ -86,7 +86,11 @@ pub const ALL: &[(u8, &str, &str)] = &[
         "no_relayer",
         "no running relayer answers `relayer status`",
     ),
-    (WRONG, "wrong", "`verify` found something that is wrong"),
+    (
+        VERIFICATION_FAILED,
+        "verification_failed",
+        "`verify` found that something is invalid",
+    ),
     (
         SIGNER,
         "signer_failed",

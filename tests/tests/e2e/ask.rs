@@ -66,7 +66,7 @@ fn assert_promised(json: &Value) {
     ] {
         assert_eq!(json["margin"][field], number, "{field}");
     }
-    for field in ["fee", "refund"] {
+    for field in ["price", "refund"] {
         assert!(is_planck(&json[field]), "{field}: {}", json[field]);
     }
     let seats = json["seats"].as_array().unwrap();

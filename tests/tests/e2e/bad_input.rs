@@ -36,7 +36,7 @@ async fn wrong_questions_and_numbers_change_nothing() {
     for (arguments, code, parts) in [
         (ask(&long, &[]), 2, &["8193 bytes", "8192"][..]),
         (
-            ask("Is it?", &["--fee", "1"]),
+            ask("Is it?", &["--reward", "1"]),
             5,
             &["1 planck", "10000000000"],
         ),

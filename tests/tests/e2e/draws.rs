@@ -67,7 +67,7 @@ async fn a_committee_is_drawn_by_default_when_there_are_enough_operators() {
         (&["--open"], "open"),
         (&["--seats", "4"], "open"),
         (&["--seats", "4", "--drawn"], "drawn"),
-        (&["--least-answers", "1"], "drawn"),
+        (&["--min-answers", "1"], "drawn"),
     ] {
         let dry = world.cli(&[&ask[..], flags].concat()).await.json(0);
         assert_eq!(dry["committee"], committee, "{flags:?}: {dry}");

@@ -86,7 +86,7 @@ async fn a_reported_operator_takes_no_seat_any_more() {
     let account = ss58(&operator.account);
     let shown = world.cli(&["operator", "show", &account, "--json"]).await;
     let shown = shown.json(0);
-    assert_eq!(shown["barred"], true, "{shown}");
+    assert_eq!(shown["slashed"], true, "{shown}");
     assert_eq!(shown["forfeited"], params.min_bond.to_string());
     assert_eq!(shown["tickets"], 0);
 

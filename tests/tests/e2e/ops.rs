@@ -178,7 +178,7 @@ async fn verify_holds_on_chain_and_evidence_alone_and_finds_an_altered_byte() {
     })
     .await
     .json(0);
-    assert_eq!(held["holds"], true, "{held}");
+    assert_eq!(held["valid"], true, "{held}");
     assert_eq!(held["seats"][1]["verdict"], "consistent", "{held}");
     verify(&world, id, &[]).await.json(14);
     relayer.terminate();
@@ -205,9 +205,9 @@ async fn verify_holds_on_chain_and_evidence_alone_and_finds_an_altered_byte() {
     let text = std::fs::read_to_string(file).unwrap();
     std::fs::write(file, text.replace("\"scripted\"", "\"scribbled\"")).unwrap();
     let found = verify(&world, id, &["--evidence", out]).await.json(14);
-    assert_eq!(found["holds"], false, "{found}");
+    assert_eq!(found["valid"], false, "{found}");
     assert_eq!(
-        found["wrong"],
+        found["errors"],
         serde_json::json!([]),
         "tally and payments stand: {found}"
     );

@@ -1,23 +1,23 @@
-//! What is wrong with a settings file, without quoting it: somebody may have put a secret in the wrong
-//! place, and errors end in logs.
+//! Errors of a settings file that do not quote it: a secret may be in the wrong place, and errors are
+//! logged.
 
-use super::ConfigError;
+use super::error::ConfigError;
 use llm_oracle_support::toml_errors::{line_of, without_values};
 use std::path::Path;
 
-/// What is wrong with a setting: the reason, the key and where it stands.
+/// An error of a setting: the reason, the key and its position.
 pub(super) fn explain(error: &figment2::Error) -> String {
-    // A chain of errors shows one a line; one sentence is easier to read and to search for.
+    // Several errors are on several lines; one line is easier to search for.
     without_values(&error.to_string()).replace('\n', "; ")
 }
 
-/// Refuses text that is no TOML, before anything shows the line that is none.
+/// Rejects text that is not TOML. The error names the line and does not show it.
 pub(super) fn check_syntax(path: &Path, text: &str) -> Result<(), ConfigError> {
     let parsed = toml::from_str::<toml::Table>(text);
     parsed.map(drop).map_err(|error| {
         let (path, line) = (path.display(), line_of(text, error.span()));
         let reason = without_values(error.message()).replace('\n', "; ");
-        ConfigError::Wrong(format!("{path} line {line} is no TOML: {reason}"))
+        ConfigError::Wrong(format!("{path} line {line} is not TOML: {reason}"))
     })
 }
 

@@ -1,6 +1,6 @@
 //! The settings file that `dev` and `deploy` write.
 
-use super::ConfigError;
+use super::error::ConfigError;
 use llm_oracle_primitives::{AccountId, Hash};
 use llm_oracle_support::address::{hex0x, ss58};
 use std::{
@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What the other verbs need to know about a deployment.
+/// Address of a node on this machine with its usual port.
+pub const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
+
+/// What the other subcommands need to know about a deployment.
 #[derive(Clone, Debug)]
 pub struct ConfigFile {
     /// Address of the node.
@@ -28,7 +31,7 @@ pub struct ConfigFile {
 impl Default for ConfigFile {
     fn default() -> Self {
         Self {
-            url: super::DEFAULT_URL.to_owned(),
+            url: DEFAULT_URL.to_owned(),
             contract: AccountId::from([0; 32]),
             code_hash: Hash::default(),
             suri: None,

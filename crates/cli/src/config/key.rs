@@ -60,7 +60,7 @@ impl SignerSource {
         }
     }
 
-    /// What may be shown of it.
+    /// The source as it may be shown.
     pub fn describe(&self) -> String {
         match self {
             Self::Uri(_) => "***".to_owned(),

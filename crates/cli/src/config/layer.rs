@@ -1,26 +1,26 @@
-//! One setting from one place, so that errors and `config show` can name the place.
+//! One setting from one origin, so that errors and `config show` can name the origin.
 
 use figment2::{
     value::{Dict, Map, Value},
     Error, Metadata, Profile, Provider,
 };
 
-/// One key with one text. Texts are taken as they are: a contract's address or a key that looks
-/// like a number stays text.
-pub struct Layer {
+/// One key with one text. The text is not parsed: an address or a key that looks like a number stays
+/// text.
+pub struct SettingLayer {
     origin: String,
     key: &'static str,
     value: String,
 }
 
-impl Layer {
+impl SettingLayer {
     /// A layer with the name of its origin, such as `flag --url`.
     pub fn new(origin: String, key: &'static str, value: String) -> Self {
         Self { origin, key, value }
     }
 }
 
-impl Provider for Layer {
+impl Provider for SettingLayer {
     fn metadata(&self) -> Metadata {
         Metadata::named(self.origin.clone()).interpolater(|_, keys| keys.join("."))
     }

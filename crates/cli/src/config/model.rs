@@ -1,6 +1,6 @@
 //! Which models answer, from the file's `[model]` or `[[models]]` and from `model_file`.
 
-use super::{paths, ConfigError};
+use super::{error::ConfigError, paths};
 use llm_oracle_llm::{Models, ProviderConfig};
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Where files are found without flags.
+//! Default paths of files.
 
 use std::{env, path::PathBuf};
 
@@ -15,7 +15,7 @@ fn home() -> PathBuf {
     set("HOME").unwrap_or_else(|| PathBuf::from("."))
 }
 
-/// What can be made again: `$LLM_ORACLE_CACHE`, by default `~/.cache/llm-oracle`.
+/// Files that can be rebuilt: `$LLM_ORACLE_CACHE`, by default `~/.cache/llm-oracle`.
 pub fn cache() -> PathBuf {
     set("LLM_ORACLE_CACHE").unwrap_or_else(|| {
         set("XDG_CACHE_HOME")
@@ -31,7 +31,7 @@ pub fn config_dir() -> PathBuf {
         .join("llm-oracle")
 }
 
-/// What must not be lost, such as stores: `$XDG_STATE_HOME/llm-oracle`.
+/// Files that must not be lost, such as stores: `$XDG_STATE_HOME/llm-oracle`.
 pub fn state_dir() -> PathBuf {
     set("XDG_STATE_HOME")
         .unwrap_or_else(|| home().join(".local/state"))

@@ -1,7 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
-use super::*;
+use super::{
+    key::{SecretUriText, SignerSource},
+    *,
+};
 use llm_oracle_llm::ProviderConfig;
+use llm_oracle_relayer::Limits;
+use llm_oracle_store::UrlSource;
 use std::fs;
 
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -94,7 +99,7 @@ fn a_model_file_from_a_stronger_place_is_the_local_models_file() {
             Some("/m.gguf"),
             Some("/v.gguf"),
             "local /m.gguf",
-            "flag --model",
+            "flag --model-file",
         ),
     ] {
         let found = model_and_origin(text, flag, environment).unwrap();
@@ -207,7 +212,7 @@ fn several_models_are_asked_in_the_order_of_the_file() {
     assert!(origin.ends_with("oracle.toml"), "{origin}");
     let (model, origin) = model_and_origin(two, Some("/g.gguf"), None).unwrap();
     assert_eq!(model, "openai m, then local /g.gguf");
-    assert_eq!(origin, "flag --model");
+    assert_eq!(origin, "flag --model-file");
     let settings = load_file(two).unwrap();
     assert_eq!(settings.model.0[0].limits.money_a_day, 9);
     for (text, word) in [
@@ -272,7 +277,7 @@ fn what_is_shown_names_every_limit_and_hides_what_is_in_urls() {
 
 #[test]
 fn a_shared_database_is_shown_without_its_password_and_lives_by_its_address() {
-    let text = "store_url = 'postgresql://me:canary@localhost/oracle'\nstore_lease_ms = 5000";
+    let text = "store_url = 'postgresql://me:canary@localhost/oracle'\nstore_lease_ttl_ms = 5000";
     let (_folder, path) = file(text);
     let settings = load_with(Some(path), &Overrides::default(), &|_| None).unwrap();
     let shared = settings.shared.as_ref().unwrap();
@@ -280,6 +285,11 @@ fn a_shared_database_is_shown_without_its_password_and_lives_by_its_address() {
     let shown: Vec<String> = settings.origins().into_iter().map(|row| row.1).collect();
     assert!(shown.contains(&"postgresql://me:***@localhost/oracle".to_owned()));
     assert!(!shown.join(" ").contains("canary"));
+    // The name of version 0.3 is accepted for one release, and its origin is found.
+    let settings = load_file(&text.replace("lease_ttl_ms", "lease_ms")).unwrap();
+    let origins = settings.origins();
+    let lease = origins.iter().find(|row| row.0 == "store_lease_ttl_ms");
+    assert!(lease.is_some_and(|row| row.1 == "5000" && row.2.ends_with("oracle.toml")));
     // In a file beside the settings; a variable wins over it.
     let (folder, path) = file("store_url_file = 'url'\nstore_ca_file = 'ca.pem'");
     let settings = load_with(Some(path.clone()), &Overrides::default(), &|_| None).unwrap();
@@ -293,10 +303,10 @@ fn a_shared_database_is_shown_without_its_password_and_lives_by_its_address() {
     let place = settings.shared.unwrap().place();
     assert_eq!(place, "postgresql://me:***@localhost/other");
     for (text, part) in [
-        ("store_lease_ms = 5000", "store_url"),
+        ("store_lease_ttl_ms = 5000", "store_url"),
         ("store_ca_file = 'ca.pem'", "store_url"),
         (
-            "store_url = 'postgresql://me@localhost/o'\nstore_lease_ms = 999",
+            "store_url = 'postgresql://me@localhost/o'\nstore_lease_ttl_ms = 999",
             "1000 to 600000",
         ),
     ] {

@@ -1,0 +1,175 @@
+//! From the arguments of `ask` to checked terms.
+
+use super::flags::{AnswerFlags, AskArgs};
+use crate::exit::CliError;
+use llm_oracle_llm::check_form;
+use llm_oracle_primitives::{
+    canonical::parse_decimal, AnswerKind, Assignment, LeastRecord, ModelRef, Prompt, Sampling,
+    Terms,
+};
+use std::fs;
+
+/// Seats of a request without `--seats`.
+const SEATS: u8 = 3;
+
+/// Bytes of an open answer for each token, at least: some languages need two tokens for a character.
+const BYTES_PER_TOKEN: u32 = 2;
+
+/// The terms that the arguments of `ask` describe, checked by the contract's own rules. Where the
+/// arguments name no committee, it is open until [`with_committee`] knows the number of operators.
+///
+/// # Errors
+/// The first broken rule. Nothing has been sent by then.
+pub fn terms(args: &AskArgs) -> Result<Terms, CliError> {
+    let seats = seats(args)?;
+    let answer = kind(&args.answer)?;
+    let terms = Terms {
+        model: args
+            .model
+            .as_ref()
+            .map_or(ModelRef::Any, |name| ModelRef::Name(name.clone().into())),
+        prompt: Prompt::Inline(args.prompt.clone().into()),
+        system: args.system.clone().map(Into::into),
+        sampling: sampling(&answer),
+        answer,
+        seats,
+        threshold: args.threshold.unwrap_or_else(|| majority(seats)),
+        assignment: assignment(args, args.committee.drawn),
+        one_step: args.one_step,
+        commit_blocks: args.commit_blocks,
+        reveal_blocks: args.reveal_blocks,
+        callback: None,
+        refund_to: None,
+    };
+    terms
+        .check()
+        .map_err(|error| CliError::usage(error).help("nothing was sent"))?;
+    // The contract accepts any schema; operators would abstain if they cannot check it.
+    check_form(&terms.answer).map_err(|why| CliError::usage(why).help("nothing was sent"))?;
+    Ok(terms)
+}
+
+/// The terms with the default committee for this number of registered operators, unless the arguments
+/// name one. It is drawn when there are at least two operators for each seat, because one party may be
+/// the first to take all open seats. Otherwise it is open: a draw among few operators has no choice.
+pub fn with_committee(terms: Terms, args: &AskArgs, operators: u32) -> Terms {
+    let committee = &args.committee;
+    let chosen = committee.open || committee.drawn || !committee.named.is_empty();
+    let enough = operators >= u32::from(terms.seats).saturating_mul(2);
+    if chosen || !enough {
+        return terms;
+    }
+    Terms {
+        assignment: assignment(args, true),
+        ..terms
+    }
+}
+
+fn assignment(args: &AskArgs, drawn: bool) -> Assignment {
+    let committee = &args.committee;
+    if !committee.named.is_empty() {
+        let operators = committee.named.iter().map(|account| account.0).collect();
+        return Assignment::Named { operators };
+    }
+    let least = LeastRecord {
+        agreement_ppm: committee.min_agreement.map_or(0, |share| share.ppm),
+        answers: committee.min_answers.unwrap_or(0),
+    };
+    match (least == LeastRecord::default(), drawn) {
+        (true, false) => Assignment::Open,
+        (true, true) => Assignment::Drawn,
+        (false, drawn) => Assignment::Qualified { least, drawn },
+    }
+}
+
+/// The default sampling, with enough tokens for the longest answer.
+fn sampling(kind: &AnswerKind) -> Sampling {
+    let usual = Sampling::default();
+    let tokens = kind
+        .open_bytes()
+        .checked_div(BYTES_PER_TOKEN)
+        .unwrap_or(usual.max_tokens);
+    Sampling {
+        max_tokens: usual.max_tokens.max(tokens),
+        ..usual
+    }
+}
+
+/// A JSON schema, given as text or as a file's name, in canonical form: white space would cost storage.
+fn schema(given: &str) -> Result<Vec<u8>, CliError> {
+    let inline = given.trim_start().starts_with('{');
+    let text = if inline {
+        given.to_owned()
+    } else {
+        fs::read_to_string(given).map_err(|error| {
+            CliError::usage(format!("--json-schema '{given}' cannot be read: {error}"))
+                .help("give a file with a JSON schema, or the schema itself, which begins with {")
+        })?
+    };
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+        let shown = if inline { "given" } else { given };
+        CliError::usage(format!("the JSON schema '{shown}' is not JSON: {error}"))
+    })?;
+    serde_json_canonicalizer::to_vec(&value)
+        .map_err(|error| CliError::usage(format!("the JSON schema cannot be written: {error}")))
+}
+
+fn seats(args: &AskArgs) -> Result<u8, CliError> {
+    match args.seats {
+        Some(seats) if args.one_step && seats != 1 => Err(CliError::usage(format!(
+            "--one-step has 1 seat, and --seats asks for {seats}"
+        ))
+        .help("leave one of the two out; nothing was sent")),
+        Some(seats) => Ok(seats),
+        None => Ok(if args.one_step { 1 } else { SEATS }),
+    }
+}
+
+/// The default threshold of a committee: more than half.
+fn majority(seats: u8) -> u8 {
+    (seats / 2).saturating_add(1)
+}
+
+fn kind(flags: &AnswerFlags) -> Result<AnswerKind, CliError> {
+    if let Some(options) = &flags.choice {
+        let options = options
+            .iter()
+            .map(|option| option.trim().as_bytes().to_vec())
+            .collect();
+        return Ok(AnswerKind::Choice { options });
+    }
+    if flags.text {
+        let max_bytes = flags.max_bytes;
+        return Ok(AnswerKind::Text { max_bytes });
+    }
+    if let Some(given) = &flags.json_schema {
+        let schema = schema(given)?;
+        return Ok(AnswerKind::Json { schema });
+    }
+    if flags.number {
+        let (scale, text) = (flags.decimals, &flags.tolerance);
+        let wrong = |why: String| CliError::usage(format!("--tolerance '{text}' {why}"));
+        let places = text
+            .split_once('.')
+            .map_or(0, |(_, fraction)| fraction.len());
+        if places > usize::from(scale) {
+            return Err(wrong(format!(
+                "has more than the {scale} decimal places of the number"
+            ))
+            .help(format!(
+                "raise --decimals to {places} or round the tolerance"
+            )));
+        }
+        let mantissa =
+            parse_decimal(text, scale).map_err(|error| wrong(format!("is wrong: {error}")))?;
+        let tolerance = mantissa
+            .try_into()
+            .map_err(|_| wrong("is below zero".into()))?;
+        return Ok(AnswerKind::Number { scale, tolerance });
+    }
+    Ok(AnswerKind::Bool)
+}
+
+#[cfg(test)]
+#[path = "terms_tests.rs"]
+mod tests;

@@ -1,0 +1,91 @@
+//! `operator register`: the account of a key becomes an operator.
+
+use crate::{
+    account::AccountInput,
+    config::Overrides,
+    context::CommandContext,
+    contract_call::{receipt_json, ContractCall},
+    exit::{self, CommandResult},
+    flags::SigningFlags,
+    money::Planck,
+    operators::registration,
+    subcommand::RunSubcommand,
+};
+use clap::Args;
+use llm_oracle_chain::{messages, ChainError};
+use llm_oracle_signing::{Remote, Signer as _};
+use llm_oracle_support::address::ss58;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Arguments of `operator register`.
+#[derive(Args, Debug)]
+pub struct OperatorRegisterArgs {
+    /// Bond, planck or with UNIT [default: the minimum]
+    #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
+    pub bond: Option<Planck>,
+    /// The operator's key, if a signer holds it.
+    #[command(flatten)]
+    pub remote: RemoteSignerFlags,
+    /// Key and transaction.
+    #[command(flatten)]
+    pub sign: SigningFlags,
+}
+
+/// An operator's key that a signer holds; another key then pays.
+#[derive(Args, Debug, Clone, Default)]
+pub struct RemoteSignerFlags {
+    /// Socket of the signer that holds the operator's key; the key that is set pays
+    #[arg(long, value_name = "SOCKET", requires = "operator")]
+    pub signer: Option<PathBuf>,
+    /// The account whose key the signer holds
+    #[arg(long, value_name = "ACCOUNT", requires = "signer")]
+    pub operator: Option<AccountInput>,
+}
+
+impl RunSubcommand for OperatorRegisterArgs {
+    fn overrides(&self, flags: Overrides) -> Overrides {
+        self.sign.add_to(flags)
+    }
+
+    /// # Errors
+    /// When the contract, the chain or the signer refuses.
+    async fn run(self, context: &CommandContext) -> CommandResult {
+        let signer = context.signer()?;
+        let checked = context.oracle().await?;
+        let min_bond = checked.config.params.min_bond;
+        let bond = self.bond.map_or(min_bond, |bond| bond.0);
+        let (account, call) = match (&self.remote.signer, &self.remote.operator) {
+            (Some(socket), Some(operator)) => {
+                let remote = Remote::new(socket.clone(), operator.0);
+                let (domain, contract) = (&checked.config.domain, &checked.oracle.address);
+                let signed = remote.sign_registration(domain, contract);
+                let signed = signed.map_err(ChainError::from)?;
+                (operator.0, messages::register(operator.0, signed))
+            }
+            _ => (signer.account, registration(&checked, &signer)),
+        };
+        let register = ContractCall {
+            chain: &checked.oracle.chain,
+            signer: &signer,
+            contract: checked.oracle.address,
+            value: bond,
+            call,
+        };
+        let Some(receipt) = register.run(context, &self.sign).await? else {
+            return Ok(exit::OK);
+        };
+        let mut json = receipt_json(&receipt);
+        json["operator"] = json!(ss58(&account));
+        json["slot"] = json!(receipt.value);
+        json["bond"] = json!(bond.to_string());
+        let text = format!(
+            "registered {} in slot {} with a bond of {}",
+            ss58(&account),
+            receipt.value,
+            Planck(bond)
+        );
+        context.out.result(&text, &json)?;
+        Ok(exit::OK)
+    }
+}

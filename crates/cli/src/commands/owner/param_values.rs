@@ -1,0 +1,200 @@
+//! The contract's parameters by name: shown, and set one by one.
+
+use crate::{exit::CliError, money::Planck};
+use llm_oracle_primitives::{Balance, Error, Params};
+use serde_json::{json, Value};
+
+/// A parameter in [`Params`], by its unit.
+enum ParamField<'a> {
+    Amount(&'a mut Balance),
+    Number(&'a mut u32),
+}
+
+/// Every parameter in the order of [`Params`]: the contract names an invalid one by its position.
+fn fields(params: &mut Params) -> [(&'static str, ParamField<'_>); 18] {
+    use ParamField::{Amount, Number};
+    [
+        ("min_bond", Amount(&mut params.min_bond)),
+        ("seat_bond", Amount(&mut params.seat_bond)),
+        ("min_reward", Amount(&mut params.min_reward)),
+        ("commit_fee", Amount(&mut params.commit_fee)),
+        ("delivery_reward", Amount(&mut params.delivery_reward)),
+        ("fee_ppm", Number(&mut params.fee_ppm)),
+        ("abstain_ppm", Number(&mut params.abstain_ppm)),
+        ("effort_ppm", Number(&mut params.effort_ppm)),
+        ("report_ppm", Number(&mut params.report_ppm)),
+        ("open_delay", Number(&mut params.open_delay)),
+        ("min_window", Number(&mut params.min_window)),
+        ("max_window", Number(&mut params.max_window)),
+        ("delivery_blocks", Number(&mut params.delivery_blocks)),
+        ("retention_blocks", Number(&mut params.retention_blocks)),
+        ("unbonding_blocks", Number(&mut params.unbonding_blocks)),
+        (
+            "upgrade_delay_blocks",
+            Number(&mut params.upgrade_delay_blocks),
+        ),
+        ("draw_delay", Number(&mut params.draw_delay)),
+        ("draw_timeout", Number(&mut params.draw_timeout)),
+    ]
+}
+
+/// Sets parameters from `key=value` and checks the result by the contract's own bounds.
+///
+/// # Errors
+/// An unknown key, a malformed value, or one out of its bounds. The error names the parameter.
+pub fn set(mut params: Params, changes: &[String]) -> Result<Params, CliError> {
+    for change in changes {
+        set_one(&mut params, change)?;
+    }
+    match params.check() {
+        Ok(()) => Ok(params),
+        Err(Error::BadParameter { field }) => {
+            let rows = rows(params);
+            let (name, value) = rows.into_iter().nth(field.into()).unwrap_or_default();
+            Err(
+                CliError::usage(format!("parameter {name} = {value} is out of its bounds"))
+                    .help("docs/protocol.md has the bounds; some depend on other parameters"),
+            )
+        }
+        Err(error) => Err(CliError::usage(error)),
+    }
+}
+
+fn set_one(params: &mut Params, change: &str) -> Result<(), CliError> {
+    let Some((key, value)) = change.split_once('=') else {
+        return Err(
+            CliError::usage(format!("--set '{change}' has no '='")).help("give --set key=value")
+        );
+    };
+    let (key, value) = (key.trim(), value.trim());
+    let mut fields = fields(params);
+    let names = fields.each_ref().map(|(name, _)| *name);
+    let Some((_, field)) = fields.iter_mut().find(|(name, _)| *name == key) else {
+        return Err(CliError::usage(format!("there is no parameter '{key}'"))
+            .help(format!("there are {}", names.join(", "))));
+    };
+    match field {
+        ParamField::Amount(amount) => {
+            let read: Planck = value
+                .parse()
+                .map_err(|why| CliError::usage(format!("parameter {key}: {why}")))?;
+            **amount = read.0;
+        }
+        ParamField::Number(number) => {
+            **number = value.parse().map_err(|error| {
+                CliError::usage(format!(
+                    "parameter {key}: '{value}' is not a number: {error}"
+                ))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Each parameter with its value, for people.
+fn rows(mut params: Params) -> Vec<(&'static str, String)> {
+    let fields = fields(&mut params).into_iter();
+    let row = |(name, field): (&'static str, ParamField<'_>)| match field {
+        ParamField::Amount(amount) => (name, Planck(*amount).to_string()),
+        ParamField::Number(number) => (name, number.to_string()),
+    };
+    fields.map(row).collect()
+}
+
+/// The parameters in JSON: amounts in planck as text, everything else as numbers.
+pub fn params_json(mut params: Params) -> Value {
+    let fields = fields(&mut params).into_iter();
+    let pair = |(name, field): (&'static str, ParamField<'_>)| {
+        let value = match field {
+            ParamField::Amount(amount) => json!(amount.to_string()),
+            ParamField::Number(number) => json!(number),
+        };
+        (name.to_owned(), value)
+    };
+    fields.map(pair).collect()
+}
+
+/// A table of parameters, with a second column for those announced if there are any.
+pub fn params_rows(params: Params, announced: Option<Params>) -> Vec<Vec<String>> {
+    let announced = announced.map(rows).unwrap_or_default();
+    let mut lines = Vec::new();
+    for (index, (name, value)) in rows(params).into_iter().enumerate() {
+        let mut line = vec![name.to_owned(), value.clone()];
+        let next = announced.get(index).map(|(_, next)| next);
+        line.extend(next.map(|next| {
+            if *next == value {
+                String::new()
+            } else {
+                next.clone()
+            }
+        }));
+        lines.push(line);
+    }
+    lines
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn changed(changes: &[&str]) -> Result<Params, CliError> {
+        let changes: Vec<String> = changes.iter().map(|change| (*change).to_owned()).collect();
+        set(Params::dev(), &changes)
+    }
+
+    #[test]
+    fn parameters_are_set_by_name_in_their_units() {
+        let params = changed(&["min_reward=0.02UNIT", "draw_timeout = 20", "fee_ppm=0"]).unwrap();
+        assert_eq!(
+            params,
+            Params {
+                min_reward: 20_000_000_000,
+                draw_timeout: 20,
+                fee_ppm: 0,
+                ..Params::dev()
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (change, named) in [
+            ("min_reward", "has no '='"),
+            ("colour=1", "no parameter 'colour'"),
+            ("min_reward=much", "parameter min_reward"),
+            ("fee_ppm=1UNIT", "parameter fee_ppm"),
+            ("fee_ppm=200001", "parameter fee_ppm = 200001"),
+            ("draw_timeout=65", "parameter draw_timeout = 65"),
+            ("seat_bond=101UNIT", "parameter seat_bond = 101 UNIT"),
+        ] {
+            let refused = changed(&[change]).unwrap_err();
+            assert!(refused.message.contains(named), "{change}: {refused}");
+        }
+    }
+
+    #[test]
+    fn names_stand_in_the_order_by_which_the_contract_counts() {
+        // The last field but one and the first, each made wrong alone.
+        let mut wrong = Params::dev();
+        wrong.draw_delay = 0;
+        assert_eq!(wrong.check(), Err(Error::BadParameter { field: 16 }));
+        assert_eq!(
+            rows(wrong).get(16).map(|(name, _)| *name),
+            Some("draw_delay")
+        );
+        let json = params_json(Params::dev());
+        assert_eq!(json["min_bond"], "100000000000000");
+        assert_eq!(json["upgrade_delay_blocks"], 115_200);
+        assert_eq!(json.as_object().unwrap().len(), 18);
+    }
+
+    #[test]
+    fn announced_values_are_shown_where_they_differ() {
+        let next = changed(&["fee_ppm=1"]).unwrap();
+        let rows = params_rows(Params::dev(), Some(next));
+        assert_eq!(rows[5], ["fee_ppm", "20000", "1"]);
+        assert_eq!(rows[6], ["abstain_ppm", "250000", ""]);
+        assert_eq!(params_rows(Params::dev(), None)[5], ["fee_ppm", "20000"]);
+    }
+}

@@ -1,0 +1,74 @@
+//! `relayer run`: a relayer until it is told to stop.
+
+use crate::{
+    context::CommandContext,
+    exit::{self, CliError, CommandResult},
+    relayer_task::{provider, stop_signal, RelayerHandle},
+    servers::{listen, RelayerServers},
+    subcommand::{LogFormat, RunSubcommand},
+};
+use clap::Args;
+use llm_oracle_relayer::{ops, Relayer};
+use serde_json::json;
+use std::time::Duration;
+
+/// Interval between two checks whether the relayer still runs.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Arguments of `relayer run`.
+#[derive(Args, Debug)]
+pub struct RelayerRunArgs {
+    /// Log as JSON lines
+    #[arg(long)]
+    pub log_json: bool,
+    /// Continue with a lost or older store: recover own answers, from the backup copy too
+    #[arg(long)]
+    pub recover: bool,
+}
+
+impl RunSubcommand for RelayerRunArgs {
+    fn service_log(&self) -> Option<LogFormat> {
+        Some(LogFormat::json_if(self.log_json))
+    }
+
+    /// # Errors
+    /// When the settings are wrong, or the relayer ends by itself.
+    async fn run(self, context: &CommandContext) -> CommandResult {
+        let mut config = context.settings.relayer()?;
+        config.recover = self.recover;
+        // First, before anything is started: an invalid address is a mistake in the settings.
+        let for_operators = context.settings.ops.address().map_err(CliError::usage)?;
+        let for_operators = listen(for_operators, "ops").await?;
+        let for_peers = config.peers.address().map_err(CliError::usage)?;
+        let for_peers = listen(for_peers, "peers").await?;
+        let provider = provider(&config.model)?;
+        let stop = stop_signal()?;
+        let contract = config.contract.clone();
+        let model = provider.name().to_owned();
+        let relayer = Relayer::start(config, provider).await?;
+        relayer.introduce(&contract, &model);
+        let mut servers = RelayerServers::start(&relayer, for_operators);
+        servers.serve_peers(&relayer, for_peers);
+        tracing::info!(model, contract, "started");
+        ops::ready(&format!("answers with {model}"));
+        let ops = relayer.ops().clone();
+        let mut handle = RelayerHandle::spawn(relayer);
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                () = tokio::time::sleep(CHECK_INTERVAL) => {
+                    if let Some(failure) = handle.ended().await {
+                        return Err(failure);
+                    }
+                }
+            }
+        }
+        ops.stops();
+        servers.notify_stopping().await;
+        handle.stop().await;
+        servers.close().await;
+        context.out.result("", &json!({ "stopped": true }))?;
+        Ok(exit::OK)
+    }
+}

@@ -1,0 +1,196 @@
+//! `relayer status`: the status that a running relayer reports.
+
+use crate::{
+    context::CommandContext,
+    exit::{self, CliError, CommandResult},
+    fetch,
+    money::Planck,
+    output::table,
+    subcommand::RunSubcommand,
+};
+use clap::Args;
+use llm_oracle_relayer::ops::ADDRESS_FILE;
+use serde_json::Value;
+use std::{fs, net::SocketAddr};
+
+/// Maximum size of a status, bytes.
+const STATUS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Arguments of `relayer status`.
+#[derive(Args, Debug)]
+pub struct RelayerStatusArgs {
+    /// Where it listens [default: the address in its store, then `listen` in [ops]]
+    #[arg(long, value_name = "IP:PORT")]
+    pub address: Option<SocketAddr>,
+}
+
+impl RunSubcommand for RelayerStatusArgs {
+    /// # Errors
+    /// `RELAYER` when none answers. A relayer that is not live or not ready is a result, with the exit
+    /// code of [`exit::UNHEALTHY`].
+    async fn run(self, context: &CommandContext) -> CommandResult {
+        let address = match self.address {
+            Some(address) => address,
+            None => find(context)?,
+        };
+        let no_relayer = |reason: String| {
+            CliError::new(exit::RELAYER, format!("no relayer at {address}: {reason}")).help(
+                "start `llm-oracle relayer run`, or give --address or the --config of one that runs",
+            )
+        };
+        let url = format!("http://{address}/status");
+        let fetched = fetch::get(&url, STATUS_BYTES_MAX)
+            .await
+            .map_err(no_relayer)?;
+        let value: Value = serde_json::from_slice(&fetched.body)
+            .ok()
+            .filter(|value: &Value| fetched.status == 200 && value["ready"].is_object())
+            .ok_or_else(|| no_relayer("a different server answers there".to_owned()))?;
+        context.out.result(&text(&value), &value)?;
+        let health = [&value["live"]["ok"], &value["ready"]["ok"]];
+        Ok(if health.iter().all(|ok| **ok == Value::Bool(true)) {
+            exit::OK
+        } else {
+            exit::UNHEALTHY
+        })
+    }
+}
+
+/// The address of the relayer: it writes it into its store, because the port may be any free one.
+fn find(context: &CommandContext) -> Result<SocketAddr, CliError> {
+    let file = context.settings.store.join(ADDRESS_FILE);
+    let written = fs::read_to_string(file).ok();
+    if let Some(address) = written.and_then(|text| text.trim().parse().ok()) {
+        return Ok(address);
+    }
+    let configured = context.settings.ops.address().map_err(CliError::usage)?;
+    configured.ok_or_else(|| {
+        CliError::new(
+            exit::RELAYER,
+            "the relayer of these settings does not listen",
+        )
+        .help("set listen in [ops], or give --address")
+    })
+}
+
+/// A field as text; a missing one is `-`.
+fn field(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn text(status: &Value) -> String {
+    let mut rows = vec![row("relayer", health(status))];
+    for name in [
+        "version",
+        "url",
+        "contract",
+        "model",
+        "finalized",
+        "best",
+        "asking",
+    ] {
+        rows.push(row(name, field(&status[name])));
+    }
+    let store = &status["store"];
+    rows.push(row("first open request", field(&store["cursor"])));
+    rows.push(row("left out", field(&store["left_out"])));
+    if let Value::Object(jobs) = &store["jobs"] {
+        let counts = jobs.iter().map(|(state, count)| format!("{count} {state}"));
+        rows.push(row("answers", counts.collect::<Vec<_>>().join(", ")));
+    }
+    let list = |name: &str| status[name].as_array().cloned().unwrap_or_default();
+    rows.extend(
+        list("operators")
+            .iter()
+            .map(|one| row("operator", operator(one))),
+    );
+    rows.extend(
+        list("jobs")
+            .iter()
+            .take(5)
+            .map(|one| row("answer", job(one))),
+    );
+    table(&[], rows)
+}
+
+fn row(name: &str, value: String) -> Vec<String> {
+    vec![name.to_owned(), value]
+}
+
+fn health(status: &Value) -> String {
+    let verdict = &status["ready"];
+    if verdict["ok"] == Value::Bool(true) {
+        return "ready".to_owned();
+    }
+    let reasons = verdict["reasons"].as_array().cloned().unwrap_or_default();
+    let reasons: Vec<_> = reasons.iter().map(field).collect();
+    format!("not ready: {}", reasons.join("; "))
+}
+
+fn operator(one: &Value) -> String {
+    let amount = |name: &str| {
+        let planck = one[name].as_str().and_then(|text| text.parse().ok());
+        planck.map_or_else(|| "-".to_owned(), |planck| Planck(planck).to_string())
+    };
+    let able = if one["able"] == Value::Bool(true) {
+        ""
+    } else {
+        ", takes no seats"
+    };
+    format!(
+        "{}, slot {}, bond {} of which {} locked, balance {}, credit {}, {} silent{able}",
+        field(&one["account"]),
+        field(&one["slot"]),
+        amount("bond"),
+        amount("locked"),
+        amount("balance"),
+        amount("credit"),
+        field(&one["silent"]),
+    )
+}
+
+fn job(one: &Value) -> String {
+    let reason = match &one["reason"] {
+        Value::Null => String::new(),
+        reason => format!(": {}", field(reason)),
+    };
+    format!(
+        "request {}, {} by {} in {} ms{reason}",
+        field(&one["request"]),
+        field(&one["state"]),
+        field(&one["model"]),
+        field(&one["model_ms"]),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_status_reads_in_lines() {
+        let status = json!({
+            "version": "1", "url": "ws://n", "contract": "5C", "model": "m", "finalized": 7,
+            "best": 9, "asking": 0, "live": { "ok": true, "reasons": [] },
+            "ready": { "ok": false, "reasons": ["the last turn failed: x"] },
+            "store": { "cursor": 3, "left_out": 1, "jobs": { "revealed": 2 } },
+            "operators": [{ "account": "5G", "slot": 0, "able": false, "bond": "2000000000000",
+                "locked": "0", "balance": "1", "credit": "0", "silent": 4 }],
+            "jobs": [{ "request": 2, "state": "dead", "reason": "why", "model": "m", "model_ms": 8 }],
+        });
+        let shown = text(&status);
+        for part in [
+            "not ready: the last turn failed: x",
+            "2 revealed",
+            "4 silent, takes no seats",
+            "request 2, dead by m in 8 ms: why",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Settings as they are read, and as they are after checks.
+
+use super::{
+    error::ConfigError,
+    figment_origin::{origin_rank, relative_to_file},
+    file::DEFAULT_URL,
+    key::{SecretUriText, SignerSource},
+    model, paths,
+    shared_store::shared,
+};
+use figment2::{value::magic::RelativePathBuf, Figment};
+use llm_oracle_llm::Models;
+use llm_oracle_peers::PeersConfig;
+use llm_oracle_relayer::{ops::OpsConfig, Limits, PolicyConfig, RelayerConfig};
+use llm_oracle_signing::KeySource;
+use llm_oracle_store::{DatabaseUrl, Shared, UrlSource};
+use serde::Deserialize;
+use std::path::PathBuf;
+use subxt_signer::sr25519::Keypair;
+
+/// All settings as the file has them.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSettings {
+    url: Option<String>,
+    #[serde(default)]
+    urls: Vec<String>,
+    block_time_ms: Option<u64>,
+    backup_dir: Option<RelativePathBuf>,
+    contract: Option<String>,
+    code_hash: Option<String>,
+    suri: Option<SecretUriText>,
+    key_file: Option<RelativePathBuf>,
+    artifacts: Option<RelativePathBuf>,
+    model_file: Option<RelativePathBuf>,
+    model: Option<Models>,
+    models: Option<Models>,
+    store: Option<RelativePathBuf>,
+    store_url: Option<DatabaseUrl>,
+    store_url_file: Option<PathBuf>,
+    store_ca_file: Option<RelativePathBuf>,
+    #[serde(alias = "store_lease_ms")]
+    store_lease_ttl_ms: Option<u32>,
+    #[serde(default)]
+    operators: Vec<KeySource>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    policy: PolicyConfig,
+    #[serde(default)]
+    ops: OpsConfig,
+    #[serde(default)]
+    peers: PeersConfig,
+}
+
+/// Checked settings.
+#[derive(Debug)]
+pub struct Settings {
+    /// Address of the node.
+    pub url: String,
+    /// Further nodes of the relayer.
+    pub urls: Vec<String>,
+    /// Time between two blocks, milliseconds.
+    pub block_time_ms: Option<u64>,
+    /// Folder of the backup copy of the relayer's answers.
+    pub backup_dir: Option<PathBuf>,
+    /// The contract, if one is set.
+    pub contract: Option<String>,
+    /// Code hash recorded when the contract was deployed.
+    pub code_hash: Option<String>,
+    /// The key that signs transactions, if one is set.
+    pub key: Option<SignerSource>,
+    /// Folder with built contracts.
+    pub artifacts: PathBuf,
+    /// The models that answer, in the order in which they are asked.
+    pub model: Models,
+    /// Folder of the relayer's store.
+    pub store: PathBuf,
+    /// The database that replicas share, if it is set.
+    pub shared: Option<Shared>,
+    /// Keys of the operators that the relayer answers for.
+    pub operators: Vec<KeySource>,
+    /// Limits of the relayer.
+    pub limits: Limits,
+    /// Which requests the relayer answers.
+    pub policy: PolicyConfig,
+    /// Where the relayer serves its status and metrics.
+    pub ops: OpsConfig,
+    /// The relayers that submit entries for each other.
+    pub peers: PeersConfig,
+    /// The key that the model comes from.
+    pub(super) model_key: &'static str,
+    pub(super) figment: Figment,
+}
+
+impl Settings {
+    /// Checks and resolves what was read.
+    ///
+    /// # Errors
+    /// When settings exclude each other or a value is out of its bounds.
+    pub(super) fn check(raw: RawSettings, figment: Figment) -> Result<Self, ConfigError> {
+        let rank = |key: &str| origin_rank(&figment, key);
+        // Both may be set in different places; the stronger place wins.
+        let key = match (raw.suri, raw.key_file) {
+            (Some(_), Some(file)) if rank("key_file") > rank("suri") => {
+                Some(SignerSource::File(file.relative()))
+            }
+            (Some(uri), _) => Some(SignerSource::Uri(uri)),
+            (None, file) => file.map(|file| SignerSource::File(file.relative())),
+        };
+        let beside = |path: PathBuf, key: &str| relative_to_file(path, &figment, key);
+        let models = match (raw.model, raw.models) {
+            (Some(_), Some(_)) => {
+                let both = "both [model] and [[models]] are set: keep one of them";
+                return Err(ConfigError::Wrong(both.to_owned()));
+            }
+            (Some(model), None) => Some((model, "model")),
+            (None, models) => models.map(|models| (models, "models")),
+        };
+        let model = models
+            .map(|(models, key)| (model::beside_file(models, &|path| beside(path, key)), key));
+        let model_file = raw.model_file.map(|file| file.relative());
+        let (model, model_key) = model::choose(model, model_file, rank("model_file"))?;
+        let operators = raw.operators.into_iter().map(|operator| KeySource {
+            suri_file: operator.suri_file.map(|path| beside(path, "operators")),
+            keystore: operator.keystore.map(|path| beside(path, "operators")),
+            password_file: operator.password_file.map(|path| beside(path, "operators")),
+            signer: operator.signer.map(|path| beside(path, "operators")),
+            ..operator
+        });
+        let store = raw.store.map(|path| path.relative());
+        // As with the key: the stronger place wins.
+        let url = match (raw.store_url, raw.store_url_file) {
+            (Some(_), Some(file)) if rank("store_url_file") > rank("store_url") => {
+                Some(UrlSource::File(beside(file, "store_url_file")))
+            }
+            (Some(url), _) => Some(UrlSource::Text(url)),
+            (None, file) => file.map(|file| UrlSource::File(beside(file, "store_url_file"))),
+        };
+        let ca_file = raw.store_ca_file.map(|path| path.relative());
+        let shared = shared(url, ca_file, raw.store_lease_ttl_ms)?;
+        // A flag or a variable that names a node means that node alone.
+        let urls = if rank("url") > rank("urls") {
+            Vec::new()
+        } else {
+            raw.urls
+        };
+        let first = raw.url.or_else(|| urls.first().cloned());
+        let url = first.unwrap_or_else(|| DEFAULT_URL.to_owned());
+        Ok(Self {
+            urls: urls.into_iter().filter(|other| *other != url).collect(),
+            url,
+            block_time_ms: raw.block_time_ms,
+            backup_dir: raw.backup_dir.map(|path| path.relative()),
+            contract: raw.contract,
+            code_hash: raw.code_hash,
+            key,
+            artifacts: raw
+                .artifacts
+                .map_or_else(paths::artifacts, |path| path.relative()),
+            model,
+            store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
+            shared,
+            operators: operators.collect(),
+            limits: raw.limits,
+            policy: raw.policy,
+            ops: raw.ops,
+            peers: raw.peers,
+            model_key,
+            figment,
+        })
+    }
+
+    /// The settings of the relayer.
+    ///
+    /// # Errors
+    /// When no contract is set.
+    pub fn relayer(&self) -> Result<RelayerConfig, ConfigError> {
+        Ok(RelayerConfig {
+            url: self.url.clone(),
+            urls: self.urls.clone(),
+            block_time_ms: self.block_time_ms,
+            backup_dir: self.backup_dir.clone(),
+            recover: false,
+            contract: self.contract()?.to_owned(),
+            code_hash: self.code_hash.clone(),
+            store: self.store.clone(),
+            shared: self.shared.clone(),
+            operators: self.operators.clone(),
+            model: self.model.clone(),
+            limits: self.limits,
+            policy: self.policy.clone(),
+            peers: self.peers.clone(),
+        })
+    }
+
+    /// The key that signs.
+    ///
+    /// # Errors
+    /// When none is set or it cannot be used.
+    pub fn signer(&self) -> Result<Keypair, ConfigError> {
+        Ok(self.key.as_ref().ok_or(ConfigError::NoKey)?.load()?)
+    }
+
+    /// The contract's address as it was given.
+    ///
+    /// # Errors
+    /// When none is set.
+    pub fn contract(&self) -> Result<&str, ConfigError> {
+        self.contract.as_deref().ok_or(ConfigError::NoContract)
+    }
+}

@@ -1,0 +1,162 @@
+//! Which exit code and which remedy each error of the other modules has.
+
+use crate::{
+    config::ConfigError,
+    exit::{self, CliError},
+};
+use llm_oracle_chain::{ChainError, Class};
+use llm_oracle_llm::ModelError;
+use llm_oracle_relayer::RelayerError;
+use llm_oracle_store::StoreError;
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        let help = match &error {
+            ConfigError::Unreadable { .. } => "give another file with --config",
+            ConfigError::Unwritable { .. } => "give another file with --config-out",
+            ConfigError::Wrong(_) => "`llm-oracle config show` lists what can be set",
+            ConfigError::ModelFlag(_) => {
+                "omit --model-file, or give --config with settings for the local model"
+            }
+            ConfigError::NoKey => "give --suri or --key-file, or start `llm-oracle dev`",
+            ConfigError::NoContract => {
+                "give --contract with the address that `deploy` printed, or start `llm-oracle dev`"
+            }
+            ConfigError::Key(_) => return Self::usage(error),
+        };
+        Self::usage(error).help(help)
+    }
+}
+
+impl From<ChainError> for CliError {
+    fn from(error: ChainError) -> Self {
+        let code = match (&error, error.class()) {
+            (ChainError::Contract(_) | ChainError::ForeignContract { .. }, _) => exit::CONTRACT,
+            (ChainError::Signer(_), _) => exit::SIGNER,
+            (_, Class::Unreachable) => exit::CHAIN,
+            (_, Class::Rejected) => exit::TRANSACTION,
+            (_, Class::Wrong) => exit::WRONG_CHAIN,
+            (_, Class::Unreadable) => exit::BUG,
+        };
+        let failure = Self::new(code, &error);
+        match (&error, code) {
+            (ChainError::Unreachable { .. }, _) => {
+                failure.help("`llm-oracle dev` starts a node on this machine")
+            }
+            (_, exit::CONTRACT) => failure.help("nothing has changed on chain"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<RelayerError> for CliError {
+    fn from(error: RelayerError) -> Self {
+        match error {
+            RelayerError::Chain(error) => error.into(),
+            RelayerError::Unsigned { .. } => Self::new(exit::SIGNER, error),
+            RelayerError::NotRegistered { .. } | RelayerError::Barred { .. } => {
+                Self::new(exit::CONTRACT, error)
+            }
+            RelayerError::Store(_)
+            | RelayerError::ForeignCommitment { .. }
+            | RelayerError::FreshStore { .. }
+            | RelayerError::OldStore { .. }
+            | RelayerError::Evidence { .. } => Self::new(exit::STORE, error),
+            RelayerError::Inconsistent { .. } => Self::new(exit::WRONG_CHAIN, error),
+            RelayerError::Key(_)
+            | RelayerError::Address(_)
+            | RelayerError::Peers(_)
+            | RelayerError::NoOperators
+            | RelayerError::OperatorTwice(_) => Self::usage(error),
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::new(exit::STORE, error)
+    }
+}
+
+impl From<ModelError> for CliError {
+    fn from(error: ModelError) -> Self {
+        Self::new(exit::MODEL, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use llm_oracle_primitives::{AccountId, Error};
+    use llm_oracle_signing::SignerError;
+
+    #[test]
+    fn each_kind_of_error_has_its_exit_code() {
+        let text = String::new;
+        let address = AccountId::from([1; 32]);
+        for (error, code) in [
+            (
+                ChainError::Unreachable {
+                    url: text(),
+                    reason: text(),
+                },
+                exit::CHAIN,
+            ),
+            (
+                ChainError::Lost {
+                    url: text(),
+                    reason: text(),
+                },
+                exit::CHAIN,
+            ),
+            (ChainError::Contract(Error::PromptEmpty), exit::CONTRACT),
+            (
+                ChainError::ForeignContract {
+                    message: text(),
+                    bytes: Vec::new(),
+                },
+                exit::CONTRACT,
+            ),
+            (
+                ChainError::Node {
+                    what: text(),
+                    reason: text(),
+                },
+                exit::TRANSACTION,
+            ),
+            (
+                ChainError::Dispatch {
+                    message: text(),
+                    name: text(),
+                    debug: text(),
+                },
+                exit::TRANSACTION,
+            ),
+            (ChainError::NoContract { address }, exit::WRONG_CHAIN),
+            (
+                ChainError::OtherChain {
+                    expected: [1; 32],
+                    found: [2; 32],
+                },
+                exit::WRONG_CHAIN,
+            ),
+            (ChainError::Immortal, exit::BUG),
+        ] {
+            let shown = error.to_string();
+            assert_eq!(CliError::from(error).code, code, "{shown}");
+        }
+        let signer = SignerError::Unreachable {
+            socket: "signer.sock".into(),
+            reason: text(),
+        };
+        assert_eq!(CliError::from(ChainError::from(signer)).code, exit::SIGNER);
+        assert_eq!(CliError::from(ConfigError::NoKey).code, exit::USAGE);
+        let locked = StoreError::Locked {
+            path: "store".into(),
+        };
+        assert_eq!(CliError::from(RelayerError::from(locked)).code, exit::STORE);
+        assert_eq!(CliError::from(RelayerError::NoOperators).code, exit::USAGE);
+        let model = ModelError::NotConfigured(text());
+        assert_eq!(CliError::from(model).code, exit::MODEL);
+    }
+}

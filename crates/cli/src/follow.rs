@@ -1,0 +1,230 @@
+//! Following a request until its end is final.
+
+use crate::{
+    answers::{answer_text, OpenAnswers},
+    exit::{self, CliError, CommandResult},
+    output::Output,
+    render::{exit_code, outcome_answer, request_json, status},
+    stages::stages,
+};
+use llm_oracle_chain::{Event, Head, Oracle};
+use llm_oracle_primitives::{BlockNumber, DeliveryStatus, Error, RequestId, RequestView, Terms};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Interval between two polls of the chain.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Maximum age, in blocks, of events that are searched for open answers when following begins late.
+const EVENT_BLOCKS_MAX: BlockNumber = 256;
+
+/// A request that has been followed.
+pub struct FollowedRequest {
+    /// The request.
+    pub view: RequestView,
+    /// Open answers that were published meanwhile.
+    pub answers: OpenAnswers,
+}
+
+impl FollowedRequest {
+    /// Prints the request as the result and returns its exit code.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn print(&self, out: &Output, terms: Option<&Terms>) -> CommandResult {
+        let view = &self.view;
+        let text = match outcome_answer(view) {
+            Some(answer) => answer_text(answer, &view.kind),
+            None => status(view.summary.phase, view.outcome.as_ref()).to_owned(),
+        };
+        out.result(&text, &request_json(view, terms, &self.answers))?;
+        Ok(view.outcome.as_ref().map_or(exit::OK, exit_code))
+    }
+}
+
+/// The number of the request that a transaction opened, from the events of its block.
+///
+/// # Errors
+/// When no event names a request.
+pub fn opened_request(events: &[Event]) -> Result<RequestId, CliError> {
+    let id = events.iter().find_map(|event| match event {
+        Event::Asked(asked) => Some(asked.request_id),
+        _ => None,
+    });
+    id.ok_or_else(|| CliError::bug("the transaction is in a block and no request was opened"))
+}
+
+/// Shows the stages of a request as they happen, until its end is in a finalized block: before, a fork
+/// can change the result.
+///
+/// # Errors
+/// When the request does not exist, the connection is lost, or `timeout` has passed.
+pub async fn until_final(
+    oracle: &Oracle,
+    id: RequestId,
+    timeout: Duration,
+    out: &Output,
+) -> Result<FollowedRequest, CliError> {
+    let started = Instant::now();
+    let (mut seen, mut head) = (None::<RequestView>, None);
+    let mut answers = AnswerCollector::default();
+    loop {
+        if started.elapsed() > timeout {
+            return Err(CliError::new(
+                exit::TIMEOUT,
+                format!("request {id} has not ended after {} s", timeout.as_secs()),
+            )
+            .help(format!(
+                "it continues on chain; see `llm-oracle show {id} --watch`"
+            )));
+        }
+        let best = oracle
+            .chain
+            .best()
+            .await
+            .map_err(|error| interrupted(id, error.into()))?;
+        if head != Some(best.hash) {
+            head = Some(best.hash);
+            let view = fetch(oracle, id, Some(best.hash)).await?;
+            answers
+                .collect(oracle, &view, best)
+                .await
+                .map_err(|failure| interrupted(id, failure))?;
+            for line in stages(seen.as_ref(), &view, &answers.known) {
+                out.stage(line);
+            }
+            out.waiting(waiting_for(&view));
+            seen = Some(view);
+        }
+        if seen.as_ref().is_some_and(|view| view.outcome.is_some()) {
+            let finalized = oracle
+                .chain
+                .finalized()
+                .await
+                .map_err(|error| interrupted(id, error.into()))?;
+            // In the finalized block the request may not exist yet.
+            if let Some(view) = oracle.request(id, Some(finalized.hash)).await? {
+                if view.outcome.is_some() {
+                    out.quiet();
+                    let answers = answers.known;
+                    return Ok(FollowedRequest { view, answers });
+                }
+            }
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Collects published open answers from the events of blocks.
+#[derive(Default)]
+struct AnswerCollector {
+    known: OpenAnswers,
+    next: Option<BlockNumber>,
+}
+
+impl AnswerCollector {
+    /// Reads the events of the blocks since the last call, if the request has open answers. Blocks that
+    /// the node has pruned are skipped: then seats show their digests.
+    async fn collect(
+        &mut self,
+        oracle: &Oracle,
+        view: &RequestView,
+        head: Head,
+    ) -> Result<(), CliError> {
+        self.known.add_from_view(view);
+        if view.kind.open_bytes() == 0 {
+            return Ok(());
+        }
+        let opened = view.reveals_opened_at.unwrap_or(head.number);
+        let first = opened.max(head.number.saturating_sub(EVENT_BLOCKS_MAX));
+        for number in self.next.unwrap_or(first)..=head.number {
+            let Some(block) = oracle.chain.hash_at(number).await? else {
+                continue;
+            };
+            let events = match oracle.chain.oracle_events(&oracle.address, block).await {
+                Ok(events) => events,
+                Err(error) if error.is_connection() => return Err(error.into()),
+                Err(_) => continue,
+            };
+            for located in events {
+                match located.event {
+                    Event::Worded(published) if published.request_id == view.summary.request_id => {
+                        self.known.insert(published.answer);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.next = Some(head.number.saturating_add(1));
+        Ok(())
+    }
+}
+
+/// Waits for the delivery of a request that has ended.
+///
+/// # Errors
+/// As [`until_final`].
+pub async fn until_delivered(
+    oracle: &Oracle,
+    id: RequestId,
+    timeout: Duration,
+) -> Result<RequestView, CliError> {
+    let started = Instant::now();
+    loop {
+        let view = fetch(oracle, id, None).await?;
+        match view.summary.delivery {
+            DeliveryStatus::None | DeliveryStatus::Delivered => return Ok(view),
+            _ if started.elapsed() > timeout => {
+                let seconds = timeout.as_secs();
+                return Err(CliError::new(
+                    exit::TIMEOUT,
+                    format!("request {id} has not been delivered after {seconds} s"),
+                )
+                .help(format!("anyone can deliver it: `llm-oracle deliver {id}`")));
+            }
+            _ => tokio::time::sleep(POLL_INTERVAL).await,
+        }
+    }
+}
+
+async fn fetch(
+    oracle: &Oracle,
+    id: RequestId,
+    at: Option<[u8; 32]>,
+) -> Result<RequestView, CliError> {
+    let view = oracle
+        .request(id, at)
+        .await
+        .map_err(|error| interrupted(id, error.into()))?;
+    view.ok_or_else(|| no_such_request(id))
+}
+
+/// The error for a request that does not exist.
+pub fn no_such_request(id: RequestId) -> CliError {
+    CliError::new(exit::CONTRACT, Error::NoSuchRequest { request_id: id })
+        .help("`llm-oracle list` shows those that exist")
+}
+
+fn interrupted(id: RequestId, failure: CliError) -> CliError {
+    failure.help(format!(
+        "request {id} continues on chain; see `llm-oracle show {id} --watch`"
+    ))
+}
+
+fn waiting_for(view: &RequestView) -> String {
+    let summary = &view.summary;
+    let undrawn = view.draw.as_ref().is_some_and(|draw| draw.drawn.is_none());
+    if undrawn && view.outcome.is_none() {
+        return "waiting for the committee to be drawn".to_owned();
+    }
+    match (&view.outcome, summary.committed < summary.seats) {
+        (Some(_), _) => "ended; waiting for finality".to_owned(),
+        (None, true) => format!(
+            "waiting for commitments ({} of {}, until block {})",
+            summary.committed, summary.seats, summary.commit_deadline
+        ),
+        (None, false) => format!(
+            "waiting for reveals ({} of {}, until block {})",
+            summary.revealed, summary.committed, summary.reveal_deadline
+        ),
+    }
+}

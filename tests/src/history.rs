@@ -1,7 +1,7 @@
 //! What happened to a request, from the chain's events alone.
 
 use crate::world::World;
-use llm_oracle_chain::Event;
+use llm_oracle_chain::{ChainApi as _, Event};
 use llm_oracle_primitives::{event, AccountId, Hash, RequestId};
 use std::collections::BTreeMap;
 

@@ -6,7 +6,8 @@ use crate::{
     signer::Signer,
     world::{Key, World},
 };
-use llm_oracle_store::{Identity, Store};
+use llm_oracle_chain::ChainApi as _;
+use llm_oracle_store::{Store, StoreIdentity};
 use llm_oracle_support::address::{hex0x, ss58};
 use std::{
     fmt::Write as _,
@@ -33,7 +34,7 @@ pub enum Model {
 /// A relayer's folder: settings, store, log, record of its model's calls.
 pub struct Setup {
     folder: PathBuf,
-    identity: Identity,
+    identity: StoreIdentity,
 }
 
 /// A running relayer or signer. Dropping it kills it and waits.
@@ -53,7 +54,7 @@ impl Setup {
         let genesis = world.oracle.chain.genesis();
         let contract: &[u8; 32] = world.oracle.address.as_ref();
         let domain = world.config.domain;
-        let identity = Identity {
+        let identity = StoreIdentity {
             genesis,
             contract: *contract,
             domain,
@@ -255,7 +256,7 @@ impl Setup {
     /// # Panics
     /// When it cannot be started.
     pub fn run_until(&self, point: &str) -> Relayer {
-        self.run_with(&[(llm_oracle_store::fault::CRASH_AT, point)], &[])
+        self.run_with(&[(llm_oracle_store::crash_point::CRASH_AT, point)], &[])
     }
 
     /// Starts a relayer with further variables and arguments.

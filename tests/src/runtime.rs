@@ -5,7 +5,7 @@
 //! whoever asks for it, and in constants.
 
 use crate::world::{Key, World};
-use llm_oracle_chain::Weight;
+use llm_oracle_chain::{ChainApi as _, Weight};
 use llm_oracle_primitives::{AccountId, Balance, Hash};
 use llm_oracle_signing::Keypair;
 use scale::{Decode, Encode};

@@ -6,7 +6,7 @@ use crate::{
     world::{Key, World},
 };
 use llm_oracle_primitives::AccountId;
-use llm_oracle_signing::{Remote, Signer as _};
+use llm_oracle_signing::{RemoteSigner, Signer as _};
 use std::{
     fmt::Write as _,
     fs,
@@ -59,8 +59,8 @@ impl Signer {
     }
 
     /// A relayer's view of it.
-    pub fn remote(&self, account: AccountId) -> Remote {
-        Remote::new(self.socket(), account)
+    pub fn remote(&self, account: AccountId) -> RemoteSigner {
+        RemoteSigner::new(self.socket(), account)
     }
 
     /// Starts it and waits until it signs for the account.

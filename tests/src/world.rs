@@ -2,7 +2,8 @@
 
 use crate::{command::Cli, eventually, market, node::Node, setting, History, UNIT};
 use llm_oracle_chain::{
-    messages, Chain, ChainError, CheckedOracle, Event, Expect, Oracle, TxOptions,
+    messages, Chain, ChainApi as _, ChainError, CheckedOracle, Event, Expect, OracleClient,
+    TxOptions,
 };
 use llm_oracle_primitives::{
     digest, AccountId, Balance, Config, Hash, RequestId, RequestView, Terms,
@@ -62,7 +63,7 @@ pub struct World {
     /// Address of the node.
     pub url: String,
     /// The contract.
-    pub oracle: Oracle,
+    pub oracle: OracleClient,
     /// What it says about itself.
     pub config: Config,
     /// Hash of its code.
@@ -156,7 +157,7 @@ impl World {
     /// When the node does not answer.
     pub async fn reconnected(mut self) -> Self {
         let chain = Chain::connect(&self.url).await.unwrap();
-        self.oracle = Oracle::new(chain, self.oracle.address);
+        self.oracle = OracleClient::new(chain, self.oracle.address);
         self
     }
 

@@ -138,7 +138,7 @@ impl ChainError {
             | Self::OtherChain { .. }
             | Self::OtherDomain { .. }
             | Self::Unsupported(_)
-            | Self::Signer(SignerError::Wrong { .. }) => ChainErrorKind::Mismatch,
+            | Self::Signer(SignerError::WrongKey { .. }) => ChainErrorKind::Mismatch,
             Self::Decode { .. } | Self::Immortal => ChainErrorKind::Unreadable,
         }
     }
@@ -164,7 +164,7 @@ impl ChainError {
     pub fn is_connection(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } => true,
-            Self::Signer(error) => error.may_pass(),
+            Self::Signer(error) => error.is_transient(),
             _ => false,
         }
     }

@@ -59,7 +59,7 @@ pub(super) async fn sign_call(
     let whole = draft.whole_payload(&call, &short).map_err(lift)?;
     let signature = signer.sign_call(&CallToSign {
         signed: &signed,
-        whole: whole
+        payload: whole
             .as_deref()
             .filter(|whole| signed_part(whole) == signed),
     })?;

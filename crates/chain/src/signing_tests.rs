@@ -9,11 +9,11 @@ use super::{
     types::Weight,
 };
 use llm_oracle_primitives::{AccountId, CommitEntry, Hash, Signature};
-use llm_oracle_signer::{Guard, GuardConfig};
+use llm_oracle_signer::{SigningDaemon, SigningDaemonConfig};
 use llm_oracle_signing::{
     account_of, signed_part, verifies,
-    wire::{Ask, Told},
-    AnswerToSign, CallToSign, KeySource, PeerToSign, SeatToSign, Signer, SignerError,
+    wire::{SignRequest, SignResponse},
+    AnswerToSign, CallToSign, KeySource, PeerMessageToSign, SeatToSign, Signer, SignerError,
 };
 use llm_oracle_support::address::hex0x;
 use std::sync::Mutex;
@@ -21,7 +21,7 @@ use subxt_signer::sr25519::dev;
 
 /// A signer process without the process.
 struct Direct {
-    guard: Guard,
+    guard: SigningDaemon,
     seen: Mutex<Option<Vec<u8>>>,
 }
 
@@ -48,30 +48,30 @@ impl Signer for Direct {
         none()
     }
 
-    fn sign_peer(&self, _: &PeerToSign) -> Result<Signature, SignerError> {
+    fn sign_peer_message(&self, _: &PeerMessageToSign) -> Result<Signature, SignerError> {
         none()
     }
 
     fn sign_call(&self, call: &CallToSign<'_>) -> Result<Signature, SignerError> {
-        let Some(whole) = call.whole else {
+        let Some(whole) = call.payload else {
             return none();
         };
         assert_eq!(signed_part(whole), call.signed);
         *self.seen.lock().unwrap() = Some(whole.to_vec());
-        let ask = Ask::Call {
+        let ask = SignRequest::Call {
             account: self.account(),
             payload: whole.to_vec(),
         };
-        match self.guard.answer(&ask) {
-            Told::Signed(signature) => Ok(signature),
-            Told::Refused { name, reason } => Err(SignerError::Refused { name, reason }),
-            Told::Accounts(_) => none(),
+        match self.guard.handle(&ask) {
+            SignResponse::Signed(signature) => Ok(signature),
+            SignResponse::Refused { name, reason } => Err(SignerError::Refused { name, reason }),
+            SignResponse::Accounts(_) => none(),
         }
     }
 }
 
 fn direct(folder: &std::path::Path, contracts_call: [u8; 2]) -> Direct {
-    let guard = Guard::open(&GuardConfig {
+    let guard = SigningDaemon::open(&SigningDaemonConfig {
         socket: folder.join("socket"),
         store: folder.join("store"),
         contract: hex0x(&[5; 32]),

@@ -6,7 +6,7 @@ use crate::{
     flags::SigningFlags,
     money::Planck,
 };
-use llm_oracle_chain::{Call, Chain, Deposit, DryRun, Receipt, TxOptions};
+use llm_oracle_chain::{Call, CallReceipt, Chain, Deposit, DryRun, TxOptions};
 use llm_oracle_primitives::{AccountId, Balance};
 use llm_oracle_support::address::hex0x;
 use scale::Decode;
@@ -41,7 +41,7 @@ impl<T: Decode> ContractCall<'_, T> {
     /// The error that the call would fail with, and connection errors.
     pub async fn cost(&self) -> Result<CallCost<T>, CliError> {
         let (chain, signer) = (self.chain, self.signer);
-        let dry = chain.dry_run(
+        let dry = chain.as_ref().dry_run(
             &signer.account,
             &self.contract,
             self.value,
@@ -62,7 +62,7 @@ impl<T: Decode> ContractCall<'_, T> {
     ///
     /// # Errors
     /// As [`Chain::call`].
-    pub async fn send(&self, sign: &SigningFlags) -> Result<Receipt<T>, CliError> {
+    pub async fn send(&self, sign: &SigningFlags) -> Result<CallReceipt<T>, CliError> {
         let options = TxOptions {
             storage_deposit_limit: sign.storage_deposit_limit.map(|limit| limit.0),
             ..TxOptions::default()
@@ -83,7 +83,7 @@ impl<T: Decode> ContractCall<'_, T> {
         &self,
         context: &CommandContext,
         sign: &SigningFlags,
-    ) -> Result<Option<Receipt<T>>, CliError> {
+    ) -> Result<Option<CallReceipt<T>>, CliError> {
         if sign.dry_run {
             let cost = self.cost().await?;
             let text = format!("{}\n{}", cost.text(self.value), nothing_sent());
@@ -110,7 +110,7 @@ pub async fn send_message<T: Decode>(
     context: &CommandContext,
     sign: &SigningFlags,
     call: Call<T>,
-) -> Result<Option<Receipt<T>>, CliError> {
+) -> Result<Option<CallReceipt<T>>, CliError> {
     let signer = context.signer()?;
     let oracle = context.oracle().await?.oracle;
     let message = ContractCall {
@@ -173,7 +173,7 @@ fn deposit_text(deposit: Deposit) -> String {
 }
 
 /// The block and the costs of a transaction, in JSON.
-pub fn receipt_json<T>(receipt: &Receipt<T>) -> Value {
+pub fn receipt_json<T>(receipt: &CallReceipt<T>) -> Value {
     json!({
         "transaction": hex0x(&receipt.hash),
         "block": hex0x(&receipt.included.block),

@@ -7,7 +7,7 @@ use crate::{
 };
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_relayer::ops::{metric_names, OpsConfig};
-use llm_oracle_signer::GuardConfig;
+use llm_oracle_signer::SigningDaemonConfig;
 use std::collections::BTreeSet;
 
 const SETTINGS: &str = include_str!("../../../deploy/relayer.toml");
@@ -126,12 +126,12 @@ fn the_example_signer_loads_and_names_every_key_there_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signer.toml");
         std::fs::write(&path, text).unwrap();
-        GuardConfig::load(&path)
+        SigningDaemonConfig::load(&path)
     };
     let plain = load(SIGNER).unwrap();
     // What stands behind `#` is the default.
     let beside =
-        |config: GuardConfig| (config.max_deposit, config.contracts_call, config.operators);
+        |config: SigningDaemonConfig| (config.max_deposit, config.contracts_call, config.operators);
     assert_eq!(beside(load(&uncommented(SIGNER)).unwrap()), beside(plain));
     let refusal = load(&format!("no_such_key = 1\n{SIGNER}"))
         .unwrap_err()
@@ -217,7 +217,10 @@ fn every_alert_asks_for_metrics_that_exist_and_has_a_runbook_entry() {
 #[test]
 fn label_values_in_queries_exist() {
     use llm_oracle_store::{AttemptState, JobState};
-    let states: Vec<&str> = JobState::names().chain(AttemptState::names()).collect();
+    // Metrics show three states under other names than the store.
+    let shown = ["abandoned", "expired", "unknown_commitment"];
+    let stored = JobState::names().chain(AttemptState::names());
+    let states: Vec<&str> = stored.chain(shown).collect();
     let results = [
         "worked",
         "idle",
@@ -225,7 +228,7 @@ fn label_values_in_queries_exist() {
         "agreed",
         "dissented",
         "abstained",
-        "silent",
+        "missed_reveal",
     ];
     for (label, values) in [("state", &states[..]), ("result", &results[..])] {
         let needle = format!("{label}=\"");

@@ -4,7 +4,7 @@ use crate::{
     config::ConfigError,
     exit::{self, CliError},
 };
-use llm_oracle_chain::{ChainError, Class};
+use llm_oracle_chain::{ChainError, ChainErrorKind};
 use llm_oracle_llm::ModelError;
 use llm_oracle_relayer::RelayerError;
 use llm_oracle_store::StoreError;
@@ -30,13 +30,13 @@ impl From<ConfigError> for CliError {
 
 impl From<ChainError> for CliError {
     fn from(error: ChainError) -> Self {
-        let code = match (&error, error.class()) {
+        let code = match (&error, error.kind()) {
             (ChainError::Contract(_) | ChainError::ForeignContract { .. }, _) => exit::CONTRACT,
             (ChainError::Signer(_), _) => exit::SIGNER,
-            (_, Class::Unreachable) => exit::CHAIN,
-            (_, Class::Rejected) => exit::TRANSACTION,
-            (_, Class::Wrong) => exit::WRONG_CHAIN,
-            (_, Class::Unreadable) => exit::BUG,
+            (_, ChainErrorKind::Unreachable) => exit::CHAIN,
+            (_, ChainErrorKind::Rejected) => exit::TRANSACTION,
+            (_, ChainErrorKind::Mismatch) => exit::WRONG_CHAIN,
+            (_, ChainErrorKind::Unreadable) => exit::BUG,
         };
         let failure = Self::new(code, &error);
         match (&error, code) {

@@ -7,7 +7,7 @@ use crate::{
     render::{exit_code, outcome_answer, request_json, status},
     stages::stages,
 };
-use llm_oracle_chain::{Event, Head, Oracle};
+use llm_oracle_chain::{ChainApi as _, Event, Head, OracleClient};
 use llm_oracle_primitives::{BlockNumber, DeliveryStatus, Error, RequestId, RequestView, Terms};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -59,7 +59,7 @@ pub fn opened_request(events: &[Event]) -> Result<RequestId, CliError> {
 /// # Errors
 /// When the request does not exist, the connection is lost, or `timeout` has passed.
 pub async fn until_final(
-    oracle: &Oracle,
+    oracle: &OracleClient,
     id: RequestId,
     timeout: Duration,
     out: &Output,
@@ -126,7 +126,7 @@ impl AnswerCollector {
     /// the node has pruned are skipped: then seats show their digests.
     async fn collect(
         &mut self,
-        oracle: &Oracle,
+        oracle: &OracleClient,
         view: &RequestView,
         head: Head,
     ) -> Result<(), CliError> {
@@ -164,7 +164,7 @@ impl AnswerCollector {
 /// # Errors
 /// As [`until_final`].
 pub async fn until_delivered(
-    oracle: &Oracle,
+    oracle: &OracleClient,
     id: RequestId,
     timeout: Duration,
 ) -> Result<RequestView, CliError> {
@@ -187,7 +187,7 @@ pub async fn until_delivered(
 }
 
 async fn fetch(
-    oracle: &Oracle,
+    oracle: &OracleClient,
     id: RequestId,
     at: Option<[u8; 32]>,
 ) -> Result<RequestView, CliError> {

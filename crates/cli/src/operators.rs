@@ -6,7 +6,7 @@ use crate::{
     money::Planck,
     render::percent,
 };
-use llm_oracle_chain::{messages, Call, CheckedOracle, Oracle};
+use llm_oracle_chain::{messages, Call, CheckedOracle, OracleClient};
 use llm_oracle_primitives::{digest, AccountId, OperatorView, Slot};
 use llm_oracle_support::address::ss58;
 use serde_json::{json, Value};
@@ -22,7 +22,10 @@ pub fn registration(checked: &CheckedOracle, signer: &SigningKey) -> Call<Slot> 
 ///
 /// # Errors
 /// When the account is not registered.
-pub async fn registered(oracle: &Oracle, account: &AccountId) -> Result<OperatorView, CliError> {
+pub async fn registered(
+    oracle: &OracleClient,
+    account: &AccountId,
+) -> Result<OperatorView, CliError> {
     oracle.operator(account, None).await?.ok_or_else(|| {
         CliError::new(
             exit::CONTRACT,

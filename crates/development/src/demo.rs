@@ -8,7 +8,7 @@ use crate::{
     stopwatch::Stopwatch,
 };
 use clap::Args;
-use llm_oracle_chain::{messages, Oracle, TxOptions};
+use llm_oracle_chain::{messages, ChainApi as _, OracleClient, TxOptions};
 use llm_oracle_cli::{
     answers::{answer_text, OpenAnswers},
     artifacts::read_code,
@@ -120,7 +120,7 @@ impl RunSubcommand for DemoArgs {
 /// The scenario, on a running stack.
 struct DemoRun<'a> {
     out: &'a Output,
-    oracle: Oracle,
+    oracle: OracleClient,
     owner: &'a SigningKey,
 }
 

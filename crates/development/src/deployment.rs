@@ -1,6 +1,8 @@
 //! The contract and the operators of a development chain.
 
-use llm_oracle_chain::{messages, Chain, CheckedOracle, Deployed, Expect, TxOptions};
+use llm_oracle_chain::{
+    messages, Chain, ChainApi as _, CheckedOracle, Deployed, Expect, TxOptions,
+};
 use llm_oracle_cli::{
     account::dev_key,
     artifacts::{read_code, ORACLE_WASM},

@@ -5,6 +5,7 @@ use crate::{
     stack::{DevStack, StackOptions},
 };
 use clap::Args;
+use llm_oracle_chain::ChainApi as _;
 use llm_oracle_cli::{
     config::{describe_model, paths, ConfigFile, Overrides},
     context::CommandContext,

@@ -2,7 +2,7 @@
 // The derived codecs cast the positions of a handful of variants.
 #![allow(clippy::cast_possible_truncation)]
 
-use llm_oracle_chain::{Call, Chain, Receipt, TxOptions};
+use llm_oracle_chain::{Call, CallReceipt, Chain, TxOptions};
 use llm_oracle_cli::exit::{self, CliError};
 use llm_oracle_primitives::{AccountId, AnswerKind, Balance, BlockNumber, Error, RequestId};
 use llm_oracle_signing::{account_of, Keypair};
@@ -175,6 +175,7 @@ impl MarketContract {
         let call: Call<Option<MarketView>> = Call::plain("market", &market);
         let outcome = self
             .chain
+            .as_ref()
             .dry_run(&self.address, &self.address, 0, &call, None)
             .await?;
         outcome
@@ -192,10 +193,11 @@ impl MarketContract {
     ) -> Result<T, CliError> {
         let (chain, to) = (&self.chain, &self.address);
         chain
+            .as_ref()
             .dry_run(&account_of(signer), to, value, call, None)
             .await?
             .value?;
-        let receipt: Receipt<Result<T, MarketError>> = chain
+        let receipt: CallReceipt<Result<T, MarketError>> = chain
             .call(signer, to, value, call, TxOptions::default())
             .await?;
         Ok(receipt.value?)

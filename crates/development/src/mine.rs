@@ -2,7 +2,7 @@
 
 use crate::deployment::{dev_signer, OWNER};
 use clap::Args;
-use llm_oracle_chain::Chain;
+use llm_oracle_chain::{Chain, ChainApi as _};
 use llm_oracle_cli::{
     context::CommandContext,
     exit::{self, CliError, CommandResult},

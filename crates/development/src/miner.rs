@@ -4,7 +4,7 @@
 //! to its deadline.
 
 use crate::mine::create_block;
-use llm_oracle_chain::CheckedOracle;
+use llm_oracle_chain::{ChainApi as _, CheckedOracle};
 use llm_oracle_primitives::{BlockNumber, Phase, RequestView, Summary};
 use std::time::{Duration, Instant};
 

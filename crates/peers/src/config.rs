@@ -1,6 +1,6 @@
 //! The table `[peers]` of the settings, and the relayers and operators that it names.
 
-use super::wire::Id;
+use super::wire::OperatorId;
 use llm_oracle_support::address::{parse_account, ss58, AddressError};
 use reqwest::Url;
 use serde::Deserialize;
@@ -89,29 +89,29 @@ pub struct Peer {
     /// URL to which entries are posted.
     pub url: Url,
     /// Its operators.
-    pub operators: Vec<Id>,
+    pub operators: Vec<OperatorId>,
 }
 
 /// Which operators belong to which relayer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerDirectory {
     /// This relayer's operators.
-    pub own: Vec<Id>,
+    pub own: Vec<OperatorId>,
     /// The other relayers.
     pub peers: Vec<Peer>,
 }
 
 impl PeerDirectory {
     /// The peer that an operator belongs to.
-    pub fn peer_of(&self, operator: &Id) -> Option<usize> {
+    pub fn peer_of(&self, operator: &OperatorId) -> Option<usize> {
         let mut peers = self.peers.iter();
         peers.position(|peer| peer.operators.contains(operator))
     }
 
     /// All operators of this relayer and its peers, ordered by account: the same list in each of them.
-    pub fn known(&self) -> Vec<Id> {
+    pub fn known(&self) -> Vec<OperatorId> {
         let of_peers = self.peers.iter().flat_map(|peer| &peer.operators);
-        let mut known: Vec<Id> = self.own.iter().chain(of_peers).copied().collect();
+        let mut known: Vec<OperatorId> = self.own.iter().chain(of_peers).copied().collect();
         known.sort_unstable();
         known
     }
@@ -138,7 +138,7 @@ impl PeersConfig {
     ///
     /// # Errors
     /// See [`PeersError`].
-    pub fn check(&self, own: &[Id]) -> Result<PeerDirectory, PeersError> {
+    pub fn check(&self, own: &[OperatorId]) -> Result<PeerDirectory, PeersError> {
         let listens = self.address()?.is_some();
         if !listens && !self.relayers.is_empty() {
             return Err(PeersError::NotListening);
@@ -169,10 +169,10 @@ impl PeersConfig {
 
     fn peer(&self, relayer: &PeerConfig, known: &PeerDirectory) -> Result<Peer, PeersError> {
         let url = self.url(&relayer.url)?;
-        let mut operators: Vec<Id> = Vec::new();
+        let mut operators: Vec<OperatorId> = Vec::new();
         for text in &relayer.operators {
             let account = parse_account(text)?;
-            let id: &Id = account.as_ref();
+            let id: &OperatorId = account.as_ref();
             if known.own.contains(id) {
                 return Err(PeersError::OwnOperator(ss58(&account)));
             }
@@ -230,7 +230,7 @@ mod tests {
     const ALICE: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
     const BOB: &str = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
 
-    fn id(text: &str) -> Id {
+    fn id(text: &str) -> OperatorId {
         *parse_account(text).unwrap().as_ref()
     }
 

@@ -1,7 +1,7 @@
 //! Whether an entry of a peer may be submitted, as far as a finalized block shows. The dry run finds the
 //! rest.
 
-use super::wire::{DeploymentId, Id, Payload, SignedEntry};
+use super::wire::{DeploymentId, OperatorId, Payload, SignedEntry};
 use llm_oracle_primitives::{
     digest::{self, Context},
     BlockNumber, CommitEntry, Phase, RequestView, RevealEntry, SeatState, Slot,
@@ -83,7 +83,7 @@ fn check_commit(
     deployment: &DeploymentId,
     view: &RequestView,
     slot: Option<Slot>,
-    (operator, entry, verified): (&Id, &CommitEntry, bool),
+    (operator, entry, verified): (&OperatorId, &CommitEntry, bool),
     lands: BlockNumber,
 ) -> Result<(), EntryVerdict> {
     let summary = &view.summary;
@@ -112,7 +112,7 @@ fn check_commit(
 fn check_reveal(
     deployment: &DeploymentId,
     view: &RequestView,
-    (operator, entry, verified): (&Id, &RevealEntry, bool),
+    (operator, entry, verified): (&OperatorId, &RevealEntry, bool),
     lands: BlockNumber,
 ) -> Result<(), EntryVerdict> {
     match view.summary.phase {
@@ -148,11 +148,16 @@ fn ensure(holds: bool, otherwise: EntryVerdict) -> Result<(), EntryVerdict> {
     }
 }
 
-fn id_of(seat: &llm_oracle_primitives::SeatView) -> &Id {
+fn id_of(seat: &llm_oracle_primitives::SeatView) -> &OperatorId {
     seat.operator.as_ref()
 }
 
-fn context(deployment: &DeploymentId, view: &RequestView, operator: &Id, model: u32) -> Context {
+fn context(
+    deployment: &DeploymentId,
+    view: &RequestView,
+    operator: &OperatorId,
+    model: u32,
+) -> Context {
     Context {
         domain: deployment.domain,
         contract: deployment.contract.into(),

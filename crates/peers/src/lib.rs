@@ -35,8 +35,8 @@ pub use pool::{EntryPool, PooledEntry};
 pub use server::{serve, PeerEndpoint};
 pub use transmitter::{committee, missing, transmitter};
 pub use wire::{
-    DeploymentId, EntryKey, EntryKind, Head, Id, Payload, PeerMessage, SignedEntry, ENTRIES_MAX,
-    MESSAGE_BYTES_MAX,
+    DeploymentId, EntryKey, EntryKind, OperatorId, Payload, PeerMessage, PeerMessageHeader,
+    SignedEntry, ENTRIES_MAX, MESSAGE_BYTES_MAX,
 };
 
 use llm_oracle_primitives::{Hash, RequestId, RequestView, Slot, Terms};
@@ -63,7 +63,7 @@ pub struct Peers {
     pub counters: PeerCounters,
     /// How long a transmitter waits for the entries of others.
     pub batching_window: Duration,
-    slots: HashMap<Id, Slot>,
+    slots: HashMap<OperatorId, Slot>,
     seen_at: Hash,
     seen: HashMap<RequestId, SeenRequest>,
     due: Option<Instant>,
@@ -79,10 +79,10 @@ impl Peers {
         config: &PeersConfig,
         block: Duration,
         deployment: DeploymentId,
-        own: Vec<(Id, Arc<dyn Signer>)>,
+        own: Vec<(OperatorId, Arc<dyn Signer>)>,
         counters: PeerCounters,
     ) -> Result<Option<Self>, PeersError> {
-        let ids: Vec<Id> = own.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<OperatorId> = own.iter().map(|(id, _)| *id).collect();
         let directory = Arc::new(config.check(&ids)?);
         if directory.peers.is_empty() {
             return Ok(None);
@@ -146,17 +146,17 @@ impl Peers {
     }
 
     /// Remembers the slot of a peer's operator; slots never change.
-    pub fn remember_slot(&mut self, operator: Id, slot: Slot) {
+    pub fn remember_slot(&mut self, operator: OperatorId, slot: Slot) {
         self.slots.insert(operator, slot);
     }
 
     /// The slot of a peer's operator, once it is known.
-    pub fn slot(&self, operator: &Id) -> Option<Slot> {
+    pub fn slot(&self, operator: &OperatorId) -> Option<Slot> {
         self.slots.get(operator).copied()
     }
 
     /// Whether an operator's relayer is in cooldown after it failed to submit.
-    pub fn in_cooldown(&self, operator: &Id, now: Instant) -> bool {
+    pub fn in_cooldown(&self, operator: &OperatorId, now: Instant) -> bool {
         let peer = self.directory.peer_of(operator);
         peer.is_some_and(|peer| self.handoffs.in_cooldown(peer, now))
     }

@@ -2,7 +2,7 @@
 
 use super::{
     config::PeerDirectory,
-    wire::{self, DeploymentId, Head, PeerMessage, SignedEntry},
+    wire::{self, DeploymentId, PeerMessage, PeerMessageHeader, SignedEntry},
 };
 use llm_oracle_primitives::BlockNumber;
 use llm_oracle_support::clock::Instant;
@@ -162,7 +162,11 @@ impl PeerLimits {
         room
     }
 
-    fn remember(&mut self, head: &Head, finalized: BlockNumber) -> Result<(), RejectReason> {
+    fn remember(
+        &mut self,
+        head: &PeerMessageHeader,
+        finalized: BlockNumber,
+    ) -> Result<(), RejectReason> {
         self.seen.retain(|block, _| in_window(*block, finalized));
         let remembered: usize = self.seen.values().map(HashSet::len).sum();
         let of_block = self.seen.entry(head.block).or_default();
@@ -201,7 +205,7 @@ impl MessageGuard {
         &mut self,
         bytes: &[u8],
         now: Instant,
-    ) -> Result<(usize, Head, Vec<SignedEntry>), RejectReason> {
+    ) -> Result<(usize, PeerMessageHeader, Vec<SignedEntry>), RejectReason> {
         let (head, signature, rest) = PeerMessage::open(bytes).ok_or(RejectReason::Malformed)?;
         let peer = self.directory.peer_of(&head.sender);
         let peer = peer.ok_or(RejectReason::UnknownPeer)?;

@@ -144,7 +144,7 @@ fn what_is_remembered_is_bounded() {
     let head = |n: u32, block| {
         let mut nonce = [0; 16];
         nonce[..4].copy_from_slice(&n.encode());
-        Head {
+        PeerMessageHeader {
             sender: [0; 32],
             receiver: [0; 32],
             nonce,

@@ -4,7 +4,8 @@
 use super::{
     config::PeersError,
     wire::{
-        self, Acknowledgement, DeploymentId, EntryKey, EntryKind, Id, PeerMessage, SignedEntry,
+        self, Acknowledgement, DeploymentId, EntryKey, EntryKind, OperatorId, PeerMessage,
+        SignedEntry,
     },
 };
 use llm_oracle_http as http;
@@ -110,7 +111,7 @@ async fn body(response: Response) -> Result<Vec<u8>, SubmitError> {
 pub struct PeerOutbox {
     client: Client,
     deployment: DeploymentId,
-    sender: Option<(Id, Arc<dyn Signer>)>,
+    sender: Option<(OperatorId, Arc<dyn Signer>)>,
     messages: JoinSet<SubmitOutcome>,
     busy: HashMap<(usize, EntryKind), AbortHandle>,
 }
@@ -122,7 +123,7 @@ impl PeerOutbox {
     /// When the HTTP client can't be set up.
     pub fn new(
         deployment: DeploymentId,
-        sender: Option<(Id, Arc<dyn Signer>)>,
+        sender: Option<(OperatorId, Arc<dyn Signer>)>,
     ) -> Result<Self, PeersError> {
         Ok(Self {
             client: client()?,
@@ -143,7 +144,7 @@ impl PeerOutbox {
     /// Sends a message in the background, and wakes the main loop when it is answered.
     pub fn send(
         &mut self,
-        (peer, url, receiver): (usize, Url, Id),
+        (peer, url, receiver): (usize, Url, OperatorId),
         block: BlockNumber,
         entries: Vec<SignedEntry>,
         wake: Arc<Notify>,

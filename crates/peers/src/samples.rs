@@ -29,15 +29,15 @@ pub(super) fn key(n: u8) -> Keypair {
     Keypair::from_uri(&uri).unwrap()
 }
 
-pub(super) fn id(n: u8) -> Id {
+pub(super) fn id(n: u8) -> OperatorId {
     *account_of(&key(n)).as_ref()
 }
 
-pub(super) fn own(n: u8) -> (Id, Arc<dyn Signer>) {
+pub(super) fn own(n: u8) -> (OperatorId, Arc<dyn Signer>) {
     (id(n), Arc::new(key(n)))
 }
 
-fn context(request_id: RequestId, operator: Id) -> Context {
+fn context(request_id: RequestId, operator: OperatorId) -> Context {
     DEPLOYMENT.context(request_id, TERMS, operator)
 }
 
@@ -77,7 +77,7 @@ pub(super) fn reveal(request_id: RequestId, n: u8) -> SignedEntry {
 }
 
 /// A request of three seats, of which these are accepted.
-pub(super) fn view(request_id: RequestId, phase: Phase, seats: &[Id]) -> RequestView {
+pub(super) fn view(request_id: RequestId, phase: Phase, seats: &[OperatorId]) -> RequestView {
     let seats = seats.iter().map(|id| seat(request_id, *id)).collect();
     RequestView {
         terms_digest: TERMS,
@@ -85,7 +85,7 @@ pub(super) fn view(request_id: RequestId, phase: Phase, seats: &[Id]) -> Request
     }
 }
 
-fn seat(request_id: RequestId, operator: Id) -> SeatView {
+fn seat(request_id: RequestId, operator: OperatorId) -> SeatView {
     let context = context(request_id, operator);
     SeatView {
         operator: operator.into(),
@@ -102,7 +102,7 @@ fn seat(request_id: RequestId, operator: Id) -> SeatView {
     }
 }
 
-pub(super) fn draw(drawn: &[Id]) -> DrawView {
+pub(super) fn draw(drawn: &[OperatorId]) -> DrawView {
     DrawView {
         drawn: Some(drawn.iter().map(|id| (*id).into()).collect()),
         weak: false,

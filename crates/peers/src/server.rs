@@ -4,14 +4,14 @@ use super::{
     config::PeerDirectory,
     counters::PeerCounters,
     message_guard::{MessageGuard, RejectReason},
-    wire::{self, Acknowledgement, DeploymentId, Id, SignedEntry, MESSAGE_BYTES_MAX},
+    wire::{self, Acknowledgement, DeploymentId, OperatorId, SignedEntry, MESSAGE_BYTES_MAX},
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     body::{Bytes, Incoming},
     Method, Request, Response, StatusCode,
 };
-use llm_oracle_http::{self as http, Patience};
+use llm_oracle_http::{self as http, Timeouts};
 use llm_oracle_primitives::BlockNumber;
 use llm_oracle_signing::Signer;
 use llm_oracle_support::clock::Instant;
@@ -24,7 +24,7 @@ use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
 /// A connection takes one message.
-const PATIENCE: Patience = Patience {
+const TIMEOUTS: Timeouts = Timeouts {
     connection: Duration::from_secs(5),
     head: Duration::from_secs(2),
 };
@@ -34,7 +34,7 @@ const INBOX_MAX: usize = 1_024;
 /// Receives the messages of peers.
 pub struct PeerEndpoint {
     deployment: DeploymentId,
-    keys: Vec<(Id, Arc<dyn Signer>)>,
+    keys: Vec<(OperatorId, Arc<dyn Signer>)>,
     guard: Mutex<MessageGuard>,
     inbox: Mutex<Vec<(usize, SignedEntry)>>,
     counters: PeerCounters,
@@ -51,7 +51,7 @@ impl PeerEndpoint {
     pub fn new(
         deployment: DeploymentId,
         directory: Arc<PeerDirectory>,
-        keys: Vec<(Id, Arc<dyn Signer>)>,
+        keys: Vec<(OperatorId, Arc<dyn Signer>)>,
         counters: PeerCounters,
     ) -> Self {
         Self {
@@ -115,7 +115,7 @@ impl PeerEndpoint {
         }
         self.wake.notify_one();
         let message = wire::ack_to_sign(&self.deployment, &head, &encoded, &accepted);
-        let signature = key.sign_peer(&message).map_err(|error| {
+        let signature = key.sign_peer_message(&message).map_err(|error| {
             tracing::warn!(%error, "acknowledgement could not be signed");
             RejectReason::NoSignature
         })?;
@@ -154,7 +154,7 @@ fn status(reason: RejectReason) -> StatusCode {
 /// Serves peers until `stop` is cancelled.
 pub async fn serve(listener: TcpListener, endpoint: Arc<PeerEndpoint>, stop: CancellationToken) {
     let respond = move |request| respond(endpoint.clone(), request);
-    http::serve(listener, stop, PATIENCE, respond).await;
+    http::serve(listener, stop, TIMEOUTS, respond).await;
 }
 
 async fn respond(endpoint: Arc<PeerEndpoint>, request: Request<Incoming>) -> Response<Full<Bytes>> {

@@ -4,16 +4,16 @@
 //! When settings differ, two relayers may compute different transmitters. Then more than one submits, which
 //! costs fees and nothing else.
 
-use super::wire::{EntryKind, Id};
+use super::wire::{EntryKind, OperatorId};
 use llm_oracle_primitives::{AccountId, RequestId, RequestView, SeatState};
 
 /// The transmitter of a request: the request's number selects a member of the committee, and members in
 /// cooldown are skipped. `None` if all are in cooldown.
 pub fn transmitter(
-    committee: &[Id],
+    committee: &[OperatorId],
     request: RequestId,
-    in_cooldown: impl Fn(&Id) -> bool,
-) -> Option<Id> {
+    in_cooldown: impl Fn(&OperatorId) -> bool,
+) -> Option<OperatorId> {
     let first = request.checked_rem(committee.len() as u64)?;
     let (before, from) = committee.split_at_checked(usize::try_from(first).ok()?)?;
     let mut in_order = from.iter().chain(before);
@@ -24,17 +24,17 @@ pub fn transmitter(
 /// of those is known, in the order of `known`. For reveals: those that hold seats, in seat order.
 pub fn committee(
     kind: EntryKind,
-    known: &[Id],
+    known: &[OperatorId],
     view: &RequestView,
     named: Option<&[AccountId]>,
-) -> Vec<Id> {
+) -> Vec<OperatorId> {
     if kind == EntryKind::Reveal {
         let holders = view.seats.iter().map(|seat| id_of(&seat.operator));
         return holders.filter(|id| known.contains(id)).collect();
     }
     let drawn = view.draw.as_ref().and_then(|draw| draw.drawn.as_deref());
-    let chosen = |list: &[AccountId]| -> Vec<Id> {
-        let inside = |id: &&Id| list.iter().any(|account| id_of(account) == **id);
+    let chosen = |list: &[AccountId]| -> Vec<OperatorId> {
+        let inside = |id: &&OperatorId| list.iter().any(|account| id_of(account) == **id);
         known.iter().filter(inside).copied().collect()
     };
     let some = drawn.or(named).map(chosen).unwrap_or_default();
@@ -46,8 +46,13 @@ pub fn committee(
 }
 
 /// Number of members of the committee, beside those in `ready`, whose entry may still arrive.
-pub fn missing(kind: EntryKind, committee: &[Id], view: &RequestView, ready: &[Id]) -> usize {
-    let open = |id: &&Id| {
+pub fn missing(
+    kind: EntryKind,
+    committee: &[OperatorId],
+    view: &RequestView,
+    ready: &[OperatorId],
+) -> usize {
+    let open = |id: &&OperatorId| {
         let seat = view.seats.iter().find(|seat| id_of(&seat.operator) == **id);
         match kind {
             EntryKind::Commit => seat.is_none(),
@@ -66,7 +71,7 @@ pub fn missing(kind: EntryKind, committee: &[Id], view: &RequestView, ready: &[I
     missing.min(free.saturating_sub(ready.len()))
 }
 
-fn id_of(account: &AccountId) -> Id {
+fn id_of(account: &AccountId) -> OperatorId {
     *account.as_ref()
 }
 
@@ -75,18 +80,18 @@ mod tests {
     use super::{super::samples, *};
     use llm_oracle_primitives::Phase;
 
-    const ONE: Id = [1; 32];
-    const TWO: Id = [2; 32];
-    const THREE: Id = [3; 32];
+    const ONE: OperatorId = [1; 32];
+    const TWO: OperatorId = [2; 32];
+    const THREE: OperatorId = [3; 32];
 
     #[test]
     fn the_requests_number_names_the_carrier_and_one_that_rests_is_passed_over() {
         let all = [ONE, TWO, THREE];
-        let turns = |rests: &[Id]| -> Vec<Option<Id>> {
+        let turns = |rests: &[OperatorId]| -> Vec<Option<OperatorId>> {
             let transmitters = (0..4).map(|id| transmitter(&all, id, |one| rests.contains(one)));
             transmitters.collect()
         };
-        let some = |ids: [Id; 4]| ids.map(Some).to_vec();
+        let some = |ids: [OperatorId; 4]| ids.map(Some).to_vec();
         assert_eq!(turns(&[]), some([ONE, TWO, THREE, ONE]));
         assert_eq!(turns(&[TWO]), some([ONE, THREE, THREE, ONE]));
         assert_eq!(turns(&[TWO, THREE]), some([ONE; 4]));
@@ -122,7 +127,7 @@ mod tests {
         let known = [ONE, TWO, THREE];
         // Three seats in all.
         let open = samples::view(7, Phase::Committing, &[]);
-        let left = |ready: &[Id]| missing(EntryKind::Commit, &known, &open, ready);
+        let left = |ready: &[OperatorId]| missing(EntryKind::Commit, &known, &open, ready);
         assert_eq!((left(&[]), left(&[ONE]), left(&known)), (3, 2, 0));
         let accepted = samples::view(7, Phase::Committing, &[ONE, [8; 32]]);
         assert_eq!(missing(EntryKind::Commit, &known, &accepted, &[TWO]), 0);

@@ -7,12 +7,12 @@
 use llm_oracle_primitives::{
     digest, limits, BlockNumber, CommitEntry, RequestId, RevealEntry, Signature,
 };
-use llm_oracle_signing::{verifies, PeerToSign, Signer};
+use llm_oracle_signing::{verifies, PeerMessageToSign, Signer};
 use llm_oracle_support::random;
 use scale::{Decode, DecodeAll, Encode};
 
 pub use llm_oracle_primitives::DeploymentId;
-pub use llm_oracle_signing::{Head, Id};
+pub use llm_oracle_signing::{OperatorId, PeerMessageHeader};
 
 /// Largest message, bytes.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024;
@@ -46,7 +46,7 @@ pub struct EntryKey {
     /// The request.
     pub request_id: RequestId,
     /// The seat's operator.
-    pub operator: Id,
+    pub operator: OperatorId,
 }
 
 /// An entry as the contract takes it.
@@ -62,7 +62,7 @@ pub enum Payload {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct SignedEntry {
     /// The operator.
-    pub operator: Id,
+    pub operator: OperatorId,
     /// The entry itself.
     pub payload: Payload,
 }
@@ -83,33 +83,33 @@ impl SignedEntry {
 }
 
 /// Whether the operator that a message or an acknowledgement is from has signed it.
-pub(super) fn is_signed_by_peer(message: &PeerToSign, signature: &Signature) -> bool {
+pub(super) fn is_signed_by_peer(message: &PeerMessageToSign, signature: &Signature) -> bool {
     verifies(signature, &message.message(), &message.signer().into())
 }
 
 /// What the sender of a message signs.
 pub(super) fn message_to_sign(
     deployment: &DeploymentId,
-    head: &Head,
+    head: &PeerMessageHeader,
     entries: &[u8],
-) -> PeerToSign {
-    PeerToSign {
+) -> PeerMessageToSign {
+    PeerMessageToSign {
         deployment: *deployment,
-        head: *head,
-        entries: digest::blake2(entries),
-        taken: None,
+        header: *head,
+        entries_digest: digest::blake2(entries),
+        acknowledged_digest: None,
     }
 }
 
 /// What the receiver of a message signs.
 pub(super) fn ack_to_sign(
     deployment: &DeploymentId,
-    head: &Head,
+    head: &PeerMessageHeader,
     entries: &[u8],
     accepted: &[bool],
-) -> PeerToSign {
-    PeerToSign {
-        taken: Some(digest::blake2(&accepted.encode())),
+) -> PeerMessageToSign {
+    PeerMessageToSign {
+        acknowledged_digest: Some(digest::blake2(&accepted.encode())),
         ..message_to_sign(deployment, head, entries)
     }
 }
@@ -118,7 +118,7 @@ pub(super) fn ack_to_sign(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerMessage {
     /// Its head.
-    pub head: Head,
+    pub head: PeerMessageHeader,
     /// Its entries, encoded.
     pub entries: Vec<u8>,
     /// Number of entries.
@@ -134,21 +134,21 @@ impl PeerMessage {
     /// When there is no randomness, or the signer does not sign; as text.
     pub fn sign(
         deployment: &DeploymentId,
-        (sender, receiver): (Id, Id),
+        (sender, receiver): (OperatorId, OperatorId),
         block: BlockNumber,
         entries: &[SignedEntry],
         key: &dyn Signer,
     ) -> Result<Self, String> {
         let mut nonce = [0; 16];
         random::fill(&mut nonce).map_err(|error| error.to_string())?;
-        let head = Head {
+        let head = PeerMessageHeader {
             sender,
             receiver,
             nonce,
             block,
         };
         let encoded = entries.encode();
-        let signed = key.sign_peer(&message_to_sign(deployment, &head, &encoded));
+        let signed = key.sign_peer_message(&message_to_sign(deployment, &head, &encoded));
         let signature = signed.map_err(|error| error.to_string())?;
         Ok(Self {
             head,
@@ -166,8 +166,8 @@ impl PeerMessage {
     }
 
     /// Splits received bytes into head, signature and encoded entries.
-    pub(super) fn open(mut bytes: &[u8]) -> Option<(Head, Signature, &[u8])> {
-        let (head, signature) = <(Head, Signature)>::decode(&mut bytes).ok()?;
+    pub(super) fn open(mut bytes: &[u8]) -> Option<(PeerMessageHeader, Signature, &[u8])> {
+        let (head, signature) = <(PeerMessageHeader, Signature)>::decode(&mut bytes).ok()?;
         Some((head, signature, bytes))
     }
 }

@@ -4,7 +4,7 @@ use crate::plan::PolicyConfig;
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_signing::KeySource;
-use llm_oracle_store::Shared;
+use llm_oracle_store::SharedDatabase;
 use llm_oracle_support::amount::planck;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub struct RelayerConfig {
     pub store: PathBuf,
     /// The database that replicas share; without one it is a file in the store's directory.
     #[serde(skip)]
-    pub shared: Option<Shared>,
+    pub shared: Option<SharedDatabase>,
     /// The operators this process works for.
     pub operators: Vec<KeySource>,
     /// The models that answer, for all of them, in the order in which they are asked.
@@ -81,11 +81,14 @@ pub struct Limits {
     /// given up. Asking counts those only in which a model may have run. Reveals, and settling where one of our operators has a seat, go on.
     pub max_attempts: u32,
     /// Questions put to the model at the same time.
-    pub model_calls: u16,
+    #[serde(alias = "model_calls")]
+    pub max_concurrent_model_requests: u16,
     /// Longest pause between two looks at the chain, milliseconds; finalized heads wake it earlier.
-    pub poll_ms: u64,
+    #[serde(alias = "poll_ms")]
+    pub poll_interval_ms: u64,
     /// How much later each further relayer tries what only one needs to do, milliseconds.
-    pub turn_ms: u64,
+    #[serde(alias = "turn_ms")]
+    pub takeover_delay_ms: u64,
     /// Whether to read each finalized block for operators that sign two answers, and report them.
     pub report_equivocations: bool,
 }
@@ -97,9 +100,9 @@ impl Default for Limits {
             max_fee: 10_000_000_000_000,
             min_balance: 1_000_000_000_000,
             max_attempts: 5,
-            model_calls: 1,
-            poll_ms: 2_000,
-            turn_ms: 3_000,
+            max_concurrent_model_requests: 1,
+            poll_interval_ms: 2_000,
+            takeover_delay_ms: 3_000,
             report_equivocations: true,
         }
     }
@@ -113,9 +116,15 @@ impl Limits {
             ("limits.max_fee", self.max_fee.to_string()),
             ("limits.min_balance", self.min_balance.to_string()),
             ("limits.max_attempts", self.max_attempts.to_string()),
-            ("limits.model_calls", self.model_calls.to_string()),
-            ("limits.poll_ms", self.poll_ms.to_string()),
-            ("limits.turn_ms", self.turn_ms.to_string()),
+            (
+                "limits.max_concurrent_model_requests",
+                self.max_concurrent_model_requests.to_string(),
+            ),
+            ("limits.poll_interval_ms", self.poll_interval_ms.to_string()),
+            (
+                "limits.takeover_delay_ms",
+                self.takeover_delay_ms.to_string(),
+            ),
             (
                 "limits.report_equivocations",
                 self.report_equivocations.to_string(),
@@ -165,5 +174,35 @@ mod tests {
                 .to_string();
             assert!(error.contains(key), "{error}");
         }
+    }
+
+    #[test]
+    fn the_old_names_of_settings_are_accepted() {
+        let old = "[limits]\npoll_ms = 1\nturn_ms = 2\nmodel_calls = 3\n[policy]\nseat_fees = 4\nrisk_a_day = 5\nmax_tokens = 6\nforbidden = ['x']\nonly = ['5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY']\n[policy.each]\nrequests_a_day = 7\ncost_a_day = 8\n";
+        let text = FILE.replace(
+            "[limits]\n        min_reward = \"20000000000000000000\"",
+            old,
+        );
+        let config: RelayerConfig = toml::from_str(&text).unwrap();
+        let (limits, policy) = (config.limits, config.policy);
+        assert_eq!(
+            (
+                limits.poll_interval_ms,
+                limits.takeover_delay_ms,
+                limits.max_concurrent_model_requests
+            ),
+            (1, 2, 3)
+        );
+        assert_eq!(
+            (policy.tx_fees_per_seat, policy.max_stake_at_risk_per_day),
+            (Some(4), 5)
+        );
+        assert_eq!((policy.max_output_tokens, policy.allow.len()), (6, 1));
+        assert_eq!(policy.forbidden_words, ["x"]);
+        let budget = policy.per_requester;
+        assert_eq!(
+            (budget.max_requests_per_day, budget.max_cost_per_day),
+            (7, 8)
+        );
     }
 }

@@ -4,7 +4,7 @@ use llm_oracle_chain::ChainError;
 use llm_oracle_peers::PeersError;
 use llm_oracle_primitives::{Hash, RequestId};
 use llm_oracle_signing::{KeyError, SignerError};
-use llm_oracle_store::{Entry, StoreError};
+use llm_oracle_store::{SeatId, StoreError};
 use llm_oracle_support::address::{hex0x, AddressError};
 
 /// An error that ends the relayer, or a turn of it when it is one of the connection.
@@ -23,7 +23,7 @@ pub enum RelayerError {
     Peers(#[from] PeersError),
     /// What one seat brings to a batch is not signed.
     #[error("request {}: {error}", entry.request_id)]
-    Unsigned { entry: Entry, error: SignerError },
+    Unsigned { entry: SeatId, error: SignerError },
     #[error("the configuration names no operator; add one [[operators]] table")]
     NoOperators,
     #[error("the operator {0} is named twice in the configuration")]

@@ -1,7 +1,7 @@
 //! Failures of seats: how often, how long to back off, who tries next, and when to give up.
 
 use crate::error::RelayerError;
-use llm_oracle_store::{now_ms, Entry, JobState, Purpose, Skip, Store};
+use llm_oracle_store::{now_ms, JobState, Purpose, SeatId, Skip, Store};
 use llm_oracle_support::address::ss58;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl FailureLog {
     /// reveal goes on, since a bond is at stake, and shows why it has not succeeded yet.
     pub(crate) fn fail(
         &self,
-        entry: &Entry,
+        entry: &SeatId,
         purpose: Purpose,
         reason: &str,
     ) -> Result<(), RelayerError> {
@@ -65,7 +65,7 @@ impl FailureLog {
         match purpose {
             Purpose::Ask => self.skip(entry, &given_up)?,
             Purpose::Commit | Purpose::Answer => {
-                self.note_job(entry, JobState::Dead, &given_up)?;
+                self.note_job(entry, JobState::Abandoned, &given_up)?;
             }
             Purpose::Reveal => {
                 let job = self.store.job(entry.request_id, &entry.operator)?;
@@ -83,8 +83,8 @@ impl FailureLog {
         Ok(())
     }
 
-    fn note_job(&self, entry: &Entry, state: JobState, reason: &str) -> Result<(), RelayerError> {
-        let Entry {
+    fn note_job(&self, entry: &SeatId, state: JobState, reason: &str) -> Result<(), RelayerError> {
+        let SeatId {
             request_id,
             operator,
         } = entry;
@@ -97,7 +97,7 @@ impl FailureLog {
     /// back.
     pub(crate) fn is_backing_off(
         &self,
-        entry: &Entry,
+        entry: &SeatId,
         purpose: Purpose,
     ) -> Result<bool, RelayerError> {
         Ok(backs_off_now(self.store.failures(entry, purpose)?))
@@ -107,10 +107,10 @@ impl FailureLog {
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) fn skip(&self, entry: &Entry, reason: &str) -> Result<(), RelayerError> {
+    pub(crate) fn skip(&self, entry: &SeatId, reason: &str) -> Result<(), RelayerError> {
         let operator = ss58(&entry.operator.into());
         tracing::info!(request = entry.request_id, operator, reason, "skipped");
-        let Entry {
+        let SeatId {
             request_id,
             operator,
         } = *entry;
@@ -122,7 +122,7 @@ impl FailureLog {
     }
 
     /// Whether an entry of a transaction is a peer's. Its failures are the peer's affair.
-    fn is_of_peer(&self, entry: &Entry, purpose: Purpose) -> bool {
+    fn is_of_peer(&self, entry: &SeatId, purpose: Purpose) -> bool {
         let submitted = matches!(purpose, Purpose::Commit | Purpose::Reveal);
         submitted && !self.own.contains(&entry.operator)
     }

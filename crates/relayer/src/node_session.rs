@@ -2,13 +2,14 @@
 
 use crate::error::RelayerError;
 use llm_oracle_chain::{
-    AnyChain, ChainError, CheckedOracle, Endpoints, Expect, Fit, Head, Known, WakeUps,
+    AnyChain, ChainError, CheckedOracle, Endpoints, Expect, Head, HeadSubscription, HealthyNode,
+    NodeCriteria,
 };
 use llm_oracle_primitives::{AccountId, DeploymentId, Hash};
-use llm_oracle_store::{Identity, Store};
+use llm_oracle_store::{Store, StoreIdentity};
 
 /// The oracle on whatever chain it is worked on.
-pub(crate) type Oracle = llm_oracle_chain::Oracle<AnyChain>;
+pub(crate) type Oracle = llm_oracle_chain::OracleClient<AnyChain>;
 
 /// The chain as one iteration sees it: everything in an iteration is read at these two blocks of one
 /// node.
@@ -25,7 +26,7 @@ pub(crate) struct ChainView {
 /// A live connection with its subscription to heads.
 struct Link {
     oracle: Oracle,
-    wake: WakeUps,
+    wake: HeadSubscription,
 }
 
 /// The session with one of the configured nodes; another one takes over when it fails.
@@ -50,7 +51,7 @@ impl NodeSession {
         address: AccountId,
         expect: Expect,
     ) -> Result<(Self, Oracle), RelayerError> {
-        let fit = endpoints.survey(Known::default()).await?;
+        let fit = endpoints.select_node(NodeCriteria::default()).await?;
         let checked = CheckedOracle::check(&fit.chain, address, expect).await?;
         let contract: &[u8; 32] = address.as_ref();
         let session = Self {
@@ -69,8 +70,8 @@ impl NodeSession {
     }
 
     /// What the store is bound to.
-    pub(crate) fn identity(&self) -> Identity {
-        Identity {
+    pub(crate) fn identity(&self) -> StoreIdentity {
+        StoreIdentity {
             genesis: self.genesis,
             contract: self.deployment.contract,
             domain: self.deployment.domain,
@@ -93,12 +94,12 @@ impl NodeSession {
     /// # Errors
     /// When no node may be acted on, or chain or contract are others.
     pub(crate) async fn refresh(&mut self, store: &Store) -> Result<ChainView, RelayerError> {
-        let known = Known {
+        let known = NodeCriteria {
             genesis: Some(self.genesis),
             seen: self.seen,
             block_ms: None,
         };
-        let fit = match self.endpoints.survey(known).await {
+        let fit = match self.endpoints.select_node(known).await {
             Ok(fit) => fit,
             Err(error) => return Err(self.or_another_chain(error).await),
         };
@@ -130,16 +131,16 @@ impl NodeSession {
         }
     }
 
-    async fn checked(&mut self, fit: &Fit) -> Result<Oracle, RelayerError> {
+    async fn checked(&mut self, fit: &HealthyNode) -> Result<Oracle, RelayerError> {
         if let Some(link) = &self.link {
-            if link.oracle.chain.is_same_line(fit.chain.as_ref()) {
+            if link.oracle.chain.is_same_connection(fit.chain.as_ref()) {
                 return Ok(link.oracle.clone());
             }
         }
         let checked = CheckedOracle::check(&fit.chain, self.address, self.expect).await?;
         // The same address on a chain that was started anew.
         self.expect_domain(checked.config.domain)?;
-        let wake = fit.chain.wake_ups().await?;
+        let wake = fit.chain.finalized_heads().await?;
         tracing::info!(url = fit.chain.url(), "connected");
         let oracle = checked.oracle;
         self.link = Some(Link {
@@ -160,7 +161,7 @@ impl NodeSession {
     /// The error, or `OtherDomain`: a chain that was started anew looks like one that was set back, and
     /// never gets well again.
     async fn or_another_chain(&self, error: ChainError) -> RelayerError {
-        if !matches!(error, ChainError::Unfit { .. }) {
+        if !matches!(error, ChainError::Unhealthy { .. }) {
             return error.into();
         }
         for chain in self.endpoints.connected() {

@@ -54,7 +54,7 @@ impl Observer {
             let bond = view.bond.saturating_sub(view.unbonding);
             let balance = oracle.chain.free_balance(&operator.account).await?;
             let (account, least) = (ss58(&operator.account), self.min_balance);
-            if balance < least && !before.iter().any(|one| one.is_poor(&account)) {
+            if balance < least && !before.iter().any(|one| one.has_low_balance(&account)) {
                 tracing::warn!(
                     operator = account,
                     balance,
@@ -66,16 +66,16 @@ impl Observer {
             seen.push(OperatorStatus {
                 account,
                 slot: operator.slot,
-                able: !operator.stopped && !barred && bond >= min_bond,
-                stopped: operator.stopped,
-                barred,
+                eligible: !operator.stopped && !barred && bond >= min_bond,
+                key_in_use_elsewhere: operator.stopped,
+                slashed: barred,
                 bond,
                 min_bond,
                 locked: view.locked,
                 credit: view.credit,
                 balance,
                 min_balance: least,
-                silent: view.silent,
+                missed_reveals: view.silent,
                 agreed: view.agreed,
                 dissented: view.dissented,
                 abstained: view.abstained,

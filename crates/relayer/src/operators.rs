@@ -3,7 +3,7 @@
 use crate::{error::RelayerError, node_session::Oracle, plan::WorkList};
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
 use llm_oracle_signing::Signer;
-use llm_oracle_store::Entry;
+use llm_oracle_store::SeatId;
 use llm_oracle_support::address::ss58;
 use std::{ops::Index, sync::Arc};
 
@@ -22,8 +22,8 @@ pub(crate) struct Operator {
 
 impl Operator {
     /// Its seat in a request.
-    pub(crate) fn entry(&self, request_id: RequestId) -> Entry {
-        Entry {
+    pub(crate) fn entry(&self, request_id: RequestId) -> SeatId {
+        SeatId {
             request_id,
             operator: self.id,
         }
@@ -79,7 +79,7 @@ impl Operators {
     }
 
     /// The seats of all operators in a request, whether they have one or not.
-    pub(crate) fn entries(&self, request_id: RequestId) -> impl Iterator<Item = Entry> + '_ {
+    pub(crate) fn entries(&self, request_id: RequestId) -> impl Iterator<Item = SeatId> + '_ {
         self.iter().map(move |operator| operator.entry(request_id))
     }
 

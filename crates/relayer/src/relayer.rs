@@ -1,4 +1,4 @@
-//! The daemon: one loop, woken by finalized heads, by answers of the model, by peers and by a timer.
+//! The daemon: one main loop, woken by finalized heads, by answers of the model, by peers and by a timer.
 
 use crate::{
     config::RelayerConfig,
@@ -9,18 +9,18 @@ use crate::{
     node_session::{ChainView, NodeSession},
     observer::Observer,
     operators::Operators,
-    ops::{Ops, Turn},
+    ops::{IterationResult, Ops},
     peers::PeerExchange,
     requests::{account_for_seats, RequestCache, RequestTracker, TrackRecords},
     settlement::Settlement,
     tx::{BatchContext, BatchSender, OwnSeat, Reconciler, TxSender},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
-use llm_oracle_chain::{ChainError, Class, Endpoints, Expect, Head};
+use llm_oracle_chain::{ChainError, Endpoints, Expect, Head};
 use llm_oracle_llm::Provider;
-use llm_oracle_peers::Endpoint;
+use llm_oracle_peers::PeerEndpoint;
 use llm_oracle_signing::{load_signer, Signer};
-use llm_oracle_store::{Identity, Purpose, Store};
+use llm_oracle_store::{Purpose, Store, StoreIdentity};
 use llm_oracle_support::{
     address::{hex0x, parse_account, parse_hash, ss58},
     clock::Instant,
@@ -69,7 +69,7 @@ impl Relayer {
     ) -> Result<Self, RelayerError> {
         let keys = load_keys(&config)?;
         let endpoints = Endpoints::new(&config.all_urls(), config.block_time_ms);
-        let open = |config: &RelayerConfig, identity: &Identity| {
+        let open = |config: &RelayerConfig, identity: &StoreIdentity| {
             let (folder, backup) = (&config.store, config.backup_dir.as_deref());
             let store = match &config.shared {
                 Some(shared) => Store::open_shared(folder, backup, shared, identity)?,
@@ -100,7 +100,7 @@ impl Relayer {
         keys: Vec<Arc<dyn Signer>>,
         provider: Arc<dyn Provider>,
         endpoints: Endpoints,
-        open: impl FnOnce(&RelayerConfig, &Identity) -> Result<Arc<Store>, RelayerError>,
+        open: impl FnOnce(&RelayerConfig, &StoreIdentity) -> Result<Arc<Store>, RelayerError>,
     ) -> Result<Self, RelayerError> {
         let address = parse_account(&config.contract)?;
         let code_hash = config.code_hash.as_deref().map(parse_hash).transpose()?;
@@ -127,7 +127,7 @@ impl Relayer {
             track_records: TrackRecords::default(),
             models: ModelQueue::new(
                 provider,
-                (limits.model_calls, config.policy.clone()),
+                (limits.max_concurrent_model_requests, config.policy.clone()),
                 (store.clone(), ops.clone(), failures.clone()),
                 AnswerRecorder::new(store.clone(), ops.clone(), deployment),
             )?,
@@ -137,7 +137,7 @@ impl Relayer {
                 tx.clone(),
                 store.clone(),
                 failures.clone(),
-                Duration::from_millis(limits.turn_ms),
+                Duration::from_millis(limits.takeover_delay_ms),
             ),
             equivocations: EquivocationWatch::new(
                 limits.report_equivocations,
@@ -182,7 +182,7 @@ impl Relayer {
     }
 
     /// Where peers hand their entries over; `None` without a peer.
-    pub fn peers_endpoint(&self) -> Option<Arc<Endpoint>> {
+    pub fn peers_endpoint(&self) -> Option<Arc<PeerEndpoint>> {
         self.peers.endpoint()
     }
 
@@ -207,11 +207,11 @@ impl Relayer {
                 return self.wind_up().await;
             }
             let started = Instant::now();
-            self.ops.turn_begins();
+            self.ops.iteration_begins();
             // Not broken off when it is time to stop: what it has begun to send, it also records.
             match self.iterate().await {
                 Ok(progress) => {
-                    self.ops.turn_ended(progress.into(), started.elapsed());
+                    self.ops.iteration_ended(progress.into(), started.elapsed());
                     pauses = self::pauses();
                     if progress == Progress::Worked {
                         continue;
@@ -224,7 +224,7 @@ impl Relayer {
                 }
                 Err(error) if is_transient(&error) => {
                     self.session.disconnect();
-                    self.ops.turn_failed(&error);
+                    self.ops.iteration_failed(&error);
                     let pause = pauses.next().unwrap_or(PAUSE_MAX);
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "an iteration failed; trying again");
                     tokio::select! {
@@ -307,7 +307,7 @@ impl Relayer {
 
     /// Waits until the chain, the model or a peer has moved, or the timer says to read anyway.
     async fn wait(&mut self) {
-        let timer = tokio::time::sleep(Duration::from_millis(self.config.limits.poll_ms));
+        let timer = tokio::time::sleep(Duration::from_millis(self.config.limits.poll_interval_ms));
         if self.session.oracle().is_none() {
             return timer.await;
         }
@@ -343,7 +343,7 @@ impl Relayer {
     }
 }
 
-impl From<Progress> for Turn {
+impl From<Progress> for IterationResult {
     fn from(progress: Progress) -> Self {
         match progress {
             Progress::Worked => Self::Worked,
@@ -370,9 +370,9 @@ fn pauses() -> backon::ExponentialBackoff {
 /// store that fails on this machine, are not among them.
 fn is_transient(error: &RelayerError) -> bool {
     match error {
-        RelayerError::Chain(error) => error.class() != Class::Wrong,
-        RelayerError::Unsigned { error, .. } => error.may_pass(),
-        RelayerError::Store(error) => error.may_pass(),
+        RelayerError::Chain(error) => error.is_transient(),
+        RelayerError::Unsigned { error, .. } => error.is_transient(),
+        RelayerError::Store(error) => error.is_transient(),
         _ => false,
     }
 }

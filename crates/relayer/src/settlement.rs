@@ -14,7 +14,7 @@ use crate::{
 };
 use llm_oracle_chain::{messages, Weight};
 use llm_oracle_primitives::{CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView};
-use llm_oracle_store::{Attempt, Entry, Purpose, Skip, Store};
+use llm_oracle_store::{Attempt, Purpose, SeatId, Skip, Store};
 use std::{sync::Arc, time::Duration};
 
 /// Something one relayer must do for a request that has ended.
@@ -24,7 +24,7 @@ pub(crate) struct Ending {
     /// Which of our operators sends it.
     sender: usize,
     /// Under whose name its failures are counted, whoever sends it.
-    entry: Entry,
+    entry: SeatId,
     act: Act,
 }
 
@@ -133,8 +133,8 @@ impl Settlement {
     }
 
     /// Records that nothing more is tried, and why: the request is not read again.
-    fn abandon(&self, entry: Entry, purpose: Purpose, failures: u32) -> Result<(), RelayerError> {
-        let Entry {
+    fn abandon(&self, entry: SeatId, purpose: Purpose, failures: u32) -> Result<(), RelayerError> {
+        let SeatId {
             request_id,
             operator,
         } = entry;

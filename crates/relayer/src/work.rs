@@ -9,9 +9,9 @@ use crate::{
     settlement::EndingPlan,
     tx::jobs,
 };
-use llm_oracle_chain::Wanted;
+use llm_oracle_chain::ReadRequest;
 use llm_oracle_primitives::{Phase, RequestId, RequestView, Summary, Terms};
-use llm_oracle_store::{JobState, Recall};
+use llm_oracle_store::{JobState, SeatRecords};
 use llm_oracle_support::address::ss58;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl Relayer {
         let wanted = chosen
             .iter()
             .filter_map(|summary| self.wanted(summary, &known.recall));
-        let wanted: Vec<Wanted> = wanted.collect();
+        let wanted: Vec<ReadRequest> = wanted.collect();
         self.cache.read_ahead(chain, &wanted).await?;
         for summary in chosen {
             self.plan_one(chain, summary, &known, &mut work).await?;
@@ -60,21 +60,21 @@ impl Relayer {
     }
 
     /// What has to be read of a request before it can be planned; `None`: its summary is enough.
-    fn wanted(&self, summary: &Summary, recall: &Recall) -> Option<Wanted> {
+    fn wanted(&self, summary: &Summary, recall: &SeatRecords) -> Option<ReadRequest> {
         let id = summary.request_id;
         if summary.settled && !is_undelivered(summary) {
             let known = !jobs::has_unended(&self.operators, id, recall)
                 || self.are_all_revealed(summary, recall);
-            return (!known).then_some(Wanted::view(id));
+            return (!known).then_some(ReadRequest::view(id));
         }
         let open = !summary.settled && summary.phase != Phase::Ended;
         Some(match open {
-            true => Wanted::whole(id),
-            false => Wanted::view(id),
+            true => ReadRequest::whole(id),
+            false => ReadRequest::view(id),
         })
     }
 
-    fn are_all_revealed(&self, summary: &Summary, recall: &Recall) -> bool {
+    fn are_all_revealed(&self, summary: &Summary, recall: &SeatRecords) -> bool {
         let is_spent_on = |entry: &_| self.models.is_spent_on(entry);
         jobs::are_all_revealed(&self.operators, summary, recall, is_spent_on)
     }
@@ -116,7 +116,12 @@ impl Relayer {
     }
 
     /// Ends the jobs of a settled request if its summary is enough for that. Says whether it was.
-    fn end_by_summary(&mut self, summary: &Summary, recall: &Recall, work: &mut WorkList) -> bool {
+    fn end_by_summary(
+        &mut self,
+        summary: &Summary,
+        recall: &SeatRecords,
+        work: &mut WorkList,
+    ) -> bool {
         let id = summary.request_id;
         if jobs::has_unended(&self.operators, id, recall) {
             if !self.are_all_revealed(summary, recall) {
@@ -195,7 +200,7 @@ impl Relayer {
         };
         tracing::error!(request = request_id, %error, "operator stopped");
         let reason = error.to_string();
-        let state = JobState::ForeignCommitment;
+        let state = JobState::UnknownCommitment;
         self.store
             .set_job_state(request_id, &seat.entry.operator, state, Some(&reason))?;
         self.failures.skip(&seat.entry, &reason)?;

@@ -78,7 +78,7 @@ impl SigningDaemonConfig {
     }
 
     fn resolved(self, folder: &Path) -> Self {
-        let beside = |path: PathBuf| match credential::is_one(&path) {
+        let beside = |path: PathBuf| match credential::is_credential(&path) {
             true => credential::resolve(path),
             false => folder.join(path),
         };

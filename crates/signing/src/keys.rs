@@ -187,7 +187,7 @@ fn read_secret(path: &Path) -> Result<SecretString, KeyError> {
         path: path.to_owned(),
         source,
     };
-    if credential::is_one(path) {
+    if credential::is_credential(path) {
         return Err(KeyError::NoCredentials {
             path: path.to_owned(),
         });
@@ -195,7 +195,7 @@ fn read_secret(path: &Path) -> Result<SecretString, KeyError> {
     let mut file = File::open(path).map_err(io)?;
     // Of the opened file, not of the name: the name may point elsewhere a moment later.
     let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
-    if mode & credential::forbidden(path) != 0 {
+    if mode & credential::forbidden_mode(path) != 0 {
         return Err(KeyError::Exposed {
             path: path.to_owned(),
             mode,

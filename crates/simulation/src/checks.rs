@@ -147,7 +147,7 @@ impl Run {
         let skip = self.disk.memory.skipped(id, operator).ok().flatten();
         let done = job.as_ref().is_some_and(|job| match job.state {
             JobState::Ended => true,
-            JobState::Dead => job.reason.is_some(),
+            JobState::Abandoned => job.reason.is_some(),
             _ => false,
         });
         let silent = seat.is_some_and(|seat| seat.state == SeatState::Silent);
@@ -174,6 +174,7 @@ impl Run {
 }
 
 /// No fault at all.
+#[cfg(not(feature = "mutants"))]
 pub fn quiet() -> Rates {
     Rates::default()
 }

@@ -9,10 +9,10 @@ use llm_oracle_primitives::{
     AccountId, DeliveryStatus, Hash, Phase, RequestId, RequestView, SeatState,
 };
 use llm_oracle_store::{
-    database::{Database, Failed},
+    database::{Database, FailureRecord},
     sqlite::Sqlite,
-    Answered, Attempt, AttemptState, Entry, Evidence, Failures, Job, JobNote, JobState, NewAttempt,
-    Purpose, Skip, StoreError,
+    Answered, Attempt, AttemptState, Evidence, Job, JobState, JobUpdate, NewAttempt, Purpose,
+    SeatFailures, SeatId, Skip, StoreError,
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -81,7 +81,7 @@ impl Disk {
         let reason = reason.unwrap_or_default();
         let proved = match state {
             AttemptState::Final => used,
-            AttemptState::Dead => used || over || reason.contains("refuses"),
+            AttemptState::Expired => used || over || reason.contains("refuses"),
             AttemptState::InBlock | AttemptState::Signed | AttemptState::Broadcast => true,
         };
         if !proved {
@@ -93,8 +93,8 @@ impl Disk {
     }
 
     /// What a job's state says must stand at the finalized block.
-    fn check_job(&self, note: &JobNote) {
-        let JobNote {
+    fn check_job(&self, note: &JobUpdate) {
+        let JobUpdate {
             entry,
             state,
             ref reason,
@@ -113,9 +113,9 @@ impl Disk {
             JobState::Committed => seat.is_some(),
             JobState::Revealed => seat.is_some_and(|seat| !open.contains(&seat.state)),
             JobState::Ended => view.is_none_or(|view| view.summary.settled),
-            JobState::Dead => reason.as_ref().is_some_and(|reason| !reason.is_empty()),
+            JobState::Abandoned => reason.as_ref().is_some_and(|reason| !reason.is_empty()),
             // There is nobody else with our keys.
-            JobState::ForeignCommitment => false,
+            JobState::UnknownCommitment => false,
         };
         if !true_now {
             self.witness
@@ -182,11 +182,11 @@ impl Database for Disk {
     fn jobs_of(&self, requests: &[RequestId]) -> Result<Vec<Job>, StoreError> {
         self.memory.jobs_of(requests)
     }
-    fn set_job_states(&self, notes: &[JobNote]) -> Result<(), StoreError> {
+    fn set_job_states(&self, notes: &[JobUpdate]) -> Result<(), StoreError> {
         notes.iter().for_each(|note| self.check_job(note));
         self.write("states", || self.memory.set_job_states(notes))
     }
-    fn set_submitted(&self, entries: &[Entry], at_ms: i64) -> Result<(), StoreError> {
+    fn set_submitted(&self, entries: &[SeatId], at_ms: i64) -> Result<(), StoreError> {
         self.write("a time", || self.memory.set_submitted(entries, at_ms))
     }
 
@@ -205,7 +205,7 @@ impl Database for Disk {
     ) -> Result<Option<String>, StoreError> {
         self.memory.skipped(request, operator)
     }
-    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<Entry>, StoreError> {
+    fn skips_of(&self, requests: &[RequestId]) -> Result<Vec<SeatId>, StoreError> {
         self.memory.skips_of(requests)
     }
 
@@ -236,7 +236,7 @@ impl Database for Disk {
 
     fn add_failure(
         &self,
-        entry: &Entry,
+        entry: &SeatId,
         purpose: Purpose,
         reason: &str,
     ) -> Result<u32, StoreError> {
@@ -244,10 +244,14 @@ impl Database for Disk {
             self.memory.add_failure(entry, purpose, reason)
         })
     }
-    fn failure(&self, entry: &Entry, purpose: Purpose) -> Result<Option<Failed>, StoreError> {
+    fn failure(
+        &self,
+        entry: &SeatId,
+        purpose: Purpose,
+    ) -> Result<Option<FailureRecord>, StoreError> {
         self.memory.failure(entry, purpose)
     }
-    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<Failures>, StoreError> {
+    fn failures_of(&self, requests: &[RequestId]) -> Result<Vec<SeatFailures>, StoreError> {
         self.memory.failures_of(requests)
     }
 

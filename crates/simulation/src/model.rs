@@ -3,7 +3,7 @@
 use super::witness::Witness;
 use crate::network::{lock, Shared};
 use async_trait::async_trait;
-use llm_oracle_llm::{ModelError, Provider, Question, Reply};
+use llm_oracle_llm::{ModelError, ModelQuestion, Provider, ProviderReply};
 use llm_oracle_primitives::{Answer, AnswerKind, Reason, RequestId};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -36,7 +36,7 @@ pub fn number(prompt: &str) -> RequestId {
 }
 
 impl Model {
-    fn mood(&self, question: &Question) -> (Mood, u64) {
+    fn mood(&self, question: &ModelQuestion) -> (Mood, u64) {
         let hopeless = question.prompt.contains(HOPELESS);
         if self.fixed && !hopeless {
             return (Mood::Answer(number(&question.prompt)), 5);
@@ -87,7 +87,7 @@ impl Provider for Model {
         NAME
     }
 
-    async fn answer(&self, question: &Question) -> Result<Reply, ModelError> {
+    async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
         let id = number(&question.prompt);
         self.witness.asked(&mut lock(&self.world), id);
         let (mood, wait) = self.mood(question);
@@ -110,7 +110,7 @@ impl Provider for Model {
                 });
             }
         };
-        Ok(Reply {
+        Ok(ProviderReply {
             answer,
             model: NAME.into(),
             record: json!({ "provider": "simulated" }),

@@ -324,7 +324,7 @@ fn valid_spam_is_never_unprofitable() {
                 .host
                 .callbacks_succeed = false;
         }
-        run.limits.poll_ms = 60_000;
+        run.limits.poll_interval_ms = 60_000;
         run.limits.report_equivocations = false;
         run.start();
         let keys = &super::scenario::genesis().0;

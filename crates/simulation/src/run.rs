@@ -17,7 +17,7 @@ use llm_oracle_primitives::{BlockNumber, Terms};
 use llm_oracle_relayer::{Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError};
 use llm_oracle_rules::MemoryHost;
 use llm_oracle_signing::{account_of, Signer};
-use llm_oracle_store::{sqlite::Sqlite, Identity, SaltSecrets, Store};
+use llm_oracle_store::{sqlite::Sqlite, SaltSecrets, Store, StoreIdentity};
 use llm_oracle_support::{address::ss58, clock::Instant, simulated};
 use std::{
     collections::BTreeMap,
@@ -109,7 +109,7 @@ impl Run {
         let (keys, state) = genesis();
         let mut rng = SimRng::new(plan.seed);
         let kill = Arc::new(Kill::default());
-        let identity = Identity {
+        let identity = StoreIdentity {
             genesis: [0x11; 32],
             contract: *MemoryHost::address().as_ref(),
             domain: state.host.domain(),
@@ -129,7 +129,7 @@ impl Run {
         world.trace.keep_all = plan.keep_trace;
         let world = Arc::new(Mutex::new(world));
         let disk = Disk {
-            memory: Arc::new(Sqlite::in_memory(&identity).unwrap()),
+            memory: Arc::new(Sqlite::open_in_memory(&identity).unwrap()),
             witness: witness.clone(),
             world: world.clone(),
             kill: kill.clone(),
@@ -147,9 +147,9 @@ impl Run {
             limits: Limits {
                 min_reward: REWARD / 2,
                 max_attempts: MAX_ATTEMPTS,
-                model_calls: 2,
-                poll_ms: 2_000,
-                turn_ms: 3_000,
+                max_concurrent_model_requests: 2,
+                poll_interval_ms: 2_000,
+                takeover_delay_ms: 3_000,
                 ..Limits::default()
             },
             running: None,
@@ -196,8 +196,8 @@ impl Run {
 
     /// A store over what is on disk.
     pub fn store(&self) -> Store {
-        let secrets = SaltSecrets::of([(1, [7; 32])]);
-        Store::over(Arc::new(self.disk.clone()), secrets)
+        let secrets = SaltSecrets::from_pairs([(1, [7; 32])]);
+        Store::with_database(Arc::new(self.disk.clone()), secrets)
     }
 
     /// Starts the relayer, which runs until it dies.

@@ -5,8 +5,8 @@ use crate::{
     scenario::{self, Kind, REWARD},
 };
 use llm_oracle_chain::{
-    read_with_messages, AnyChain, Connect, Head, Key, Listed, Oracle, Read, Reader, Wanted,
-    REFUSED_BLOCKS,
+    read_with_messages, AnyChain, Connect, Head, Key, OracleClient, ReadRequest, RequestPage,
+    RequestRecord, StorageReader, STORAGE_RETRY_BLOCKS,
 };
 use llm_oracle_fixtures::SimRng;
 use llm_oracle_rules::MemoryHost;
@@ -18,7 +18,7 @@ use std::{
 const REQUESTS: u64 = 3;
 
 /// A chain with some requests, an oracle on it, and its best block.
-async fn world() -> (Shared, Oracle<AnyChain>, Head) {
+async fn world() -> (Shared, OracleClient<AnyChain>, Head) {
     let (_, state) = scenario::genesis();
     let mut world = World::new(state.clone(), 1, 7, Arc::default());
     let mut rng = SimRng::new(7);
@@ -31,15 +31,15 @@ async fn world() -> (Shared, Oracle<AnyChain>, Head) {
     let world = Arc::new(Mutex::new(world));
     let chain = Wires(world.clone()).connect("ws://0").await.unwrap();
     let at = chain.best().await.unwrap();
-    (world, Oracle::new(chain, MemoryHost::address()), at)
+    (world, OracleClient::new(chain, MemoryHost::address()), at)
 }
 
-fn wanted() -> Vec<Wanted> {
-    (0..REQUESTS).map(Wanted::whole).collect()
+fn wanted() -> Vec<ReadRequest> {
+    (0..REQUESTS).map(ReadRequest::whole).collect()
 }
 
 /// What the messages say.
-async fn said(oracle: &Oracle<AnyChain>, at: Head) -> (Listed, Vec<Read>) {
+async fn said(oracle: &OracleClient<AnyChain>, at: Head) -> (RequestPage, Vec<RequestRecord>) {
     let next_id = oracle.next_id(Some(at.hash)).await.unwrap();
     assert_eq!(next_id, REQUESTS);
     let summaries = oracle.summaries(0, 50, Some(at.hash)).await.unwrap();
@@ -47,10 +47,14 @@ async fn said(oracle: &Oracle<AnyChain>, at: Head) -> (Listed, Vec<Read>) {
     for one in wanted() {
         all.push(read_with_messages(oracle, at.hash, one).await.unwrap());
     }
-    (Listed { next_id, summaries }, all)
+    (RequestPage { next_id, summaries }, all)
 }
 
-async fn read(reader: &mut Reader, oracle: &Oracle<AnyChain>, at: Head) -> (Listed, Vec<Read>) {
+async fn read(
+    reader: &mut StorageReader,
+    oracle: &OracleClient<AnyChain>,
+    at: Head,
+) -> (RequestPage, Vec<RequestRecord>) {
     let listed = reader.list(oracle, at, 0, &BTreeSet::new()).await.unwrap();
     let read = reader.read(oracle, at, &wanted()).await.unwrap();
     (listed.unwrap(), read)
@@ -70,10 +74,10 @@ async fn cells_that_lie_are_found_and_never_read_again() {
     ] {
         let (world, oracle, at) = world().await;
         lock(&world).lies = Some(lies);
-        let mut reader = Reader::default();
+        let mut reader = StorageReader::default();
         let honest = said(&oracle, at).await;
         assert_eq!(read(&mut reader, &oracle, at).await, honest);
-        assert_eq!(reader.believes(), believed);
+        assert_eq!(reader.trusts_storage(), believed);
         assert_eq!(read(&mut reader, &oracle, at).await, honest);
     }
 }
@@ -82,20 +86,20 @@ async fn cells_that_lie_are_found_and_never_read_again() {
 async fn a_node_that_hands_out_no_cells_is_asked_by_messages() {
     let (world, oracle, at) = world().await;
     lock(&world).ways.cells = 1_000;
-    let mut reader = Reader::default();
+    let mut reader = StorageReader::default();
     let honest = said(&oracle, at).await;
     assert_eq!(read(&mut reader, &oracle, at).await, honest);
-    assert!(!reader.believes());
+    assert!(!reader.trusts_storage());
     // The same one is tried again later, and another one at once: it may lead to another node.
     lock(&world).ways.cells = 0;
-    assert!(!reader.reads_cells(&oracle, at));
+    assert!(!reader.reads_storage(&oracle, at));
     let later = Head {
-        number: at.number + REFUSED_BLOCKS,
+        number: at.number + STORAGE_RETRY_BLOCKS,
         ..at
     };
-    assert!(reader.reads_cells(&oracle, later));
+    assert!(reader.reads_storage(&oracle, later));
     let chain = Wires(world.clone()).connect("ws://0").await.unwrap();
-    let oracle = Oracle::new(chain, oracle.address);
+    let oracle = OracleClient::new(chain, oracle.address);
     reader.list(&oracle, at, 0, &BTreeSet::new()).await.unwrap();
-    assert!(reader.reads_cells(&oracle, at));
+    assert!(reader.reads_storage(&oracle, at));
 }

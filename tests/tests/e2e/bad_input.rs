@@ -154,7 +154,11 @@ async fn relayers_refuse_wrong_settings_keys_models_and_contracts() {
             2,
             vec!["colour", "wrong.toml"],
         ),
-        (good.replace("poll_ms", "pull_ms"), 2, vec!["pull_ms"]),
+        (
+            good.replace("poll_interval_ms", "pull_ms"),
+            2,
+            vec!["pull_ms"],
+        ),
         (
             good.replace(&suri, &format!("suri_file = '{}'", key.display())),
             2,

@@ -9,7 +9,7 @@ use base64::{
 };
 use llm_oracle_primitives::{AccountId, Hash};
 use llm_oracle_signing::{account_of, load_key, KeySource, Signer as _};
-use llm_oracle_store::fault;
+use llm_oracle_store::crash_point;
 use llm_oracle_support::address::ss58;
 use llm_oracle_tests::{
     eventually, keystore,
@@ -267,11 +267,14 @@ impl Stage {
             ),
             (
                 "a text in the place of a number",
-                good.replace("poll_ms = 500", &format!("poll_ms = '{PHRASE}'")),
+                good.replace(
+                    "poll_interval_ms = 500",
+                    &format!("poll_interval_ms = '{PHRASE}'"),
+                ),
             ),
             (
                 "a phrase as a number of planck",
-                good.replace("poll_ms = 500", &format!("max_fee = '{PHRASE}'")),
+                good.replace("poll_interval_ms = 500", &format!("max_fee = '{PHRASE}'")),
             ),
             (
                 "a file that others read",
@@ -323,7 +326,7 @@ impl Stage {
     /// Gives the commitments, which are on the chain and so were sent there.
     async fn life(&self, places: &mut Places) -> Vec<Hash> {
         let trace = ("LLM_ORACLE_LOG", "trace");
-        let crash = (fault::CRASH_AT, fault::COMMIT_FINAL);
+        let crash = (crash_point::CRASH_AT, crash_point::COMMIT_FINAL);
         let mut doomed = self.setup.run_with(&[trace, crash], &[]);
         let id = self.world.ask(&yes_or_no(2)).await;
         doomed.killed().await;

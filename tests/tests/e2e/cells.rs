@@ -1,6 +1,8 @@
 //! The oracle's storage, read cell by cell from a node, says what its messages say.
 
-use llm_oracle_chain::{AnyChain, Head, Key, Oracle, Read, Reader, Wanted};
+use llm_oracle_chain::{
+    AnyChain, ChainApi as _, Head, Key, OracleClient, ReadRequest, RequestRecord, StorageReader,
+};
 use llm_oracle_primitives::{AnswerKind, Assignment, RequestId, Terms};
 use llm_oracle_tests::{
     process::{Model, Setup},
@@ -10,11 +12,11 @@ use llm_oracle_tests::{
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What the messages say at a block.
-async fn said(world: &World, at: Head) -> Vec<Read> {
+async fn said(world: &World, at: Head) -> Vec<RequestRecord> {
     let next = world.oracle.next_id(Some(at.hash)).await.unwrap();
     let mut all = Vec::new();
     for id in 0..next {
-        all.push(Read {
+        all.push(RequestRecord {
             id,
             view: world.oracle.request(id, Some(at.hash)).await.unwrap(),
             terms: world.oracle.terms(id, Some(at.hash)).await.unwrap(),
@@ -42,9 +44,9 @@ async fn cells_say_what_the_messages_say() {
     }
 
     let chain: AnyChain = Arc::new(world.chain().clone());
-    let oracle = Oracle::new(chain, world.oracle.address);
-    let mut reader = Reader::default();
-    let mut heads = world.chain().wake_ups().await.unwrap();
+    let oracle = OracleClient::new(chain, world.oracle.address);
+    let mut reader = StorageReader::default();
+    let mut heads = world.chain().finalized_heads().await.unwrap();
     let mut compared = 0;
     // Until the last request is final.
     while compared < 4 {
@@ -52,7 +54,10 @@ async fn cells_say_what_the_messages_say() {
         let at = world.chain().finalized().await.unwrap();
         // Past the reader, which would turn to the messages without a word.
         let keys = [Key::Counters, Key::Identity, Key::Request(RequestId::MAX)];
-        let cells = oracle.chain.cells(&oracle.address, &keys, at.hash).await;
+        let cells = oracle
+            .chain
+            .storage_entries(&oracle.address, &keys, at.hash)
+            .await;
         let found: Vec<bool> = cells.unwrap().iter().map(Option::is_some).collect();
         assert_eq!(found, [true, true, false]);
 
@@ -63,12 +68,12 @@ async fn cells_say_what_the_messages_say() {
         let summaries: Vec<_> = present.map(|view| view.summary.clone()).collect();
         assert_eq!(listed.next_id, said.len() as RequestId);
         assert_eq!(listed.summaries, summaries);
-        let wanted: Vec<_> = said.iter().map(|one| Wanted::whole(one.id)).collect();
+        let wanted: Vec<_> = said.iter().map(|one| ReadRequest::whole(one.id)).collect();
         // Twice: the first time each shape is read by its message as well.
         for _ in 0..2 {
             assert_eq!(reader.read(&oracle, at, &wanted).await.unwrap(), said);
         }
-        assert!(reader.believes(), "the reader has given up on cells");
+        assert!(reader.trusts_storage(), "the reader has given up on cells");
         compared = said.len();
     }
     report(

@@ -1,7 +1,7 @@
 //! Processes that are killed, at chosen and at random moments.
 
 use llm_oracle_primitives::{Answer, RequestId, SeatAnswer};
-use llm_oracle_store::fault::{self, CRASH_POINTS};
+use llm_oracle_store::crash_point::{self, CRASH_POINTS};
 use llm_oracle_tests::{
     eventually, is_long,
     process::{Model, Setup},
@@ -39,7 +39,7 @@ async fn die_at(points: &[&str]) {
         // Final, so that the next one's empty store finds nothing half done.
         market.delivered_for_good(&world, id).await;
         assert_once(&world, id, point).await;
-        if *point != fault::ANSWER_MADE && *point != fault::ANSWER_RECORDED {
+        if *point != crash_point::ANSWER_MADE && *point != crash_point::ANSWER_RECORDED {
             assert_eq!(calls_at_death, 3, "{point}: calls before");
             assert_eq!(setup.calls(), calls_at_death, "{point}: asked again");
         }
@@ -60,7 +60,7 @@ async fn kill_after_every_stored_step() {
 async fn restart_never_asks_again_after_commit() {
     let world = World::new(1).await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));
-    let mut doomed = setup.run_until(fault::COMMIT_FINAL);
+    let mut doomed = setup.run_until(crash_point::COMMIT_FINAL);
     let id = world.ask(&yes_or_no(1)).await;
     doomed.killed().await;
     assert_eq!(setup.calls(), 1);

@@ -34,7 +34,7 @@ fn assert_lived(store: &Store, request_id: u64, id: i64, what: &str) {
     let (failures, _) = store.failures(&entry(request_id), Purpose::Reveal).unwrap();
     assert_eq!(failures, 1, "{what}: failures");
     // Its row has ended and stays ended.
-    let moved = store.set_attempt_state(id, AttemptState::Dead, None);
+    let moved = store.set_attempt_state(id, AttemptState::Expired, None);
     assert!(!moved.unwrap(), "{what}");
 }
 

@@ -1,5 +1,6 @@
 //! The asking contract gets its answer and pays.
 
+use llm_oracle_chain::ChainApi as _;
 use llm_oracle_tests::{
     market::State,
     process::{Model, Setup},

@@ -1,7 +1,8 @@
 //! Ends without an answer, and operators that do not keep their word.
 
+use llm_oracle_chain::ChainApi as _;
 use llm_oracle_primitives::{Outcome, SeatState};
-use llm_oracle_store::fault;
+use llm_oracle_store::crash_point;
 use llm_oracle_support::address::ss58;
 use llm_oracle_tests::{
     process::{Model, Setup},
@@ -95,7 +96,7 @@ async fn a_silent_relayer_loses_its_seat_bond() {
         .map(|(n, key)| Setup::new(&world, &format!("r{n}"), &[key], &Model::Says("yes")))
         .collect();
     let _honest = [setups[0].run(), setups[1].run()];
-    let mut silent = setups[2].run_until(fault::COMMIT_FINAL);
+    let mut silent = setups[2].run_until(crash_point::COMMIT_FINAL);
     let mut terms = yes_or_no(3);
     terms.reveal_blocks = 300;
     let id = world.ask(&terms).await;

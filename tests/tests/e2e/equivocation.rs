@@ -1,6 +1,6 @@
 //! Operators that sign two answers to one question.
 
-use llm_oracle_chain::{messages, TxOptions, Weight};
+use llm_oracle_chain::{messages, ChainApi as _, TxOptions, Weight};
 use llm_oracle_primitives::{
     digest, limits::share, Answer, Assignment, CommitEntry, Hash, RevealEntry, SignedAnswer, Terms,
 };

@@ -48,7 +48,7 @@ async fn a_running_relayer_tells_how_it_is() {
     .await
     .json(0);
     assert_eq!(told["ready"]["ok"], true, "{told}");
-    assert_eq!(told["operators"][0]["able"], true, "{told}");
+    assert_eq!(told["operators"][0]["eligible"], true, "{told}");
     assert_eq!(told["store"]["jobs"]["ended"], 1, "{told}");
     for path in ["/livez", "/readyz"] {
         assert_eq!(get(&address, path).0, "HTTP/1.1 200 OK", "{path}");
@@ -214,7 +214,7 @@ async fn verify_holds_on_chain_and_evidence_alone_and_finds_an_altered_byte() {
     let verdicts: Vec<_> = [0, 1]
         .map(|seat| found["seats"][seat]["verdict"].clone())
         .into();
-    assert!(verdicts.contains(&"wrong".into()) && verdicts.contains(&"consistent".into()));
+    assert!(verdicts.contains(&"invalid".into()) && verdicts.contains(&"consistent".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,10 @@
 //! Relayers of one operator each that carry for each other.
 
 use crate::ops::get;
-use llm_oracle_chain::{messages, TxOptions, Weight};
+use llm_oracle_chain::{messages, ChainApi as _, TxOptions, Weight};
 use llm_oracle_peers::{
-    client, hand_over, serve, Counts, Directory, Endpoint, Handed, Id, Kind, Letter, Load, Lost,
-    PeerConfig, PeersConfig,
+    client, serve, submit_to_peer, EntryKind, OperatorId, Payload, PeerConfig, PeerCounters,
+    PeerDirectory, PeerEndpoint, PeerMessage, PeersConfig, SignedEntry, SubmitError,
 };
 use llm_oracle_primitives::{
     digest::{self, Context},
@@ -92,7 +92,7 @@ async fn a_committee_of_three_relayers_costs_two_transactions() {
             let mut others = club.clone();
             let (key, listens) = others.remove(index);
             // Nobody gives up waiting in this test.
-            let patient = "carrier_blocks = 1000, company_ms = 60000";
+            let patient = "transmitter_timeout_blocks = 1000, batching_window_ms = 60000";
             member(&world, key, listens, &others, patient)
         })
         .collect();
@@ -117,7 +117,11 @@ async fn a_committee_of_three_relayers_costs_two_transactions() {
     for setup in &setups {
         for purpose in ["commit", "reveal"] {
             let labels = format!("{{purpose=\"{purpose}\"}}");
-            counted(setup, &format!("llm_oracle_peer_carried_total{labels} 2")).await;
+            counted(
+                setup,
+                &format!("llm_oracle_peer_entries_transmitted_total{labels} 2"),
+            )
+            .await;
         }
     }
 }
@@ -126,7 +130,7 @@ async fn a_committee_of_three_relayers_costs_two_transactions() {
 async fn a_dead_carrier_costs_one_delay() {
     let world = World::alone(3).await;
     let (keys, listens) = (in_order(&world), free_addresses(4));
-    let settings = "carrier_blocks = 20, company_ms = 6000";
+    let settings = "transmitter_timeout_blocks = 20, batching_window_ms = 6000";
     let [dead, left, right] = [0, 1, 2].map(|index| (keys[index], listens[index]));
     // The first one listens where nobody looks for it.
     let elsewhere = listens[3];
@@ -151,7 +155,7 @@ async fn a_dead_carrier_costs_one_delay() {
     for setup in &setups[1..] {
         counted(
             setup,
-            "llm_oracle_peer_fallbacks_total{purpose=\"commit\"} 1",
+            "llm_oracle_peer_entries_fallback_total{purpose=\"commit\"} 1",
         )
         .await;
     }
@@ -162,7 +166,7 @@ struct Actor<'a> {
     world: &'a World,
     key: &'a Key,
     place: DeploymentId,
-    endpoint: Arc<Endpoint>,
+    endpoint: Arc<PeerEndpoint>,
     context: Context,
     slot: u32,
 }
@@ -171,11 +175,11 @@ const SALT: [u8; 32] = [7; 32];
 const EVIDENCE: [u8; 32] = [8; 32];
 const ANSWER: Answer = Answer::Bool(true);
 
-fn id_of(account: &AccountId) -> Id {
+fn id_of(account: &AccountId) -> OperatorId {
     *account.as_ref()
 }
 
-fn directory(own: &Key, others: &[(&Key, SocketAddr)]) -> Directory {
+fn directory(own: &Key, others: &[(&Key, SocketAddr)]) -> PeerDirectory {
     let config = PeersConfig {
         listen: "127.0.0.1:9700".to_owned(),
         relayers: others
@@ -198,11 +202,11 @@ impl<'a> Actor<'a> {
             contract,
         };
         let signer: Arc<dyn signer::Signer> = Arc::new(key.pair.clone());
-        let endpoint = Endpoint::new(
+        let endpoint = PeerEndpoint::new(
             place,
             Arc::new(directory(key, others)),
             vec![(id_of(&key.account), signer)],
-            Counts::default(),
+            PeerCounters::default(),
         );
         let view = world.oracle.operator(&key.account, None).await.unwrap();
         Self {
@@ -231,7 +235,7 @@ impl<'a> Actor<'a> {
     }
 
     /// Waits until something is handed over.
-    async fn handed(&self, what: &str) -> Vec<Handed> {
+    async fn handed(&self, what: &str) -> Vec<SignedEntry> {
         let more = eventually(&format!("handed over {what}"), || async {
             self.finalized().await;
             let more = self.endpoint.collect();
@@ -249,7 +253,7 @@ impl<'a> Actor<'a> {
 
     async fn finalized(&self) -> u32 {
         let number = self.world.chain().finalized().await.unwrap().number;
-        self.endpoint.looks(number);
+        self.endpoint.set_finalized(number);
         number
     }
 
@@ -267,14 +271,14 @@ impl<'a> Actor<'a> {
         }
     }
 
-    fn good_commit(&self) -> Load {
+    fn good_commit(&self) -> Payload {
         let good = digest::commitment(&self.context, &ANSWER, &EVIDENCE, &SALT);
-        Load::Commit(self.commit(good))
+        Payload::Commit(self.commit(good))
     }
 
-    fn reveal(&self) -> Load {
+    fn reveal(&self) -> Payload {
         let message = digest::answer_message(&self.context, &ANSWER, &EVIDENCE);
-        Load::Reveal(RevealEntry {
+        Payload::Reveal(RevealEntry {
             request_id: self.context.request_id,
             slot: self.slot,
             answer: ANSWER,
@@ -283,46 +287,50 @@ impl<'a> Actor<'a> {
         })
     }
 
-    fn own(&self, load: Load) -> Handed {
+    fn own(&self, payload: Payload) -> SignedEntry {
         let operator = id_of(&self.key.account);
-        Handed { operator, load }
+        SignedEntry { operator, payload }
     }
 
-    async fn letter(&self, to: &Key, entries: &[Handed]) -> Letter {
+    async fn letter(&self, to: &Key, entries: &[SignedEntry]) -> PeerMessage {
         let sides = (id_of(&self.key.account), id_of(&to.account));
         let block = self.finalized().await;
-        let signed = Letter::sign(&self.place, sides, block, entries, &self.key.pair);
+        let signed = PeerMessage::sign(&self.place, sides, block, entries, &self.key.pair);
         signed.unwrap()
     }
 
-    async fn send(&self, to: SocketAddr, letter: &Letter) -> Result<Vec<bool>, Lost> {
+    async fn send(&self, to: SocketAddr, letter: &PeerMessage) -> Result<Vec<bool>, SubmitError> {
         let url = format!("http://{to}/entries").parse().unwrap();
-        hand_over(&client().unwrap(), &self.place, url, letter).await
+        submit_to_peer(&client().unwrap(), &self.place, url, letter).await
     }
 
-    async fn hand(&self, (to, at): (&Key, SocketAddr), handed: Handed) -> Result<Vec<bool>, Lost> {
+    async fn hand(
+        &self,
+        (to, at): (&Key, SocketAddr),
+        handed: SignedEntry,
+    ) -> Result<Vec<bool>, SubmitError> {
         let letter = self.letter(to, &[handed]).await;
         self.send(at, &letter).await
     }
 }
 
 /// Commits of the others that an actor was given and keeps to itself.
-async fn kept_back(actor: &Actor<'_>, setups: &[Setup]) -> Vec<Handed> {
+async fn kept_back(actor: &Actor<'_>, setups: &[Setup]) -> Vec<SignedEntry> {
     let mut taken = Vec::new();
     while taken.len() < setups.len() {
         taken.extend(actor.handed("commits").await);
     }
-    let line = "llm_oracle_peer_handed_over_total{purpose=\"commit\"} 1";
+    let line = "llm_oracle_peer_entries_handed_off_total{purpose=\"commit\"} 1";
     for setup in setups {
         counted(setup, line).await;
     }
     taken
 }
 
-fn commits_of(handed: &[Handed]) -> Vec<CommitEntry> {
-    let commit = |handed: &Handed| match &handed.load {
-        Load::Commit(entry) => Some(entry.clone()),
-        Load::Reveal(_) => None,
+fn commits_of(handed: &[SignedEntry]) -> Vec<CommitEntry> {
+    let commit = |handed: &SignedEntry| match &handed.payload {
+        Payload::Commit(entry) => Some(entry.clone()),
+        Payload::Reveal(_) => None,
     };
     handed.iter().filter_map(commit).collect()
 }
@@ -353,7 +361,7 @@ async fn reveals_open(world: &World, id: RequestId) -> RequestView {
 async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
     let world = World::alone(3).await;
     let (keys, listens) = (in_order(&world), free_addresses(3));
-    let settings = "carrier_blocks = 1000, company_ms = 60000";
+    let settings = "transmitter_timeout_blocks = 1000, batching_window_ms = 60000";
     let [slow, left, right] = [0, 1, 2].map(|index| (keys[index], listens[index]));
     let mut actor = Actor::new(&world, slow.0, &[left, right]).await;
     actor.finalized().await;
@@ -378,13 +386,13 @@ async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
         let seen = || async {
             let (_, status) = get(&setup.listens_at()?, "/status");
             let status: serde_json::Value = serde_json::from_str(&status).ok()?;
-            (status["best"].as_u64()? >= u64::from(best)).then_some(())
+            (status["best_block"].as_u64()? >= u64::from(best)).then_some(())
         };
         eventually("a look at the newest block", seen).await;
     }
     assert_eq!(world.view(id).await.summary.committed, 0);
     // With its own seat the first one, so that the reveals are its turn too.
-    let Load::Commit(own) = actor.good_commit() else {
+    let Payload::Commit(own) = actor.good_commit() else {
         panic!("a commit");
     };
     let entries = [vec![own], commits_of(&taken)].concat();
@@ -399,13 +407,13 @@ async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
             let at = chain.finalized().await.unwrap().hash;
             let view = world.oracle.request(id, Some(at)).await.unwrap().unwrap();
             assert_eq!(view.summary.phase, Phase::Revealing, "handed over early");
-            let Load::Reveal(entry) = handed.load else {
+            let Payload::Reveal(entry) = handed.payload else {
                 panic!("a commit for a taken seat");
             };
             entries.push(entry);
         }
     }
-    let Load::Reveal(own) = actor.reveal() else {
+    let Payload::Reveal(own) = actor.reveal() else {
         panic!("a reveal");
     };
     entries.push(own);
@@ -420,7 +428,10 @@ async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
     history.assert_once_each(&world.accounts(), "a slow carrier");
     for setup in &setups {
         let (_, text) = get(&setup.listens_at().unwrap(), "/metrics");
-        assert!(!text.contains("llm_oracle_peer_fallbacks_total{"), "{text}");
+        assert!(
+            !text.contains("llm_oracle_peer_entries_fallback_total{"),
+            "{text}"
+        );
     }
 }
 
@@ -428,7 +439,7 @@ async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
 async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
     let world = World::alone(3).await;
     let (keys, listens) = (in_order(&world), free_addresses(3));
-    let settings = "carrier_blocks = 20, company_ms = 1000";
+    let settings = "transmitter_timeout_blocks = 20, batching_window_ms = 1000";
     let [liar, left, right] = [0, 1, 2].map(|index| (keys[index], listens[index]));
     let mut actor = Actor::new(&world, liar.0, &[left, right]).await;
     actor.finalized().await;
@@ -449,32 +460,35 @@ async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
 
     // What it invents waits, and is in nobody's way.
     let mut invented = actor.good_commit();
-    if let Load::Commit(entry) = &mut invented {
+    if let Payload::Commit(entry) = &mut invented {
         entry.request_id = 9_999;
     }
     let handed = actor.hand(left, actor.own(invented)).await;
     assert_eq!(handed, Ok(vec![true]));
     // What it alters or takes from others is not carried; what is its own is.
-    let altered = actor.own(Load::Commit(actor.commit([9; 32])));
+    let altered = actor.own(Payload::Commit(actor.commit([9; 32])));
     assert_eq!(actor.hand(left, altered).await, Ok(vec![true]));
     counted(
         &setups[0],
-        "llm_oracle_peer_refused_total{reason=\"signature\"} 1",
+        "llm_oracle_peer_rejected_total{reason=\"signature\"} 1",
     )
     .await;
     for stolen in &taken {
         let refused = actor.hand(left, stolen.clone()).await;
-        assert_eq!(refused, Err(Lost::Refused(403)));
+        assert_eq!(refused, Err(SubmitError::Rejected(403)));
     }
     let letter = actor
         .letter(left.0, &[actor.own(actor.good_commit())])
         .await;
     assert_eq!(actor.send(left.1, &letter).await, Ok(vec![true]));
-    assert_eq!(actor.send(left.1, &letter).await, Err(Lost::Refused(409)));
+    assert_eq!(
+        actor.send(left.1, &letter).await,
+        Err(SubmitError::Rejected(409))
+    );
     world.committed(id, 1).await;
     counted(
         &setups[0],
-        "llm_oracle_peer_carried_total{purpose=\"commit\"} 1",
+        "llm_oracle_peer_entries_transmitted_total{purpose=\"commit\"} 1",
     )
     .await;
 
@@ -483,13 +497,15 @@ async fn a_carrier_that_lies_replays_or_comes_too_late_changes_nothing() {
     for setup in &setups {
         counted(
             setup,
-            "llm_oracle_peer_fallbacks_total{purpose=\"commit\"} 1",
+            "llm_oracle_peer_entries_fallback_total{purpose=\"commit\"} 1",
         )
         .await;
     }
     // Now the liar sends what it was given, and it is too late.
     let late = commits_of(&taken);
-    assert!(taken.iter().all(|handed| handed.key().kind == Kind::Commit));
+    assert!(taken
+        .iter()
+        .all(|handed| handed.key().kind == EntryKind::Commit));
     let call = messages::commit_batch(&late);
     let (oracle, options) = (&world.oracle.address, TxOptions::default());
     let chain = world.chain();

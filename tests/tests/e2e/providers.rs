@@ -43,7 +43,8 @@ async fn provider_down_loses_nothing() {
     let line = Proxy::to(&server.address()).await;
     line.set(Wire::Cut);
     let model = Model::Toml(model_server::settings(&line.address(), 700));
-    let setup = Setup::new(&world, "relayer", &world.keys(), &model).with_limit("model_calls = 10");
+    let setup = Setup::new(&world, "relayer", &world.keys(), &model)
+        .with_limit("max_concurrent_model_requests = 10");
     let mut relayer = setup.run();
     let mut ids = Vec::new();
     for (prompt, ..) in &PROMPTS {

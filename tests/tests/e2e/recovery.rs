@@ -1,7 +1,7 @@
 //! Stores that are lost, old, or come back after a while.
 
 use llm_oracle_primitives::{Answer, SeatAnswer};
-use llm_oracle_store::fault;
+use llm_oracle_store::crash_point;
 use llm_oracle_tests::{
     eventually,
     process::{Model, Setup},
@@ -95,7 +95,7 @@ async fn lost_store_can_still_reveal() {
     let world = World::new(2).await;
     let key = &[&world.operators[0]];
     let setup = Setup::new(&world, "relayer", key, &Model::Says("yes"));
-    let mut doomed = setup.run_until(fault::COMMIT_FINAL);
+    let mut doomed = setup.run_until(crash_point::COMMIT_FINAL);
     let id = world.ask(&yes_or_no(2)).await;
     doomed.killed().await;
     lose_database(&setup.store_path());
@@ -110,7 +110,7 @@ async fn a_store_that_is_gone_comes_back_from_its_copy() {
     let world = World::new(2).await;
     let key = &[&world.operators[0]];
     let setup = Setup::new(&world, "relayer", key, &Model::Says("yes")).with_copy();
-    let mut doomed = setup.run_until(fault::COMMIT_FINAL);
+    let mut doomed = setup.run_until(crash_point::COMMIT_FINAL);
     let id = world.ask(&yes_or_no(2)).await;
     doomed.killed().await;
     // Secret and all.
@@ -131,7 +131,7 @@ async fn restored_backup_is_detected() {
     world.ended(first).await;
     relayer.kill();
     copy_folder(&setup.store_path(), &old);
-    let mut doomed = setup.run_until(fault::COMMIT_FINAL);
+    let mut doomed = setup.run_until(crash_point::COMMIT_FINAL);
     let second = world.ask(&yes_or_no(2)).await;
     doomed.killed().await;
     fs::remove_dir_all(setup.store_path()).unwrap();
@@ -149,7 +149,7 @@ async fn restored_backup_is_detected() {
 async fn restart_with_only_old_work_clears_it() {
     let world = World::new(3).await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));
-    let mut doomed = setup.run_until(fault::COMMIT_FINAL);
+    let mut doomed = setup.run_until(crash_point::COMMIT_FINAL);
     let id = world.ask(&yes_or_no(3)).await;
     doomed.killed().await;
     // Asked while nobody looks, and final before anybody does.

@@ -120,7 +120,7 @@ async fn three_replicas_lose_one_every_few_seconds() {
         .zip(&proxies)
         .map(|((name, says), proxy)| {
             replica(&world, name, says, &url_at(proxy.port()))
-                .with(&format!("store_lease_ms = {LEASE_MS}"))
+                .with(&format!("store_lease_ttl_ms = {LEASE_MS}"))
         })
         .collect();
     let mut running: Vec<Relayer> = setups.iter().map(Setup::run).collect();

@@ -1,5 +1,6 @@
 //! Three operators, each in a process of its own, settle a request and are paid.
 
+use llm_oracle_chain::ChainApi as _;
 use llm_oracle_primitives::{Answer, AnswerKind, Outcome, RequestView, SeatState};
 use llm_oracle_tests::{
     process::{Model, Setup},

@@ -2,8 +2,8 @@
 
 use llm_oracle_primitives::Answer;
 use llm_oracle_store::{
-    Answered, Archive, Attempt, AttemptState, DatabaseUrl, Entry, Identity, JobState, NewAttempt,
-    Purpose, Recorded, Shared, Skip, Store, StoreError, UrlSource,
+    Answered, Archive, Attempt, AttemptState, DatabaseUrl, JobState, NewAttempt, Purpose, Recorded,
+    SeatId, SharedDatabase, Skip, Store, StoreError, StoreIdentity, UrlSource,
 };
 use llm_oracle_tests::Postgres;
 use std::{
@@ -15,18 +15,18 @@ use std::{
 };
 use tempfile::TempDir;
 
-pub(crate) const IDENTITY: Identity = Identity {
+pub(crate) const IDENTITY: StoreIdentity = StoreIdentity {
     genesis: [1; 32],
     contract: [2; 32],
     domain: [3; 32],
 };
 pub(crate) const OPERATOR: [u8; 32] = [9; 32];
 
-pub(crate) fn shared(url: String) -> Shared {
-    Shared {
+pub(crate) fn shared(url: String) -> SharedDatabase {
+    SharedDatabase {
         url: UrlSource::Text(DatabaseUrl::new(url)),
         ca_file: None,
-        lease_ms: Shared::LEASE_MS,
+        lease_ms: SharedDatabase::LEASE_MS,
     }
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn folder(under: &Path, name: &str) -> PathBuf {
     path
 }
 
-pub(crate) fn open_at(folder: &Path, shared: &Shared) -> Result<Store, StoreError> {
+pub(crate) fn open_at(folder: &Path, shared: &SharedDatabase) -> Result<Store, StoreError> {
     unlocked(|| Store::open_shared(folder, None, shared, &IDENTITY))
 }
 
@@ -80,8 +80,8 @@ pub(crate) fn answered(request_id: u64, mark: u8) -> Answered {
     }
 }
 
-pub(crate) fn entry(request_id: u64) -> Entry {
-    Entry {
+pub(crate) fn entry(request_id: u64) -> SeatId {
+    SeatId {
         request_id,
         operator: OPERATOR,
     }
@@ -149,7 +149,9 @@ fn answers_stand(store: &Store) {
         Some(answered(7, 1).document)
     );
     for at in [5, 6] {
-        store.set_submitted(&[answered(7, 1).entry()], at).unwrap();
+        store
+            .set_submitted(&[answered(7, 1).seat_id()], at)
+            .unwrap();
     }
     let job = store.job(7, &OPERATOR).unwrap().unwrap();
     assert_eq!(job.submitted_at_ms, Some(5));
@@ -170,11 +172,11 @@ fn transactions_end_once(store: &Store) {
     assert_eq!(live[1].tx, attempt(2, 1, 3));
     let end = |id, state| store.set_attempt_state(id, state, Some("why"));
     assert!(end(first, AttemptState::InBlock).unwrap());
-    assert!(end(first, AttemptState::Dead).unwrap());
+    assert!(end(first, AttemptState::Expired).unwrap());
     assert!(!end(first, AttemptState::Final).unwrap());
     assert!(end(second, AttemptState::Final).unwrap());
     assert!(store.live_attempts().unwrap().is_empty());
-    for state in [AttemptState::Dead, AttemptState::Final] {
+    for state in [AttemptState::Expired, AttemptState::Final] {
         let count = store.count_attempts(Purpose::Commit, state).unwrap();
         assert_eq!(count, 1, "{state:?}");
     }
@@ -211,7 +213,7 @@ fn reasons_and_counts(store: &Store) {
     let stats = store.stats().unwrap();
     assert!(stats.jobs.contains(&(JobState::Revealed, 1)));
     assert!(stats.jobs.contains(&(JobState::Answered, 1)));
-    assert_eq!((stats.left_out, stats.cursor), (1, 5));
+    assert_eq!((stats.skipped, stats.cursor), (1, 5));
 }
 
 #[test]
@@ -252,7 +254,7 @@ fn what_does_not_belong_to_a_shared_database_is_refused() {
         matches!(twice, Some(StoreError::Locked { .. })),
         "{twice:?}"
     );
-    let other = Identity {
+    let other = StoreIdentity {
         domain: [8; 32],
         ..IDENTITY
     };
@@ -383,7 +385,7 @@ fn a_dead_replicas_leases_end_by_themselves() {
     let again = two.add_attempt(&attempt(1, 1, 2));
     assert!(matches!(again, Err(StoreError::Underway)), "{again:?}");
     assert!(two
-        .set_attempt_state(id, AttemptState::Dead, Some("expired"))
+        .set_attempt_state(id, AttemptState::Expired, Some("expired"))
         .unwrap());
     two.add_attempt(&attempt(1, 0, 2)).unwrap();
 }

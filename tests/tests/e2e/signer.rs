@@ -65,7 +65,7 @@ fn assert_it_refuses(world: &World, signer: &Signer, answered: u64, terms: &Term
     let signed = signed_part(&transfer);
     let call = CallToSign {
         signed: &signed,
-        whole: Some(&transfer),
+        payload: Some(&transfer),
     };
     assert_eq!(name(remote.sign_call(&call)), "not_a_call");
 }

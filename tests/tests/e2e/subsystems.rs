@@ -1,5 +1,6 @@
 //! Parts that fail, and the others that go on.
 
+use llm_oracle_chain::ChainApi as _;
 use llm_oracle_primitives::AnswerKind;
 use llm_oracle_tests::{
     eventually,

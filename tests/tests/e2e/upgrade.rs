@@ -1,6 +1,6 @@
 //! The chain's runtime, upgraded under running relayers.
 
-use llm_oracle_chain::{messages, Event, Located};
+use llm_oracle_chain::{messages, ChainApi as _, Event, LocatedEvent};
 use llm_oracle_primitives::{SeatState, SeatView};
 use llm_oracle_tests::{
     process::{Model, Setup},
@@ -25,6 +25,7 @@ async fn question(world: &World) -> Beside {
     let (alice, contract) = (Key::new("//Alice").account, world.oracle.address);
     let dry = world
         .chain()
+        .as_ref()
         .dry_run(&alice, &contract, quote.total, &call, None);
     Beside {
         contract,
@@ -52,7 +53,7 @@ async fn runtime_upgrade_mid_request() {
     // The state after that block has the new names already; its events have the old ones.
     let events = world.chain().oracle_events(&world.oracle.address, block);
     let events = events.await.unwrap();
-    let [Located {
+    let [LocatedEvent {
         event: Event::Asked(asked),
         ..
     }] = &events[..]

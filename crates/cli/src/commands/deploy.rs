@@ -11,7 +11,7 @@ use crate::{
     subcommand::RunSubcommand,
 };
 use clap::Args;
-use llm_oracle_chain::{messages, Chain, Deployed};
+use llm_oracle_chain::{messages, Chain, ChainApi as _, Deployed};
 use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::json;
 use std::path::PathBuf;

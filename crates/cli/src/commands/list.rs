@@ -8,6 +8,7 @@ use crate::{
     subcommand::RunSubcommand,
 };
 use clap::Args;
+use llm_oracle_chain::ChainApi as _;
 use llm_oracle_primitives::limits::MAX_PAGE;
 use serde_json::{json, Value};
 

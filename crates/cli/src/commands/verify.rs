@@ -10,8 +10,10 @@ use crate::{
     subcommand::RunSubcommand,
 };
 use clap::Args;
-use llm_oracle_chain::{ChainError, CheckedOracle};
-use llm_oracle_evidence::verify::{check_request, check_seat, Findings, Rerun, Subject, Verdict};
+use llm_oracle_chain::{ChainApi as _, ChainError, CheckedOracle};
+use llm_oracle_evidence::verify::{
+    check_request, check_seat, Findings, RequestRecord, Rerun, SeatFinding,
+};
 use llm_oracle_primitives::{BlockNumber, Hash, Params, RequestView, SeatView};
 use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::{json, Value};
@@ -39,7 +41,7 @@ pub struct VerifyArgs {
 /// A seat with what its check found.
 struct SeatReport {
     seat: SeatView,
-    verdict: Verdict,
+    verdict: SeatFinding,
     found: Findings,
 }
 
@@ -68,7 +70,7 @@ impl RunSubcommand for VerifyArgs {
             let (document, notes) = sources.find(seat).await;
             let (mut verdict, mut found) = check_seat(&subject, seat, document.as_deref());
             found.notes.extend(notes);
-            if let (Verdict::Consistent, Some(document)) = (verdict, &document) {
+            if let (SeatFinding::Consistent, Some(document)) = (verdict, &document) {
                 context
                     .out
                     .waiting(format!("seat {}: running the model again", seats.len()));
@@ -86,7 +88,7 @@ impl RunSubcommand for VerifyArgs {
 }
 
 /// What the chain has about the request, at one finalized block.
-async fn subject(checked: &CheckedOracle, id: u64) -> Result<Subject, CliError> {
+async fn subject(checked: &CheckedOracle, id: u64) -> Result<RequestRecord, CliError> {
     let oracle = &checked.oracle;
     let at = oracle.chain.finalized().await?.hash;
     let view = oracle.request(id, Some(at)).await?;
@@ -100,7 +102,7 @@ async fn subject(checked: &CheckedOracle, id: u64) -> Result<Subject, CliError> 
             barred.push(seat.operator);
         }
     }
-    Ok(Subject {
+    Ok(RequestRecord {
         domain: checked.config.domain,
         contract: oracle.address,
         params: params_at(checked, view.asked_at).await?,
@@ -131,7 +133,8 @@ fn report(
     request: &Findings,
     seats: &[SeatReport],
 ) -> CommandResult {
-    let valid = request.wrong.is_empty() && seats.iter().all(|one| one.verdict != Verdict::Wrong);
+    let valid =
+        request.wrong.is_empty() && seats.iter().all(|one| one.verdict != SeatFinding::Wrong);
     let id = view.summary.request_id;
     let mut text = format!(
         "request {id}: {}\n",

@@ -15,7 +15,7 @@ pub(super) fn origin_rank(figment: &Figment, key: &str) -> u8 {
 
 /// Resolves a path of the settings: a relative one in the file is relative to the file.
 pub(super) fn relative_to_file(path: PathBuf, figment: &Figment, key: &str) -> PathBuf {
-    if credential::is_one(&path) {
+    if credential::is_credential(&path) {
         return credential::resolve(path);
     }
     let source = figment

@@ -3,7 +3,7 @@
 use super::{key::SignerSource, model::describe_model, settings::Settings};
 use figment2::Figment;
 use llm_oracle_chain::redact;
-use llm_oracle_store::{Shared, UrlSource};
+use llm_oracle_store::{SharedDatabase, UrlSource};
 
 /// Keys of version 0.3, which are accepted for one release, with their names now.
 pub(crate) const OLD_KEYS: [(&str, &str); 18] = [
@@ -54,8 +54,9 @@ impl Settings {
             Some(UrlSource::File(_)) => "store_url_file",
             _ => "store_url",
         };
-        let shared =
-            |value: &dyn Fn(&Shared) -> Option<String>| self.shared.as_ref().and_then(value);
+        let shared = |value: &dyn Fn(&SharedDatabase) -> Option<String>| {
+            self.shared.as_ref().and_then(value)
+        };
         let limits = &self.limits;
         [
             ("url", "url", redact(&self.url)),
@@ -82,7 +83,7 @@ impl Settings {
             (
                 url_key,
                 url_key,
-                set(&self.shared.as_ref().map(Shared::place)),
+                set(&self.shared.as_ref().map(SharedDatabase::place)),
             ),
             (
                 "store_ca_file",

@@ -13,7 +13,7 @@ use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_relayer::{ops::OpsConfig, Limits, PolicyConfig, RelayerConfig};
 use llm_oracle_signing::KeySource;
-use llm_oracle_store::{DatabaseUrl, Shared, UrlSource};
+use llm_oracle_store::{DatabaseUrl, SharedDatabase, UrlSource};
 use serde::Deserialize;
 use std::path::PathBuf;
 use subxt_signer::sr25519::Keypair;
@@ -77,7 +77,7 @@ pub struct Settings {
     /// Folder of the relayer's store.
     pub store: PathBuf,
     /// The database that replicas share, if it is set.
-    pub shared: Option<Shared>,
+    pub shared: Option<SharedDatabase>,
     /// Keys of the operators that the relayer answers for.
     pub operators: Vec<KeySource>,
     /// Limits of the relayer.

@@ -1,7 +1,7 @@
 //! The database that replicas share.
 
 use super::error::ConfigError;
-use llm_oracle_store::{Shared, UrlSource};
+use llm_oracle_store::{SharedDatabase, UrlSource};
 use std::path::PathBuf;
 
 /// The shared database, if the settings have its address. The other settings of it need the address.
@@ -12,7 +12,7 @@ pub(super) fn shared(
     url: Option<UrlSource>,
     ca_file: Option<PathBuf>,
     lease_ms: Option<u32>,
-) -> Result<Option<Shared>, ConfigError> {
+) -> Result<Option<SharedDatabase>, ConfigError> {
     let Some(url) = url else {
         if ca_file.is_some() || lease_ms.is_some() {
             let missing = "store_ca_file and store_lease_ttl_ms are for a shared database: set \
@@ -21,13 +21,13 @@ pub(super) fn shared(
         }
         return Ok(None);
     };
-    let lease_ms = lease_ms.unwrap_or(Shared::LEASE_MS);
-    let (min, max) = (Shared::LEASE_MS_MIN, Shared::LEASE_MS_MAX);
+    let lease_ms = lease_ms.unwrap_or(SharedDatabase::LEASE_MS);
+    let (min, max) = (SharedDatabase::LEASE_MS_MIN, SharedDatabase::LEASE_MS_MAX);
     if !(min..=max).contains(&lease_ms) {
         let wrong = format!("store_lease_ttl_ms is {lease_ms}: give {min} to {max} milliseconds");
         return Err(ConfigError::Wrong(wrong));
     }
-    Ok(Some(Shared {
+    Ok(Some(SharedDatabase {
         url,
         ca_file,
         lease_ms,

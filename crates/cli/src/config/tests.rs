@@ -214,14 +214,14 @@ fn several_models_are_asked_in_the_order_of_the_file() {
     assert_eq!(model, "openai m, then local /g.gguf");
     assert_eq!(origin, "flag --model-file");
     let settings = load_file(two).unwrap();
-    assert_eq!(settings.model.0[0].limits.money_a_day, 9);
+    assert_eq!(settings.model.0[0].limits.max_spend_per_day, 9);
     for (text, word) in [
         (
             format!("{two}\n[model]\nprovider = 'local'\npath = 'm'"),
             "keep one",
         ),
         ("models = []".to_owned(), "at least one provider"),
-        (two.replace("money_a_day", "mony_a_day"), "mony_a_day"),
+        (two.replace("max_spend_per_day", "max_spent"), "max_spent"),
         ("[policy]\nrisk = 1".to_owned(), "risk"),
     ] {
         let why = load_file(&text).unwrap_err().to_string();
@@ -258,7 +258,7 @@ fn no_error_shows_a_secret() {
 #[test]
 fn what_is_shown_names_every_limit_and_hides_what_is_in_urls() {
     let settings = load_file(
-        "url = 'ws://me:canary@a'\nurls = ['ws://me:canary@b/canary']\n[policy]\nmax_tokens = 5",
+        "url = 'ws://me:canary@a'\nurls = ['ws://me:canary@b/canary']\n[policy]\nmax_output_tokens = 5",
     )
     .unwrap();
     let origins = settings.origins();
@@ -268,7 +268,10 @@ fn what_is_shown_names_every_limit_and_hides_what_is_in_urls() {
     };
     assert_eq!(shown("url"), Some(("ws://a".to_owned(), true)));
     assert_eq!(shown("urls"), Some(("ws://b".to_owned(), true)));
-    assert_eq!(shown("policy.max_tokens"), Some(("5".to_owned(), true)));
+    assert_eq!(
+        shown("policy.max_output_tokens"),
+        Some(("5".to_owned(), true))
+    );
     assert_eq!(shown("policy.min_profit"), Some(("0".to_owned(), false)));
     for (key, _) in Limits::default().shown() {
         assert!(shown(key).is_some(), "{key}");

@@ -13,7 +13,7 @@ use crate::{
     requests::RequestCache,
     tx::{TxDraft, TxSender},
 };
-use llm_oracle_chain::{messages, Wanted};
+use llm_oracle_chain::{messages, ReadRequest};
 use llm_oracle_primitives::{
     digest, AccountId, BlockNumber, DeploymentId, Equivocation, RequestId, RequestView,
     SignedAnswer, Slot,
@@ -120,8 +120,8 @@ impl EquivocationWatch {
         let claims: Vec<Claim> = inputs.await?.iter().flat_map(|it| claims(it)).collect();
         let claims = self.without_own(round.operators, claims)?;
         let ids: BTreeSet<RequestId> = claims.iter().map(|claim| claim.request_id).collect();
-        let wanted = ids.into_iter().map(Wanted::view);
-        let wanted: Vec<Wanted> = wanted.collect();
+        let wanted = ids.into_iter().map(ReadRequest::view);
+        let wanted: Vec<ReadRequest> = wanted.collect();
         round.cache.read_ahead(round.chain, &wanted).await?;
         let mut worked = false;
         for claim in claims {
@@ -150,7 +150,9 @@ impl EquivocationWatch {
             .iter()
             .filter_map(|claim| own(claim).map(|entry| entry.request_id))
             .collect();
-        let recall = self.store.recall(&ids.into_iter().collect::<Vec<_>>())?;
+        let recall = self
+            .store
+            .seat_records(&ids.into_iter().collect::<Vec<_>>())?;
         claims.retain(|claim| {
             let job = own(claim).and_then(|entry| recall.job(&entry));
             let answer = job.map(|job| digest::answer_digest(&job.answered.answer));

@@ -9,10 +9,12 @@ use crate::{
     requests::DeadlineQueue,
 };
 use llm_oracle_evidence as evidence;
-use llm_oracle_llm::{day_of, ModelError, Provider, ProviderState, Question, Reply, Retry};
+use llm_oracle_llm::{
+    day_of, ModelError, ModelQuestion, Provider, ProviderReply, ProviderState, Retry,
+};
 use llm_oracle_primitives::{Answer, BlockNumber, Hash, ModelRef, Reason, Terms};
-use llm_oracle_store::{now_ms, Entry, Purpose, Store};
-use llm_oracle_support::{address::ss58, clock::Instant};
+use llm_oracle_store::{now_ms, Purpose, SeatId, Store};
+use llm_oracle_support::clock::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{
@@ -44,7 +46,7 @@ pub(crate) struct ModelRequest {
 /// A question that has come back.
 struct ModelReply {
     request: ModelRequest,
-    result: Result<Reply, ModelError>,
+    result: Result<ProviderReply, ModelError>,
     took: Duration,
 }
 
@@ -68,11 +70,11 @@ struct Usage {
 pub(crate) struct ModelQueue {
     provider: Arc<dyn Provider>,
     at_once: usize,
-    waiting: DeadlineQueue<(ModelRequest, Question)>,
+    waiting: DeadlineQueue<(ModelRequest, ModelQuestion)>,
     running: JoinSet<ModelReply>,
-    tasks: BTreeMap<Entry, (BlockNumber, AbortHandle)>,
+    tasks: BTreeMap<SeatId, (BlockNumber, AbortHandle)>,
     finished: Vec<Result<ModelReply, JoinError>>,
-    backoffs: HashMap<Entry, Backoff>,
+    backoffs: HashMap<SeatId, Backoff>,
     spend: SpendTracker,
     policy: PolicyConfig,
     store: Arc<Store>,
@@ -115,7 +117,7 @@ impl ModelQueue {
     }
 
     /// Whether a question is with the model or waits for it.
-    pub(crate) fn is_asking(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_asking(&self, entry: &SeatId) -> bool {
         self.tasks.contains_key(entry) || self.waiting.contains(entry)
     }
 
@@ -129,7 +131,7 @@ impl ModelQueue {
         self.running.is_empty()
     }
 
-    pub(crate) fn must_wait(&self, entry: &Entry) -> bool {
+    pub(crate) fn must_wait(&self, entry: &SeatId) -> bool {
         let backoff = self.backoffs.get(entry);
         backoff.is_some_and(|pause| Instant::now() < pause.until)
     }
@@ -141,7 +143,7 @@ impl ModelQueue {
     }
 
     /// Whether a seat has cost something and has not ended.
-    pub(crate) fn is_spent_on(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_spent_on(&self, entry: &SeatId) -> bool {
         self.spend.is_open(entry)
     }
 
@@ -156,7 +158,7 @@ impl ModelQueue {
     }
 
     /// A seat has ended and was paid so much: what it earned is no longer at risk.
-    pub(crate) fn close(&mut self, entry: &Entry, commit_fee: u128, paid: u128) {
+    pub(crate) fn close(&mut self, entry: &SeatId, commit_fee: u128, paid: u128) {
         self.begin_day();
         self.spend.close(&self.policy, entry, commit_fee, paid);
     }
@@ -169,7 +171,7 @@ impl ModelQueue {
         }
     }
 
-    fn put(&mut self, request: ModelRequest, question: Question) {
+    fn put(&mut self, request: ModelRequest, question: ModelQuestion) {
         let provider = self.provider.clone();
         let (entry, deadline) = (request.stake.entry, request.deadline);
         let task = self.running.spawn(async move {
@@ -185,7 +187,7 @@ impl ModelQueue {
     }
 
     /// Stops what can't be committed above this block any more.
-    fn cancel_overdue(&mut self, best: BlockNumber) -> Vec<Entry> {
+    fn cancel_overdue(&mut self, best: BlockNumber) -> Vec<SeatId> {
         let mut dropped = self.waiting.drop_overdue(best);
         self.tasks.retain(|entry, (deadline, task)| {
             let overdue = *deadline <= best;
@@ -199,14 +201,14 @@ impl ModelQueue {
     }
 
     /// Whose task it is, which is over.
-    fn entry_of(&self, id: task::Id) -> Option<Entry> {
+    fn entry_of(&self, id: task::Id) -> Option<SeatId> {
         let mut tasks = self.tasks.iter();
         tasks
             .find(|(_, (_, task))| task.id() == id)
             .map(|(entry, _)| *entry)
     }
 
-    fn back_off(&mut self, entry: Entry, named: Option<Duration>, why: String) {
+    fn back_off(&mut self, entry: SeatId, named: Option<Duration>, why: String) {
         let tries = self.backoffs.get(&entry).map_or(0, |pause| pause.tries);
         let own = Duration::from_secs(2_u64.saturating_pow(tries.min(6))).min(BACKOFF_MAX);
         let pause = named.map_or(own, |named| named.min(NAMED_BACKOFF_MAX));
@@ -233,7 +235,7 @@ impl ModelQueue {
                 }
                 // An answer like any other, so that the seat is not lost: the text can't be read.
                 Err(why) => {
-                    let reply = Reply {
+                    let reply = ProviderReply {
                         answer: Answer::Abstain(Reason::Refused),
                         model: self.provider.name().to_owned(),
                         record: json!({ "not_asked": why }),
@@ -297,7 +299,7 @@ impl ModelQueue {
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) fn overdue(&mut self, entry: &Entry) -> Result<(), RelayerError> {
+    pub(crate) fn overdue(&mut self, entry: &SeatId) -> Result<(), RelayerError> {
         if self.is_answered(entry)? {
             return Ok(());
         }
@@ -390,8 +392,8 @@ impl ModelQueue {
 
     fn ingest_one(
         &mut self,
-        entry: &Entry,
-        result: &Result<Reply, ModelError>,
+        entry: &SeatId,
+        result: &Result<ProviderReply, ModelError>,
     ) -> Result<(), RelayerError> {
         match result {
             Ok(_) => drop(self.backoffs.remove(entry)),
@@ -405,18 +407,18 @@ impl ModelQueue {
 
     /// What can get better by waiting is tried again: for as long as the deadline allows if no model
     /// ran, else a bounded number of times, since each may have cost something.
-    fn model_failed(&mut self, entry: &Entry, error: &ModelError) -> Result<(), RelayerError> {
+    fn model_failed(&mut self, entry: &SeatId, error: &ModelError) -> Result<(), RelayerError> {
         self.ops.metrics().model_failed();
         match error.retry() {
             // Another replica may have had more luck.
             Retry::Never if self.is_answered(entry)? => Ok(()),
             Retry::Never => self.failures.skip(entry, &error.to_string()),
-            Retry::Later(pause) if error.is_free() => {
+            Retry::Backoff(pause) if error.is_free() => {
                 tracing::warn!(request = entry.request_id, %error, "the model was not asked");
                 self.back_off(*entry, pause, error.to_string());
                 Ok(())
             }
-            Retry::Later(pause) => {
+            Retry::Backoff(pause) => {
                 if pause.is_some() {
                     self.back_off(*entry, pause, error.to_string());
                 }
@@ -425,7 +427,7 @@ impl ModelQueue {
         }
     }
 
-    fn is_answered(&self, entry: &Entry) -> Result<bool, RelayerError> {
+    fn is_answered(&self, entry: &SeatId) -> Result<bool, RelayerError> {
         let job = self.store.job(entry.request_id, &entry.operator)?;
         Ok(self.store.is_shared() && job.is_some())
     }

@@ -2,10 +2,10 @@
 
 use super::queue::ModelRequest;
 use crate::{error::RelayerError, ops::Ops};
-use llm_oracle_evidence::{self as evidence, Secret, Times};
-use llm_oracle_llm::Reply;
+use llm_oracle_evidence::{self as evidence, AnswerTimes, NumberedSecret};
+use llm_oracle_llm::ProviderReply;
 use llm_oracle_primitives::{Answer, DeploymentId};
-use llm_oracle_store::{fault, Answered, Entry, Recorded, Store};
+use llm_oracle_store::{crash_point, Answered, Recorded, SeatId, Store};
 use llm_oracle_support::address::ss58;
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ impl AnswerRecorder {
     /// Binds replies to their questions and records them, with one write to the disk.
     pub(crate) fn record(
         &self,
-        replies: Vec<(&ModelRequest, Reply, Duration)>,
+        replies: Vec<(&ModelRequest, ProviderReply, Duration)>,
     ) -> Result<(), RelayerError> {
         let answered: Result<Vec<_>, _> = replies
             .into_iter()
@@ -38,9 +38,9 @@ impl AnswerRecorder {
         if answered.is_empty() {
             return Ok(());
         }
-        fault::reach(fault::ANSWER_MADE);
+        crash_point::reach(crash_point::ANSWER_MADE);
         let recorded = self.store.record_answers(&answered)?;
-        fault::reach(fault::ANSWER_RECORDED);
+        crash_point::reach(crash_point::ANSWER_RECORDED);
         for (answered, recorded) in answered.iter().zip(recorded) {
             self.recorded(answered, &recorded);
         }
@@ -50,23 +50,23 @@ impl AnswerRecorder {
     fn bind(
         &self,
         request: &ModelRequest,
-        reply: Reply,
+        reply: ProviderReply,
         took: Duration,
     ) -> Result<Answered, RelayerError> {
         let reply = evidence::fit(&request.terms, reply);
-        let Entry {
+        let SeatId {
             request_id,
             operator,
         } = request.stake.entry;
         let number = self.store.secrets().current();
-        let secret = Secret {
+        let secret = NumberedSecret {
             number,
             bytes: self.store.secrets().get(number)?,
         };
         let context = self
             .deployment
             .context(request_id, request.terms_digest, operator);
-        let times = Times {
+        let times = AnswerTimes {
             model_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
             seen_at_ms: request.seen_at_ms,
         };

@@ -3,7 +3,7 @@
 
 use crate::plan::{PolicyConfig, Stake};
 use llm_oracle_primitives::AccountId;
-use llm_oracle_store::Entry;
+use llm_oracle_store::SeatId;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
@@ -43,7 +43,7 @@ pub(crate) struct SpendTracker {
     requesters: BTreeMap<String, RequesterSpend>,
     /// Not kept over a restart: what is at risk for them then stays at risk for the day.
     #[serde(skip)]
-    seats: HashMap<Entry, SeatSpend>,
+    seats: HashMap<SeatId, SeatSpend>,
 }
 
 /// Reads an amount that we wrote; what does not read back counts as everything.
@@ -115,7 +115,7 @@ impl SpendTracker {
     }
 
     /// Whether a seat has cost something and has not ended.
-    pub(crate) fn is_open(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_open(&self, entry: &SeatId) -> bool {
         self.seats.contains_key(entry)
     }
 
@@ -123,7 +123,7 @@ impl SpendTracker {
     pub(crate) fn close(
         &mut self,
         policy: &PolicyConfig,
-        entry: &Entry,
+        entry: &SeatId,
         commit_fee: u128,
         paid: u128,
     ) {
@@ -132,7 +132,7 @@ impl SpendTracker {
         };
         let cost = seat
             .model
-            .saturating_add(policy.seat_fees.unwrap_or(commit_fee));
+            .saturating_add(policy.tx_fees_per_seat.unwrap_or(commit_fee));
         let lost = cost.saturating_sub(commit_fee).saturating_sub(paid);
         let back = seat.at_risk.saturating_sub(lost);
         self.at_risk = self.at_risk().saturating_sub(back).to_string();

@@ -1,26 +1,26 @@
 //! Every metric by name and type: what pages, alerts and dashboards may name.
 
-use super::{metrics::Metrics, status::OperatorStatus, Turn};
-use llm_oracle_peers::Kind;
+use super::{metrics::Metrics, status::OperatorStatus, IterationResult};
+use llm_oracle_peers::EntryKind;
 use llm_oracle_store::{AttemptState, JobState, Purpose, Stats};
 use std::time::Duration;
 
 /// The text with every metric in it: families without values are left out of it.
 fn everything() -> String {
     let metrics = Metrics::new();
-    metrics.turn(Turn::Idle, Duration::ZERO, 0);
+    metrics.iteration(IterationResult::Idle, Duration::ZERO, 0);
     metrics.answered(false, 0);
     metrics.operator(&OperatorStatus::default());
     let stats = Stats {
         jobs: vec![(JobState::Answered, 1)],
-        attempts: vec![(Purpose::Commit, AttemptState::Dead, 1)],
+        attempts: vec![(Purpose::Commit, AttemptState::Expired, 1)],
         ..Stats::default()
     };
     metrics.store(&stats, Some(1));
-    metrics.peers().handed_over(Kind::Commit);
-    metrics.peers().carried(Kind::Commit);
-    metrics.peers().fell_back(Kind::Reveal);
-    metrics.peers().refused("garbage");
+    metrics.peers().handed_off(EntryKind::Commit);
+    metrics.peers().transmitted(EntryKind::Commit);
+    metrics.peers().fell_back(EntryKind::Reveal);
+    metrics.peers().rejected("malformed");
     metrics.text().unwrap_or_default()
 }
 

@@ -1,8 +1,8 @@
 //! The registry of `/metrics`. `docs/operating.md` has one row for each; a test compares them.
 
-use super::{OperatorStatus, Turn};
-use llm_oracle_peers::Counts;
-use llm_oracle_store::Stats;
+use super::{IterationResult, OperatorStatus};
+use llm_oracle_peers::PeerCounters;
+use llm_oracle_store::{AttemptState, JobState, Stats};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{
@@ -27,9 +27,9 @@ type Two = [(&'static str, String); 2];
 /// All numbers of one relayer.
 pub struct Metrics {
     registry: Registry,
-    turns: Family<One, Counter>,
-    turn_seconds: Histogram,
-    last_turn: Gauge<f64, AtomicU64>,
+    iterations: Family<One, Counter>,
+    iteration_seconds: Histogram,
+    last_iteration: Gauge<f64, AtomicU64>,
     connected: Gauge,
     finalized_block: Gauge,
     best_block: Gauge,
@@ -49,10 +49,10 @@ pub struct Metrics {
     seats: Family<Two, Gauge>,
     jobs: Family<One, Gauge>,
     transactions: Family<Two, Gauge>,
-    left_out: Gauge,
+    skipped_requests: Gauge,
     cursor: Gauge,
     store_free: Gauge,
-    peers: Counts,
+    peers: PeerCounters,
 }
 
 impl Default for Metrics {
@@ -66,9 +66,9 @@ impl Metrics {
     pub fn new() -> Self {
         let this = Self {
             registry: Registry::with_prefix(PREFIX),
-            turns: Family::default(),
-            turn_seconds: Histogram::new(exponential_buckets(0.01, 4.0, 8)),
-            last_turn: Gauge::default(),
+            iterations: Family::default(),
+            iteration_seconds: Histogram::new(exponential_buckets(0.01, 4.0, 8)),
+            last_iteration: Gauge::default(),
             connected: Gauge::default(),
             finalized_block: Gauge::default(),
             best_block: Gauge::default(),
@@ -88,10 +88,10 @@ impl Metrics {
             seats: Family::default(),
             jobs: Family::default(),
             transactions: Family::default(),
-            left_out: Gauge::default(),
+            skipped_requests: Gauge::default(),
             cursor: Gauge::default(),
             store_free: Gauge::default(),
-            peers: Counts::default(),
+            peers: PeerCounters::default(),
         };
         this.registered()
     }
@@ -100,7 +100,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix(PREFIX);
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "version of the program", Info::new(version));
-        self.register_wheel(&mut registry);
+        self.register_loop(&mut registry);
         self.register_operators(&mut registry);
         self.register_store(&mut registry);
         self.peers.register(&mut registry);
@@ -108,17 +108,21 @@ impl Metrics {
         self
     }
 
-    fn register_wheel(&self, to: &mut Registry) {
-        to.register("turns", "turns of the wheel by result", self.turns.clone());
+    fn register_loop(&self, to: &mut Registry) {
         to.register(
-            "turn_seconds",
-            "time of a turn that went well",
-            self.turn_seconds.clone(),
+            "iterations",
+            "iterations by result",
+            self.iterations.clone(),
         );
         to.register(
-            "last_turn_timestamp_seconds",
-            "end of the last turn that went well",
-            self.last_turn.clone(),
+            "iteration_seconds",
+            "time of an iteration that succeeded",
+            self.iteration_seconds.clone(),
+        );
+        to.register(
+            "last_iteration_timestamp_seconds",
+            "end of the last iteration that succeeded",
+            self.last_iteration.clone(),
         );
         to.register(
             "connected",
@@ -136,21 +140,21 @@ impl Metrics {
             self.best_block.clone(),
         );
         to.register(
-            "finalized_moved_timestamp_seconds",
+            "finalized_head_changed_timestamp_seconds",
             "when another finalized block was last seen",
             self.finalized_moved.clone(),
         );
         to.register(
             "open_requests",
-            "requests that are not over, all in order of their deadlines",
+            "requests that are not over",
             self.open_requests.clone(),
         );
         to.register(
-            "questions",
-            "questions that are put to the model",
+            "pending_model_requests",
+            "questions that wait for a model or its answer",
             self.questions.clone(),
         );
-        to.register("answers", "recorded answers by form", self.answers.clone());
+        to.register("answers", "recorded answers by kind", self.answers.clone());
         to.register(
             "model_failures",
             "questions that the model failed at",
@@ -165,7 +169,7 @@ impl Metrics {
 
     fn register_operators(&self, to: &mut Registry) {
         to.register(
-            "operator_able",
+            "operator_eligible",
             "1 while the operator may take seats",
             self.able.clone(),
         );
@@ -176,7 +180,7 @@ impl Metrics {
         );
         to.register(
             "operator_min_balance_planck",
-            "balance for fees below which it is called poor",
+            "balance for fees below which it counts as low",
             self.min_balance.clone(),
         );
         to.register(
@@ -186,7 +190,7 @@ impl Metrics {
         );
         to.register(
             "operator_min_bond_planck",
-            "least bond for a seat",
+            "minimum bond for a seat",
             self.min_bond.clone(),
         );
         to.register(
@@ -214,9 +218,9 @@ impl Metrics {
             self.transactions.clone(),
         );
         to.register(
-            "left_out",
-            "requests left out, with the reason on record",
-            self.left_out.clone(),
+            "skipped_requests",
+            "skipped requests, counted once for each operator, with the reason on record",
+            self.skipped_requests.clone(),
         );
         to.register(
             "cursor",
@@ -231,26 +235,26 @@ impl Metrics {
     }
 
     /// What relayers do for each other.
-    pub fn peers(&self) -> &Counts {
+    pub fn peers(&self) -> &PeerCounters {
         &self.peers
     }
 
-    /// A turn went well.
-    pub fn turn(&self, turn: Turn, took: Duration, now_ms: i64) {
-        let result = match turn {
-            Turn::Worked => "worked",
-            Turn::Idle => "idle",
+    /// An iteration succeeded.
+    pub fn iteration(&self, result: IterationResult, took: Duration, now_ms: i64) {
+        let result = match result {
+            IterationResult::Worked => "worked",
+            IterationResult::Idle => "idle",
         };
-        self.turns
+        self.iterations
             .get_or_create(&[("result", result.to_owned())])
             .inc();
-        self.turn_seconds.observe(took.as_secs_f64());
-        self.last_turn.set(seconds(now_ms));
+        self.iteration_seconds.observe(took.as_secs_f64());
+        self.last_iteration.set(seconds(now_ms));
     }
 
-    /// A turn failed.
-    pub fn turn_failed(&self) {
-        self.turns
+    /// An iteration failed.
+    pub fn iteration_failed(&self) {
+        self.iterations
             .get_or_create(&[("result", "failed".to_owned())])
             .inc();
     }
@@ -279,9 +283,9 @@ impl Metrics {
 
     /// An answer was recorded.
     pub fn answered(&self, abstained: bool, took_ms: i64) {
-        let form = if abstained { "abstention" } else { "answer" };
+        let kind = if abstained { "abstention" } else { "answer" };
         self.answers
-            .get_or_create(&[("form", form.to_owned())])
+            .get_or_create(&[("kind", kind.to_owned())])
             .inc();
         self.model_seconds.observe(seconds(took_ms));
     }
@@ -294,7 +298,9 @@ impl Metrics {
     /// What the chain says about an operator.
     pub fn operator(&self, operator: &OperatorStatus) {
         let label = || [("operator", operator.account.clone())];
-        self.able.get_or_create(&label()).set(operator.able.into());
+        self.able
+            .get_or_create(&label())
+            .set(operator.eligible.into());
         for (family, amount) in [
             (&self.balance, operator.balance),
             (&self.min_balance, operator.min_balance),
@@ -310,7 +316,7 @@ impl Metrics {
             ("agreed", operator.agreed),
             ("dissented", operator.dissented),
             ("abstained", operator.abstained),
-            ("silent", operator.silent),
+            ("missed_reveal", operator.missed_reveals),
         ] {
             let labels = [
                 ("operator", operator.account.clone()),
@@ -323,17 +329,17 @@ impl Metrics {
     /// What the store holds, and the free space where it is.
     pub fn store(&self, stats: &Stats, free_bytes: Option<u64>) {
         for (state, count) in &stats.jobs {
-            let labels = [("state", state.name().to_owned())];
+            let labels = [("state", job_state(*state).to_owned())];
             self.jobs.get_or_create(&labels).set(whole(*count));
         }
         for (purpose, state, count) in &stats.attempts {
             let labels = [
                 ("purpose", purpose.name().to_owned()),
-                ("state", state.name().to_owned()),
+                ("state", attempt_state(*state).to_owned()),
             ];
             self.transactions.get_or_create(&labels).set(whole(*count));
         }
-        self.left_out.set(whole(stats.left_out));
+        self.skipped_requests.set(whole(stats.skipped));
         self.cursor.set(whole(stats.cursor));
         if let Some(free) = free_bytes {
             self.store_free.set(whole(free));
@@ -348,6 +354,22 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+/// States as metrics name them: stored names stay as they are.
+fn job_state(state: JobState) -> &'static str {
+    match state {
+        JobState::Abandoned => "abandoned",
+        JobState::UnknownCommitment => "unknown_commitment",
+        other => other.name(),
+    }
+}
+
+fn attempt_state(state: AttemptState) -> &'static str {
+    match state {
+        AttemptState::Expired => "expired",
+        other => other.name(),
     }
 }
 

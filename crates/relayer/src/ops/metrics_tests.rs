@@ -28,23 +28,23 @@ fn the_table_in_the_docs_is_the_registry() {
 #[test]
 fn what_happens_is_counted_once_and_under_its_label() {
     let metrics = Metrics::new();
-    metrics.turn(Turn::Worked, Duration::from_millis(20), 1_500);
-    metrics.turn_failed();
+    metrics.iteration(IterationResult::Worked, Duration::from_millis(20), 1_500);
+    metrics.iteration_failed();
     metrics.answered(true, 250);
     metrics.operator(&OperatorStatus {
         account: "5Grw".to_owned(),
         balance: 1 << 70,
-        silent: 2,
+        missed_reveals: 2,
         ..OperatorStatus::default()
     });
     let text = metrics.text().unwrap();
     for line in [
-        "llm_oracle_turns_total{result=\"worked\"} 1",
-        "llm_oracle_turns_total{result=\"failed\"} 1",
-        "llm_oracle_last_turn_timestamp_seconds 1.5",
-        "llm_oracle_answers_total{form=\"abstention\"} 1",
+        "llm_oracle_iterations_total{result=\"worked\"} 1",
+        "llm_oracle_iterations_total{result=\"failed\"} 1",
+        "llm_oracle_last_iteration_timestamp_seconds 1.5",
+        "llm_oracle_answers_total{kind=\"abstention\"} 1",
         "llm_oracle_operator_balance_planck{operator=\"5Grw\"} 1.1805916207174114e21",
-        "llm_oracle_operator_seats{operator=\"5Grw\",result=\"silent\"} 2",
+        "llm_oracle_operator_seats{operator=\"5Grw\",result=\"missed_reveal\"} 2",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }

@@ -27,7 +27,7 @@ use std::{
 
 use llm_oracle_store::now_ms;
 
-/// Longest time between two turns of a relayer that lives. A turn may wait for several requests to a
+/// Longest time between two iterations of a relayer that lives. An iteration may wait for several requests to a
 /// node, each of which has a deadline of its own.
 pub const LIVE_WITHIN: Duration = Duration::from_secs(180);
 
@@ -69,9 +69,9 @@ impl OpsConfig {
     }
 }
 
-/// What one turn came to.
+/// What one iteration came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum IterationResult {
     /// It did something.
     Worked,
     /// There was nothing to do.
@@ -86,7 +86,7 @@ pub struct Ops {
 
 struct Inner {
     status: Status,
-    /// When the wheel last began or ended a turn.
+    /// When an iteration last began or ended.
     beat: Instant,
 }
 
@@ -117,42 +117,42 @@ impl Ops {
         status.model = model.to_owned();
     }
 
-    /// A turn begins.
-    pub fn turn_begins(&self) {
+    /// An iteration begins.
+    pub fn iteration_begins(&self) {
         self.lock().beat = Instant::now();
     }
 
-    /// A turn has ended well.
-    pub fn turn_ended(&self, turn: Turn, took: Duration) {
-        self.metrics.turn(turn, took, now_ms());
+    /// An iteration has succeeded.
+    pub fn iteration_ended(&self, result: IterationResult, took: Duration) {
+        self.metrics.iteration(result, took, now_ms());
         let mut inner = self.lock();
         inner.beat = Instant::now();
         inner.status.connected = true;
-        inner.status.last_turn_ms = Some(now_ms());
-        inner.status.failing = None;
+        inner.status.last_iteration_at_ms = Some(now_ms());
+        inner.status.last_error = None;
         self.metrics.connected(true);
     }
 
-    /// A turn has failed, and the connection is given up.
-    pub fn turn_failed(&self, error: &dyn std::fmt::Display) {
-        self.metrics.turn_failed();
+    /// An iteration has failed, and the connection is closed.
+    pub fn iteration_failed(&self, error: &dyn std::fmt::Display) {
+        self.metrics.iteration_failed();
         self.metrics.connected(false);
         let mut inner = self.lock();
         inner.beat = Instant::now();
         inner.status.connected = false;
-        inner.status.failing = Some(error.to_string());
+        inner.status.last_error = Some(error.to_string());
     }
 
     /// The blocks that a turn reads at, and the questions that are put to the model.
     pub fn looks(&self, finalized: u32, best: u32, asking: usize) {
         let mut inner = self.lock();
         let status = &mut inner.status;
-        if status.finalized != Some(finalized) {
+        if status.finalized_block != Some(finalized) {
             self.metrics.finalized_moved(now_ms());
         }
-        status.finalized = Some(finalized);
-        status.best = Some(best);
-        status.asking = asking;
+        status.finalized_block = Some(finalized);
+        status.best_block = Some(best);
+        status.pending_model_requests = asking;
         self.metrics.looks(finalized, best, asking);
     }
 
@@ -213,11 +213,11 @@ impl Verdict {
 mod tests {
     use super::*;
 
-    fn operator(able: bool) -> OperatorStatus {
+    fn operator(eligible: bool) -> OperatorStatus {
         OperatorStatus {
             account: "5Grw".to_owned(),
             slot: 1,
-            able,
+            eligible,
             ..OperatorStatus::default()
         }
     }
@@ -227,11 +227,11 @@ mod tests {
         let ops = Ops::default();
         assert!(ops.health().live.ok, "it has just started");
         assert!(!ops.health().ready.ok, "no turn yet");
-        ops.turn_begins();
+        ops.iteration_begins();
         ops.operators(vec![operator(true)]);
-        ops.turn_ended(Turn::Worked, Duration::from_millis(1));
+        ops.iteration_ended(IterationResult::Worked, Duration::from_millis(1));
         assert_eq!(ops.health().ready.reasons, Vec::<String>::new());
-        ops.turn_failed(&"the node is away");
+        ops.iteration_failed(&"the node is away");
         let health = ops.health();
         assert!(health.live.ok, "a lost node is no reason to restart");
         assert!(!health.ready.ok);
@@ -239,7 +239,7 @@ mod tests {
             health.ready.reasons[0].contains("the node is away"),
             "{health:?}"
         );
-        ops.turn_ended(Turn::Idle, Duration::from_millis(1));
+        ops.iteration_ended(IterationResult::Idle, Duration::from_millis(1));
         assert!(ops.health().ready.ok);
         let later = Instant::now()
             .checked_add(LIVE_WITHIN)
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn it_is_not_ready_without_an_able_operator_and_while_it_stops() {
         let ops = Ops::default();
-        ops.turn_ended(Turn::Idle, Duration::ZERO);
+        ops.iteration_ended(IterationResult::Idle, Duration::ZERO);
         ops.operators(vec![operator(false), operator(false)]);
         assert!(!ops.health().ready.ok);
         ops.operators(vec![operator(false), operator(true)]);

@@ -6,7 +6,7 @@ use hyper::{
     body::{Bytes, Incoming},
     header, Method, Request, Response, StatusCode,
 };
-use llm_oracle_http::{self as http, Patience};
+use llm_oracle_http::{self as http, Timeouts};
 use llm_oracle_primitives::Hash;
 use llm_oracle_store::{Store, StoreError};
 use serde_json::{json, Value};
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// A connection carries one request.
-const PATIENCE: Patience = Patience {
+const TIMEOUTS: Timeouts = Timeouts {
     connection: Duration::from_secs(30),
     head: Duration::from_secs(5),
 };
@@ -166,7 +166,7 @@ fn free_bytes(store: &Store) -> Option<u64> {
 /// Serves until it is told to stop.
 pub async fn serve(listener: TcpListener, desk: Arc<Desk>, stop: CancellationToken) {
     let respond = move |request| respond(desk.clone(), request);
-    http::serve(listener, stop, PATIENCE, respond).await;
+    http::serve(listener, stop, TIMEOUTS, respond).await;
 }
 
 async fn respond(desk: Arc<Desk>, request: Request<Incoming>) -> Response<Full<Bytes>> {

@@ -3,7 +3,7 @@
 use super::*;
 use llm_oracle_fixtures::private_folder;
 use llm_oracle_primitives::Answer;
-use llm_oracle_store::{Answered, Identity, JobState};
+use llm_oracle_store::{Answered, JobState, StoreIdentity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -27,7 +27,7 @@ fn answered(request_id: u64) -> Answered {
 
 fn desk() -> (tempfile::TempDir, Desk) {
     let folder = private_folder();
-    let identity = Identity {
+    let identity = StoreIdentity {
         genesis: [1; 32],
         contract: [2; 32],
         domain: [3; 32],
@@ -51,8 +51,8 @@ fn evidence_is_served_under_its_digest_once_the_answer_is_revealed_and_not_befor
     for (state, public) in [
         (JobState::Answered, false),
         (JobState::Committed, false),
-        (JobState::ForeignCommitment, false),
-        (JobState::Dead, false),
+        (JobState::UnknownCommitment, false),
+        (JobState::Abandoned, false),
         (JobState::Revealed, true),
         (JobState::Ended, true),
     ] {
@@ -104,9 +104,9 @@ fn health_is_a_status_code_with_its_reasons() {
     assert_eq!(unready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(String::from_utf8(unready.body)
         .unwrap()
-        .contains("first turn"));
+        .contains("first iteration"));
     desk.ops
-        .turn_ended(super::super::Turn::Idle, Duration::ZERO);
+        .iteration_ended(super::super::IterationResult::Idle, Duration::ZERO);
     assert_eq!(get(&desk, "/readyz").status, StatusCode::OK);
 }
 

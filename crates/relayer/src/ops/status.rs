@@ -23,21 +23,21 @@ pub struct Status {
     pub genesis: String,
     /// Name of the model.
     pub model: String,
-    /// Whether the last turn reached the node.
+    /// Whether the last iteration reached the node.
     pub connected: bool,
-    /// Why turns fail, while they do.
-    pub failing: Option<String>,
-    /// End of the last turn that went well, milliseconds since 1970.
-    pub last_turn_ms: Option<i64>,
+    /// Why iterations fail, while they do.
+    pub last_error: Option<String>,
+    /// End of the last iteration that succeeded, milliseconds since 1970.
+    pub last_iteration_at_ms: Option<i64>,
     /// Height of the finalized block.
-    pub finalized: Option<u32>,
+    pub finalized_block: Option<u32>,
     /// Height of the best block.
-    pub best: Option<u32>,
+    pub best_block: Option<u32>,
     /// Questions that are put to the model.
-    pub asking: usize,
+    pub pending_model_requests: usize,
     /// Whether it has been told to stop.
     pub stopping: bool,
-    /// Its operators, as of the last look.
+    /// Its operators, as last read from the chain.
     pub operators: Vec<OperatorStatus>,
 }
 
@@ -49,11 +49,11 @@ pub struct OperatorStatus {
     /// Its slot.
     pub slot: u32,
     /// Whether it may take seats.
-    pub able: bool,
+    pub eligible: bool,
     /// Whether its key is in use elsewhere.
-    pub stopped: bool,
+    pub key_in_use_elsewhere: bool,
     /// Whether it signed two answers to one question.
-    pub barred: bool,
+    pub slashed: bool,
     /// Bond without what is being unbonded, planck.
     #[serde(serialize_with = "planck")]
     pub bond: u128,
@@ -69,11 +69,11 @@ pub struct OperatorStatus {
     /// Free balance for fees, planck.
     #[serde(serialize_with = "planck")]
     pub balance: u128,
-    /// Balance for fees below which it is called poor, planck.
+    /// Balance for fees below which it counts as low, planck.
     #[serde(serialize_with = "planck")]
     pub min_balance: u128,
-    /// Seats that stayed silent.
-    pub silent: u32,
+    /// Seats whose reveal was missed.
+    pub missed_reveals: u32,
     /// Seats that agreed with a result.
     pub agreed: u32,
     /// Seats that answered something else.
@@ -84,7 +84,7 @@ pub struct OperatorStatus {
 
 impl OperatorStatus {
     /// Whether it is this account and has too little for fees.
-    pub fn is_poor(&self, account: &str) -> bool {
+    pub fn has_low_balance(&self, account: &str) -> bool {
         self.account == account && self.balance < self.min_balance
     }
 }
@@ -104,11 +104,11 @@ impl Status {
             genesis: String::new(),
             model: String::new(),
             connected: false,
-            failing: None,
-            last_turn_ms: None,
-            finalized: None,
-            best: None,
-            asking: 0,
+            last_error: None,
+            last_iteration_at_ms: None,
+            finalized_block: None,
+            best_block: None,
+            pending_model_requests: 0,
             stopping: false,
             operators: Vec::new(),
         }
@@ -118,7 +118,7 @@ impl Status {
 /// Whether a relayer should be restarted, and whether it can work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {
-    /// Its wheel turns. If not, only a restart helps.
+    /// The main loop makes progress. If not, only a restart helps.
     pub live: Verdict,
     /// It reaches its node and has an operator that may take seats.
     pub ready: Verdict,
@@ -130,17 +130,17 @@ impl Health {
         let mut live = Vec::new();
         if silent > LIVE_WITHIN {
             live.push(format!(
-                "no turn has begun or ended for {} s; restart it",
+                "no iteration finished for {} s; restart it",
                 silent.as_secs()
             ));
         }
         let mut ready = live.clone();
-        match (&status.failing, status.last_turn_ms) {
-            (Some(error), _) => ready.push(format!("the last turn failed: {error}")),
-            (None, None) => ready.push("the first turn is not over".to_owned()),
+        match (&status.last_error, status.last_iteration_at_ms) {
+            (Some(error), _) => ready.push(format!("the last iteration failed: {error}")),
+            (None, None) => ready.push("the first iteration is still running".to_owned()),
             (None, Some(_)) => {}
         }
-        let idle = !status.operators.is_empty() && status.operators.iter().all(|one| !one.able);
+        let idle = !status.operators.is_empty() && status.operators.iter().all(|one| !one.eligible);
         if idle {
             ready.push("no operator may take a seat; see `llm-oracle doctor`".to_owned());
         }

@@ -12,8 +12,8 @@ use crate::{
 };
 use llm_oracle_chain::ChainError;
 use llm_oracle_peers::{
-    carrier, committee, missing, Clock, Endpoint, Handed, Id, Key, Kind, Load, Peers, Seen,
-    Standing, ENTRIES_MAX, LETTER_BYTES_MAX,
+    committee, missing, transmitter, EntryKey, EntryKind, HandoffClock, HandoffState, OperatorId,
+    Payload, PeerEndpoint, Peers, SeenRequest, SignedEntry, ENTRIES_MAX, MESSAGE_BYTES_MAX,
 };
 use llm_oracle_primitives::{
     Assignment, BlockNumber, DeploymentId, RequestId, RequestView, SeatState, Terms,
@@ -77,7 +77,7 @@ impl PeerExchange {
     }
 
     /// Where peers hand their entries over; `None` without a peer.
-    pub(crate) fn endpoint(&self) -> Option<Arc<Endpoint>> {
+    pub(crate) fn endpoint(&self) -> Option<Arc<PeerEndpoint>> {
         let peers = self.peers.as_ref();
         peers.map(|peers| peers.endpoint.clone())
     }
@@ -85,7 +85,7 @@ impl PeerExchange {
     /// Tells peers up to which finalized block their messages are judged.
     pub(crate) fn begin(&self, finalized: BlockNumber) {
         if let Some(peers) = &self.peers {
-            peers.endpoint.looks(finalized);
+            peers.endpoint.set_finalized(finalized);
         }
     }
 
@@ -98,7 +98,7 @@ impl PeerExchange {
     ) {
         if let Some(peers) = &mut self.peers {
             let terms = Some(terms.clone());
-            peers.note(chain.finalized.hash, view.clone(), terms);
+            peers.remember_request(chain.finalized.hash, view.clone(), terms);
         }
     }
 
@@ -116,8 +116,8 @@ impl PeerExchange {
         seats: Vec<OwnSeat>,
     ) -> Result<Vec<BatchEntry>, RelayerError> {
         let kind = match purpose {
-            Purpose::Commit => Some(Kind::Commit),
-            Purpose::Reveal => Some(Kind::Reveal),
+            Purpose::Commit => Some(EntryKind::Commit),
+            Purpose::Reveal => Some(EntryKind::Reveal),
             // An answer in one step is its operator's own affair: a pending one can be copied.
             _ => None,
         };
@@ -132,7 +132,7 @@ impl PeerExchange {
             failures: &self.failures,
             deployment: self.deployment,
             kind,
-            clock: Clock {
+            clock: HandoffClock {
                 best: chain.best.number,
                 now: Instant::now(),
             },
@@ -143,7 +143,7 @@ impl PeerExchange {
     /// An entry of a peer is not submitted: its operator sends it itself.
     pub(crate) fn drop_entry(&mut self, entry: &PeerEntry, reason: &'static str) {
         if let Some(peers) = &mut self.peers {
-            peers.counts.refused(reason);
+            peers.counters.rejected(reason);
             peers.pool.remove(&entry.handed.key());
         }
     }
@@ -169,7 +169,7 @@ impl PeerExchange {
         };
         for entry in entries {
             if let BatchEntry::Peer(entry) = entry {
-                peers.counts.carried(entry.handed.key().kind);
+                peers.counters.transmitted(entry.handed.key().kind);
             }
         }
     }
@@ -178,7 +178,7 @@ impl PeerExchange {
     /// a peer.
     pub(crate) async fn moved(&self) {
         match &self.peers {
-            Some(peers) => peers.moved().await,
+            Some(peers) => peers.changed().await,
             None => std::future::pending().await,
         }
     }
@@ -192,8 +192,8 @@ pub(super) struct ShareRound<'a> {
     pub(super) store: &'a Store,
     pub(super) failures: &'a FailureLog,
     pub(super) deployment: DeploymentId,
-    pub(super) kind: Kind,
-    pub(super) clock: Clock,
+    pub(super) kind: EntryKind,
+    pub(super) clock: HandoffClock,
 }
 
 /// The peers of the settings; `None` without one.
@@ -206,8 +206,9 @@ fn build_peers(
     let block = config
         .block_time_ms
         .map_or(USUAL_BLOCK, Duration::from_millis);
-    let signer =
-        |operator: &Operator| -> (Id, Arc<dyn Signer>) { (operator.id, operator.key.clone()) };
+    let signer = |operator: &Operator| -> (OperatorId, Arc<dyn Signer>) {
+        (operator.id, operator.key.clone())
+    };
     let own = operators.iter().map(signer).collect();
     let counts = ops.metrics().peers().clone();
     Ok(Peers::new(&config.peers, block, *deployment, own, counts)?)
@@ -219,8 +220,8 @@ impl ShareRound<'_> {
         peers: &mut Peers,
         seats: Vec<OwnSeat>,
     ) -> Result<Vec<BatchEntry>, RelayerError> {
-        peers.endpoint.looks(self.chain.finalized.number);
-        peers.begin(&self.clock);
+        peers.endpoint.set_finalized(self.chain.finalized.number);
+        peers.refresh(&self.clock);
         let mut ready: BTreeMap<RequestId, Ready> = BTreeMap::new();
         let mut messages: BTreeMap<usize, Vec<OwnSeat>> = BTreeMap::new();
         for seat in seats {
@@ -251,16 +252,16 @@ impl ShareRound<'_> {
     /// Who brings one of our entries.
     async fn route(&self, peers: &mut Peers, seat: &OwnSeat) -> Result<Route, RelayerError> {
         let (id, operator) = (seat.answered.request_id, seat.answered.operator);
-        let key = Key {
+        let key = EntryKey {
             kind: self.kind,
             request_id: id,
             operator,
         };
-        match peers.sent.standing(&key, &self.clock) {
-            Standing::Waits => Ok(Route::Waits),
-            Standing::HandOver(peer) => Ok(Route::Peer(peer)),
-            Standing::Ours => Ok(Route::Now),
-            Standing::Overdue => {
+        match peers.handoffs.state(&key, &self.clock) {
+            HandoffState::Waiting => Ok(Route::Waits),
+            HandoffState::Submit(peer) => Ok(Route::Peer(peer)),
+            HandoffState::SubmitOurselves => Ok(Route::Now),
+            HandoffState::Overdue => {
                 let best = Some(self.chain.best.hash);
                 let view = self.chain.oracle.request(id, best).await?;
                 if view.is_some_and(|view| shows(self.kind, &view, &operator)) {
@@ -269,23 +270,26 @@ impl ShareRound<'_> {
                 }
                 let request = id;
                 tracing::warn!(request, kind = self.kind.name(), "no peer has carried it");
-                peers.sent.fall_back(&key, self.clock.now);
-                peers.counts.fell_back(self.kind);
+                peers.handoffs.fall_back(&key, self.clock.now);
+                peers.counters.fell_back(self.kind);
                 Ok(Route::Now)
             }
-            Standing::New => {
+            HandoffState::New => {
                 let Some(seen) = self.seen(peers, id).await? else {
                     return Ok(Route::Now);
                 };
                 let committee = committee_of(peers, self.kind, &seen);
                 let now = self.clock.now;
-                let carrier = carrier(&committee, id, |one| peers.rests(one, now));
-                let Some(peer) = carrier.and_then(|one| peers.directory.peer_of(&one)) else {
+                let transmitter = transmitter(&committee, id, |one| peers.in_cooldown(one, now));
+                let Some(peer) = transmitter.and_then(|one| peers.directory.peer_of(&one)) else {
                     return Ok(Route::Ours);
                 };
-                let needed = peers.sent.blocks().saturating_add(MARGIN_BLOCKS);
+                let needed = peers
+                    .handoffs
+                    .timeout_blocks()
+                    .saturating_add(MARGIN_BLOCKS);
                 let in_time = self.blocks_left(&seen.0) > needed;
-                if in_time && peers.sent.give(key, peer, &self.clock) {
+                if in_time && peers.handoffs.assign(key, peer, &self.clock) {
                     return Ok(Route::Peer(peer));
                 }
                 Ok(Route::Now)
@@ -306,52 +310,55 @@ impl ShareRound<'_> {
         let Some(receiver) = to.operators.first().copied() else {
             return Ok(());
         };
-        if peers.post.is_busy(peer, self.kind) {
+        if peers.outbox.is_busy(peer, self.kind) {
             return Ok(());
         }
         let entries = self.message_entries(seats)?;
         if entries.is_empty() {
             return Ok(());
         }
-        let keys: Vec<Key> = entries.iter().map(Handed::key).collect();
-        peers.sent.written(&keys);
-        let wake = peers.endpoint.wake();
+        let keys: Vec<EntryKey> = entries.iter().map(SignedEntry::key).collect();
+        peers.handoffs.mark_sent(&keys);
+        let wake = peers.endpoint.waker();
         let block = self.chain.finalized.number;
         peers
-            .post
+            .outbox
             .send((peer, to.url, receiver), block, entries, wake);
         Ok(())
     }
 
     /// As many of these entries as a letter takes, signed.
-    fn message_entries(&self, seats: &[OwnSeat]) -> Result<Vec<Handed>, RelayerError> {
+    fn message_entries(&self, seats: &[OwnSeat]) -> Result<Vec<SignedEntry>, RelayerError> {
         let signer = SeatSigner {
             operators: self.operators,
             store: self.store,
             deployment: self.deployment,
         };
-        let mut entries: Vec<Handed> = Vec::new();
+        let mut entries: Vec<SignedEntry> = Vec::new();
         let mut size = LETTER_HEAD_BYTES;
         for seat in seats {
-            let (load, purpose) = match self.kind {
-                Kind::Commit => {
+            let (payload, purpose) = match self.kind {
+                EntryKind::Commit => {
                     let signed = signer.commit_entry(seat, None);
-                    (signed.map(Load::Commit), Purpose::Commit)
+                    (signed.map(Payload::Commit), Purpose::Commit)
                 }
-                Kind::Reveal => (signer.reveal_entry(seat).map(Load::Reveal), Purpose::Reveal),
+                EntryKind::Reveal => (
+                    signer.reveal_entry(seat).map(Payload::Reveal),
+                    Purpose::Reveal,
+                ),
             };
-            let load = match load {
+            let payload = match payload {
                 // The others go without it.
-                Err(RelayerError::Unsigned { entry, error }) if !error.may_pass() => {
+                Err(RelayerError::Unsigned { entry, error }) if !error.is_transient() => {
                     self.failures.fail(&entry, purpose, &error.to_string())?;
                     continue;
                 }
-                load => load?,
+                payload => payload?,
             };
             let operator = seat.answered.operator;
-            let handed = Handed { operator, load };
+            let handed = SignedEntry { operator, payload };
             size = size.saturating_add(handed.encoded_size());
-            let full = size > LETTER_BYTES_MAX || entries.len() >= ENTRIES_MAX;
+            let full = size > MESSAGE_BYTES_MAX || entries.len() >= ENTRIES_MAX;
             if full {
                 break;
             }
@@ -370,7 +377,7 @@ impl ShareRound<'_> {
         let Some(seen) = self.seen(peers, id).await? else {
             return Ok(true);
         };
-        let here: Vec<Id> = ready
+        let here: Vec<OperatorId> = ready
             .parts
             .iter()
             .map(|part| part.entry().operator)
@@ -380,8 +387,8 @@ impl ShareRound<'_> {
         if ready.urgent || missing == 0 || self.blocks_left(&seen.0) <= MARGIN_BLOCKS {
             return Ok(true);
         }
-        let (company, now) = (peers.company, self.clock.now);
-        let until = peers.pool.waits_until(self.kind, id, company, now);
+        let (window, now) = (peers.batching_window, self.clock.now);
+        let until = peers.pool.waits_until(self.kind, id, window, now);
         if let Some(until) = until {
             peers.wake_at(until);
         }
@@ -393,9 +400,9 @@ impl ShareRound<'_> {
         &self,
         peers: &mut Peers,
         id: RequestId,
-    ) -> Result<Option<Seen>, RelayerError> {
+    ) -> Result<Option<SeenRequest>, RelayerError> {
         let at = self.chain.finalized.hash;
-        if let Some(seen) = peers.noted(at, id) {
+        if let Some(seen) = peers.request_at(at, id) {
             return Ok(Some(seen));
         }
         let view = match self.cache.known_view(id) {
@@ -409,22 +416,22 @@ impl ShareRound<'_> {
         let Some(view) = view else {
             return Ok(None);
         };
-        peers.note(at, view, self.cache.known_terms(id));
-        Ok(peers.noted(at, id))
+        peers.remember_request(at, view, self.cache.known_terms(id));
+        Ok(peers.request_at(at, id))
     }
 
     /// Blocks until the deadline of what is to be sent.
     fn blocks_left(&self, view: &RequestView) -> BlockNumber {
         let deadline = match self.kind {
-            Kind::Commit => view.summary.commit_deadline,
-            Kind::Reveal => view.summary.reveal_deadline,
+            EntryKind::Commit => view.summary.commit_deadline,
+            EntryKind::Reveal => view.summary.reveal_deadline,
         };
         deadline.saturating_sub(self.clock.best)
     }
 }
 
 /// Known operators that may carry a request, in their order.
-fn committee_of(peers: &Peers, kind: Kind, (view, terms): &Seen) -> Vec<Id> {
+fn committee_of(peers: &Peers, kind: EntryKind, (view, terms): &SeenRequest) -> Vec<OperatorId> {
     let named = terms.as_ref().and_then(|terms| match &terms.assignment {
         Assignment::Named { operators } => Some(operators.as_slice()),
         _ => None,
@@ -433,13 +440,13 @@ fn committee_of(peers: &Peers, kind: Kind, (view, terms): &Seen) -> Vec<Id> {
 }
 
 /// Whether a block shows what an entry is for.
-fn shows(kind: Kind, view: &RequestView, operator: &Id) -> bool {
+fn shows(kind: EntryKind, view: &RequestView, operator: &OperatorId) -> bool {
     let seat = view.seats.iter().find(|seat| {
-        let holder: &Id = seat.operator.as_ref();
+        let holder: &OperatorId = seat.operator.as_ref();
         holder == operator
     });
     match kind {
-        Kind::Commit => seat.is_some(),
-        Kind::Reveal => seat.is_some_and(|seat| seat.state != SeatState::Committed),
+        EntryKind::Commit => seat.is_some(),
+        EntryKind::Reveal => seat.is_some_and(|seat| seat.state != SeatState::Committed),
     }
 }

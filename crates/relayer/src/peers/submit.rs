@@ -6,9 +6,9 @@ use crate::{
     tx::{BatchEntry, PeerEntry},
 };
 use llm_oracle_chain::ChainError;
-use llm_oracle_peers::{check, Id, Key, Kind, Peers, Verdict};
+use llm_oracle_peers::{check, EntryKey, EntryKind, EntryVerdict, OperatorId, Peers};
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
-use llm_oracle_store::{Attempt, Entry, Purpose};
+use llm_oracle_store::{Attempt, Purpose, SeatId};
 use std::collections::BTreeMap;
 
 impl ShareRound<'_> {
@@ -48,24 +48,24 @@ impl ShareRound<'_> {
                 continue;
             };
             let deployment = self.deployment;
-            let (handed, best) = ((&foreign.handed, foreign.signed), self.clock.best);
+            let (handed, best) = ((&foreign.entry, foreign.verified), self.clock.best);
             match check(&deployment, &view, slot, handed, best) {
-                Verdict::Early => {}
-                Verdict::Over => peers.pool.remove(&key),
-                Verdict::Wrong(fault) => {
+                EntryVerdict::Early => {}
+                EntryVerdict::Obsolete => peers.pool.remove(&key),
+                EntryVerdict::Invalid(fault) => {
                     tracing::warn!(
                         request = key.request_id,
                         peer = foreign.peer,
                         fault = fault.name(),
                         "a peer has handed over what is wrong"
                     );
-                    peers.counts.refused(fault.name());
-                    peers.endpoint.fault(foreign.peer);
+                    peers.counters.rejected(fault.name());
+                    peers.endpoint.record_fault(foreign.peer);
                     peers.pool.remove(&key);
                 }
-                Verdict::Fit => {
-                    peers.pool.is_signed(&key);
-                    let handed = foreign.handed;
+                EntryVerdict::Valid => {
+                    peers.pool.mark_verified(&key);
+                    let handed = foreign.entry;
                     let seats = view.summary.seats;
                     let part = BatchEntry::Peer(PeerEntry { handed, seats });
                     ready.entry(key.request_id).or_default().parts.push(part);
@@ -75,7 +75,11 @@ impl ShareRound<'_> {
         Ok(())
     }
 
-    async fn slot(&self, peers: &mut Peers, operator: &Id) -> Result<Option<Slot>, RelayerError> {
+    async fn slot(
+        &self,
+        peers: &mut Peers,
+        operator: &OperatorId,
+    ) -> Result<Option<Slot>, RelayerError> {
         if let Some(slot) = peers.slot(operator) {
             return Ok(Some(slot));
         }
@@ -85,21 +89,21 @@ impl ShareRound<'_> {
             view => view?,
         };
         if let Some(view) = &view {
-            peers.note_slot(*operator, view.slot);
+            peers.remember_slot(*operator, view.slot);
         }
         Ok(view.map(|view| view.slot))
     }
 }
 
-fn is_under_way(live: &[Attempt], key: &Key) -> bool {
-    let entry = Entry {
+fn is_under_way(live: &[Attempt], key: &EntryKey) -> bool {
+    let entry = SeatId {
         request_id: key.request_id,
         operator: key.operator,
     };
     live.iter().any(|attempt| {
         let kind = match attempt.tx.purpose {
-            Purpose::Commit => Some(Kind::Commit),
-            Purpose::Reveal => Some(Kind::Reveal),
+            Purpose::Commit => Some(EntryKind::Commit),
+            Purpose::Reveal => Some(EntryKind::Reveal),
             _ => None,
         };
         kind == Some(key.kind) && attempt.tx.entries.contains(&entry)

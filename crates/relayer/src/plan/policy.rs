@@ -2,11 +2,11 @@
 //!
 //! The rule behind the money: a requester may be hostile and all other operators may be its own. Sure
 //! is then only the commit fee, and only where nobody else can take the seat. Whatever an answer
-//! costs beyond what is sure is at risk, and all that is at risk on one day stays below `risk_a_day`.
+//! costs beyond what is sure is at risk, and all that is at risk on one day stays below `max_stake_at_risk_per_day`.
 
 use crate::model::SpendTracker;
 use llm_oracle_primitives::{AccountId, AnswerKind, Prompt, Terms};
-use llm_oracle_store::Entry;
+use llm_oracle_store::SeatId;
 use llm_oracle_support::{address::parse_account, amount::planck};
 use serde::{de::Error as _, Deserialize, Deserializer};
 
@@ -26,10 +26,11 @@ impl<'de> Deserialize<'de> for Account {
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Questions put to a model.
-    pub requests_a_day: u32,
+    #[serde(alias = "requests_a_day")]
+    pub max_requests_per_day: u32,
     /// What they may cost at most, planck.
-    #[serde(deserialize_with = "planck")]
-    pub cost_a_day: u128,
+    #[serde(alias = "cost_a_day", deserialize_with = "planck")]
+    pub max_cost_per_day: u128,
 }
 
 /// A requester with a budget of its own.
@@ -39,11 +40,11 @@ pub struct RequesterBudget {
     /// The account or contract that asks.
     pub account: Account,
     /// Questions a day; 0 for any number.
-    #[serde(default)]
-    pub requests_a_day: u32,
+    #[serde(default, alias = "requests_a_day")]
+    pub max_requests_per_day: u32,
     /// What they may cost at most a day, planck; 0 for any amount.
-    #[serde(default, deserialize_with = "planck")]
-    pub cost_a_day: u128,
+    #[serde(default, alias = "cost_a_day", deserialize_with = "planck")]
+    pub max_cost_per_day: u128,
 }
 
 /// Which requests are answered. By default all that pay `min_reward`, as long as no model is priced.
@@ -54,45 +55,49 @@ pub struct PolicyConfig {
     #[serde(deserialize_with = "planck")]
     pub min_profit: u128,
     /// Transaction fees of a seat, planck. Without it they are taken to be the commit fee.
-    #[serde(deserialize_with = "maybe_planck")]
-    pub seat_fees: Option<u128>,
+    #[serde(alias = "seat_fees", deserialize_with = "maybe_planck")]
+    pub tx_fees_per_seat: Option<u128>,
     /// Most that may be at risk in a day (UTC), planck: what hostile requests can cost, should all
     /// else go wrong. With 0, only what is surely covered is asked.
-    #[serde(deserialize_with = "planck")]
-    pub risk_a_day: u128,
+    #[serde(alias = "risk_a_day", deserialize_with = "planck")]
+    pub max_stake_at_risk_per_day: u128,
     /// The only accounts and contracts that are answered; everybody if there are none.
-    pub only: Vec<Account>,
+    #[serde(alias = "only")]
+    pub allow: Vec<Account>,
     /// Accounts and contracts that are not answered, neither as requester nor as the account that
     /// gets the refunds.
     pub deny: Vec<Account>,
     /// What each requester may have in a day.
-    pub each: Budget,
+    #[serde(alias = "each")]
+    pub per_requester: Budget,
     /// Requesters with budgets of their own.
     pub requesters: Vec<RequesterBudget>,
     /// Longest prompt with its instruction, bytes.
     pub max_prompt_bytes: u32,
     /// Most tokens that a request may let the model make.
-    pub max_tokens: u32,
+    #[serde(alias = "max_tokens")]
+    pub max_output_tokens: u32,
     /// Shortest reveal window, blocks: a seat that can't be revealed in time costs its bond.
     pub min_reveal_blocks: u32,
     /// Words that a question must not contain, in any case, anywhere in its texts.
-    pub forbidden: Vec<String>,
+    #[serde(alias = "forbidden")]
+    pub forbidden_words: Vec<String>,
 }
 
 impl Default for PolicyConfig {
     fn default() -> Self {
         Self {
             min_profit: 0,
-            seat_fees: None,
-            risk_a_day: 0,
-            only: Vec::new(),
+            tx_fees_per_seat: None,
+            max_stake_at_risk_per_day: 0,
+            allow: Vec::new(),
             deny: Vec::new(),
-            each: Budget::default(),
+            per_requester: Budget::default(),
             requesters: Vec::new(),
             max_prompt_bytes: 12 * 1024,
-            max_tokens: 16 * 1024,
+            max_output_tokens: 16 * 1024,
             min_reveal_blocks: 0,
-            forbidden: Vec::new(),
+            forbidden_words: Vec::new(),
         }
     }
 }
@@ -100,26 +105,44 @@ impl Default for PolicyConfig {
 impl PolicyConfig {
     /// Each setting by its key in the file; of lists their lengths.
     pub fn shown(&self) -> [(&'static str, String); 12] {
-        let fees = self.seat_fees.map(|fees| fees.to_string());
+        let fees = self.tx_fees_per_seat.map(|fees| fees.to_string());
         let Budget {
-            requests_a_day,
-            cost_a_day,
-        } = self.each;
+            max_requests_per_day,
+            max_cost_per_day,
+        } = self.per_requester;
         [
             ("policy.min_profit", self.min_profit.to_string()),
-            ("policy.seat_fees", fees.unwrap_or_else(|| "-".to_owned())),
-            ("policy.risk_a_day", self.risk_a_day.to_string()),
-            ("policy.only", self.only.len().to_string()),
+            (
+                "policy.tx_fees_per_seat",
+                fees.unwrap_or_else(|| "-".to_owned()),
+            ),
+            (
+                "policy.max_stake_at_risk_per_day",
+                self.max_stake_at_risk_per_day.to_string(),
+            ),
+            ("policy.allow", self.allow.len().to_string()),
             ("policy.deny", self.deny.len().to_string()),
             ("policy.max_prompt_bytes", self.max_prompt_bytes.to_string()),
-            ("policy.max_tokens", self.max_tokens.to_string()),
+            (
+                "policy.max_output_tokens",
+                self.max_output_tokens.to_string(),
+            ),
             (
                 "policy.min_reveal_blocks",
                 self.min_reveal_blocks.to_string(),
             ),
-            ("policy.forbidden", self.forbidden.len().to_string()),
-            ("policy.each.requests_a_day", requests_a_day.to_string()),
-            ("policy.each.cost_a_day", cost_a_day.to_string()),
+            (
+                "policy.forbidden_words",
+                self.forbidden_words.len().to_string(),
+            ),
+            (
+                "policy.per_requester.max_requests_per_day",
+                max_requests_per_day.to_string(),
+            ),
+            (
+                "policy.per_requester.max_cost_per_day",
+                max_cost_per_day.to_string(),
+            ),
             ("policy.requesters", self.requesters.len().to_string()),
         ]
     }
@@ -143,7 +166,7 @@ pub(crate) struct Candidate<'a> {
 /// What is at stake with one answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stake {
-    pub(crate) entry: Entry,
+    pub(crate) entry: SeatId,
     pub(crate) requester: AccountId,
     /// What taking the seat credits, planck.
     pub(crate) commit_fee: u128,
@@ -155,7 +178,7 @@ pub(crate) struct Stake {
 
 impl Stake {
     fn fees(&self, policy: &PolicyConfig) -> u128 {
-        policy.seat_fees.unwrap_or(self.commit_fee)
+        policy.tx_fees_per_seat.unwrap_or(self.commit_fee)
     }
 
     /// What would be lost at the worst after this answer too, `spent` being what others before it
@@ -169,7 +192,7 @@ impl Stake {
         if self.kept {
             return seated;
         }
-        let missed = model.saturating_add(policy.seat_fees.unwrap_or(0));
+        let missed = model.saturating_add(policy.tx_fees_per_seat.unwrap_or(0));
         seated.max(missed)
     }
 }
@@ -202,8 +225,8 @@ impl PolicyConfig {
         if is_in(&self.deny, candidate.beneficiary) {
             return Some("its refunds go to an account that policy.deny denies".to_owned());
         }
-        let known = self.only.is_empty() || is_in(&self.only, candidate.stake.requester);
-        (!known).then(|| "its requester is not in policy.only".to_owned())
+        let known = self.allow.is_empty() || is_in(&self.allow, candidate.stake.requester);
+        (!known).then(|| "its requester is not in policy.allow".to_owned())
     }
 
     fn what(&self, terms: &Terms) -> Option<String> {
@@ -214,10 +237,10 @@ impl PolicyConfig {
                 "its prompt has {bytes} bytes, and policy.max_prompt_bytes is {most}"
             ));
         }
-        let (tokens, most) = (terms.sampling.max_tokens, self.max_tokens);
+        let (tokens, most) = (terms.sampling.max_tokens, self.max_output_tokens);
         if tokens > most {
             return Some(format!(
-                "it lets the model make {tokens} tokens, and policy.max_tokens is {most}"
+                "it lets the model make {tokens} tokens, and policy.max_output_tokens is {most}"
             ));
         }
         let (blocks, least) = (terms.reveal_blocks, self.min_reveal_blocks);
@@ -228,11 +251,11 @@ impl PolicyConfig {
         }
         // The place in the list, not the word: reasons are shown where the word may be unwelcome.
         let place = self
-            .forbidden
+            .forbidden_words
             .iter()
             .position(|word| contains(terms, word))?;
         Some(format!(
-            "it contains the word number {place} of policy.forbidden"
+            "it contains the word number {place} of policy.forbidden_words"
         ))
     }
 
@@ -260,22 +283,22 @@ impl PolicyConfig {
             .requesters
             .iter()
             .find(|one| one.account.0 == stake.requester);
-        let budget = own.map_or(self.each, |one| Budget {
-            requests_a_day: one.requests_a_day,
-            cost_a_day: one.cost_a_day,
+        let budget = own.map_or(self.per_requester, |one| Budget {
+            max_requests_per_day: one.max_requests_per_day,
+            max_cost_per_day: one.max_cost_per_day,
         });
         let used = spend.of_requester(&stake.requester);
-        if budget.requests_a_day > 0 && used.requests >= budget.requests_a_day {
+        if budget.max_requests_per_day > 0 && used.requests >= budget.max_requests_per_day {
             return Some(format!(
-                "its requester has had {} answers today, and its requests_a_day is {}",
-                used.requests, budget.requests_a_day
+                "its requester has had {} answers today, and its max_requests_per_day is {}",
+                used.requests, budget.max_requests_per_day
             ));
         }
         let cost = used.cost().saturating_add(stake.price);
-        (budget.cost_a_day > 0 && cost > budget.cost_a_day).then(|| {
+        (budget.max_cost_per_day > 0 && cost > budget.max_cost_per_day).then(|| {
             format!(
-                "its requester's answers would cost up to {cost} planck today, and its cost_a_day is {}",
-                budget.cost_a_day
+                "its requester's answers would cost up to {cost} planck today, and its max_cost_per_day is {}",
+                budget.max_cost_per_day
             )
         })
     }
@@ -283,10 +306,10 @@ impl PolicyConfig {
     fn risk(&self, stake: &Stake, spend: &SpendTracker) -> Option<String> {
         let more = spend.more_at_risk(self, stake);
         let total = spend.at_risk().saturating_add(more);
-        (more > 0 && total > self.risk_a_day).then(|| {
+        (more > 0 && total > self.max_stake_at_risk_per_day).then(|| {
             format!(
-                "{more} planck of its cost are not sure to come back, {total} in all today, and policy.risk_a_day is {}",
-                self.risk_a_day
+                "{more} planck of its cost are not sure to come back, {total} in all today, and policy.max_stake_at_risk_per_day is {}",
+                self.max_stake_at_risk_per_day
             )
         })
     }

@@ -27,7 +27,7 @@ fn account(byte: u8) -> AccountId {
 
 fn stake(request_id: u64) -> Stake {
     Stake {
-        entry: Entry {
+        entry: SeatId {
             request_id,
             operator: [9; 32],
         },
@@ -75,7 +75,7 @@ fn the_table() {
         (format!("deny = ['{me}']"), nothing, Some("policy.deny")),
         (format!("deny = ['{refunded}']"), nothing, Some("refunds")),
         (format!("deny = ['{other}']"), nothing, None),
-        (format!("only = ['{other}']"), nothing, Some("policy.only")),
+        (format!("only = ['{other}']"), nothing, Some("policy.allow")),
         (format!("only = ['{me}', '{other}']"), nothing, None),
         ("max_prompt_bytes = 12".to_owned(), nothing, None),
         (
@@ -88,7 +88,11 @@ fn the_table() {
             instructed,
             Some("has 32 bytes"),
         ),
-        (String::new(), long, Some("policy.max_tokens is 16384")),
+        (
+            String::new(),
+            long,
+            Some("policy.max_output_tokens is 16384"),
+        ),
         (
             "min_reveal_blocks = 21".to_owned(),
             nothing,
@@ -107,24 +111,24 @@ fn the_table() {
             Some("pays 110 planck a seat with its commit fee, and costs up to 10"),
         ),
         (
-            "risk_a_day = 1000".to_owned(),
+            "max_stake_at_risk_per_day = 1000".to_owned(),
             |stake, _| stake.price = 101,
             Some("costs up to 111"),
         ),
         // The model's price beyond what the commit fee brings is at risk.
         (String::new(), cheap, Some("9 planck of its cost")),
-        ("risk_a_day = 9".to_owned(), cheap, None),
-        ("seat_fees = 1".to_owned(), cheap, None),
+        ("max_stake_at_risk_per_day = 9".to_owned(), cheap, None),
+        ("tx_fees_per_seat = 1".to_owned(), cheap, None),
         (
-            "seat_fees = 2".to_owned(),
+            "tx_fees_per_seat = 2".to_owned(),
             cheap,
             Some("1 planck of its cost"),
         ),
-        ("risk_a_day = 91".to_owned(), priced, None),
+        ("max_stake_at_risk_per_day = 91".to_owned(), priced, None),
         (
-            "risk_a_day = 91\n[each]\ncost_a_day = 90".to_owned(),
+            "max_stake_at_risk_per_day = 91\n[each]\ncost_a_day = 90".to_owned(),
             |stake, _| stake.price = 91,
-            Some("cost_a_day is 90"),
+            Some("max_cost_per_day is 90"),
         ),
     ] {
         let found = why(&policy(&text), change);
@@ -151,7 +155,7 @@ fn the_table() {
 
 #[test]
 fn a_seat_that_others_may_take_risks_the_whole_answer() {
-    let policy = policy("seat_fees = 4");
+    let policy = policy("tx_fees_per_seat = 4");
     for (kept, price, at_risk) in [
         (true, 0, 0),
         (true, 6, 0),
@@ -175,7 +179,7 @@ fn a_seat_that_others_may_take_risks_the_whole_answer() {
 fn budgets_are_counted_by_requester_and_day() {
     let me = llm_oracle_support::address::ss58(&account(1));
     let policy = policy(&format!(
-        "risk_a_day = 1000\n[each]\nrequests_a_day = 2\ncost_a_day = '1000'\n[[requesters]]\naccount = '{me}'\ncost_a_day = 25"
+        "max_stake_at_risk_per_day = 1000\n[each]\nrequests_a_day = 2\ncost_a_day = '1000'\n[[requesters]]\naccount = '{me}'\ncost_a_day = 25"
     ));
     let paid = |request_id, requester| Stake {
         requester,
@@ -194,7 +198,7 @@ fn budgets_are_counted_by_requester_and_day() {
     let own = policy.over_budget(&paid(3, account(1)), &ledger).unwrap();
     assert!(own.contains("up to 30 planck"), "{own}");
     let each = policy.over_budget(&paid(3, account(5)), &ledger).unwrap();
-    assert!(each.contains("requests_a_day is 2"), "{each}");
+    assert!(each.contains("max_requests_per_day is 2"), "{each}");
     assert_eq!(policy.over_budget(&paid(3, account(6)), &ledger), None);
     // Kept over a restart, and gone the next day.
     let bytes = serde_json::to_vec(&ledger).unwrap();
@@ -207,7 +211,7 @@ fn budgets_are_counted_by_requester_and_day() {
 
 #[test]
 fn what_a_seat_earns_is_no_longer_at_risk() {
-    let policy = policy("risk_a_day = 30\nseat_fees = 10");
+    let policy = policy("max_stake_at_risk_per_day = 30\nseat_fees = 10");
     let stake = |id| Stake {
         price: 20,
         ..stake(id)
@@ -227,14 +231,14 @@ fn what_a_seat_earns_is_no_longer_at_risk() {
 
 #[test]
 fn asking_again_is_charged_again() {
-    let policy = policy("risk_a_day = 1000");
+    let policy = policy("max_stake_at_risk_per_day = 1000");
     let stake = Stake {
         price: 8,
         commit_fee: 10,
         ..stake(1)
     };
     let policy = PolicyConfig {
-        seat_fees: Some(0),
+        tx_fees_per_seat: Some(0),
         ..policy
     };
     let mut ledger = SpendTracker::default();

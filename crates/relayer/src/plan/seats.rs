@@ -20,7 +20,7 @@ use llm_oracle_primitives::{
     AccountId, Assignment, BlockNumber, DrawView, Hash, LeastRecord, OperatorView, RequestId,
     RequestView, Terms,
 };
-use llm_oracle_store::{Entry, JobState, Purpose, Recall};
+use llm_oracle_store::{Purpose, SeatId, SeatRecords};
 use std::sync::Arc;
 
 /// What one of our operators does about one open request.
@@ -34,9 +34,9 @@ pub(crate) enum SeatAction {
     /// Open the commitment.
     Reveal(OwnSeat),
     /// Leave the request alone for good.
-    Skip(Entry, String),
+    Skip(SeatId, String),
     /// Its commit deadline is past without an answer.
-    Overdue(Entry),
+    Overdue(SeatId),
     /// What the chain shows about its recorded answer.
     Record(JobChange),
     /// Stop the operator: another process works with its key, or our store was lost.
@@ -48,7 +48,7 @@ pub(crate) enum SeatAction {
 pub(crate) struct ForeignSeat {
     /// Position of the operator.
     pub(crate) operator: usize,
-    pub(crate) entry: Entry,
+    pub(crate) entry: SeatId,
     /// The commitment on chain.
     pub(crate) found: Hash,
     /// The one in the store, if there is one.
@@ -75,7 +75,7 @@ impl SeatPlanner<'_> {
         let id = view.summary.request_id;
         let recall = &known.recall;
         let free = self.free_seats(view, terms, recall);
-        let entries: Vec<Entry> = self.operators.entries(id).collect();
+        let entries: Vec<SeatId> = self.operators.entries(id).collect();
         let asking: Vec<bool> = entries.iter().map(|it| self.models.is_asking(it)).collect();
         let heads = HeadNumbers {
             finalized: chain.finalized.number,
@@ -121,7 +121,7 @@ impl SeatPlanner<'_> {
 
     /// Which free seat each of our operators may take. No more of them go for one than there are:
     /// those that have begun come first, then those drawn, then each in its turn.
-    fn free_seats(&self, view: &RequestView, terms: &Terms, recall: &Recall) -> Vec<Free> {
+    fn free_seats(&self, view: &RequestView, terms: &Terms, recall: &SeatRecords) -> Vec<Free> {
         let summary = &view.summary;
         let (id, count) = (summary.request_id, self.operators.len());
         let mut wishes = Vec::new();
@@ -146,7 +146,7 @@ impl SeatPlanner<'_> {
         grant(wishes, seats, count)
     }
 
-    fn local(&self, entry: Entry, asking: bool, batched: bool, known: &KnownSeats) -> Local {
+    fn local(&self, entry: SeatId, asking: bool, batched: bool, known: &KnownSeats) -> Local {
         let recall = &known.recall;
         let most = self.limits.max_attempts;
         let must_wait = |purpose| must_wait(recall.failures(&entry, purpose), most);

@@ -6,7 +6,7 @@ use super::{Candidate, PolicyConfig, Stake};
 use crate::model::SpendTracker;
 use llm_oracle_fixtures::SimRng;
 use llm_oracle_primitives::{AccountId, AnswerKind, Assignment, ModelRef, Prompt, Sampling, Terms};
-use llm_oracle_store::Entry;
+use llm_oracle_store::SeatId;
 
 const FEE: u128 = 1_000;
 /// Blocks of 6 s in 24 hours.
@@ -56,7 +56,7 @@ fn day(policy: &PolicyConfig, seed: u64, honest: u64) -> Day {
             Prompt::Linked { .. } => 0,
         };
         let stake = Stake {
-            entry: Entry {
+            entry: SeatId {
                 request_id: id,
                 operator: [9; 32],
             },
@@ -114,9 +114,9 @@ fn end(
 
 #[test]
 fn valid_spam_costs_no_more_than_the_risk_allowed() {
-    let policy = |risk_a_day| PolicyConfig {
-        seat_fees: Some(2 * FEE),
-        risk_a_day,
+    let policy = |max_stake_at_risk_per_day| PolicyConfig {
+        tx_fees_per_seat: Some(2 * FEE),
+        max_stake_at_risk_per_day,
         ..PolicyConfig::default()
     };
     for seed in 0..20 {
@@ -143,8 +143,8 @@ fn valid_spam_costs_no_more_than_the_risk_allowed() {
 #[test]
 fn honest_requests_give_back_what_they_put_at_risk() {
     let policy = PolicyConfig {
-        seat_fees: Some(2 * FEE),
-        risk_a_day: 50_000,
+        tx_fees_per_seat: Some(2 * FEE),
+        max_stake_at_risk_per_day: 50_000,
         ..PolicyConfig::default()
     };
     for seed in 0..5 {

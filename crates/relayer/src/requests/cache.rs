@@ -2,7 +2,7 @@
 //! the summary has changed.
 
 use crate::{error::RelayerError, node_session::ChainView};
-use llm_oracle_chain::{Listed, Reader, Wanted};
+use llm_oracle_chain::{ReadRequest, RequestPage, StorageReader};
 use llm_oracle_primitives::{digest, Hash, RequestId, RequestView, Summary, Terms};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -17,7 +17,7 @@ const MOST_TERMS: usize = 2_048;
 /// What has been read, all of it at finalized blocks.
 #[derive(Default)]
 pub(crate) struct RequestCache {
-    reader: Reader,
+    reader: StorageReader,
     /// The block of the last look.
     at: Option<Hash>,
     /// Number of the next request there.
@@ -84,8 +84,8 @@ impl RequestCache {
     }
 
     /// Takes in the requests of another finalized block, and drops those that are over.
-    fn renew(&mut self, at: Hash, listed: Listed, over: &BTreeSet<RequestId>) {
-        let Listed { next_id, summaries } = listed;
+    fn renew(&mut self, at: Hash, listed: RequestPage, over: &BTreeSet<RequestId>) {
+        let RequestPage { next_id, summaries } = listed;
         let open = summaries.into_iter();
         let open = open.filter(|it| !over.contains(&it.request_id));
         self.summaries = open.map(|it| (it.request_id, it)).collect();
@@ -136,7 +136,7 @@ impl RequestCache {
         if let Some(view) = self.known_view(id) {
             return Ok(Some(view));
         }
-        let wanted = [Wanted::view(id)];
+        let wanted = [ReadRequest::view(id)];
         let read = self.reader.read(&chain.oracle, chain.finalized, &wanted);
         let view = read.await?.into_iter().find_map(|one| one.view);
         let view = view.map(Arc::new);
@@ -153,7 +153,7 @@ impl RequestCache {
     pub(crate) async fn read_ahead(
         &mut self,
         chain: &ChainView,
-        wanted: &[Wanted],
+        wanted: &[ReadRequest],
     ) -> Result<(), RelayerError> {
         let mut missing = wanted.to_vec();
         for one in &mut missing {
@@ -187,7 +187,7 @@ impl RequestCache {
         if let Some(terms) = self.known_terms(id) {
             return Ok(Some(terms));
         }
-        let wanted = [Wanted {
+        let wanted = [ReadRequest {
             id,
             view: false,
             terms: true,

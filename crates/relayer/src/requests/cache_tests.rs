@@ -23,7 +23,7 @@ fn view(summary: Summary, draw: Option<DrawView>) -> Arc<RequestView> {
 
 fn at(block: u8, views: &mut RequestCache, summaries: Vec<Summary>) {
     let next_id = 10;
-    let listed = Listed { next_id, summaries };
+    let listed = RequestPage { next_id, summaries };
     views.renew([block; 32], listed, &BTreeSet::new());
 }
 
@@ -71,7 +71,7 @@ fn what_is_over_is_not_listed_again() {
     let over = BTreeSet::from([4]);
     let summaries = vec![summary(3, 0), summary(4, 0), summary(5, 0)];
     let next_id = 10;
-    let listed = Listed { next_id, summaries };
+    let listed = RequestPage { next_id, summaries };
     views.renew([1; 32], listed, &over);
     let listed: Vec<_> = views.summaries().map(|one| one.request_id).collect();
     assert_eq!(listed, [3, 5]);

@@ -53,7 +53,7 @@ fn finish_ended(
         .filter(|summary| summary.settled && !is_undelivered(summary));
     let ended = ended.take(ENDED_PER_ITERATION_MAX);
     let ids: Vec<RequestId> = ended.map(|summary| summary.request_id).collect();
-    let recall = store.recall(&ids)?;
+    let recall = store.seat_records(&ids)?;
     for id in ids {
         if !jobs::has_unended(operators, id, &recall) {
             tracker.finish(id, operators);

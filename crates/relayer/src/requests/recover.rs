@@ -15,7 +15,7 @@ use llm_oracle_primitives::{
     digest, Answer, AnswerKind, DeploymentId, Hash, Reason, RequestId, RequestView, SeatState,
     SeatView, Summary,
 };
-use llm_oracle_store::{now_ms, Answered, Entry, JobState, SaltSecrets, Store};
+use llm_oracle_store::{now_ms, Answered, JobState, SaltSecrets, SeatId, Store};
 use llm_oracle_support::address::ss58;
 use std::collections::BTreeMap;
 
@@ -208,7 +208,7 @@ impl Recovery<'_> {
         open: &BTreeMap<RequestId, Summary>,
     ) -> Result<Vec<RequestView>, RelayerError> {
         let mut ids: Vec<RequestId> = open.keys().copied().collect();
-        let recall = self.store.recall(&ids)?;
+        let recall = self.store.seat_records(&ids)?;
         ids.retain(|id| {
             let mut entries = self.operators.entries(*id);
             !entries.all(|entry| {
@@ -257,7 +257,7 @@ impl Recovery<'_> {
                     tracing::warn!(request, operator, "found an answer again");
                 }
                 None => {
-                    let entry = Entry {
+                    let entry = SeatId {
                         request_id: seat.request_id,
                         operator: seat.operator,
                     };

@@ -3,7 +3,7 @@
 use super::*;
 use llm_oracle_store::{Recorded, Store};
 
-const IDENTITY: llm_oracle_store::Identity = llm_oracle_store::Identity {
+const IDENTITY: llm_oracle_store::StoreIdentity = llm_oracle_store::StoreIdentity {
     genesis: [1; 32],
     contract: [2; 32],
     domain: [3; 32],

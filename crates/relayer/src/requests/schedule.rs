@@ -2,7 +2,7 @@
 //! much waits, what is due next comes next.
 
 use llm_oracle_primitives::{BlockNumber, Phase, Summary};
-use llm_oracle_store::Entry;
+use llm_oracle_store::SeatId;
 use std::collections::{BTreeMap, HashMap};
 
 /// Requests that an iteration works on because they are due first.
@@ -14,8 +14,8 @@ const OTHERS_PER_ITERATION: usize = 64;
 /// iteration finds it.
 pub(crate) struct DeadlineQueue<T> {
     most: usize,
-    items: BTreeMap<(BlockNumber, Entry), T>,
-    deadlines: HashMap<Entry, BlockNumber>,
+    items: BTreeMap<(BlockNumber, SeatId), T>,
+    deadlines: HashMap<SeatId, BlockNumber>,
 }
 
 impl<T> DeadlineQueue<T> {
@@ -31,7 +31,7 @@ impl<T> DeadlineQueue<T> {
         self.items.len()
     }
 
-    pub(crate) fn contains(&self, entry: &Entry) -> bool {
+    pub(crate) fn contains(&self, entry: &SeatId) -> bool {
         self.deadlines.contains_key(entry)
     }
 
@@ -42,7 +42,7 @@ impl<T> DeadlineQueue<T> {
     }
 
     /// Adds an item, in the place of what is due last if need be; says whether it did.
-    pub(crate) fn push(&mut self, deadline: BlockNumber, entry: Entry, item: T) -> bool {
+    pub(crate) fn push(&mut self, deadline: BlockNumber, entry: SeatId, item: T) -> bool {
         if self.contains(&entry) || !self.has_room(deadline) {
             return false;
         }
@@ -64,7 +64,7 @@ impl<T> DeadlineQueue<T> {
     }
 
     /// Drops what can't be committed above this block any more.
-    pub(crate) fn drop_overdue(&mut self, best: BlockNumber) -> Vec<Entry> {
+    pub(crate) fn drop_overdue(&mut self, best: BlockNumber) -> Vec<SeatId> {
         let mut dropped = Vec::new();
         while let Some(first) = self.items.first_entry() {
             let (deadline, entry) = *first.key();

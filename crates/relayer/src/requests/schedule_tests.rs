@@ -4,8 +4,8 @@ use super::*;
 use llm_oracle_primitives::DeliveryStatus;
 use std::collections::BTreeSet;
 
-fn entry(request_id: u64) -> Entry {
-    Entry {
+fn entry(request_id: u64) -> SeatId {
+    SeatId {
         request_id,
         operator: [1; 32],
     }

@@ -3,7 +3,7 @@
 use super::RequestCache;
 use crate::{error::RelayerError, model::ModelQueue, operators::Operators};
 use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, Summary};
-use llm_oracle_store::{now_ms, Attempt, Entry, Purpose, Recall, Store};
+use llm_oracle_store::{now_ms, Attempt, Purpose, SeatId, SeatRecords, Store};
 use llm_oracle_support::clock::Instant;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -15,26 +15,26 @@ pub(crate) struct RequestTracker {
     /// Since when something waits for somebody to settle or deliver it.
     waiting_since: HashMap<RequestId, Instant>,
     /// Seats whose answers are lost, as a person has accepted: their reveals will be missed.
-    lost: BTreeSet<Entry>,
+    lost: BTreeSet<SeatId>,
     /// Over, although ids below are not.
     done: BTreeSet<RequestId>,
     /// Skipped for good, as the store has it.
-    skipped: HashSet<Entry>,
+    skipped: HashSet<SeatId>,
     /// Iterations so far.
     iterations: u64,
 }
 
 /// What the store knows about the requests of an iteration.
 pub(crate) struct KnownSeats {
-    pub(crate) recall: Recall,
+    pub(crate) recall: SeatRecords,
     /// Transactions that may still count.
     pub(crate) live: Vec<Attempt>,
     /// Seats that are in one of them.
-    pub(crate) in_flight: HashSet<Entry>,
+    pub(crate) in_flight: HashSet<SeatId>,
 }
 
 impl KnownSeats {
-    fn new(recall: Recall, live: Vec<Attempt>) -> Self {
+    fn new(recall: SeatRecords, live: Vec<Attempt>) -> Self {
         let seats = |attempt: &&Attempt| {
             matches!(
                 attempt.tx.purpose,
@@ -97,12 +97,12 @@ impl RequestTracker {
     }
 
     /// The answer of a seat is lost: its reveal will be missed.
-    pub(crate) fn mark_lost(&mut self, entry: Entry) {
+    pub(crate) fn mark_lost(&mut self, entry: SeatId) {
         self.lost.insert(entry);
     }
 
     /// Whether the answer of a seat is lost.
-    pub(crate) fn is_lost(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_lost(&self, entry: &SeatId) -> bool {
         self.lost.contains(entry)
     }
 
@@ -117,7 +117,7 @@ impl RequestTracker {
         chosen: &[&Summary],
     ) -> Result<KnownSeats, RelayerError> {
         let ids: Vec<RequestId> = chosen.iter().map(|summary| summary.request_id).collect();
-        let recall = store.recall(&ids)?;
+        let recall = store.seat_records(&ids)?;
         // Another replica may have skipped some of them.
         self.skipped.extend(recall.skips());
         Ok(KnownSeats::new(recall, store.live_attempts()?))

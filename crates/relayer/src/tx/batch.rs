@@ -11,9 +11,9 @@ use crate::{
     operators::Operators,
     peers::PeerExchange,
 };
-use llm_oracle_chain::{BatchResults, Call, ChainError, DryRun, Remedy, Weight};
+use llm_oracle_chain::{BatchResults, Call, ChainError, DryRun, TxRetry, Weight};
 use llm_oracle_primitives::{limits, DeploymentId, Error, RequestId};
-use llm_oracle_store::{now_ms, Answered, Entry, JobState, Purpose, Store};
+use llm_oracle_store::{now_ms, Answered, Purpose, SeatId, Store};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Gas on top of a dry run's need, percent: the state may be another one when it runs.
@@ -106,7 +106,7 @@ impl BatchSender {
             };
             let call = match signer.call(purpose, &seats, sender) {
                 // The others go without it.
-                Err(RelayerError::Unsigned { entry, error }) if !error.may_pass() => {
+                Err(RelayerError::Unsigned { entry, error }) if !error.is_transient() => {
                     self.failures.fail(&entry, purpose, &error.to_string())?;
                     seats.retain(|seat| seat.entry() != entry);
                     continue;
@@ -147,7 +147,7 @@ impl BatchSender {
         context: &BatchContext<'_>,
         seats: &[BatchEntry],
     ) -> Result<Option<usize>, RelayerError> {
-        let entries: Vec<Entry> = seats.iter().map(BatchEntry::entry).collect();
+        let entries: Vec<SeatId> = seats.iter().map(BatchEntry::entry).collect();
         let failed = self.store.failures_of(&entries, context.purpose)?;
         let mut most: Option<(u32, RequestId)> = None;
         for entry in entries {
@@ -180,7 +180,8 @@ impl BatchSender {
             entries: seats.iter().map(BatchEntry::entry).collect(),
         };
         let mut sent = self.tx.send(context.chain, context.operators, &draft).await;
-        if matches!(&sent, Err(RelayerError::Chain(error)) if error.remedy() == Remedy::Now) {
+        if matches!(&sent, Err(RelayerError::Chain(error)) if error.tx_retry() == TxRetry::Immediate)
+        {
             // Made anew, with a nonce from what the chain says now; once, so that no word of the pool
             // can keep us here.
             sent = self.tx.send(context.chain, context.operators, &draft).await;
@@ -214,7 +215,7 @@ impl BatchSender {
             tracing::warn!(%error, purpose = purpose.name(), "a batch with entries of peers failed");
             return Ok(BatchOutcome::Done);
         }
-        let hopeless = matches!(error.remedy(), Remedy::Never | Remedy::Wrong);
+        let hopeless = matches!(error.tx_retry(), TxRetry::Never | TxRetry::Fatal);
         for seat in seats {
             let entry = seat.entry();
             self.failures.fail(&entry, purpose, &error.to_string())?;
@@ -260,7 +261,7 @@ impl BatchSender {
     fn note_submitted(&self, parts: &[BatchEntry]) -> Result<(), RelayerError> {
         let seats: Vec<&OwnSeat> = parts.iter().filter_map(BatchEntry::own).collect();
         let at_ms = now_ms();
-        let entries: Vec<Entry> = seats.iter().map(|seat| seat.entry()).collect();
+        let entries: Vec<SeatId> = seats.iter().map(|seat| seat.entry()).collect();
         self.store.set_submitted(&entries, at_ms)?;
         let mut request: Option<RequestId> = None;
         for seat in &seats {

@@ -2,13 +2,13 @@
 
 use crate::{error::RelayerError, operators::Operators};
 use llm_oracle_chain::{messages, BatchResults, Call};
-use llm_oracle_peers::{Handed, Load};
+use llm_oracle_peers::{Payload, SignedEntry};
 use llm_oracle_primitives::{
-    digest, limits, Answer, AnswerEntry, BlockNumber, CommitEntry, DeploymentId, Hash, Reason,
-    RequestView, RevealEntry, Signature,
+    digest, limits, AnswerEntry, BlockNumber, CommitEntry, DeploymentId, Hash, RequestView,
+    RevealEntry, Signature,
 };
 use llm_oracle_signing::{AnswerToSign, SeatToSign, SignerError};
-use llm_oracle_store::{Answered, Entry, Job, Purpose, Store};
+use llm_oracle_store::{Answered, Job, Purpose, SeatId, Store};
 use scale::Encode;
 
 /// Bytes that an entry takes at most, without an open answer.
@@ -37,8 +37,8 @@ impl OwnSeat {
         })
     }
 
-    pub(crate) fn entry(&self) -> Entry {
-        Entry {
+    pub(crate) fn entry(&self) -> SeatId {
+        SeatId {
             request_id: self.answered.request_id,
             operator: self.answered.operator,
         }
@@ -57,7 +57,7 @@ impl OwnSeat {
 /// An entry that a peer has handed over, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct PeerEntry {
-    pub(crate) handed: Handed,
+    pub(crate) handed: SignedEntry,
     /// Seats of the request.
     pub(crate) seats: u8,
 }
@@ -72,12 +72,12 @@ pub(crate) enum BatchEntry {
 }
 
 impl BatchEntry {
-    pub(crate) fn entry(&self) -> Entry {
+    pub(crate) fn entry(&self) -> SeatId {
         match self {
             Self::Own(seat) => seat.entry(),
             Self::Peer(entry) => {
                 let key = entry.handed.key();
-                Entry {
+                SeatId {
                     request_id: key.request_id,
                     operator: key.operator,
                 }
@@ -111,8 +111,8 @@ impl BatchEntry {
         match self {
             Self::Peer(PeerEntry {
                 handed:
-                    Handed {
-                        load: Load::Commit(entry),
+                    SignedEntry {
+                        payload: Payload::Commit(entry),
                         ..
                     },
                 ..
@@ -125,8 +125,8 @@ impl BatchEntry {
         match self {
             Self::Peer(PeerEntry {
                 handed:
-                    Handed {
-                        load: Load::Reveal(entry),
+                    SignedEntry {
+                        payload: Payload::Reveal(entry),
                         ..
                     },
                 ..
@@ -301,6 +301,7 @@ fn unsigned(seat: &OwnSeat, error: SignerError) -> RelayerError {
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
+    use llm_oracle_primitives::Answer;
 
     fn seat(request_id: u64, answer: Answer) -> OwnSeat {
         OwnSeat {
@@ -364,9 +365,9 @@ mod tests {
             signature: Some((6, [7; 64])),
         };
         assert!(entry.encoded_size() <= ENTRY_BYTES);
-        let handed = Handed {
+        let handed = SignedEntry {
             operator: [1; 32],
-            load: Load::Commit(entry.clone()),
+            payload: Payload::Commit(entry.clone()),
         };
         let part = BatchEntry::Peer(PeerEntry { handed, seats: 3 });
         assert!(entry.encoded_size() <= part.size(Purpose::Commit));

@@ -2,29 +2,29 @@
 
 use crate::{error::RelayerError, operators::Operators, plan::OnChain};
 use llm_oracle_primitives::{RequestId, RequestView, SeatState, SeatView, Summary};
-use llm_oracle_store::{fault, Entry, Job, JobNote, JobState, Recall, Store};
+use llm_oracle_store::{crash_point, Job, JobState, JobUpdate, SeatId, SeatRecords, Store};
 
 /// A change of a job's state, to be recorded.
 pub(crate) struct JobChange {
-    note: JobNote,
+    note: JobUpdate,
     /// Crash point behind it.
     point: Option<&'static str>,
 }
 
 /// What a finalized block shows about a job, also when it was given up before and its transaction came
 /// through after all.
-pub(crate) fn shown(entry: Entry, job: Option<&Job>, chain: &OnChain) -> Option<JobChange> {
+pub(crate) fn shown(entry: SeatId, job: Option<&Job>, chain: &OnChain) -> Option<JobChange> {
     let (job, seat) = (job?, chain.seat?);
     if job.answered.commitment != seat.commitment {
         return None;
     }
     let (state, point) = match seat.state {
-        SeatState::Committed => (JobState::Committed, fault::COMMIT_FINAL),
-        SeatState::Revealed => (JobState::Revealed, fault::REVEAL_FINAL),
+        SeatState::Committed => (JobState::Committed, crash_point::COMMIT_FINAL),
+        SeatState::Revealed => (JobState::Revealed, crash_point::REVEAL_FINAL),
         _ => return None,
     };
     (job.state != state).then_some(JobChange {
-        note: JobNote {
+        note: JobUpdate {
             entry,
             state,
             reason: None,
@@ -42,14 +42,14 @@ pub(crate) fn record(store: &Store, changes: Vec<JobChange>) -> Result<(), Relay
         return Ok(());
     }
     let points: Vec<_> = changes.iter().filter_map(|change| change.point).collect();
-    let notes: Vec<JobNote> = changes.into_iter().map(|change| change.note).collect();
+    let notes: Vec<JobUpdate> = changes.into_iter().map(|change| change.note).collect();
     store.set_job_states(&notes)?;
-    points.into_iter().for_each(fault::reach);
+    points.into_iter().for_each(crash_point::reach);
     Ok(())
 }
 
 /// Whether the end of a request may still change what is recorded about it.
-pub(crate) fn has_unended(operators: &Operators, id: RequestId, recall: &Recall) -> bool {
+pub(crate) fn has_unended(operators: &Operators, id: RequestId, recall: &SeatRecords) -> bool {
     let mut entries = operators.entries(id);
     entries.any(|entry| recall.job(&entry).is_some_and(is_unended))
 }
@@ -78,14 +78,14 @@ pub(crate) fn has_unended_in(
 pub(crate) fn are_all_revealed(
     operators: &Operators,
     summary: &Summary,
-    recall: &Recall,
-    is_spent_on: impl Fn(&Entry) -> bool,
+    recall: &SeatRecords,
+    is_spent_on: impl Fn(&SeatId) -> bool,
 ) -> bool {
-    use JobState::{Committed, Ended, ForeignCommitment, Revealed};
+    use JobState::{Committed, Ended, Revealed, UnknownCommitment};
     let mut entries = operators.entries(summary.request_id);
     is_all_revealed(summary)
         && entries.all(|entry| {
-            let seen = [Committed, Revealed, Ended, ForeignCommitment];
+            let seen = [Committed, Revealed, Ended, UnknownCommitment];
             let job = recall.job(&entry);
             job.is_none_or(|job| seen.contains(&job.state)) && !is_spent_on(&entry)
         })
@@ -95,7 +95,7 @@ pub(crate) fn are_all_revealed(
 pub(crate) fn revealed_ends(
     operators: &Operators,
     id: RequestId,
-    recall: &Recall,
+    recall: &SeatRecords,
 ) -> Vec<JobChange> {
     let entries = operators.entries(id);
     let jobs = entries.filter_map(|entry| Some((entry, recall.job(&entry)?)));
@@ -105,7 +105,11 @@ pub(crate) fn revealed_ends(
 }
 
 /// How the jobs of a settled request have ended.
-pub(crate) fn ends(operators: &Operators, view: &RequestView, recall: &Recall) -> Vec<JobChange> {
+pub(crate) fn ends(
+    operators: &Operators,
+    view: &RequestView,
+    recall: &SeatRecords,
+) -> Vec<JobChange> {
     let mut changes = Vec::new();
     for entry in operators.entries(view.summary.request_id) {
         let Some(job) = recall.job(&entry) else {
@@ -116,7 +120,7 @@ pub(crate) fn ends(operators: &Operators, view: &RequestView, recall: &Recall) -
         let Some(state) = at_end(job.state, seat.map(|seat| seat.state)) else {
             continue;
         };
-        let reason = (state == JobState::Dead).then(|| {
+        let reason = (state == JobState::Abandoned).then(|| {
             let known = job.reason.as_deref().unwrap_or("no attempt failed");
             format!(
                 "not revealed by block {}; {known}",
@@ -128,19 +132,19 @@ pub(crate) fn ends(operators: &Operators, view: &RequestView, recall: &Recall) -
     changes
 }
 
-fn ended(entry: Entry, job: &Job, state: JobState, reason: Option<String>) -> JobChange {
+fn ended(entry: SeatId, job: &Job, state: JobState, reason: Option<String>) -> JobChange {
     JobChange {
-        note: JobNote {
+        note: JobUpdate {
             entry,
             state,
             reason,
         },
-        point: (job.state != JobState::Revealed).then_some(fault::REVEAL_FINAL),
+        point: (job.state != JobState::Revealed).then_some(crash_point::REVEAL_FINAL),
     }
 }
 
 fn is_unended(job: &Job) -> bool {
-    !matches!(job.state, JobState::Ended | JobState::ForeignCommitment)
+    !matches!(job.state, JobState::Ended | JobState::UnknownCommitment)
 }
 
 /// Whether every seat that was taken has been revealed.
@@ -151,11 +155,11 @@ pub(crate) fn is_all_revealed(summary: &Summary) -> bool {
 /// What the end of a request makes of a job, by its own seat there; `None`: it stays as it is.
 fn at_end(job: JobState, seat: Option<SeatState>) -> Option<JobState> {
     let end = match (job, seat) {
-        (JobState::ForeignCommitment, _) => return None,
+        (JobState::UnknownCommitment, _) => return None,
         // It cost the bond, which somebody should see.
-        (_, Some(SeatState::Silent)) => JobState::Dead,
+        (_, Some(SeatState::Silent)) => JobState::Abandoned,
         // Given up, and nothing came of it.
-        (JobState::Dead, None) => JobState::Dead,
+        (JobState::Abandoned, None) => JobState::Abandoned,
         _ => JobState::Ended,
     };
     (end != job).then_some(end)
@@ -175,16 +179,16 @@ mod tests {
 
     #[test]
     fn the_end_corrects_what_was_given_up_and_shows_what_was_missed() {
-        use JobState::{Answered, Committed, Dead, Ended, ForeignCommitment, Revealed};
+        use JobState::{Abandoned, Answered, Committed, Ended, Revealed, UnknownCommitment};
         for (job, seat, end) in [
             (Answered, None, Some(Ended)),
             (Revealed, Some(SeatState::Agreed), Some(Ended)),
-            (Dead, Some(SeatState::Agreed), Some(Ended)),
-            (Dead, None, None),
-            (Committed, Some(SeatState::Silent), Some(Dead)),
+            (Abandoned, Some(SeatState::Agreed), Some(Ended)),
+            (Abandoned, None, None),
+            (Committed, Some(SeatState::Silent), Some(Abandoned)),
             (Committed, Some(SeatState::Released), Some(Ended)),
             (Ended, Some(SeatState::Agreed), None),
-            (ForeignCommitment, Some(SeatState::Silent), None),
+            (UnknownCommitment, Some(SeatState::Silent), None),
         ] {
             assert_eq!(at_end(job, seat), end, "{job:?} {seat:?}");
         }

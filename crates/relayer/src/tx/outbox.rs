@@ -4,7 +4,7 @@ use crate::error::RelayerError;
 use async_trait::async_trait;
 use llm_oracle_chain::{AnyChain, ChainError};
 use llm_oracle_primitives::{BlockNumber, Hash};
-use llm_oracle_store::{fault, Attempt, AttemptState, NewAttempt, Purpose, Store};
+use llm_oracle_store::{crash_point, Attempt, AttemptState, NewAttempt, Purpose, Store};
 
 /// Hands bytes to a node.
 #[async_trait]
@@ -44,7 +44,7 @@ pub async fn send(
         // sent again. Otherwise the node never took it.
         if !error.is_connection() {
             let reason = format!("the node refuses it: {error}");
-            store.set_attempt_state(id, AttemptState::Dead, Some(&reason))?;
+            store.set_attempt_state(id, AttemptState::Expired, Some(&reason))?;
         }
     }
     sent
@@ -134,27 +134,27 @@ enum Point {
 
 fn reach(purpose: Purpose, point: Point) {
     let name = match (purpose, point) {
-        (Purpose::Commit | Purpose::Answer, Point::Signed) => fault::COMMIT_SIGNED,
-        (Purpose::Commit | Purpose::Answer, Point::Sent) => fault::COMMIT_SENT,
-        (Purpose::Commit | Purpose::Answer, Point::Marked) => fault::COMMIT_MARKED,
-        (Purpose::Reveal, Point::Signed) => fault::REVEAL_SIGNED,
-        (Purpose::Reveal, Point::Sent) => fault::REVEAL_SENT,
-        (Purpose::Reveal, Point::Marked) => fault::REVEAL_MARKED,
-        (Purpose::Deliver, Point::Signed) => fault::DELIVER_SIGNED,
-        (Purpose::Deliver, Point::Sent) => fault::DELIVER_SENT,
+        (Purpose::Commit | Purpose::Answer, Point::Signed) => crash_point::COMMIT_SIGNED,
+        (Purpose::Commit | Purpose::Answer, Point::Sent) => crash_point::COMMIT_SENT,
+        (Purpose::Commit | Purpose::Answer, Point::Marked) => crash_point::COMMIT_MARKED,
+        (Purpose::Reveal, Point::Signed) => crash_point::REVEAL_SIGNED,
+        (Purpose::Reveal, Point::Sent) => crash_point::REVEAL_SENT,
+        (Purpose::Reveal, Point::Marked) => crash_point::REVEAL_MARKED,
+        (Purpose::Deliver, Point::Signed) => crash_point::DELIVER_SIGNED,
+        (Purpose::Deliver, Point::Sent) => crash_point::DELIVER_SENT,
         _ => return,
     };
-    fault::reach(name);
+    crash_point::reach(name);
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use llm_oracle_store::Entry;
+    use llm_oracle_store::SeatId;
     use std::{path::PathBuf, sync::Mutex};
 
-    const IDENTITY: llm_oracle_store::Identity = llm_oracle_store::Identity {
+    const IDENTITY: llm_oracle_store::StoreIdentity = llm_oracle_store::StoreIdentity {
         genesis: [1; 32],
         contract: [2; 32],
         domain: [3; 32],
@@ -168,7 +168,7 @@ mod tests {
             nonce: 3,
             valid_until: 100,
             purpose: Purpose::Commit,
-            entries: vec![Entry {
+            entries: vec![SeatId {
                 request_id: 7,
                 operator: [9; 32],
             }],

@@ -9,9 +9,9 @@ use crate::{
     error::RelayerError, failures::FailureLog, node_session::ChainView, requests::RequestCache,
 };
 use futures::future::try_join_all;
-use llm_oracle_chain::{ChainError, Remedy, Wanted};
+use llm_oracle_chain::{ChainError, ReadRequest, TxRetry};
 use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, RequestView, SeatState};
-use llm_oracle_store::{fault, now_ms, Attempt, AttemptState, Entry, Purpose, Store};
+use llm_oracle_store::{crash_point, now_ms, Attempt, AttemptState, Purpose, SeatId, Store};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -70,7 +70,7 @@ impl Reconciler {
                 let reason = "expired in no block";
                 self.end(
                     attempt,
-                    AttemptState::Dead,
+                    AttemptState::Expired,
                     reason,
                     &attempt.tx.entries,
                     reason,
@@ -101,11 +101,17 @@ impl Reconciler {
         }
         // A pool that has had it once may have passed it on, and one node that has no room for it now or
         // will look at it later proves nothing: its era ends it.
-        if attempt.state != AttemptState::Signed && error.remedy() == Remedy::Later {
+        if attempt.state != AttemptState::Signed && error.tx_retry() == TxRetry::Backoff {
             return Ok(false);
         }
         let reason = format!("the node refuses it: {error}");
-        self.end(attempt, AttemptState::Dead, &reason, &tx.entries, &reason)
+        self.end(
+            attempt,
+            AttemptState::Expired,
+            &reason,
+            &tx.entries,
+            &reason,
+        )
     }
 
     /// Ends a transaction, and counts a failure of each entry that has come to nothing by it. Once:
@@ -115,10 +121,10 @@ impl Reconciler {
         attempt: &Attempt,
         state: AttemptState,
         reason: &str,
-        failed: &[Entry],
+        failed: &[SeatId],
         failure: &str,
     ) -> Result<bool, RelayerError> {
-        let kept = (state == AttemptState::Dead).then_some(reason);
+        let kept = (state == AttemptState::Expired).then_some(reason);
         if !self.store.set_attempt_state(attempt.id, state, kept)? {
             return Ok(true);
         }
@@ -150,13 +156,13 @@ impl Reconciler {
         }
         let state = match without.len() < attempt.tx.entries.len() {
             true => AttemptState::Final,
-            false => AttemptState::Dead,
+            false => AttemptState::Expired,
         };
         let reason = "its nonce is used up and it had no effect";
         let failure = "sent, and the contract's state shows no effect";
         self.end(attempt, state, reason, &without, failure)?;
         if purpose == Purpose::Deliver {
-            fault::reach(fault::DELIVER_FINAL);
+            crash_point::reach(crash_point::DELIVER_FINAL);
         }
         Ok(true)
     }
@@ -168,7 +174,7 @@ fn closing(
     cache: &RequestCache,
     live: &[Attempt],
     nonces: &HashMap<[u8; 32], Nonces>,
-) -> Vec<Wanted> {
+) -> Vec<ReadRequest> {
     let over = live.iter().filter(|attempt| {
         let nonces = nonces.get(&attempt.tx.carrier);
         let action = nonces.map(|it| next_action(attempt, *it, chain.finalized.number, now_ms()));
@@ -180,7 +186,7 @@ fn closing(
             entries.filter(move |id| !shows_effect(cache, attempt.tx.purpose, *id))
         })
         .collect();
-    let wanted = ids.into_iter().map(Wanted::view);
+    let wanted = ids.into_iter().map(ReadRequest::view);
     wanted.collect()
 }
 

@@ -7,7 +7,7 @@ use crate::{
     operators::{Operator, Operators},
 };
 use llm_oracle_chain::{ChainError, Weight};
-use llm_oracle_store::{Entry, NewAttempt, Purpose, Store, StoreError};
+use llm_oracle_store::{NewAttempt, Purpose, SeatId, Store, StoreError};
 use std::sync::Arc;
 
 /// How often a nonce is chosen again when another replica has just taken it.
@@ -26,7 +26,7 @@ pub(crate) struct TxDraft<'a> {
     /// Most storage deposit, planck; the chain's own limit without it.
     pub(crate) deposit_limit: Option<u128>,
     /// Whose work it does.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<SeatId>,
 }
 
 /// Signs, stores and sends transactions.

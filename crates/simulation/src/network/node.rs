@@ -9,8 +9,8 @@ use crate::kill::{Kind, Side};
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use llm_oracle_chain::{
-    Access, AnyChain, ChainError, Connect, Deposit, Head, Ran, Run, Sight, SignedTx, WakeUps,
-    Weight,
+    AnyChain, ChainApi, ChainError, Connect, Deposit, DryRunOutcome, DryRunRequest, Head,
+    HeadSubscription, NodeStatus, SignedTx, Weight,
 };
 use llm_oracle_fixtures::mutant;
 use llm_oracle_primitives::{digest, AccountId, Balance, BlockNumber, Hash};
@@ -134,7 +134,7 @@ impl Wire {
 }
 
 #[async_trait]
-impl Access for Wire {
+impl ChainApi for Wire {
     fn url(&self) -> &str {
         &self.url
     }
@@ -147,7 +147,7 @@ impl Access for Wire {
         lock(&self.world).is_lost(self.node, self.line)
     }
 
-    fn line(&self) -> usize {
+    fn connection_id(&self) -> usize {
         self.line
     }
 
@@ -161,29 +161,29 @@ impl Access for Wire {
         Ok(world.tree.at(&world.nodes[self.node].best, number))
     }
 
-    async fn wake_ups(&self) -> Result<WakeUps, ChainError> {
+    async fn finalized_heads(&self) -> Result<HeadSubscription, ChainError> {
         let mut world = self.ask().await?;
         let (sender, receiver) = mpsc::unbounded();
         world.wakes.push((self.line, self.node, sender));
-        Ok(WakeUps::over(receiver))
+        Ok(HeadSubscription::over(receiver))
     }
 
-    async fn sight(&self, seen: Option<Head>) -> Result<Sight, ChainError> {
+    async fn node_status(&self, seen: Option<Head>) -> Result<NodeStatus, ChainError> {
         let world = self.ask().await?;
         let node = &world.nodes[self.node];
         let finalized = Self::head(&world, node.finalized);
         let at_seen = seen
             .filter(|seen| seen.number <= finalized.number)
             .and_then(|seen| world.tree.at(&node.best, seen.number));
-        Ok(Sight {
+        Ok(NodeStatus {
             genesis: self.genesis,
             // The relayer does not see it while the mutant is on.
             syncing: node.syncing && !mutant::is_on("trust_syncing_node"),
             peers: 3,
-            wants_peers: true,
+            expects_peers: true,
             best: Self::head(&world, node.best),
             finalized,
-            still_ms: 0,
+            stalled_for_ms: 0,
             at_seen,
             at_common: None,
         })
@@ -226,7 +226,7 @@ impl Access for Wire {
         Ok((*contract == llm_oracle_rules::MemoryHost::address()).then_some([0xc0; 32]))
     }
 
-    async fn cells(
+    async fn storage_entries(
         &self,
         _: &AccountId,
         keys: &[Key],
@@ -269,7 +269,7 @@ impl Access for Wire {
         Ok(block.txs.iter().map(|tx| tx.input.clone()).collect())
     }
 
-    async fn run(&self, run: Run<'_>) -> Result<Ran, ChainError> {
+    async fn run_call(&self, run: DryRunRequest<'_>) -> Result<DryRunOutcome, ChainError> {
         let mut world = self.ask().await?;
         let at = run.at.unwrap_or(world.nodes[self.node].best);
         let state = world.tree.state_mut(&at);
@@ -288,7 +288,7 @@ impl Access for Wire {
             ref_time: needs(run.input),
             proof_size: 10_000,
         };
-        Ok(Ran {
+        Ok(DryRunOutcome {
             data: returned.data,
             reverted: returned.reverted,
             gas_required: gas,

@@ -1,7 +1,7 @@
 //! Accounts that ask, many times a second: signed beforehand, sent by the clock.
 
 use crate::watch::Watch;
-use llm_oracle_chain::{messages, Chain, SignedTx, Weight};
+use llm_oracle_chain::{messages, Chain, ChainApi as _, SignedTx, Weight};
 use llm_oracle_primitives::{AccountId, AnswerKind};
 use llm_oracle_tests::{questions::question, world::Key, World, UNIT};
 use std::{
@@ -174,7 +174,9 @@ impl Signer {
         let quote = world.oracle.quote(&terms, reward, None).await.unwrap();
         let call = messages::ask(&terms, reward);
         let contract = world.oracle.address;
-        let dry = chain.dry_run(&keys[0].account, &contract, quote.total, &call, None);
+        let dry = chain
+            .as_ref()
+            .dry_run(&keys[0].account, &contract, quote.total, &call, None);
         let gas = dry.await.unwrap().gas_required.with_margin(50);
         let mut nonces = Vec::new();
         for key in &keys {

@@ -41,7 +41,7 @@ impl Mode {
 /// The scripted model takes no time, and as many questions at once as there are.
 const MODEL: &str = "provider = 'scripted'\nanswer = 'yes'\ncalls_at_once = 1024\n";
 /// What peers wait for each other, on a chain this fast: three blocks are not enough to come into one.
-const PATIENCE: &str = "carrier_blocks = 15, company_ms = 500, ";
+const PATIENCE: &str = "transmitter_timeout_blocks = 15, batching_window_ms = 500, ";
 /// Variables of the processes: no debug log, which would be measured as well.
 const VARIABLES: [(&str, &str); 1] = [("LLM_ORACLE_LOG", "warn")];
 
@@ -65,7 +65,7 @@ impl Fleet {
         let setups = groups.iter().enumerate().map(|(number, keys)| {
             let model = Model::Toml(MODEL.to_owned());
             let setup = Setup::new(world, &format!("relayer{number}"), keys, &model)
-                .with_limit("model_calls = 512");
+                .with_limit("max_concurrent_model_requests = 512");
             match mode {
                 Mode::OneCarrier => {
                     let mut others = known.clone();

@@ -1,6 +1,6 @@
 //! A client that follows the chain: when each block was final, and what was asked and settled in it.
 
-use llm_oracle_chain::{Chain, Event};
+use llm_oracle_chain::{Chain, ChainApi as _, Event};
 use llm_oracle_primitives::{AccountId, BlockNumber, RequestId};
 use llm_oracle_store::now_ms;
 use llm_oracle_tests::World;
@@ -35,7 +35,7 @@ impl Watch {
     /// Begins with the next finalized block.
     pub async fn new(world: &World) -> Self {
         let chain = Chain::connect(&world.url).await.unwrap();
-        let mut heads = chain.wake_ups().await.unwrap();
+        let mut heads = chain.finalized_heads().await.unwrap();
         let (to, from) = mpsc::unbounded_channel();
         // Apart from reading the block: a head's time must not wait for that.
         let stamping = tokio::spawn(async move {

@@ -2,7 +2,7 @@
 
 use super::flags::{AnswerFlags, AskArgs};
 use crate::exit::CliError;
-use llm_oracle_llm::check_form;
+use llm_oracle_llm::check_answer_type;
 use llm_oracle_primitives::{
     canonical::parse_decimal, AnswerKind, Assignment, LeastRecord, ModelRef, Prompt, Sampling,
     Terms,
@@ -45,7 +45,8 @@ pub fn terms(args: &AskArgs) -> Result<Terms, CliError> {
         .check()
         .map_err(|error| CliError::usage(error).help("nothing was sent"))?;
     // The contract accepts any schema; operators would abstain if they cannot check it.
-    check_form(&terms.answer).map_err(|why| CliError::usage(why).help("nothing was sent"))?;
+    check_answer_type(&terms.answer)
+        .map_err(|why| CliError::usage(why).help("nothing was sent"))?;
     Ok(terms)
 }
 

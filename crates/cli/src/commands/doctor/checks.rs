@@ -4,10 +4,10 @@ use crate::{
     context::CommandContext,
     exit::{self, CliError},
 };
-use llm_oracle_chain::CheckedOracle;
-use llm_oracle_llm::{self as llm, Provider, Question};
+use llm_oracle_chain::{ChainApi as _, CheckedOracle};
+use llm_oracle_llm::{self as llm, ModelQuestion, Provider};
 use llm_oracle_primitives::{AnswerKind, ModelRef, Sampling};
-use llm_oracle_store::{now_ms, Identity, Shared, StoreError};
+use llm_oracle_store::{now_ms, SharedDatabase, StoreError, StoreIdentity};
 use llm_oracle_support::address::hex0x;
 use std::{io::ErrorKind, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ fn unhealthy(message: impl std::fmt::Display) -> CliError {
 pub fn store(context: &CommandContext, oracle: Option<&CheckedOracle>) -> Result<String, CliError> {
     let folder = &context.settings.store;
     let shown = folder.display();
-    let shared = context.settings.shared.as_ref().map(Shared::place);
+    let shared = context.settings.shared.as_ref().map(SharedDatabase::place);
     let archive = match context.archive() {
         Ok(archive) => archive,
         Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
@@ -73,7 +73,7 @@ fn is_private(folder: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-fn belongs_to(found: &Identity, oracle: &CheckedOracle) -> Result<(), CliError> {
+fn belongs_to(found: &StoreIdentity, oracle: &CheckedOracle) -> Result<(), CliError> {
     let contract: &[u8; 32] = oracle.oracle.address.as_ref();
     for (what, found, wanted) in [
         ("chain", found.genesis, oracle.config.genesis),
@@ -114,7 +114,7 @@ fn check_clock(now_ms: i64, block_ms: i64) -> Result<String, CliError> {
 
 /// The model: one small question through the whole provider, including its key and server.
 pub async fn provider(provider: Arc<dyn Provider>) -> Result<String, CliError> {
-    let question = Question {
+    let question = ModelQuestion {
         prompt: "Is water wet?".to_owned(),
         system: None,
         answer: AnswerKind::Bool,

@@ -12,7 +12,7 @@ use crate::{
     subcommand::RunSubcommand,
 };
 use clap::Args;
-use llm_oracle_chain::{Chain, ChainError, CheckedOracle, Oracle};
+use llm_oracle_chain::{Chain, ChainApi as _, ChainError, CheckedOracle, OracleClient};
 use llm_oracle_signing::load_signer;
 use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::{json, Value};
@@ -134,7 +134,7 @@ async fn key(context: &CommandContext, chain: Option<&Chain>) -> Result<String, 
 }
 
 async fn operator(
-    oracle: &Oracle,
+    oracle: &OracleClient,
     account: &llm_oracle_primitives::AccountId,
     min_balance: u128,
 ) -> Result<String, CliError> {

@@ -13,7 +13,7 @@ use crate::{
 };
 use clap::Args;
 use llm_oracle_chain::{messages, ChainError};
-use llm_oracle_signing::{Remote, Signer as _};
+use llm_oracle_signing::{RemoteSigner, Signer as _};
 use llm_oracle_support::address::ss58;
 use serde_json::json;
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ impl RunSubcommand for OperatorRegisterArgs {
         let bond = self.bond.map_or(min_bond, |bond| bond.0);
         let (account, call) = match (&self.remote.signer, &self.remote.operator) {
             (Some(socket), Some(operator)) => {
-                let remote = Remote::new(socket.clone(), operator.0);
+                let remote = RemoteSigner::new(socket.clone(), operator.0);
                 let (domain, contract) = (&checked.config.domain, &checked.oracle.address);
                 let signed = remote.sign_registration(domain, contract);
                 let signed = signed.map_err(ChainError::from)?;

@@ -11,7 +11,7 @@ use crate::{
     subcommand::RunSubcommand,
 };
 use clap::Args;
-use llm_oracle_chain::{messages, Event, Oracle};
+use llm_oracle_chain::{messages, Event, OracleClient};
 use llm_oracle_primitives::{Equivocation, Hash, RequestId, Signature, SignedAnswer, Slot};
 use llm_oracle_support::address::parse_hash;
 use serde::Deserialize;
@@ -115,7 +115,7 @@ struct ReportDraft {
 }
 
 impl ReportDraft {
-    async fn complete(self, oracle: &Oracle) -> Result<Equivocation, CliError> {
+    async fn complete(self, oracle: &OracleClient) -> Result<Equivocation, CliError> {
         let Self {
             request_id,
             slot,

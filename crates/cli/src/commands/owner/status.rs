@@ -8,7 +8,7 @@ use crate::{
     subcommand::RunSubcommand,
 };
 use clap::Args;
-use llm_oracle_chain::CheckedOracle;
+use llm_oracle_chain::{ChainApi as _, CheckedOracle};
 use llm_oracle_primitives::{BlockNumber, Config};
 use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::json;

@@ -89,15 +89,15 @@ fn text(status: &Value) -> String {
         "url",
         "contract",
         "model",
-        "finalized",
-        "best",
-        "asking",
+        "finalized_block",
+        "best_block",
+        "pending_model_requests",
     ] {
         rows.push(row(name, field(&status[name])));
     }
     let store = &status["store"];
     rows.push(row("first open request", field(&store["cursor"])));
-    rows.push(row("left out", field(&store["left_out"])));
+    rows.push(row("skipped", field(&store["skipped"])));
     if let Value::Object(jobs) = &store["jobs"] {
         let counts = jobs.iter().map(|(state, count)| format!("{count} {state}"));
         rows.push(row("answers", counts.collect::<Vec<_>>().join(", ")));
@@ -136,20 +136,20 @@ fn operator(one: &Value) -> String {
         let planck = one[name].as_str().and_then(|text| text.parse().ok());
         planck.map_or_else(|| "-".to_owned(), |planck| Planck(planck).to_string())
     };
-    let able = if one["able"] == Value::Bool(true) {
+    let eligible = if one["eligible"] == Value::Bool(true) {
         ""
     } else {
         ", takes no seats"
     };
     format!(
-        "{}, slot {}, bond {} of which {} locked, balance {}, credit {}, {} silent{able}",
+        "{}, slot {}, bond {} of which {} locked, balance {}, credit {}, {} missed reveals{eligible}",
         field(&one["account"]),
         field(&one["slot"]),
         amount("bond"),
         amount("locked"),
         amount("balance"),
         amount("credit"),
-        field(&one["silent"]),
+        field(&one["missed_reveals"]),
     )
 }
 
@@ -175,20 +175,20 @@ mod tests {
     #[test]
     fn a_status_reads_in_lines() {
         let status = json!({
-            "version": "1", "url": "ws://n", "contract": "5C", "model": "m", "finalized": 7,
-            "best": 9, "asking": 0, "live": { "ok": true, "reasons": [] },
-            "ready": { "ok": false, "reasons": ["the last turn failed: x"] },
-            "store": { "cursor": 3, "left_out": 1, "jobs": { "revealed": 2 } },
-            "operators": [{ "account": "5G", "slot": 0, "able": false, "bond": "2000000000000",
-                "locked": "0", "balance": "1", "credit": "0", "silent": 4 }],
-            "jobs": [{ "request": 2, "state": "dead", "reason": "why", "model": "m", "model_ms": 8 }],
+            "version": "1", "url": "ws://n", "contract": "5C", "model": "m", "finalized_block": 7,
+            "best_block": 9, "pending_model_requests": 0, "live": { "ok": true, "reasons": [] },
+            "ready": { "ok": false, "reasons": ["the last iteration failed: x"] },
+            "store": { "cursor": 3, "skipped": 1, "jobs": { "revealed": 2 } },
+            "operators": [{ "account": "5G", "slot": 0, "eligible": false, "bond": "2000000000000",
+                "locked": "0", "balance": "1", "credit": "0", "missed_reveals": 4 }],
+            "jobs": [{ "request": 2, "state": "abandoned", "reason": "why", "model": "m", "model_ms": 8 }],
         });
         let shown = text(&status);
         for part in [
-            "not ready: the last turn failed: x",
+            "not ready: the last iteration failed: x",
             "2 revealed",
-            "4 silent, takes no seats",
-            "request 2, dead by m in 8 ms: why",
+            "4 missed reveals, takes no seats",
+            "request 2, abandoned by m in 8 ms: why",
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }

@@ -96,7 +96,7 @@ async fn when_all_fail_the_soonest_is_named_and_nothing_is_made_up() {
 #[tokio::test]
 async fn a_budget_that_is_used_up_stops_a_provider_and_outlives_a_restart() {
     let limits = CallLimits {
-        planck_per_call: 10,
+        planck_per_request: 10,
         max_spend_per_day: 39,
         ..CallLimits::default()
     };
@@ -198,7 +198,7 @@ async fn cooldowns_and_budgets_follow_the_simulated_clock() {
     assert_eq!(failing.calls(), 2);
 
     let limits = CallLimits {
-        planck_per_call: 10,
+        planck_per_request: 10,
         max_spend_per_day: 20,
         max_requests_per_minute: 2,
         ..CallLimits::default()

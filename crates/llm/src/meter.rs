@@ -32,8 +32,11 @@ pub struct CallLimits {
     #[serde(alias = "tokens_a_day")]
     pub max_tokens_per_day: u64,
     /// Price of a request, planck.
-    #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
-    pub planck_per_call: u128,
+    #[serde(
+        deserialize_with = "llm_oracle_support::amount::planck",
+        alias = "planck_per_call"
+    )]
+    pub planck_per_request: u128,
     /// Price of a million tokens, in or out, whichever costs more, planck.
     #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
     pub planck_per_million_tokens: u128,
@@ -51,7 +54,7 @@ impl Default for CallLimits {
             max_concurrent_calls: 4,
             max_requests_per_minute: 0,
             max_tokens_per_day: 0,
-            planck_per_call: 0,
+            planck_per_request: 0,
             planck_per_million_tokens: 0,
             max_spend_per_day: 0,
         }
@@ -65,7 +68,7 @@ impl CallLimits {
         "max_concurrent_calls",
         "max_requests_per_minute",
         "max_tokens_per_day",
-        "planck_per_call",
+        "planck_per_request",
         "planck_per_million_tokens",
         "max_spend_per_day",
         "calls_at_once",
@@ -76,7 +79,7 @@ impl CallLimits {
 
     /// What so many requests and tokens cost, planck, rounded up.
     pub fn price(&self, cost: CallCost) -> u128 {
-        let calls = self.planck_per_call.saturating_mul(cost.requests.into());
+        let calls = self.planck_per_request.saturating_mul(cost.requests.into());
         let tokens = self
             .planck_per_million_tokens
             .saturating_mul(cost.tokens.into())

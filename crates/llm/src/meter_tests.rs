@@ -43,7 +43,7 @@ fn requests_of_the_last_minute_are_bounded() {
 fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
     let limits = CallLimits {
         max_tokens_per_day: 250,
-        planck_per_call: 7,
+        planck_per_request: 7,
         planck_per_million_tokens: 10_000,
         max_spend_per_day: 17,
         ..CallLimits::default()
@@ -77,7 +77,7 @@ fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
 #[test]
 fn what_was_used_outlives_a_restart_and_a_damaged_amount_counts_as_spent() {
     let limits = CallLimits {
-        planck_per_call: 1,
+        planck_per_request: 1,
         max_spend_per_day: 10,
         ..CallLimits::default()
     };

@@ -1,7 +1,6 @@
 //! What must hold in the end, when nothing has failed for long enough.
 
 use super::{
-    faults::Rates,
     run::{Report, Run},
     scenario::Kind,
 };
@@ -171,10 +170,4 @@ impl Run {
             _ => None,
         }
     }
-}
-
-/// No fault at all.
-#[cfg(not(feature = "mutants"))]
-pub fn quiet() -> Rates {
-    Rates::default()
 }

@@ -1,7 +1,7 @@
 //! `kill_at_every_write_point` and `kill_during_recovery_twice`: a death at every place of a round.
 
 use super::{
-    checks::quiet,
+    faults::quiet,
     kill::{Kind as Place, Place as At, Side},
     run::{in_simulation, Plan, Run},
     scenario::Kind,

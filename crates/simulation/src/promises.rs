@@ -1,7 +1,7 @@
 //! Single promises, each on a network of its own.
 
 use super::{
-    checks::quiet,
+    faults::quiet,
     kill::{Kind as Place, Side},
     run::{in_simulation, Plan, Run},
     scenario::{Kind, ASKER},

@@ -72,7 +72,7 @@ impl Setup {
             hex0x(&world.code_hash),
         );
         text.push_str("[ops]\nlisten = '127.0.0.1:0'\n");
-        text.push_str("[limits]\npoll_ms = 500\nturn_ms = 1000\n");
+        text.push_str("[limits]\npoll_interval_ms = 500\ntakeover_delay_ms = 1000\n");
         for key in operators {
             writeln!(text, "[[operators]]\nsuri = '{}'", key.suri).unwrap();
         }

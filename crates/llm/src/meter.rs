@@ -62,15 +62,16 @@ impl Default for CallLimits {
 }
 
 impl CallLimits {
-    /// Keys of the settings file, and behind them the names that four of them had before. Release
+    /// Keys of the settings file, and behind them the names that five of them had before. Release
     /// 0.4 reads both; a later one drops the old names.
-    pub(super) const KEYS: [&'static str; 10] = [
+    pub(super) const KEYS: [&'static str; 11] = [
         "max_concurrent_calls",
         "max_requests_per_minute",
         "max_tokens_per_day",
         "planck_per_request",
         "planck_per_million_tokens",
         "max_spend_per_day",
+        "planck_per_call",
         "calls_at_once",
         "requests_a_minute",
         "tokens_a_day",

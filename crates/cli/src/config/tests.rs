@@ -206,7 +206,7 @@ fn files_of_the_other_providers_are_beside_it_too() {
 
 #[test]
 fn several_models_are_asked_in_the_order_of_the_file() {
-    let two = "[[models]]\nprovider = 'openai'\nbase_url = 'https://h/v1'\nmodel = 'm'\nmoney_a_day = '9'\n[[models]]\nprovider = 'local'\npath = '/f.gguf'";
+    let two = "[[models]]\nprovider = 'openai'\nbase_url = 'https://h/v1'\nmodel = 'm'\nmax_spend_per_day = '9'\n[[models]]\nprovider = 'local'\npath = '/f.gguf'";
     let (model, origin) = model_and_origin(two, None, None).unwrap();
     assert_eq!(model, "openai m, then local /f.gguf");
     assert!(origin.ends_with("oracle.toml"), "{origin}");

@@ -253,7 +253,7 @@ fn a_policy_that_cannot_be_read_is_refused_with_the_word() {
     for (text, word) in [
         ("deny = ['5x']", "5x"),
         ("min_profit = 'much'", "much"),
-        ("allow = []", "allow"),
+        ("allowed = []", "allowed"),
         ("[[requesters]]\nrequests_a_day = 1", "account"),
     ] {
         let error = toml::from_str::<PolicyConfig>(text)

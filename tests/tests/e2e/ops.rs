@@ -55,7 +55,7 @@ async fn a_running_relayer_tells_how_it_is() {
     }
     let (_, metrics) = get(&address, "/metrics");
     for line in [
-        "llm_oracle_answers_total{form=\"answer\"} 1",
+        "llm_oracle_answers_total{kind=\"answer\"} 1",
         "llm_oracle_jobs{state=\"ended\"} 1",
         "llm_oracle_connected 1",
     ] {
@@ -102,7 +102,7 @@ async fn a_stopping_relayer_keeps_the_answer_that_is_on_its_way() {
     eventually("question under way", || async {
         get(&address, "/status")
             .1
-            .contains("\"asking\":1")
+            .contains("\"pending_model_requests\":1")
             .then_some(())
     })
     .await;

@@ -60,6 +60,7 @@ pub enum SeatFinding {
     /// Its answer was not revealed, so there is nothing to check.
     Unrevealed,
     /// A check failed.
+    #[serde(rename = "invalid")]
     Wrong,
 }
 
@@ -70,7 +71,7 @@ impl SeatFinding {
             Self::Reproduced => "reproduced",
             Self::Consistent => "consistent",
             Self::Unrevealed => "unrevealed",
-            Self::Wrong => "wrong",
+            Self::Wrong => "invalid",
         }
     }
 }

@@ -21,9 +21,9 @@ pub mod llm_oracle {
     use llm_oracle_primitives::{
         AnswerEntry, AnswerState, CommitEntry, Config, DeliveryStatus, Equivocation, Error,
         LedgerView, OperatorView, Params, Phase, Quote, RequestId, RequestView, RevealEntry,
-        Signature, Slot, Summary, Terms, INTERFACE_VERSION,
+        SetView, Signature, Slot, Summary, Terms, INTERFACE_VERSION,
     };
-    use llm_oracle_rules::{codec::Small, Batch, Identity, Oracle, Refusal};
+    use llm_oracle_rules::{codec::Small, Batch, Identity, Oracle, Profile, Refusal};
     use scale::Encode;
 
     /// Root of the storage: handles only, see [`Cells`].
@@ -49,52 +49,70 @@ pub mod llm_oracle {
     }
 
     impl LlmOracle {
-        /// Deploys the oracle on the chain with this genesis hash. The caller becomes the owner.
-        /// `sink` is where forfeits go; without one it is an account without a key.
+        /// Deploys the oracle on the chain with this genesis hash, whose coin has `unit` planck. The caller
+        /// becomes the owner. `sink` is where forfeits go; without one it is an account without a key.
+        /// No announcement will ever take effect sooner than after the upgrade delay given here.
         ///
         /// # Errors
-        /// `BadParameter`.
+        /// `UnitOutOfRange`, `BadParameter`.
         #[ink(constructor)]
         pub fn new(
             genesis: words::Hash,
+            unit: words::Balance,
             params: Small<Params>,
             sink: Option<AccountId>,
         ) -> Result<Self, Error> {
-            Ok(Self::open(genesis, &params.0, sink))
+            Ok(Self::open(genesis, unit, &params.0, sink))
         }
 
-        /// Deploys with the parameters of a development chain.
+        /// Deploys with the default parameters for a coin of `unit` planck.
         ///
         /// # Errors
-        /// None in practice: the defaults are inside their bounds.
+        /// `UnitOutOfRange`, `BadParameter`.
         #[ink(constructor)]
-        pub fn dev(genesis: words::Hash) -> Result<Self, Error> {
-            Ok(Self::open(genesis, &Params::dev(), None))
+        pub fn with_defaults(genesis: words::Hash, unit: words::Balance) -> Result<Self, Error> {
+            Ok(Self::open(genesis, unit, &Params::for_unit(unit), None))
         }
 
         /// Writes what the constructors fix. Bad parameters end the call here: a constructor that
         /// could still fail would bring a second encoding of every error into the code.
-        fn open(genesis: words::Hash, params: &Params, sink: Option<AccountId>) -> Self {
-            if let Err(error) = params.check() {
+        fn open(
+            genesis: words::Hash,
+            unit: words::Balance,
+            params: &Params,
+            sink: Option<AccountId>,
+        ) -> Self {
+            if !words::limits::UNITS.contains(&unit) {
+                refused(&Error::UnitOutOfRange { unit });
+            }
+            if let Err(error) = params.check(unit) {
                 refused(&error);
             }
             let deployer = Self::env().caller();
             let deployed_at = Self::env().block_number();
             let deployed_at_ms = Self::env().block_timestamp();
-            let identity = Identity::new(genesis, deployer, (deployed_at, deployed_at_ms), sink);
+            let identity = Identity::new(
+                genesis,
+                deployer,
+                (deployed_at, deployed_at_ms),
+                sink,
+                (unit, params.upgrade_delay_blocks),
+            );
             let mut cells = Cells::default();
             cells.open(&identity, params);
-            if let Err(refusal) = Oracle::new(Cells::default()).open_house(&identity) {
+            if let Err(refusal) = Oracle::new(Cells::default()).open_treasury(&identity) {
                 refused(&refusal);
             }
             Self { cells }
         }
 
-        /// Registers an operator, whose id is its sr25519 key, with the value sent as its bond.
-        /// Anyone may carry the operator's signature over the register message.
+        /// Registers an operator, whose id is its sr25519 key, with the value sent as its bond. `owner`
+        /// gets its money; `family` is what it declares its model to be. Anyone may bring the operator's
+        /// signature over the register message.
         ///
         /// # Errors
-        /// `Paused`, `BondTooLow`, `BadSignature`, `AlreadyRegistered`, `Barred`, `Overflow`.
+        /// `Paused`, `BondTooLow`, `FamilyLength`, `BadSignature`, `AlreadyRegistered`, `Barred`,
+        /// `Overflow`.
         ///
         /// # Events
         /// `Registered`.
@@ -102,15 +120,55 @@ pub mod llm_oracle {
         pub fn register(
             &mut self,
             operator: AccountId,
+            owner: AccountId,
+            family: Vec<u8>,
             signature: Signature,
         ) -> Result<Slot, Error> {
-            run(|oracle| oracle.register(operator, &signature))
+            let profile = Profile { owner, family };
+            run(|oracle| oracle.register(operator, profile, &signature))
         }
 
-        /// Adds the value sent to an operator's bond, and makes all of it count in draws. Anyone may call.
+        /// Declares another model family. Only for the operator and its owner.
         ///
         /// # Errors
-        /// `NoSuchOperator`, `Barred`, `Overflow`.
+        /// `NoSuchOperator`, `NotTheOperator`, `FamilyLength`.
+        ///
+        /// # Events
+        /// `FamilyDeclared`.
+        #[ink(message)]
+        pub fn declare_family(&mut self, slot: Slot, family: Vec<u8>) -> Result<(), Error> {
+            run(|oracle| oracle.declare_family(slot, family))
+        }
+
+        /// Names another account that gets an operator's money. Only for the one that gets it now.
+        ///
+        /// # Errors
+        /// `NoSuchOperator`, `NotOperatorsOwner`.
+        ///
+        /// # Events
+        /// `OwnerNamed`.
+        #[ink(message)]
+        pub fn name_owner(&mut self, slot: Slot, owner: AccountId) -> Result<(), Error> {
+            run(|oracle| oracle.name_owner(slot, owner))
+        }
+
+        /// Publishes a list of registered operators, for ever, and returns its number. Anyone may call.
+        ///
+        /// # Errors
+        /// `SetSize`, `NamedNotRegistered`, `NamedTwice`, `Overflow`.
+        ///
+        /// # Events
+        /// `SetPublished`.
+        #[ink(message)]
+        pub fn publish_set(&mut self, operators: Vec<AccountId>) -> Result<u32, Error> {
+            run(|oracle| oracle.publish_set(&operators))
+        }
+
+        /// Adds the value sent to an operator's bond. Anyone may call; a stranger adds at least a
+        /// sixteenth of the least bond.
+        ///
+        /// # Errors
+        /// `NoSuchOperator`, `Barred`, `BondTooLow`, `Overflow`.
         ///
         /// # Events
         /// `Bonded`.
@@ -119,7 +177,8 @@ pub mod llm_oracle {
             run(|oracle| oracle.bond(slot))
         }
 
-        /// Puts a part of the caller's free bond aside until the unbonding time has passed.
+        /// Puts a part of an operator's free bond aside until the unbonding time has passed, all that is
+        /// free when `amount` is more. Only for the operator and its owner.
         ///
         /// # Errors
         /// `NoSuchOperator`, `NotTheOperator`, `BondNotFree`, `BondTooLow`, `Overflow`.
@@ -143,8 +202,8 @@ pub mod llm_oracle {
             run(|oracle| oracle.release(slot))
         }
 
-        /// Opens a request for the caller, who sends at least what `quote` says; the rest is
-        /// credited back.
+        /// Opens a request for the caller, who sends at least what `quote` says, or with `use_credit` has
+        /// the rest as credit here; what is above is credited back.
         ///
         /// # Errors
         /// `Paused`; whatever is wrong with the terms, the reward or the value.
@@ -156,17 +215,18 @@ pub mod llm_oracle {
             &mut self,
             terms: Small<Terms>,
             reward: words::Balance,
+            use_credit: bool,
         ) -> Result<RequestId, Error> {
-            run(|oracle| oracle.ask(terms.0, reward))
+            run(|oracle| oracle.ask(terms.0, reward, use_credit))
         }
 
-        /// Takes a seat with a commitment, by the operator or by a carrier with its signature.
+        /// Takes a seat with a commitment, by the operator or by a transmitter with its signature.
         ///
         /// # Errors
         /// The reason why not.
         ///
         /// # Events
-        /// `CommitteeDrawn`, `Committed`.
+        /// `Committed`.
         #[ink(message)]
         pub fn commit(&mut self, entry: Small<CommitEntry>) -> Result<(), Error> {
             run(|oracle| oracle.commit(entry.0))
@@ -178,19 +238,19 @@ pub mod llm_oracle {
         /// `BatchSize`.
         ///
         /// # Events
-        /// `CommitteeDrawn`, `Committed` for each request.
+        /// `Committed` for each request.
         #[ink(message)]
         pub fn commit_batch(&mut self, entries: Small<Vec<CommitEntry>>) -> Result<Batch, Error> {
             run(|oracle| oracle.commit_batch(entries.0))
         }
 
-        /// Reveals a committed answer; the last reveal settles the request. Anyone may carry it.
+        /// Reveals a committed answer; the last reveal settles the request. Anyone may send it.
         ///
         /// # Errors
         /// The reason why not.
         ///
         /// # Events
-        /// `Worded`, `Revealed`, `Ended`.
+        /// `AnswerPublished`, `Revealed`, `Ended`.
         #[ink(message)]
         pub fn reveal(&mut self, entry: Small<RevealEntry>) -> Result<(), Error> {
             run(|oracle| oracle.reveal(entry.0))
@@ -202,19 +262,19 @@ pub mod llm_oracle {
         /// `BatchSize`.
         ///
         /// # Events
-        /// `CommitteeDrawn`, `Worded`, `Revealed` and `Ended` for each request.
+        /// `AnswerPublished`, `Revealed` and `Ended` for each request.
         #[ink(message)]
         pub fn reveal_batch(&mut self, entries: Small<Vec<RevealEntry>>) -> Result<Batch, Error> {
             run(|oracle| oracle.reveal_batch(entries.0))
         }
 
-        /// Answers a one-step request, which settles it. Anyone may carry the signed answer.
+        /// Answers a one-step request, which settles it. Anyone may send the signed answer.
         ///
         /// # Errors
         /// The reason why not.
         ///
         /// # Events
-        /// `CommitteeDrawn`, `Committed`, `Worded`, `Revealed`, `Ended`.
+        /// `Committed`, `AnswerPublished`, `Revealed`, `Ended`.
         #[ink(message)]
         pub fn answer(&mut self, entry: Small<AnswerEntry>) -> Result<(), Error> {
             run(|oracle| oracle.answer(entry.0))
@@ -226,37 +286,49 @@ pub mod llm_oracle {
         /// `BatchSize`.
         ///
         /// # Events
-        /// `CommitteeDrawn`, `Committed`, `Worded`, `Revealed`, `Ended` for each request.
+        /// `Committed`, `AnswerPublished`, `Revealed`, `Ended` for each request.
         #[ink(message)]
         pub fn answer_batch(&mut self, entries: Small<Vec<AnswerEntry>>) -> Result<Batch, Error> {
             run(|oracle| oracle.answer_batch(entries.0))
         }
 
-        /// Draws a committee whose seed is known, and settles a request whose end has come. Anyone may
-        /// call.
+        /// Settles a request whose end has come. Anyone may call.
         ///
         /// # Errors
         /// `NoSuchRequest`.
         ///
         /// # Events
-        /// `CommitteeDrawn`, `Ended`.
+        /// `Ended`.
         #[ink(message)]
         pub fn advance(&mut self, request_id: RequestId) -> Result<Phase, Error> {
             run(|oracle| oracle.advance(request_id))
         }
 
         /// Hands the outcome of an ended request to the requester's `on_answer`. Must be sent as a
-        /// transaction; the first successful one earns the sender the delivery escrow.
+        /// transaction. The first attempt of an operator with a seat earns the price of the callback's
+        /// limits, whether the callback takes the outcome or not; success earns the rest of the escrow.
         ///
         /// # Errors
         /// `CallerNotOrigin`, `NoSuchRequest`, `NotEnded`, `NoCallback`, `AlreadyDelivered`,
         /// `Delivering`, `GasTooLow`.
         ///
         /// # Events
-        /// `CommitteeDrawn`, `Ended`, `Delivered` or `DeliveryFailed`.
+        /// `Ended`, `Delivered` or `DeliveryFailed`.
         #[ink(message)]
         pub fn deliver(&mut self, request_id: RequestId) -> Result<DeliveryStatus, Error> {
             run(|oracle| oracle.deliver(request_id))
+        }
+
+        /// Adds the value sent to the escrow of a delivery, for another attempt. Anyone may call.
+        ///
+        /// # Errors
+        /// `NoSuchRequest`, `NoCallback`, `AlreadyDelivered`, `Delivering`, `ValueTooLow`, `Overflow`.
+        ///
+        /// # Events
+        /// `DeliveryFunded`.
+        #[ink(message, payable)]
+        pub fn fund_delivery(&mut self, request_id: RequestId) -> Result<(), Error> {
+            run(|oracle| oracle.fund_delivery(request_id))
         }
 
         /// Removes everything stored about an ended request.
@@ -265,13 +337,14 @@ pub mod llm_oracle {
         /// `NoSuchRequest`, `NotEnded`, `Delivering`, `NotPrunableYet`.
         ///
         /// # Events
-        /// `CommitteeDrawn`, `Ended`, `Pruned`.
+        /// `Ended`, `Pruned`.
         #[ink(message)]
         pub fn prune(&mut self, request_id: RequestId) -> Result<(), Error> {
             run(|oracle| oracle.prune(request_id))
         }
 
-        /// Pays an account what it is owed. Anyone may call.
+        /// Pays an account what it is owed, and what it earned as an operator to its owner. Anyone may
+        /// call.
         ///
         /// # Errors
         /// `NoCredit`, `TransferFailed`.
@@ -351,11 +424,11 @@ pub mod llm_oracle {
             run(|oracle| oracle.announce_params(params.0))
         }
 
-        /// Announces code by its hash; returns the first block in which it can be installed. Only for
-        /// the owner.
+        /// Announces code that is on the chain, by its hash; returns the first block in which it can be
+        /// installed. Only for the owner.
         ///
         /// # Errors
-        /// `NotTheOwner`, `Overflow`.
+        /// `NotTheOwner`, `NoSuchCode`, `Overflow`.
         ///
         /// # Events
         /// `UpgradeAnnounced`.
@@ -427,6 +500,42 @@ pub mod llm_oracle {
             read(|oracle| oracle.next_id())
         }
 
+        /// The lowest id that may be open: every request with a lower one has been settled.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
+        #[ink(message)]
+        pub fn lowest_open_id(&self) -> RequestId {
+            read(|oracle| oracle.lowest_open_id())
+        }
+
+        /// How many operators have ever registered. Contracts may rely on it: it never changes its shape.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
+        #[ink(message)]
+        pub fn operators_count(&self) -> u32 {
+            read(|oracle| oracle.operators_count())
+        }
+
+        /// A published set; none when there is no such number.
+        ///
+        /// # Errors
+        /// None.
+        ///
+        /// # Events
+        /// None.
+        #[ink(message)]
+        pub fn set(&self, number: u32) -> Option<SetView> {
+            read(|oracle| oracle.set_view(number))
+        }
+
         /// A request without its terms; none when it was never asked or has been pruned.
         ///
         /// # Errors
@@ -463,7 +572,8 @@ pub mod llm_oracle {
             read(|oracle| oracle.summaries(from, limit))
         }
 
-        /// The outcome, for contracts that want no callback.
+        /// The outcome, for contracts that want no callback. They may rely on it: it never changes its
+        /// shape.
         ///
         /// # Errors
         /// `NoSuchRequest`.

@@ -7,7 +7,7 @@
 //! let oracle = Oracle::at(self.oracle);
 //! let terms = Question::yes_or_no("Is the tone of this announcement positive? We doubled sales.")
 //!     .callback(CALLBACK)
-//!     .terms_for(&oracle)?;
+//!     .named(self.operators.clone());
 //! let id = oracle.ask(&terms, reward, self.env().transferred_value())?;
 //!
 //! impl OracleConsumer for MyContract {
@@ -23,13 +23,18 @@
 mod question;
 
 pub use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, CallbackLimits, Config, Error,
-    LeastRecord, Margin, ModelRef, Outcome, Prompt, Quote, Reason, RequestId, Sampling, Terms,
+    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, BlockNumber, CallbackLimits,
+    Error, LeastRecord, Margin, ModelRef, Outcome, Phase, Quote, Reason, RequestId, Sampling,
+    Source, Terms,
 };
 pub use question::Question;
 
 use ink::env::{
-    call::{build_call, ExecutionInput, Selector},
+    call::{
+        build_call,
+        utils::{Argument, ArgumentList, EmptyArgumentList},
+        ExecutionInput, Selector,
+    },
     DefaultEnvironment,
 };
 
@@ -86,10 +91,58 @@ impl Oracle {
         reward: Balance,
         value: Balance,
     ) -> Result<RequestId, OracleError> {
-        let input = ExecutionInput::new(Selector::new(ink::selector_bytes!("ask")))
-            .push_arg(terms)
-            .push_arg(reward);
-        self.call(value, input)
+        self.call(value, ask_input(terms, reward, false))
+    }
+
+    /// [`Self::ask`] that also spends what the oracle owes this contract, such as refunds of earlier
+    /// requests, as far as `value` does not reach.
+    ///
+    /// # Errors
+    /// `Refused` with the reason; nothing has been paid then.
+    pub fn ask_with_credit(
+        &self,
+        terms: &Terms,
+        reward: Balance,
+        value: Balance,
+    ) -> Result<RequestId, OracleError> {
+        self.call(value, ask_input(terms, reward, true))
+    }
+
+    /// What the oracle owes an account, planck.
+    ///
+    /// # Errors
+    /// `CallFailed`.
+    pub fn credit_of(&self, account: AccountId) -> Result<Balance, OracleError> {
+        let selector = Selector::new(ink::selector_bytes!("credit_of"));
+        self.read(ExecutionInput::new(selector).push_arg(account))
+    }
+
+    /// Has the oracle pay an account what it owes it. Returns how much, planck.
+    ///
+    /// # Errors
+    /// `Refused(NoCredit)` when that is nothing.
+    pub fn withdraw(&self, account: AccountId) -> Result<Balance, OracleError> {
+        let selector = Selector::new(ink::selector_bytes!("withdraw"));
+        self.call(0, ExecutionInput::new(selector).push_arg(account))
+    }
+
+    /// Has the oracle settle a request whose end has come.
+    ///
+    /// # Errors
+    /// `Refused(NoSuchRequest)`.
+    pub fn advance(&self, request_id: RequestId) -> Result<Phase, OracleError> {
+        let selector = Selector::new(ink::selector_bytes!("advance"));
+        self.call(0, ExecutionInput::new(selector).push_arg(request_id))
+    }
+
+    /// Has the oracle remove an ended request of this contract. Its storage deposit goes to whoever signs
+    /// the transaction.
+    ///
+    /// # Errors
+    /// `Refused` with the reason.
+    pub fn prune(&self, request_id: RequestId) -> Result<(), OracleError> {
+        let selector = Selector::new(ink::selector_bytes!("prune"));
+        self.call(0, ExecutionInput::new(selector).push_arg(request_id))
     }
 
     /// The outcome, or that it is pending, for contracts that want no callback.
@@ -101,19 +154,26 @@ impl Oracle {
         self.call(0, ExecutionInput::new(selector).push_arg(request_id))
     }
 
-    /// How many operators have registered.
+    /// How many operators have ever registered.
     ///
     /// # Errors
     /// `CallFailed`.
-    pub fn operators(&self) -> Result<u32, OracleError> {
-        let selector = Selector::new(ink::selector_bytes!("config"));
+    pub fn operators_count(&self) -> Result<u32, OracleError> {
+        let selector = Selector::new(ink::selector_bytes!("operators_count"));
+        self.read(ExecutionInput::new(selector))
+    }
+
+    fn read<Args: scale::Encode, R: scale::Decode>(
+        &self,
+        input: ExecutionInput<Args>,
+    ) -> Result<R, OracleError> {
         let result = build_call::<DefaultEnvironment>()
             .call(self.account)
-            .exec_input(ExecutionInput::new(selector))
-            .returns::<Config>()
+            .exec_input(input)
+            .returns::<R>()
             .try_invoke();
         match result {
-            Ok(Ok(config)) => Ok(config.operators),
+            Ok(Ok(value)) => Ok(value),
             _ => Err(OracleError::CallFailed),
         }
     }
@@ -134,4 +194,16 @@ impl Oracle {
             _ => Err(OracleError::CallFailed),
         }
     }
+}
+
+type AskInput<'a> = ArgumentList<
+    Argument<bool>,
+    ArgumentList<Argument<Balance>, ArgumentList<Argument<&'a Terms>, EmptyArgumentList>>,
+>;
+
+fn ask_input(terms: &Terms, reward: Balance, use_credit: bool) -> ExecutionInput<AskInput<'_>> {
+    ExecutionInput::new(Selector::new(ink::selector_bytes!("ask")))
+        .push_arg(terms)
+        .push_arg(reward)
+        .push_arg(use_credit)
 }

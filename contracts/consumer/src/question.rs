@@ -1,19 +1,18 @@
 //! A builder for terms with sensible defaults.
 
-use crate::{Oracle, OracleError};
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
-    AccountId, AnswerKind, Assignment, CallbackLimits, LeastRecord, ModelRef, Prompt, Sampling,
-    Terms,
+    AccountId, AnswerKind, Assignment, BlockNumber, CallbackLimits, Hash, LeastRecord, ModelRef,
+    Sampling, Source, Terms,
 };
 
-/// Builds [`Terms`]. Starts with three seats of which two must agree, any model, phases of 256 blocks, and
-/// no callback.
+/// Builds [`Terms`]. Starts with three seats of which two must agree, any model, phases of 256 blocks, no
+/// sources and no callback. The last call says who may answer, for nothing protects an answer more:
+/// [`Self::named`], [`Self::from_set`], [`Self::qualified`] or [`Self::open`].
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Question {
     terms: Terms,
-    /// Whether the asker has said who may take seats.
-    chosen: bool,
 }
 
 impl Question {
@@ -22,27 +21,24 @@ impl Question {
         Self {
             terms: Terms {
                 model: ModelRef::Any,
-                prompt: Prompt::Inline(prompt.as_ref().to_vec()),
+                prompt: prompt.as_ref().to_vec(),
                 system: None,
+                sources: Vec::new(),
                 answer,
                 sampling: Sampling::default(),
                 seats: 3,
                 threshold: 2,
-                assignment: Assignment::Open,
-                one_step: false,
+                assignment: Assignment::open(),
+                max_seats_per_family: 0,
+                min_confidence: 0,
+                not_before: 0,
                 commit_blocks: 256,
                 reveal_blocks: 256,
                 callback: None,
                 refund_to: None,
+                one_step: false,
             },
-            chosen: false,
         }
-    }
-
-    fn assigned(mut self, assignment: Assignment) -> Self {
-        self.terms.assignment = assignment;
-        self.chosen = true;
-        self
     }
 
     /// A question answered with yes or no.
@@ -83,9 +79,39 @@ impl Question {
         self
     }
 
+    /// Adds a document that the question is about, by the digest of its bytes and its length. `uri` says
+    /// where to get it; empty: from any gateway.
+    pub fn attachment(
+        mut self,
+        (digest, bytes): (Hash, u32),
+        media: impl AsRef<[u8]>,
+        uri: impl AsRef<[u8]>,
+    ) -> Self {
+        self.terms.sources.push(Source::Attachment {
+            digest,
+            bytes,
+            media: media.as_ref().to_vec(),
+            uri: uri.as_ref().to_vec(),
+        });
+        self
+    }
+
+    /// Adds an `https://` page that the question is about. With `must` there is no answer without it.
+    pub fn page(mut self, url: impl AsRef<[u8]>, must: bool) -> Self {
+        let url = url.as_ref().to_vec();
+        self.terms.sources.push(Source::Page { url, must });
+        self
+    }
+
     /// Asks for a model by name instead of any.
     pub fn model(mut self, name: impl AsRef<[u8]>) -> Self {
         self.terms.model = ModelRef::Name(name.as_ref().to_vec());
+        self
+    }
+
+    /// Says how the model is to be sampled.
+    pub fn sampling(mut self, sampling: Sampling) -> Self {
+        self.terms.sampling = sampling;
         self
     }
 
@@ -95,31 +121,34 @@ impl Question {
         self
     }
 
-    /// Lets only these operators take seats.
-    pub fn named(self, operators: impl Into<Vec<AccountId>>) -> Self {
-        let operators = operators.into();
-        self.assigned(Assignment::Named { operators })
+    /// Lets operators of one model family take at most so many seats.
+    pub fn max_seats_per_family(mut self, most: u8) -> Self {
+        self.terms.max_seats_per_family = most;
+        self
     }
 
-    /// Draws the committee by bond. Needs as many registered operators as seats.
-    pub fn drawn(self) -> Self {
-        self.assigned(Assignment::Drawn)
+    /// Takes no result whose agreeing seats are less sure than this, 0 to 100, in the median.
+    pub fn min_confidence(mut self, least: u8) -> Self {
+        self.terms.min_confidence = least;
+        self
     }
 
-    /// Leaves the seats to whoever commits first: for tests, and where all operators are trusted.
-    pub fn open(self) -> Self {
-        self.assigned(Assignment::Open)
-    }
-
-    /// Lets only operators with at least this track record take seats, drawn or open.
-    pub fn qualified(self, least: LeastRecord, drawn: bool) -> Self {
-        self.assigned(Assignment::Qualified { least, drawn })
+    /// Lets nobody take a seat before this block: for what has not happened yet.
+    pub fn not_before(mut self, block: BlockNumber) -> Self {
+        self.terms.not_before = block;
+        self
     }
 
     /// Sets the lengths of the commit and the reveal phase, in blocks.
     pub fn windows(mut self, commit_blocks: u32, reveal_blocks: u32) -> Self {
         (self.terms.commit_blocks, self.terms.reveal_blocks) = (commit_blocks, reveal_blocks);
         self
+    }
+
+    /// Has one operator commit and reveal at once. Its answer is public before it is in a block.
+    pub fn one_step(mut self) -> Self {
+        self.terms.one_step = true;
+        self.committee(1, 1)
     }
 
     /// Wants the outcome handed to `on_answer`, within these limits.
@@ -134,23 +163,31 @@ impl Question {
         self
     }
 
-    /// The terms for an oracle with so many registered operators. Unless the asker has said who may
-    /// take seats, the committee is drawn where there are at least twice as many operators as seats,
-    /// and open to all otherwise.
-    pub fn terms(mut self, operators: u32) -> Terms {
-        if !self.chosen && operators >= u32::from(self.terms.seats).saturating_mul(2) {
-            self.terms.assignment = Assignment::Drawn;
-        }
+    fn assigned(mut self, assignment: Assignment) -> Terms {
+        self.terms.assignment = assignment;
         self.terms
     }
 
-    /// [`Self::terms`] for an oracle that is asked how many operators it has.
-    ///
-    /// # Errors
-    /// `CallFailed` when there is no oracle.
-    pub fn terms_for(self, oracle: &Oracle) -> Result<Terms, OracleError> {
-        let operators = if self.chosen { 0 } else { oracle.operators()? };
-        Ok(self.terms(operators))
+    /// Only these operators may answer: they must be as many as seats, or more.
+    pub fn named(self, operators: impl Into<Vec<AccountId>>) -> Terms {
+        let operators = operators.into();
+        self.assigned(Assignment::Named { operators })
+    }
+
+    /// Only operators of the published set with this number may answer.
+    pub fn from_set(self, set: u32) -> Terms {
+        self.assigned(Assignment::Set(set))
+    }
+
+    /// Any operator with at least this track record may answer; a record can be bought.
+    pub fn qualified(self, least: LeastRecord) -> Terms {
+        self.assigned(Assignment::Open { least })
+    }
+
+    /// Whoever commits first may answer: whoever runs enough operators decides. For tests, and for what
+    /// is worth nothing to anybody.
+    pub fn open(self) -> Terms {
+        self.assigned(Assignment::open())
     }
 }
 
@@ -159,18 +196,69 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_committee_is_drawn_by_default_where_there_are_twice_as_many_operators() {
-        let asked = || Question::yes_or_no("?");
-        let drawn = |question: Question, operators| {
-            question.terms(operators).assignment == Assignment::Drawn
+    fn every_term_can_be_set_and_passes_the_checks() {
+        let limits = CallbackLimits {
+            ref_time: 1,
+            proof_size: 2,
+            storage_deposit: 3,
         };
-        assert!(!drawn(asked(), 5));
-        assert!(drawn(asked(), 6));
-        assert!(!drawn(asked().committee(7, 4), 13));
-        assert!(drawn(asked().committee(7, 4), 14));
-        // What the asker said stands.
-        assert!(!drawn(asked().open(), 100));
-        assert!(!drawn(asked().named([[1; 32].into()]), 100));
-        assert!(drawn(asked().drawn(), 0));
+        let sampling = Sampling {
+            max_tokens: 5,
+            temperature_milli: 6,
+            seed: 7,
+        };
+        let question = Question::choice("p", &["a", "b"])
+            .system("s")
+            .attachment(([1; 32], 9), "text/plain", "")
+            .page("https://example.org/", true)
+            .model("m")
+            .sampling(sampling)
+            .committee(5, 3)
+            .max_seats_per_family(2)
+            .min_confidence(70)
+            .not_before(1_000)
+            .windows(10, 20)
+            .callback(limits)
+            .refund_to([9; 32].into());
+        let terms = question.clone().from_set(4);
+        assert_eq!(
+            terms,
+            Terms {
+                model: ModelRef::Name(b"m".to_vec()),
+                prompt: b"p".to_vec(),
+                system: Some(b"s".to_vec()),
+                sources: vec![
+                    Source::Attachment {
+                        digest: [1; 32],
+                        bytes: 9,
+                        media: b"text/plain".to_vec(),
+                        uri: Vec::new(),
+                    },
+                    Source::Page {
+                        url: b"https://example.org/".to_vec(),
+                        must: true,
+                    },
+                ],
+                answer: AnswerKind::Choice {
+                    options: vec![b"a".to_vec(), b"b".to_vec()],
+                },
+                sampling,
+                seats: 5,
+                threshold: 3,
+                assignment: Assignment::Set(4),
+                max_seats_per_family: 2,
+                min_confidence: 70,
+                not_before: 1_000,
+                commit_blocks: 10,
+                reveal_blocks: 20,
+                callback: Some(limits),
+                refund_to: Some([9; 32].into()),
+                one_step: false,
+            }
+        );
+        assert_eq!(terms.check(), Ok(()));
+        assert!(question.clone().one_step().open().one_step);
+        let operators: Vec<AccountId> = (0..5).map(|byte| [byte; 32].into()).collect();
+        assert_eq!(question.named(operators).check(), Ok(()));
     }
 }

@@ -40,10 +40,9 @@ mod first_question {
         #[ink(message, payable)]
         pub fn ask(&mut self) -> Result<RequestId, OracleError> {
             assert!(self.asked.is_none(), "already asked");
-            let oracle = Oracle::at(self.oracle);
             let question = Question::yes_or_no(QUESTION).callback(CALLBACK);
-            let terms = question.refund_to(self.env().caller()).terms_for(&oracle)?;
-            let id = oracle.ask(&terms, REWARD, self.env().transferred_value())?;
+            let terms = question.refund_to(self.env().caller()).open();
+            let id = Oracle::at(self.oracle).ask(&terms, REWARD, self.env().transferred_value())?;
             self.asked = Some(id);
             Ok(id)
         }

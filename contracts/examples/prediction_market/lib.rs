@@ -1,9 +1,11 @@
 //! A market on a question that the LLM oracle answers.
 //!
 //! Somebody opens a market on a yes-or-no or multiple-choice question. Others stake on the answers
-//! until it closes. Then anyone pays the oracle's fee and asks. The oracle calls back; winners
-//! claim the whole pool in proportion to their stakes. When the oracle can't tell, everybody claims
-//! the own stakes back; when it found no operators or no consensus, the question can be asked again.
+//! until it closes. Once the event is over, anyone pays the oracle's fee and asks its committee, which
+//! the market place fixed when it was deployed. The oracle calls back; winners claim the whole pool in
+//! proportion to their stakes. When the committee can't tell, everybody claims the own stakes back;
+//! when too few came, disagreed or found it too soon, the question can be asked again. A market that
+//! nobody could resolve in time is void: no failure of the oracle keeps anybody's stake.
 #![cfg_attr(not(feature = "std"), no_std, no_main)]
 // ink!'s macros generate the entry points without docs.
 #![allow(missing_docs)]
@@ -15,8 +17,8 @@ pub mod prediction_market {
         storage::{Lazy, Mapping},
     };
     use llm_oracle_consumer::{
-        Answer, AnswerKind, AnswerState, CallbackLimits, Oracle, OracleConsumer, OracleError,
-        Outcome, Question, RequestId,
+        Answer, AnswerKind, AnswerState, CallbackLimits, Margin, Oracle, OracleConsumer,
+        OracleError, Outcome, Question, Reason, RequestId,
     };
 
     /// What the callback may use: it reads and writes two cells of a few hundred bytes.
@@ -25,6 +27,9 @@ pub mod prediction_market {
         proof_size: 262_144,
         storage_deposit: 50_000_000_000,
     };
+
+    /// Blocks after the event from which on anyone may void a market that is not resolved: a week of 6 s.
+    const PATIENCE: u32 = 100_800;
 
     /// A question up to this length leaves room for everything else in one storage value, bytes.
     const MAX_QUESTION_BYTES: u32 = 4_096;
@@ -62,6 +67,10 @@ pub mod prediction_market {
         pub kind: AnswerKind,
         /// First block without stakes.
         pub closes_at: BlockNumber,
+        /// First block in which the oracle can be asked: the event is over.
+        pub decided_at: BlockNumber,
+        /// First block in which anyone may void it, if it is still not resolved.
+        pub void_at: BlockNumber,
         /// Where it stands.
         pub state: State,
         /// The request to the oracle; only meaningful once asked.
@@ -84,8 +93,10 @@ pub mod prediction_market {
         NoSuchOption,
         /// Stakes are closed.
         Closed,
-        /// Stakes are still open.
-        StillOpen,
+        /// The event is not over, or stakes are still open.
+        TooSoon,
+        /// The reward is below the one that the market place fixed.
+        RewardTooLow,
         /// The market has been asked or resolved already.
         AlreadyAsked,
         /// The market is not resolved.
@@ -108,8 +119,10 @@ pub mod prediction_market {
     #[ink(storage)]
     pub struct PredictionMarket {
         oracle: Lazy<AccountId>,
-        /// Reward of one operator, planck: fixed here so that no loser can ask too cheaply.
-        reward: Lazy<Balance>,
+        /// Operators that answer. Fixed here: open seats would go to whoever has most at stake.
+        committee: Lazy<Vec<AccountId>>,
+        /// Least reward of one operator, planck: fixed here so that no loser can ask too cheaply.
+        least_reward: Lazy<Balance>,
         next_id: Lazy<MarketId>,
         markets: Mapping<MarketId, Market>,
         asked: Mapping<RequestId, MarketId>,
@@ -117,30 +130,35 @@ pub mod prediction_market {
     }
 
     impl PredictionMarket {
-        /// A market place that trusts one oracle and pays `reward` planck to each operator.
+        /// A market place that trusts most of these three or more operators of one oracle, and pays at
+        /// least `least_reward` planck to each that answers.
         #[ink(constructor)]
-        pub fn new(oracle: AccountId, reward: Balance) -> Self {
+        pub fn new(oracle: AccountId, committee: Vec<AccountId>, least_reward: Balance) -> Self {
             let mut this = Self {
                 oracle: Lazy::new(),
-                reward: Lazy::new(),
+                committee: Lazy::new(),
+                least_reward: Lazy::new(),
                 next_id: Lazy::new(),
                 markets: Mapping::new(),
                 asked: Mapping::new(),
                 stakes: Mapping::new(),
             };
             this.oracle.set(&oracle);
-            this.reward.set(&reward);
+            this.committee.set(&committee);
+            this.least_reward.set(&least_reward);
             this.next_id.set(&0);
             this
         }
 
-        /// Opens a market that takes stakes for `closes_in` blocks.
+        /// Opens a market that takes stakes for `closes_in` blocks, on an event that is over
+        /// `decided_in` blocks from now.
         #[ink(message)]
         pub fn open(
             &mut self,
             question: Vec<u8>,
             kind: AnswerKind,
             closes_in: u32,
+            decided_in: u32,
         ) -> Result<MarketId, Error> {
             if question.is_empty() || question.len() > MAX_QUESTION_BYTES as usize {
                 return Err(Error::QuestionLength);
@@ -152,11 +170,11 @@ pub mod prediction_market {
                 _ => return Err(Error::NotAMarketQuestion),
             };
             let id = self.next_id.get_or_default();
-            let closes_at = self
-                .env()
-                .block_number()
-                .checked_add(closes_in)
-                .ok_or(Error::Overflow)?;
+            let now = self.env().block_number();
+            let after = |blocks: u32| now.checked_add(blocks).ok_or(Error::Overflow);
+            let closes_at = after(closes_in)?;
+            let decided_at = after(decided_in.max(closes_in))?;
+            let void_at = decided_at.checked_add(PATIENCE).ok_or(Error::Overflow)?;
             let pools = vec![0; options];
             let state = State::Open;
             self.markets.insert(
@@ -165,6 +183,8 @@ pub mod prediction_market {
                     question,
                     kind,
                     closes_at,
+                    decided_at,
+                    void_at,
                     state,
                     request_id: 0,
                     pools,
@@ -201,16 +221,20 @@ pub mod prediction_market {
             Ok(())
         }
 
-        /// Asks the oracle, once stakes are closed. The caller pays the fee with the value sent and
-        /// is owed what is left of it by the oracle.
+        /// Asks the oracle, once the event is over. The caller pays the fee with the value sent and is
+        /// owed what is left of it by the oracle. It may offer more than the least reward, which an
+        /// oracle's owner could have outgrown.
         #[ink(message, payable)]
-        pub fn resolve(&mut self, market: MarketId) -> Result<RequestId, Error> {
+        pub fn resolve(&mut self, market: MarketId, reward: Balance) -> Result<RequestId, Error> {
             let mut it = self.markets.get(market).ok_or(Error::NoSuchMarket)?;
             if it.state != State::Open {
                 return Err(Error::AlreadyAsked);
             }
-            if self.env().block_number() < it.closes_at {
-                return Err(Error::StillOpen);
+            if self.env().block_number() < it.decided_at {
+                return Err(Error::TooSoon);
+            }
+            if reward < self.least_reward.get_or_default() {
+                return Err(Error::RewardTooLow);
             }
             let oracle = self
                 .oracle
@@ -218,16 +242,12 @@ pub mod prediction_market {
                 .map(Oracle::at)
                 .ok_or(Error::NotTheOracle)?;
             let terms = Question::new(&it.question, it.kind.clone())
+                .not_before(it.decided_at)
                 .callback(CALLBACK)
                 .refund_to(self.env().caller())
-                .terms_for(&oracle)
-                .map_err(Error::Oracle)?;
+                .named(self.committee.get_or_default());
             let id = oracle
-                .ask(
-                    &terms,
-                    self.reward.get_or_default(),
-                    self.env().transferred_value(),
-                )
+                .ask(&terms, reward, self.env().transferred_value())
                 .map_err(Error::Oracle)?;
             it.state = State::Asked;
             it.request_id = id;
@@ -257,7 +277,27 @@ pub mod prediction_market {
                 }
                 Err(error) => return Err(Error::Oracle(error)),
             };
-            self.asked.remove(it.request_id);
+            // A delivery may be on its way: `on_answer` removes the request's entry.
+            self.markets.insert(market, &it);
+            Ok(it.state)
+        }
+
+        /// Voids a market that nobody resolved in time, so that everybody can claim the own stakes back.
+        /// Anyone may call.
+        #[ink(message)]
+        pub fn give_up(&mut self, market: MarketId) -> Result<State, Error> {
+            let mut it = self.markets.get(market).ok_or(Error::NoSuchMarket)?;
+            if it.state == State::Asked {
+                // An answer that is there already counts.
+                it.state = self.refresh(market).unwrap_or(State::Asked);
+            }
+            if matches!(it.state, State::Resolved(_) | State::Void) {
+                return Ok(it.state);
+            }
+            if self.env().block_number() < it.void_at {
+                return Err(Error::TooSoon);
+            }
+            it.state = State::Void;
             self.markets.insert(market, &it);
             Ok(it.state)
         }
@@ -304,8 +344,12 @@ pub mod prediction_market {
             let Some(mut it) = market.and_then(|id| self.markets.get(id)) else {
                 return;
             };
-            it.state = after(&outcome);
             self.asked.remove(request_id);
+            // It may have been read before, or be the outcome of an earlier question.
+            if it.state != State::Asked || it.request_id != request_id {
+                return;
+            }
+            it.state = after(&outcome);
             if let Some(id) = market {
                 self.markets.insert(id, &it);
             }
@@ -315,6 +359,8 @@ pub mod prediction_market {
     /// State of a market after its request ended.
     fn after(outcome: &Outcome) -> State {
         match outcome {
+            // Two of three are enough, three of five are not.
+            Outcome::Answered { margin, .. } if !is_clear(margin) => State::Open,
             Outcome::Answered {
                 answer: Answer::Bool(yes),
                 ..
@@ -323,9 +369,30 @@ pub mod prediction_market {
                 answer: Answer::Choice(option),
                 ..
             } => State::Resolved(*option),
-            Outcome::Answered { .. } | Outcome::Undetermined { .. } => State::Void,
+            Outcome::Answered { .. } => State::Void,
+            // Whoever asked too soon, or when a source was away, voids nothing.
+            Outcome::Undetermined { margin } if is_passing(margin) => State::Open,
+            Outcome::Undetermined { .. } => State::Void,
             Outcome::NoConsensus { .. } | Outcome::Expired => State::Open,
         }
+    }
+
+    /// Whether two thirds of all seats agree.
+    fn is_clear(margin: &Margin) -> bool {
+        u16::from(margin.agreeing).saturating_mul(3) >= u16::from(margin.seats).saturating_mul(2)
+    }
+
+    /// Whether most of those that abstained may know later.
+    fn is_passing(margin: &Margin) -> bool {
+        let seats = Reason::ALL.iter().zip(margin.abstained);
+        let later = seats.filter(|(reason, _)| {
+            matches!(
+                reason,
+                Reason::TooSoon | Reason::SourceMissing | Reason::Refused
+            )
+        });
+        let later = later.fold(0u8, |sum, (_, count)| sum.saturating_add(count));
+        u16::from(later).saturating_mul(2) > u16::from(margin.abstaining())
     }
 
     /// What somebody with these stakes gets, planck, rounded down.

@@ -38,6 +38,24 @@ pub enum Reason {
     TooSoon,
     /// The model or the operator's policy refused.
     Refused,
+    /// A source that the answer needs could not be had.
+    SourceMissing,
+    /// The sources contradict one another.
+    SourcesDisagree,
+    /// The question itself is broken.
+    BadInput,
+}
+
+impl Reason {
+    /// Every reason, in the order of [`Margin::abstained`].
+    pub const ALL: [Self; 6] = [
+        Self::Unclear,
+        Self::TooSoon,
+        Self::Refused,
+        Self::SourceMissing,
+        Self::SourcesDisagree,
+        Self::BadInput,
+    ];
 }
 
 /// How clear a result is, so that a consumer can gate on it.
@@ -53,10 +71,23 @@ pub struct Margin {
     pub revealed: u8,
     /// Revealed seats that agree with the best answer.
     pub agreeing: u8,
-    /// Revealed seats that abstained.
-    pub abstaining: u8,
+    /// Revealed seats that abstained, by reason, in the order of [`Reason::ALL`].
+    pub abstained: [u8; 6],
+    /// Lower median of the confidences of the agreeing seats, 0 to 100; 0 when nobody agrees.
+    pub confidence: u8,
+    /// Model families among the agreeing seats; those that declare none count as one.
+    pub families: u8,
     /// For numbers: greatest minus least agreeing mantissa; otherwise 0.
     pub spread: u128,
+}
+
+impl Margin {
+    /// Revealed seats that abstained, for whatever reason.
+    pub fn abstaining(&self) -> u8 {
+        self.abstained
+            .iter()
+            .fold(0u8, |sum, count| sum.saturating_add(*count))
+    }
 }
 
 /// How a request ended.
@@ -70,7 +101,8 @@ pub enum Outcome {
         /// How clearly.
         margin: Margin,
     },
-    /// At least `threshold` seats abstained.
+    /// At least `threshold` seats abstained, or those that agree are less sure than
+    /// [`crate::Terms::min_confidence`] asks for.
     Undetermined {
         /// How clearly.
         margin: Margin,

@@ -4,7 +4,7 @@
 //! the order given. The pallet fixes the sr25519 signing context, so the tags inside the messages
 //! keep the kinds of signature apart. `tests/golden.rs` holds a vector for each function.
 
-use crate::{AccountId, Answer, BlockNumber, Hash, RequestId, Terms};
+use crate::{AccountId, Answer, Balance, BlockNumber, Hash, RequestId, Terms};
 use ink::{
     env::hash::{Blake2x256, CryptoHash},
     prelude::vec::Vec,
@@ -29,7 +29,7 @@ pub struct Context {
     pub phase: u8,
     /// The operator, which is its sr25519 public key.
     pub operator: AccountId,
-    /// Entry of the model registry; 0: undeclared.
+    /// Always 0; anything else is refused.
     pub model: u32,
 }
 
@@ -70,20 +70,31 @@ pub fn domain(genesis: &Hash, deployer: &AccountId, block: BlockNumber, timestam
     ))
 }
 
-/// Digest of what was asked, and by whom.
-pub fn terms_digest(requester: &AccountId, terms: &Terms) -> Hash {
-    encoded_terms_digest(requester, &terms.encode())
+/// Digest of what was asked, by whom, and for how many planck a seat.
+pub fn terms_digest(requester: &AccountId, reward: Balance, terms: &Terms) -> Hash {
+    encoded_terms_digest(requester, reward, &terms.encode())
 }
 
 /// [`terms_digest`] of terms that are encoded already.
-pub fn encoded_terms_digest(requester: &AccountId, terms: &[u8]) -> Hash {
-    let mut bytes = tagged(b"llm-oracle/terms/1", &[requester]);
+pub fn encoded_terms_digest(requester: &AccountId, reward: Balance, terms: &[u8]) -> Hash {
+    let mut bytes = tagged(b"llm-oracle/terms/2", &[requester, &reward]);
     bytes.extend_from_slice(terms);
     blake2(&bytes)
 }
 
+/// What a seat keeps of the name of its operator's model family; zeros when none is declared.
+pub fn family_tag(family: &[u8]) -> [u8; 4] {
+    let mut tag = [0; 4];
+    if !family.is_empty() {
+        let mut bytes = tagged(b"llm-oracle/family/1", &[]);
+        bytes.extend_from_slice(family);
+        tag.copy_from_slice(blake2(&bytes).split_at(4).0);
+    }
+    tag
+}
+
 /// The salt of an answer in one step. Such an answer is public at once, so there is nothing to hide, and
-/// its signature covers no salt: a carrier could put in another, and the evidence would no longer open.
+/// its signature covers no salt: a transmitter could put in another, and the evidence would no longer open.
 pub const ONE_STEP_SALT: Hash = [0; 32];
 
 /// The salt of a seat: derived, so that a relayer that lost its disk can find it again.
@@ -96,12 +107,22 @@ pub fn evidence(salt: &Hash, document: &[u8]) -> Hash {
     blake2(&tagged(b"llm-oracle/evidence/1", &[salt, &document]))
 }
 
-/// Digest that an operator commits to.
-pub fn commitment(context: &Context, answer: &Answer, evidence: &Hash, salt: &Hash) -> Hash {
-    blake2(&tagged(
-        b"llm-oracle/commit/1",
-        &[context, answer, evidence, salt],
-    ))
+/// Digest that an operator commits to. Without a confidence: as version 2 of the interface had it, for
+/// requests that were asked under it.
+pub fn commitment(
+    context: &Context,
+    answer: &Answer,
+    confidence: Option<u8>,
+    evidence: &Hash,
+    salt: &Hash,
+) -> Hash {
+    blake2(&match confidence {
+        Some(confidence) => tagged(
+            b"llm-oracle/commit/2",
+            &[context, answer, &confidence, evidence, salt],
+        ),
+        None => tagged(b"llm-oracle/commit/1", &[context, answer, evidence, salt]),
+    })
 }
 
 /// Digest of an encoded answer.
@@ -109,7 +130,7 @@ pub fn answer_digest(answer: &Answer) -> Hash {
     blake2(&answer.encode())
 }
 
-/// Message that an operator signs so that any carrier may bring its commit until `valid_until`.
+/// Message that an operator signs so that any transmitter may bring its commit until `valid_until`.
 pub fn seat_message(
     context: &Context,
     commitment: &Hash,
@@ -123,49 +144,42 @@ pub fn seat_message(
 }
 
 /// Message that an operator signs for its answer: proves for ever who answered what to which question.
-pub fn answer_message(context: &Context, answer: &Answer, evidence: &Hash) -> Vec<u8> {
-    answer_message_of(context, &answer_digest(answer), evidence)
+pub fn answer_message(
+    context: &Context,
+    answer: &Answer,
+    confidence: Option<u8>,
+    evidence: &Hash,
+) -> Vec<u8> {
+    answer_message_of(context, &answer_digest(answer), confidence, evidence)
 }
 
-/// [`answer_message`] of an answer that is known by its digest.
-pub fn answer_message_of(context: &Context, answer: &Hash, evidence: &Hash) -> Vec<u8> {
-    tagged(b"llm-oracle/answer/1", &[context, answer, evidence])
-}
-
-/// Message by which an account proves that its id is its sr25519 key.
-pub fn register_message(domain: &Hash, contract: &AccountId, operator: &AccountId) -> Vec<u8> {
-    tagged(b"llm-oracle/register/1", &[domain, contract, operator])
-}
-
-/// What the end of a request brings to the beacon: its salts, in seat order and zero for seats that
-/// stayed silent, so that the order of reveals inside a request is worth nothing.
-pub fn salts(request_id: RequestId, round: u8, salts: &[Hash]) -> Hash {
-    let mut bytes = tagged(b"llm-oracle/salts/1", &[&request_id, &round]);
-    for salt in salts {
-        bytes.extend_from_slice(salt);
+/// [`answer_message`] of an answer that is known by its digest. Without a confidence: as version 2 of
+/// the interface had it, for requests that were asked under it.
+pub fn answer_message_of(
+    context: &Context,
+    answer: &Hash,
+    confidence: Option<u8>,
+    evidence: &Hash,
+) -> Vec<u8> {
+    match confidence {
+        Some(confidence) => tagged(
+            b"llm-oracle/answer/2",
+            &[context, answer, &confidence, evidence],
+        ),
+        None => tagged(b"llm-oracle/answer/1", &[context, answer, evidence]),
     }
-    blake2(&bytes)
 }
 
-/// The next value of the beacon, after [`salts`] have been folded in.
-pub fn fold(beacon: &Hash, salts: &Hash) -> Hash {
-    blake2(&tagged(b"llm-oracle/fold/1", &[beacon, salts]))
-}
-
-/// Seed of a request's committee, from the beacon at its ask and the [`salts`] of the fold that draws.
-pub fn seed(beacon: &Hash, salts: &Hash, request_id: RequestId) -> Hash {
-    blake2(&tagged(b"llm-oracle/seed/1", &[beacon, salts, &request_id]))
-}
-
-/// Seed of a committee that no fold came for by block `until`.
-pub fn weak_seed(beacon: &Hash, request_id: RequestId, until: BlockNumber) -> Hash {
-    blake2(&tagged(
-        b"llm-oracle/weak-seed/1",
-        &[beacon, &request_id, &until],
-    ))
-}
-
-/// Random bytes number `count` of a draw.
-pub fn lot(seed: &Hash, count: u32) -> Hash {
-    blake2(&tagged(b"llm-oracle/lot/1", &[seed, &count]))
+/// Message by which an account proves that its id is its sr25519 key, and names its owner and family.
+pub fn register_message(
+    domain: &Hash,
+    contract: &AccountId,
+    operator: &AccountId,
+    owner: &AccountId,
+    family: &[u8],
+) -> Vec<u8> {
+    tagged(
+        b"llm-oracle/register/2",
+        &[domain, contract, operator, owner, &family],
+    )
 }

@@ -9,8 +9,6 @@ use crate::{Balance, BlockNumber, RequestId, Slot};
 pub enum Error {
     /// The constructor got a parameter out of its hard bounds (position of the field).
     BadParameter { field: u8 },
-    /// A part of the protocol that a later version brings.
-    NotSupportedYet,
     /// The prompt has no bytes.
     PromptEmpty,
     /// The prompt is over its limit.
@@ -59,7 +57,7 @@ pub enum Error {
     NotTheOperator { slot: Slot },
     /// A signature does not verify.
     BadSignature { slot: Slot },
-    /// The signed permission for the carrier has run out.
+    /// The signed permission for the transmitter has run out.
     SignatureExpired {
         valid_until: BlockNumber,
         now: BlockNumber,
@@ -161,17 +159,41 @@ pub enum Error {
     NotDueYet { from: BlockNumber, now: BlockNumber },
     /// No code with this hash has been uploaded.
     NoSuchCode,
-    /// Fewer operators have ever bonded for drawing than the request has seats.
-    TooFewToDraw { operators: u32, seats: u8 },
-    /// The committee has not been drawn yet.
-    NotDrawnYet {
-        until: BlockNumber,
-        now: BlockNumber,
-    },
-    /// The operator is not among those drawn, and the seats are not open to others yet.
-    NotDrawn { slot: Slot, opens_at: BlockNumber },
     /// An answer in one step has a salt other than [`crate::digest::ONE_STEP_SALT`].
     SaltNotZero { slot: Slot },
+    /// More sources than a request may have.
+    TooManySources { sources: u32, most: u8 },
+    /// A source is empty, over a limit, or no `https://` page (position in the list).
+    BadSource { position: u8 },
+    /// A confidence above 100.
+    ConfidenceOutOfRange { confidence: u8 },
+    /// The first block for commits lies too far ahead.
+    NotBeforeTooLate {
+        not_before: BlockNumber,
+        most: BlockNumber,
+    },
+    /// A named operator is barred or has too little bond to take a seat (position in the list).
+    NamedNotReady { position: u8 },
+    /// Only the operator's owner names another one.
+    NotOperatorsOwner { slot: Slot },
+    /// No set has this number.
+    NoSuchSet { set: u32 },
+    /// A set without operators, with too many, or with fewer than the request has seats.
+    SetSize {
+        operators: u32,
+        least: u32,
+        most: u32,
+    },
+    /// The operator is not in the set.
+    NotInSet { slot: Slot, set: u32 },
+    /// Operators of its model family have all the seats that they may take.
+    FamilyFull { slot: Slot, most: u8 },
+    /// The name of a model family is over its limit.
+    FamilyLength { bytes: u32, most: u32 },
+    /// The request was asked under an earlier version, and takes no more seats.
+    AskedBefore { interface_version: u32 },
+    /// A planck value of one coin outside its bounds.
+    UnitOutOfRange { unit: Balance },
 }
 
 impl Error {
@@ -182,7 +204,6 @@ impl Error {
         use Error::*;
         match *self {
             BadParameter { field } => format!("parameter number {field} (counted from 0) is outside its hard bounds; see docs/protocol.md"),
-            NotSupportedYet => "this part of the protocol is not supported by this version".into(),
             PromptEmpty => "the prompt is empty".into(),
             PromptTooLong { bytes, most } => format!("the prompt has {bytes} bytes; shorten it to at most {most}"),
             TermsTooLong { bytes, most } => format!("the encoded terms have {bytes} bytes; at most {most} are allowed"),
@@ -207,7 +228,7 @@ impl Error {
             AlreadyRegistered { slot } => format!("the account is registered already, in slot {slot}"),
             NotTheOperator { slot } => format!("the caller is not the operator of slot {slot}; bring its signature"),
             BadSignature { slot } => format!("the signature for slot {slot} does not verify"),
-            SignatureExpired { valid_until, now } => format!("the permission for the carrier ended at block {valid_until}, and this is block {now}; sign again"),
+            SignatureExpired { valid_until, now } => format!("the permission for the transmitter ended at block {valid_until}, and this is block {now}; sign again"),
             BondTooLow { bond, least } => format!("a bond of {bond} planck; the least is {least}"),
             BondNotFree { free, needed } => format!("{free} planck of the bond are free and {needed} are needed; add to the bond or wait until seats end"),
             StillUnbonding { until, now } => format!("the bond is released at block {until}, and this is block {now}"),
@@ -249,10 +270,20 @@ impl Error {
             NothingAnnounced => "nothing of this kind has been announced".into(),
             NotDueYet { from, now } => format!("the announced change is due from block {from}, and this is block {now}"),
             NoSuchCode => "no code with the announced hash is on the chain; upload it first".into(),
-            TooFewToDraw { operators, seats } => format!("{operators} operators can be drawn for {seats} seats; ask for fewer seats or an open committee"),
-            NotDrawnYet { until, now } => format!("the committee is drawn by block {until}, and this is block {now}"),
-            NotDrawn { slot, opens_at } => format!("the operator of slot {slot} was not drawn; free seats open to others at block {opens_at}"),
             SaltNotZero { slot } => format!("the salt of slot {slot} is not zero; an answer in one step hides nothing and has a salt of 32 zero bytes"),
+            TooManySources { sources, most } => format!("{sources} sources; give at most {most}"),
+            BadSource { position } => format!("source number {position} (counted from 0) is empty, over a limit, or no https:// page; see docs/protocol.md"),
+            ConfidenceOutOfRange { confidence } => format!("a confidence of {confidence}; give 0 to 100"),
+            NotBeforeTooLate { not_before, most } => format!("the first block for commits is {not_before}; the latest is {most}"),
+            NamedNotReady { position } => format!("named operator number {position} (counted from 0) is barred or has too little bond to take a seat"),
+            NotOperatorsOwner { slot } => format!("only the owner of the operator of slot {slot} names another one"),
+            NoSuchSet { set } => format!("no set has number {set}"),
+            SetSize { operators, least, most } => format!("a set of {operators} operators; {least} to {most} are needed"),
+            NotInSet { slot, set } => format!("the operator of slot {slot} is not in set {set}"),
+            FamilyFull { slot, most } => format!("the model family of the operator of slot {slot} has the {most} seats that it may take"),
+            FamilyLength { bytes, most } => format!("the name of a model family has {bytes} bytes; at most {most} are allowed"),
+            AskedBefore { interface_version } => format!("the request was asked under version {interface_version} and takes no more seats"),
+            UnitOutOfRange { unit } => format!("a coin of {unit} planck; give the planck of one coin, 10^6 to 10^24"),
         }
     }
 }

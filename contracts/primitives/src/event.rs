@@ -67,6 +67,8 @@ pub struct SeatRevealed {
     pub slot: Slot,
     /// Its answer.
     pub answer: SeatAnswer,
+    /// How sure it is, 0 to 100.
+    pub confidence: u8,
     /// The salt of its commitment and evidence.
     pub salt: Hash,
     /// Its signature over the answer message.
@@ -77,25 +79,13 @@ pub struct SeatRevealed {
 /// only the one that is agreed on.
 #[ink::event]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Worded {
+pub struct AnswerPublished {
     /// The request.
     pub request_id: RequestId,
     /// The first seat that gave it.
     pub slot: Slot,
     /// The whole answer.
     pub answer: Answer,
-}
-
-/// The committee of a request was drawn.
-#[ink::event]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitteeDrawn {
-    /// The request.
-    pub request_id: RequestId,
-    /// Slots of those drawn; fewer than seats when too few operators were left to draw from.
-    pub slots: Vec<Slot>,
-    /// Drawn without a fold, so from values known beforehand.
-    pub weak: bool,
 }
 
 /// A request ended and was settled.
@@ -113,7 +103,7 @@ pub struct Ended {
     /// Credited to the owner, planck.
     pub fee: Balance,
     /// Forfeited to the sink, planck.
-    pub sunk: Balance,
+    pub to_sink: Balance,
 }
 
 /// What a seat got or lost at the end.
@@ -138,8 +128,8 @@ pub struct Payout {
 pub struct Delivered {
     /// The request.
     pub request_id: RequestId,
-    /// Who carried it and earned the escrow.
-    pub carrier: AccountId,
+    /// Who sent the transaction.
+    pub transmitter: AccountId,
     /// What it earned, planck.
     pub earned: Balance,
 }
@@ -152,6 +142,20 @@ pub struct DeliveryFailed {
     pub request_id: RequestId,
     /// Failures so far; stops counting at 255.
     pub failures: u8,
+    /// Who sent the transaction.
+    pub transmitter: AccountId,
+    /// What it earned, planck.
+    pub earned: Balance,
+}
+
+/// Somebody paid for another attempt to deliver.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryFunded {
+    /// The request.
+    pub request_id: RequestId,
+    /// What was added to its escrow, planck.
+    pub amount: Balance,
 }
 
 /// Everything stored about a request was removed.
@@ -174,6 +178,42 @@ pub struct Registered {
     pub slot: Slot,
     /// Its bond, planck.
     pub bond: Balance,
+    /// Who gets its money.
+    pub owner: AccountId,
+    /// What it declares its model to be, UTF-8.
+    pub family: Vec<u8>,
+}
+
+/// An operator declares another model family.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FamilyDeclared {
+    /// The operator's slot.
+    pub slot: Slot,
+    /// What it declares its model to be, UTF-8.
+    pub family: Vec<u8>,
+}
+
+/// An operator's owner named another one.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerNamed {
+    /// The operator's slot.
+    pub slot: Slot,
+    /// Who gets its money now.
+    pub owner: AccountId,
+}
+
+/// A list of operators was published.
+#[ink::event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetPublished {
+    /// Its number.
+    pub set: u32,
+    /// Who published it.
+    pub publisher: AccountId,
+    /// Slots of its operators, ascending.
+    pub slots: Vec<Slot>,
 }
 
 /// An operator added to its bond.
@@ -297,14 +337,17 @@ pub enum Event {
     Ended(Ended),
     Delivered(Delivered),
     DeliveryFailed(DeliveryFailed),
+    DeliveryFunded(DeliveryFunded),
     Pruned(Pruned),
     Registered(Registered),
+    FamilyDeclared(FamilyDeclared),
+    OwnerNamed(OwnerNamed),
+    SetPublished(SetPublished),
     Bonded(Bonded),
     Unbonding(Unbonding),
     Released(Released),
     Withdrawn(Withdrawn),
-    Worded(Worded),
-    CommitteeDrawn(CommitteeDrawn),
+    AnswerPublished(AnswerPublished),
     Equivocated(Equivocated),
     PauseSet(PauseSet),
     OwnershipOffered(OwnershipOffered),

@@ -29,11 +29,11 @@ pub use error::Error;
 pub use message::{AnswerEntry, CommitEntry, Equivocation, Quote, RevealEntry, SignedAnswer};
 pub use params::Params;
 pub use terms::{
-    AnswerKind, Assignment, CallbackLimits, LeastRecord, ModelRef, Prompt, Sampling, Terms,
+    AnswerKind, Assignment, CallbackLimits, LeastRecord, ModelRef, Sampling, Source, Terms,
 };
 pub use view::{
-    AnswerState, Config, DeliveryStatus, DrawView, LedgerView, OperatorView, Phase, RequestView,
-    SeatState, SeatView, Summary,
+    AnswerState, Config, DeliveryStatus, LedgerView, OperatorView, Phase, RequestView, SeatState,
+    SeatView, SetView, Summary,
 };
 
 pub use ink::primitives::AccountId;
@@ -52,7 +52,7 @@ pub type Hash = [u8; 32];
 pub type Signature = [u8; 64];
 
 /// Version of the contract's messages, events and digests, as `interface_version()` returns it.
-pub const INTERFACE_VERSION: u32 = 2;
+pub const INTERFACE_VERSION: u32 = 3;
 
 /// Selector of the consumer's `on_answer(request_id: u64, outcome: Outcome)`: the ASCII bytes `LLMa`.
 pub const ON_ANSWER_SELECTOR: [u8; 4] = [0x4c, 0x4c, 0x4d, 0x61];

@@ -22,17 +22,35 @@ pub const MAX_SCHEMA_BYTES: u32 = 4 * 1024;
 pub const MAX_BATCH_ENTRIES: u32 = 64;
 /// Encoded arguments of a batch, bytes.
 pub const MAX_BATCH_BYTES: u32 = 14 * 1024;
-/// Folds of the beacon that the contract remembers, and so the greatest `draw_timeout` in blocks.
-pub const MAX_FOLDS: u32 = 64;
+/// Operators that a request names itself.
+pub const MAX_NAMED: u8 = 32;
+/// Operators of a published set.
+pub const MAX_SET: u32 = 256;
+/// A model family's name, bytes.
+pub const MAX_FAMILY_BYTES: u32 = 32;
+/// Sources of a request.
+pub const MAX_SOURCES: u8 = 8;
+/// One source, bytes.
+pub const MAX_SOURCE_BYTES: u32 = 2 * 1024 * 1024;
+/// The address of a source, bytes.
+pub const MAX_URI_BYTES: u32 = 512;
+/// The media type of a source, bytes.
+pub const MAX_MEDIA_BYTES: u32 = 64;
+/// The greatest confidence: sure.
+pub const MAX_CONFIDENCE: u8 = 100;
+/// Planck of one coin: the least and the greatest that the constructor takes.
+pub const UNITS: core::ops::RangeInclusive<u128> = 1_000_000..=1_000_000_000_000_000_000_000_000;
 /// Items a paged view looks at in one call.
 pub const MAX_PAGE: u32 = 50;
 
-/// Callback execution time, picoseconds (0.5 s): delivery must fit one extrinsic of a 2 s block.
-pub const MAX_CALLBACK_REF_TIME: u64 = 500_000_000_000;
+/// Callback execution time, picoseconds (50 ms).
+pub const MAX_CALLBACK_REF_TIME: u64 = 50_000_000_000;
 /// Callback storage proof, bytes.
 pub const MAX_CALLBACK_PROOF_SIZE: u64 = 1024 * 1024;
-/// Callback storage deposit, planck (10 UNIT of 12 decimals).
-pub const MAX_CALLBACK_DEPOSIT: u128 = 10_000_000_000_000;
+/// Callback storage deposit, coins.
+pub const MAX_CALLBACK_COINS: u8 = 10;
+/// A stranger adds at least the least bond divided by this to an operator's bond.
+pub const STRANGERS_BOND_DIVISOR: u128 = 16;
 
 /// Gas that must be left before a batch tries an entry, picoseconds: enough to finish one reveal that
 /// settles a full request. A carrier adds it to the gas that the dry run asks for.

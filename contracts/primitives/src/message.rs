@@ -10,8 +10,6 @@ pub struct CommitEntry {
     pub request_id: RequestId,
     /// The operator's slot.
     pub slot: Slot,
-    /// Entry of the model registry, 0: undeclared.
-    pub model: u32,
     /// See [`crate::digest::commitment`].
     pub commitment: Hash,
     /// See [`crate::digest::evidence`].
@@ -20,7 +18,7 @@ pub struct CommitEntry {
     pub signature: Option<SeatSignature>,
 }
 
-/// The operator's permission for any carrier to bring its commit; without one the caller must be the operator.
+/// The operator's permission for any transmitter to bring its commit; without one the caller must be the operator.
 pub type SeatSignature = (BlockNumber, Signature);
 
 /// One committed answer to open.
@@ -33,6 +31,8 @@ pub struct RevealEntry {
     pub slot: Slot,
     /// The answer committed to.
     pub answer: Answer,
+    /// How sure the operator's model is, 0 to 100.
+    pub confidence: u8,
     /// The salt of the commitment.
     pub salt: Hash,
     /// Over [`crate::digest::answer_message`].
@@ -47,10 +47,10 @@ pub struct AnswerEntry {
     pub request_id: RequestId,
     /// The operator's slot.
     pub slot: Slot,
-    /// Entry of the model registry, 0: undeclared.
-    pub model: u32,
     /// The answer.
     pub answer: Answer,
+    /// How sure the operator's model is, 0 to 100.
+    pub confidence: u8,
     /// See [`crate::digest::evidence`].
     pub evidence: Hash,
     /// Always [`crate::digest::ONE_STEP_SALT`].
@@ -59,18 +59,24 @@ pub struct AnswerEntry {
     pub signature: Signature,
 }
 
-/// What a request costs, planck. Everything but the commit fees of taken seats can come back.
+/// What a request costs. Everything but the fees of taken seats and the price of a delivery that was
+/// tried can come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
 #[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
 pub struct Quote {
-    /// Rewards of all seats.
+    /// Rewards of all seats, planck.
     pub rewards: Balance,
-    /// Commit fees of all seats.
-    pub commit_fees: Balance,
-    /// Escrow for the delivery: its reward, the price of its limits, its storage deposit.
+    /// Seat fees of all seats, planck: for taking a seat, and for each block of both windows.
+    pub seat_fees: Balance,
+    /// Escrow for the delivery, planck: its reward, the price of its limits, its storage deposit.
     pub delivery: Balance,
-    /// The sum, which is the least value to send.
+    /// The sum, planck, which is the least value to send.
     pub total: Balance,
+    /// Storage cells that the ask opens. The chain takes a deposit for each from whoever signs the
+    /// transaction, on top of the total, and gives it to whoever prunes.
+    pub stored_items: u32,
+    /// Bytes in those cells; the chain takes a deposit for them too.
+    pub stored_bytes: u32,
     /// Block in which commits begin to count, if asked in this block.
     pub opens_at: BlockNumber,
     /// Last block for commits, if asked in this block.
@@ -89,8 +95,6 @@ pub struct Equivocation {
     pub terms_digest: Hash,
     /// The operator's slot.
     pub slot: Slot,
-    /// Entry of the model registry in both signatures.
-    pub model: u32,
     /// One answer.
     pub first: SignedAnswer,
     /// Another one.
@@ -103,6 +107,8 @@ pub struct Equivocation {
 pub struct SignedAnswer {
     /// [`crate::digest::answer_digest`].
     pub answer: Hash,
+    /// The confidence that was signed; none for a request that was asked under version 2.
+    pub confidence: Option<u8>,
     /// See [`crate::digest::evidence`].
     pub evidence: Hash,
     /// The operator's signature.

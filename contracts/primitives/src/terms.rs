@@ -1,6 +1,6 @@
 //! What a requester fixes when asking.
 
-use crate::{limits, AccountId, Balance, Error, Hash};
+use crate::{limits, AccountId, Balance, BlockNumber, Error, Hash};
 use ink::prelude::vec::Vec;
 
 /// Everything the requester fixed when asking. A request freezes its terms for life.
@@ -12,10 +12,12 @@ use ink::prelude::vec::Vec;
 pub struct Terms {
     /// Which model may answer.
     pub model: ModelRef,
-    /// The question.
-    pub prompt: Prompt,
+    /// The question, UTF-8, at most [`limits::MAX_PROMPT_BYTES`].
+    pub prompt: Vec<u8>,
     /// Instruction that stands before the question, UTF-8.
     pub system: Option<Vec<u8>>,
+    /// What the question is about, at most [`limits::MAX_SOURCES`].
+    pub sources: Vec<Source>,
     /// The form of the answer and the rule by which answers agree.
     pub answer: AnswerKind,
     /// How the model is to be sampled.
@@ -26,9 +28,14 @@ pub struct Terms {
     pub threshold: u8,
     /// Who may take a seat.
     pub assignment: Assignment,
-    /// Commits and reveals in one call (one seat only). The pending answer is public in the
-    /// transaction pool, so it can be copied.
-    pub one_step: bool,
+    /// Most seats that operators of one model family may take, 0: any number. Operators that declare
+    /// no family count as one family.
+    pub max_seats_per_family: u8,
+    /// Least confidence, 0 to 100, that the agreeing seats must have in the lower median; 0: any.
+    /// Below it the request ends [`crate::Outcome::Undetermined`].
+    pub min_confidence: u8,
+    /// First block in which seats may be taken; 0 or a past block: as soon as possible.
+    pub not_before: BlockNumber,
     /// Length of the commit phase in blocks.
     pub commit_blocks: u32,
     /// Length of the reveal phase in blocks.
@@ -37,6 +44,9 @@ pub struct Terms {
     pub callback: Option<CallbackLimits>,
     /// Account that gets refunds and may prune, instead of the requester.
     pub refund_to: Option<AccountId>,
+    /// Commits and reveals in one call (one seat only). The pending answer is public in the
+    /// transaction pool, so it can be copied.
+    pub one_step: bool,
 }
 
 /// Which model may answer a request.
@@ -48,27 +58,35 @@ pub struct Terms {
 pub enum ModelRef {
     /// Each operator's own choice.
     Any,
-    /// A model by name, UTF-8, at most [`limits::MAX_MODEL_BYTES`]. An operator that does not serve it abstains from the seat.
+    /// A model by name, UTF-8, at most [`limits::MAX_MODEL_BYTES`]. An operator that does not serve
+    /// it takes no seat.
     Name(Vec<u8>),
-    /// An entry of the model registry; refused until the registry exists.
-    Entry(u32),
 }
 
-/// The question of a request.
+/// A document or page that a question is about.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
 #[cfg_attr(
     feature = "std",
     derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
 )]
-pub enum Prompt {
-    /// The text itself, UTF-8, at most [`limits::MAX_PROMPT_BYTES`].
-    Inline(Vec<u8>),
-    /// A document kept elsewhere; refused until relayers can fetch safely.
-    Linked {
-        /// `blake2_256` of the document's bytes.
+pub enum Source {
+    /// A document known by its digest: the same bytes for every relayer, wherever it gets them.
+    Attachment {
+        /// [`crate::digest::blake2`] of its bytes.
         digest: Hash,
-        /// Where the document was found.
+        /// Its length in bytes, at most [`limits::MAX_SOURCE_BYTES`].
+        bytes: u32,
+        /// Its media type, such as `text/plain`, at most [`limits::MAX_MEDIA_BYTES`].
+        media: Vec<u8>,
+        /// Where to get it, at most [`limits::MAX_URI_BYTES`]; empty: from any gateway by its digest.
         uri: Vec<u8>,
+    },
+    /// A page that each relayer fetches itself, at or after [`Terms::not_before`].
+    Page {
+        /// An `https://` address, at most [`limits::MAX_URI_BYTES`].
+        url: Vec<u8>,
+        /// Whether the question can't be answered without it.
+        must: bool,
     },
 }
 
@@ -138,23 +156,20 @@ impl Default for Sampling {
     derive(scale_info::TypeInfo, ink::storage::traits::StorageLayout)
 )]
 pub enum Assignment {
-    /// The first operators to commit: whoever runs `threshold` operators decides. For tests and trusted sets.
-    Open,
-    /// Only the listed operators.
-    Named {
-        /// Registered operators, distinct, at least as many as seats, at most 32.
-        operators: Vec<AccountId>,
-    },
-    /// Drawn at random, weighted by bond as it stood at the ask. A drawn seat that is not taken by half
-    /// of the commit window opens to any operator.
-    Drawn,
-    /// Open or drawn, to operators with at least this track record when they commit.
-    Qualified {
+    /// The first operators to commit that have at least this track record: whoever runs `threshold`
+    /// operators decides. For tests and small things.
+    Open {
         /// The record.
         least: LeastRecord,
-        /// Drawn instead of open.
-        drawn: bool,
     },
+    /// Only the listed operators.
+    Named {
+        /// Registered operators, distinct, at least as many as seats, at most
+        /// [`limits::MAX_NAMED`].
+        operators: Vec<AccountId>,
+    },
+    /// Only operators of the published set with this number.
+    Set(u32),
 }
 
 /// The least track record that an operator must have to take a seat.
@@ -166,21 +181,34 @@ pub enum Assignment {
 pub struct LeastRecord {
     /// Share of ended seats that agreed with the result, abstentions left out, parts per million.
     pub agreement_ppm: u32,
-    /// Seats that revealed an answer or an abstention.
+    /// Seats that ended in a request with a result, and were revealed.
     pub answers: u32,
 }
 
 impl Assignment {
-    /// Whether the committee is drawn.
-    pub fn is_drawn(&self) -> bool {
-        matches!(self, Self::Drawn | Self::Qualified { drawn: true, .. })
+    /// Open to every operator, whatever its record.
+    pub const fn open() -> Self {
+        Self::Open {
+            least: LeastRecord {
+                agreement_ppm: 0,
+                answers: 0,
+            },
+        }
     }
 
     /// The record that an operator must have.
     pub fn least_record(&self) -> LeastRecord {
         match self {
-            Self::Qualified { least, .. } => *least,
+            Self::Open { least } => *least,
             _ => LeastRecord::default(),
+        }
+    }
+
+    /// The published set that seats are taken from.
+    pub fn set(&self) -> Option<u32> {
+        match self {
+            Self::Set(set) => Some(*set),
+            _ => None,
         }
     }
 }
@@ -215,30 +243,39 @@ impl Terms {
     }
 
     fn check_question(&self) -> Result<(), Error> {
-        match &self.model {
-            ModelRef::Any => {}
-            ModelRef::Name(name) => {
-                let most = limits::MAX_MODEL_BYTES;
-                if name.is_empty() || name.len() > most as usize {
-                    return Err(Error::ModelNameLength {
-                        bytes: name.len() as u32,
-                        most,
-                    });
-                }
+        if let ModelRef::Name(name) = &self.model {
+            let most = limits::MAX_MODEL_BYTES;
+            if name.is_empty() || name.len() > most as usize {
+                return Err(Error::ModelNameLength {
+                    bytes: length(name),
+                    most,
+                });
             }
-            ModelRef::Entry(_) => return Err(Error::NotSupportedYet),
         }
-        match &self.prompt {
-            Prompt::Inline(text) if text.is_empty() => Err(Error::PromptEmpty),
-            Prompt::Inline(text) if text.len() > limits::MAX_PROMPT_BYTES as usize => {
-                Err(Error::PromptTooLong {
-                    bytes: text.len() as u32,
-                    most: limits::MAX_PROMPT_BYTES,
-                })
+        if self.prompt.is_empty() {
+            return Err(Error::PromptEmpty);
+        }
+        let most = limits::MAX_PROMPT_BYTES;
+        if self.prompt.len() > most as usize {
+            return Err(Error::PromptTooLong {
+                bytes: length(&self.prompt),
+                most,
+            });
+        }
+        if self.sources.len() > usize::from(limits::MAX_SOURCES) {
+            return Err(Error::TooManySources {
+                sources: self.sources.len() as u32,
+                most: limits::MAX_SOURCES,
+            });
+        }
+        for (position, source) in self.sources.iter().enumerate() {
+            if !source.is_sound() {
+                // At most 8 sources.
+                let position = position as u8;
+                return Err(Error::BadSource { position });
             }
-            Prompt::Inline(_) => Ok(()),
-            Prompt::Linked { .. } => Err(Error::NotSupportedYet),
         }
+        Ok(())
     }
 
     fn check_committee(&self) -> Result<(), Error> {
@@ -256,11 +293,15 @@ impl Terms {
         if self.one_step && seats != 1 {
             return Err(Error::OneStepNeedsOneSeat { seats });
         }
+        if self.min_confidence > limits::MAX_CONFIDENCE {
+            return Err(Error::ConfidenceOutOfRange {
+                confidence: self.min_confidence,
+            });
+        }
         match &self.assignment {
-            Assignment::Open => Ok(()),
             Assignment::Named { operators } => {
                 let count = operators.len();
-                if count < usize::from(seats) || count > usize::from(limits::MAX_SEATS) {
+                if count < usize::from(seats) || count > usize::from(limits::MAX_NAMED) {
                     return Err(Error::NamedOutOfRange {
                         named: count as u32,
                         seats,
@@ -270,12 +311,12 @@ impl Terms {
                     .then_some(())
                     .ok_or(Error::NamedTwice)
             }
-            Assignment::Qualified { least, .. } if least.agreement_ppm > limits::PPM => {
+            Assignment::Open { least } if least.agreement_ppm > limits::PPM => {
                 Err(Error::ShareOutOfRange {
                     ppm: least.agreement_ppm,
                 })
             }
-            Assignment::Drawn | Assignment::Qualified { .. } => Ok(()),
+            Assignment::Open { .. } | Assignment::Set(_) => Ok(()),
         }
     }
 
@@ -347,19 +388,47 @@ impl AnswerKind {
 }
 
 impl CallbackLimits {
-    /// Checks that each limit is above zero and within what one extrinsic can deliver.
+    /// Checks that each limit is above zero and within what one extrinsic can deliver. The greatest
+    /// deposit is [`limits::MAX_CALLBACK_COINS`] coins; the ask checks it, for it knows the coin.
     ///
     /// # Errors
     /// `CallbackLimit` when one is not.
     pub fn check(&self) -> Result<(), Error> {
         let fits = (1..=limits::MAX_CALLBACK_REF_TIME).contains(&self.ref_time)
             && (1..=limits::MAX_CALLBACK_PROOF_SIZE).contains(&self.proof_size)
-            && (1..=limits::MAX_CALLBACK_DEPOSIT).contains(&self.storage_deposit);
+            && self.storage_deposit > 0;
         fits.then_some(()).ok_or(Error::CallbackLimit)
     }
 }
 
-/// At most 32 items: comparing each pair beats sorting and needs no copy.
+impl Source {
+    /// Whether its sizes are within their limits, and a page's address begins with `https://`.
+    fn is_sound(&self) -> bool {
+        let fits = |bytes: &[u8], most: u32| bytes.len() <= most as usize;
+        match self {
+            Self::Attachment {
+                bytes, media, uri, ..
+            } => {
+                (1..=limits::MAX_SOURCE_BYTES).contains(bytes)
+                    && !media.is_empty()
+                    && fits(media, limits::MAX_MEDIA_BYTES)
+                    && fits(uri, limits::MAX_URI_BYTES)
+            }
+            Self::Page { url, .. } => {
+                fits(url, limits::MAX_URI_BYTES)
+                    && url
+                        .strip_prefix(b"https://")
+                        .is_some_and(|rest| !rest.is_empty())
+            }
+        }
+    }
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    bytes.len() as u32 // A message has at most 16 KiB.
+}
+
+/// At most 64 items: comparing each pair beats sorting and needs no copy.
 fn all_distinct<T: PartialEq>(items: &[T]) -> bool {
     items
         .iter()

@@ -1,8 +1,8 @@
 //! What the contract's read-only messages return.
 
 use crate::{
-    AccountId, AnswerKind, Balance, BlockNumber, CallbackLimits, Hash, LeastRecord, Outcome,
-    Params, RequestId, SeatAnswer, Signature, Slot,
+    AccountId, Balance, BlockNumber, CallbackLimits, Hash, LeastRecord, Outcome, Params, RequestId,
+    SeatAnswer, Signature, Slot,
 };
 use ink::prelude::vec::Vec;
 
@@ -26,19 +26,28 @@ pub struct Config {
     pub owner: AccountId,
     /// Where forfeits go.
     pub sink: AccountId,
+    /// Planck of one coin.
+    pub unit: Balance,
+    /// Least number of blocks between an announcement and its effect, whatever the parameters say.
+    pub min_notice_blocks: u32,
     /// The parameters in force.
     pub params: Params,
     /// Number of the next request.
     pub next_id: RequestId,
+    /// Every request with a lower number has been settled.
+    pub lowest_open_id: RequestId,
     /// Number of slots given out.
     pub operators: u32,
+    /// Number of sets published.
+    pub sets: u32,
     /// Whether new requests and registrations are paused.
     pub paused: bool,
     /// Who may take the ownership.
     pub offered_to: Option<AccountId>,
     /// Announced parameters and the first block in which they hold.
     pub next_params: Option<(Params, BlockNumber)>,
-    /// Hash of announced code and the first block in which it can be installed.
+    /// Hash of announced code and the first block in which it can be installed. It lapses after as many
+    /// blocks more as `params.upgrade_delay_blocks`.
     pub next_code: Option<(Hash, BlockNumber)>,
 }
 
@@ -46,7 +55,9 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
 #[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
 pub enum Phase {
-    /// Seats can be taken (from `opens_at` on).
+    /// Seats can't be taken before `opens_at`.
+    Waiting,
+    /// Seats can be taken.
     Committing,
     /// Committed answers can be revealed.
     Revealing,
@@ -66,7 +77,7 @@ pub enum DeliveryStatus {
     Delivering,
     /// The callback took the outcome.
     Delivered,
-    /// The callback failed that many times; it can be tried again.
+    /// The callback failed that many times; it can be tried again, see `delivery_price`.
     Failed(u8),
 }
 
@@ -86,7 +97,7 @@ pub enum SeatState {
     Revealed,
     /// Settled: agreed with the result.
     Agreed,
-    /// Settled: answered something else, or there was no result.
+    /// Settled: answered something else than the result.
     Dissented,
     /// Settled: abstained.
     Abstained,
@@ -94,6 +105,8 @@ pub enum SeatState {
     Silent,
     /// Settled: taken in a request that expired.
     Released,
+    /// Settled: answered where there was no result.
+    Inconclusive,
 }
 
 /// One seat of a request.
@@ -106,14 +119,16 @@ pub struct SeatView {
     pub slot: Slot,
     /// Its state.
     pub state: SeatState,
-    /// Entry of the model registry, 0: undeclared.
-    pub model: u32,
+    /// Family of its model when the seat was taken, see [`crate::digest::family_tag`].
+    pub family: [u8; 4],
     /// What was committed to.
     pub commitment: Hash,
     /// Digest of how the answer was made.
     pub evidence: Hash,
     /// The answer, once revealed.
     pub answer: Option<SeatAnswer>,
+    /// How sure it is, 0 to 100, once revealed.
+    pub confidence: Option<u8>,
     /// Signature over the answer message, once revealed.
     pub signature: Option<Signature>,
     /// Salt of commitment and evidence, once revealed.
@@ -164,28 +179,43 @@ pub struct RequestView {
     pub beneficiary: AccountId,
     /// See [`crate::digest::terms_digest`].
     pub terms_digest: Hash,
-    /// The form asked for.
-    pub kind: AnswerKind,
+    /// Version of the interface that it was asked under: what its commitments and signatures look like.
+    pub interface_version: u32,
     /// Seats that must agree.
     pub threshold: u8,
     /// Answered in one step.
     pub one_step: bool,
     /// The record that an operator must have to take a seat.
     pub least_record: LeastRecord,
-    /// How the committee is drawn; none when it is not.
-    pub draw: Option<DrawView>,
+    /// Most seats of one model family, 0: any number.
+    pub max_seats_per_family: u8,
+    /// Least confidence of a result, 0 to 100.
+    pub min_confidence: u8,
     /// Block of the ask.
     pub asked_at: BlockNumber,
     /// Block in which the reveals opened, once known.
     pub reveals_opened_at: Option<BlockNumber>,
     /// Block from which the end stands, once known.
     pub ended_at: Option<BlockNumber>,
-    /// Commit fee of one seat, planck.
-    pub commit_fee: Balance,
+    /// Fee of one seat, planck, credited when it is taken.
+    pub seat_fee: Balance,
     /// Bond that one seat locks, planck.
     pub seat_bond: Balance,
+    /// Least bond of an operator that takes a seat, planck.
+    pub min_bond: Balance,
+    /// The owner's part of what seats are paid, parts per million.
+    pub fee_ppm: u32,
+    /// Part of the reward for every answer, and for an abstention in `Undetermined`, parts per million.
+    pub effort_ppm: u32,
+    /// Blocks after the end before the requester may prune an answer that was not delivered.
+    pub delivery_blocks: u32,
+    /// Blocks after the end before anyone may prune.
+    pub retention_blocks: u32,
     /// Escrow of the delivery that is still held, planck.
     pub delivery_escrow: Balance,
+    /// Part of it that the next attempt of a transmitter with a seat earns, whether the callback takes
+    /// the outcome or not, planck; 0 after such an attempt, until somebody funds another.
+    pub delivery_price: Balance,
     /// Limits of the callback.
     pub callback: Option<CallbackLimits>,
     /// Taken seats in the order taken.
@@ -198,16 +228,14 @@ pub struct RequestView {
     pub fee: Balance,
 }
 
-/// The draw of a committee.
+/// A published list of operators.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
 #[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]
-pub struct DrawView {
-    /// Those drawn, once known.
-    pub drawn: Option<Vec<AccountId>>,
-    /// Drawn without a fold.
-    pub weak: bool,
-    /// First block in which free seats are open to any operator.
-    pub opens_to_all_at: BlockNumber,
+pub struct SetView {
+    /// Who published it.
+    pub publisher: AccountId,
+    /// Slots of its operators, ascending.
+    pub slots: Vec<Slot>,
 }
 
 /// What a consumer reads when it does not want a callback.
@@ -228,6 +256,12 @@ pub struct OperatorView {
     pub operator: AccountId,
     /// Its slot.
     pub slot: Slot,
+    /// Who gets its money.
+    pub owner: AccountId,
+    /// What it declares its model to be, UTF-8; empty: nothing.
+    pub family: Vec<u8>,
+    /// Requests with a lower number can't concern it.
+    pub first_id: RequestId,
     /// Bond, planck, with what is locked and what waits.
     pub bond: Balance,
     /// Locked by seats, planck.
@@ -248,14 +282,10 @@ pub struct OperatorView {
     pub abstained: u32,
     /// Seats that did not reveal.
     pub silent: u32,
-    /// Seats that it was drawn for and did not take.
-    pub no_shows: u32,
     /// Share of its ended seats that agreed, abstentions left out, parts per million.
     pub agreement_ppm: u32,
     /// Whether it signed two answers to one question and takes no seat any more.
     pub barred: bool,
-    /// Part of the bond that can be drawn, in units of 2^20 planck.
-    pub tickets: u64,
     /// Earned in all, planck.
     pub earned: Balance,
     /// Forfeited in all, planck.

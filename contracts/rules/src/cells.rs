@@ -15,10 +15,11 @@ use llm_oracle_primitives::{
     RequestId, Signature, Slot, Terms,
 };
 use scale::Decode;
-use zerocopy::{FromBytes, FromZeros};
+use zerocopy::FromZeros;
 
 use crate::{
-    codec, Account, Announced, Counters, Host, House, Identity, Key, Oracle, ParamsCell, Request,
+    codec, Account, Announced, Counters, Host, Identity, Key, OperatorSet, Oracle, ParamsCell,
+    Profile, Request, Treasury,
 };
 
 /// What ink! puts before the key of each cell: the key of the contract's one mapping.
@@ -161,16 +162,19 @@ impl Host for &CellHost<'_> {
     }
 
     fn identity(&self) -> Identity {
-        let read = self.bytes(Key::Identity).map(Identity::read_from_bytes);
+        let read = self.bytes(Key::Identity).and_then(Identity::read);
         match read {
-            Some(Ok(identity)) => identity,
-            _ => self.without(Key::Identity, Identity::new_zeroed()),
+            Some(identity) => identity,
+            None => self.without(Key::Identity, Identity::new_zeroed()),
         }
     }
     fn params_cell(&self) -> ParamsCell {
         match self.bytes(Key::Params).and_then(ParamsCell::read) {
             Some(params) => params,
-            None => self.without(Key::Params, ParamsCell::new(Params::dev())),
+            None => self.without(
+                Key::Params,
+                ParamsCell::new(Params::for_unit(1_000_000_000_000)),
+            ),
         }
     }
     fn offered_to(&self) -> Option<AccountId> {
@@ -179,19 +183,22 @@ impl Host for &CellHost<'_> {
     fn next_code(&self) -> Option<Announced> {
         self.load(Key::NextCode)
     }
-    fn house(&self) -> Option<Box<House>> {
-        let house = House::read_from_bytes(self.bytes(Key::House)?);
-        house.ok().map(Box::new)
+    fn treasury(&self) -> Option<Treasury> {
+        Treasury::read(self.bytes(Key::Treasury)?)
     }
-    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
-        self.packed(Key::Tickets(cell), bytes);
+    fn profile(&self, slot: Slot) -> Option<Profile> {
+        self.load(Key::Profile(slot))
+    }
+    fn operator_set(&self, set: u32) -> Option<OperatorSet> {
+        self.load(Key::Set(set))
     }
     fn text(&self, id: RequestId) -> Option<Vec<u8>> {
         self.bytes(Key::Text(id)).map(<[u8]>::to_vec)
     }
     fn counters(&self) -> Counters {
-        let read = self.bytes(Key::Counters).map(Counters::read_from_bytes);
-        read.and_then(Result::ok).unwrap_or_default()
+        self.bytes(Key::Counters)
+            .and_then(Counters::read)
+            .unwrap_or_default()
     }
     fn request(&self, id: RequestId) -> Option<Box<Request>> {
         self.load(Key::Request(id)).map(Box::new)
@@ -213,8 +220,9 @@ impl Host for &CellHost<'_> {
     fn set_params_cell(&mut self, _: &ParamsCell) {}
     fn set_offered_to(&mut self, _: Option<&AccountId>) {}
     fn set_next_code(&mut self, _: Option<&Announced>) {}
-    fn set_house(&mut self, _: &House) {}
-    fn set_ticket_cell(&mut self, _: u32, _: &[u8]) {}
+    fn set_treasury(&mut self, _: &Treasury) {}
+    fn set_profile(&mut self, _: Slot, _: &Profile) {}
+    fn set_operator_set(&mut self, _: u32, _: &OperatorSet) {}
     fn set_text(&mut self, _: RequestId, _: &[u8]) {}
     fn set_counters(&mut self, _: &Counters) {}
     fn set_request(&mut self, _: RequestId, _: &Request) {}
@@ -226,6 +234,9 @@ impl Host for &CellHost<'_> {
     fn remove_account(&mut self, _: &AccountId) {}
     fn emit(&mut self, _: Event) {}
     fn pay(&mut self, _: &AccountId, _: Balance) -> bool {
+        false
+    }
+    fn has_code(&mut self, _: &Hash) -> bool {
         false
     }
     fn set_code(&mut self, _: &Hash) -> bool {

@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::{codec, House, Request};
+use crate::{codec, Profile, Request};
 
 /// What the constructor fixed, plus the owner, as it lies in its cell.
 #[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -25,10 +25,26 @@ pub struct Identity {
     pub deployed_at_ms: u64,
     /// Block of the constructor.
     pub deployed_at: BlockNumber,
-    reserved: u32,
+    /// Least number of blocks between an announcement and its effect, whatever the parameters say; 0 in
+    /// deployments of version 2.
+    pub min_notice_blocks: u32,
+    /// Planck of one coin.
+    pub unit: Balance,
 }
 
+/// Bytes of an identity that version 2 wrote: it lacked the unit.
+const SECOND_IDENTITY_BYTES: usize = 5 * 32 + 8 + 4 + 4;
+
 impl Identity {
+    /// Reads the cell, of any version.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() == SECOND_IDENTITY_BYTES {
+            let unit = SECOND_UNIT.to_le_bytes();
+            return Self::read_from_bytes(&[bytes, &unit].concat()).ok();
+        }
+        Self::read_from_bytes(bytes).ok()
+    }
+
     /// Identity of a deployment by `deployer`, who becomes the owner. Without a `sink` forfeits go
     /// to an account without a key.
     pub fn new(
@@ -36,6 +52,7 @@ impl Identity {
         deployer: AccountId,
         (deployed_at, deployed_at_ms): (BlockNumber, u64),
         sink: Option<AccountId>,
+        (unit, min_notice_blocks): (Balance, u32),
     ) -> Self {
         let nobody = || digest::blake2(b"llm-oracle/sink/1");
         Self {
@@ -46,7 +63,8 @@ impl Identity {
             sink: sink.map_or_else(nobody, |id| *id.as_ref()),
             deployed_at_ms,
             deployed_at,
-            reserved: 0,
+            min_notice_blocks,
+            unit,
         }
     }
 
@@ -82,9 +100,26 @@ pub struct Counters {
     /// Number of the next operator slot.
     pub next_slot: Slot,
     paused: u32,
+    /// Every request with a lower number has been settled.
+    pub lowest_open_id: RequestId,
+    /// The latest block to which any request or any bond that waits to be released reaches.
+    pub reach: BlockNumber,
+    /// Number of the next set.
+    pub next_set: u32,
 }
 
+/// Bytes of the counters that version 2 wrote.
+const SECOND_COUNTERS_BYTES: usize = 16 + 8 + 4 + 4;
+
 impl Counters {
+    /// Reads the cell, of any version.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() == SECOND_COUNTERS_BYTES {
+            return Self::read_from_bytes(&[bytes, &[0; 16]].concat()).ok();
+        }
+        Self::read_from_bytes(bytes).ok()
+    }
+
     /// Whether new requests and registrations are paused.
     pub fn is_paused(&self) -> bool {
         self.paused != 0
@@ -107,8 +142,39 @@ pub struct ParamsCell {
     pub from: BlockNumber,
 }
 
-/// Bytes of the parameters that version 1 of the code stored: they lacked those of drawing.
+/// Bytes of the parameters that version 1 of the code stored.
 const FIRST_PARAMS_BYTES: usize = 5 * 16 + 11 * 4;
+/// Bytes of the cell that version 2 of the code stored: two sets of parameters, and a block.
+const SECOND_PARAMS_BYTES: usize = 2 * (5 * 16 + 13 * 4) + 4;
+/// Planck of one coin on the chains that versions 1 and 2 were made for.
+const SECOND_UNIT: Balance = 1_000_000_000_000;
+
+/// Parameters of versions 1 and 2: the amounts, and the first eleven of the numbers.
+type EarlierParams = ([Balance; 5], [u32; 11]);
+
+fn from_earlier((amounts, numbers): EarlierParams) -> Params {
+    let [min_bond, seat_bond, min_reward, commit_fee, delivery_reward] = amounts;
+    let [fee_ppm, _, effort_ppm, report_ppm, open_delay, min_window, max_window, delivery_blocks, retention_blocks, unbonding_blocks, upgrade_delay_blocks] =
+        numbers;
+    Params {
+        min_bond,
+        seat_bond,
+        min_reward,
+        commit_fee,
+        delivery_reward,
+        fee_ppm,
+        effort_ppm,
+        report_ppm,
+        open_delay,
+        min_window,
+        max_window,
+        delivery_blocks,
+        retention_blocks,
+        unbonding_blocks,
+        upgrade_delay_blocks,
+        ..Params::for_unit(SECOND_UNIT)
+    }
+}
 
 impl ParamsCell {
     /// Parameters without an announcement.
@@ -122,13 +188,22 @@ impl ParamsCell {
 
     /// Reads the cell, of any version.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > FIRST_PARAMS_BYTES {
-            return codec::decode(bytes);
+        match bytes.len() {
+            FIRST_PARAMS_BYTES => {
+                let params: EarlierParams = codec::decode(bytes)?;
+                Some(Self::new(from_earlier(params)))
+            }
+            SECOND_PARAMS_BYTES => {
+                type Second = (EarlierParams, [u32; 2]);
+                let (current, next, from): (Second, Second, BlockNumber) = codec::decode(bytes)?;
+                Some(Self {
+                    current: from_earlier(current.0),
+                    next: from_earlier(next.0),
+                    from,
+                })
+            }
+            _ => codec::decode(bytes),
         }
-        let added = (Params::dev().draw_delay, Params::dev().draw_timeout);
-        let mut bytes = bytes.to_vec();
-        bytes.extend_from_slice(&codec::encode(&added));
-        codec::decode(&bytes).map(Self::new)
     }
 
     /// Parameters in force in block `now`.
@@ -173,14 +248,50 @@ pub enum Key {
     Account(AccountId),
     /// The agreed text of a request.
     Text(RequestId),
-    /// [`House`].
-    House,
-    /// Packed runs of tickets, see [`crate::TicketCell`].
+    /// [`Treasury`].
+    Treasury,
+    /// Of version 2, which drew committees. Nothing reads it.
     Tickets(u32),
     /// Account that ownership was offered to.
     OfferedTo,
     /// [`Announced`] code.
     NextCode,
+    /// [`Profile`] of the operator with this slot.
+    Profile(Slot),
+    /// [`OperatorSet`] with this number.
+    Set(u32),
+}
+
+/// What owner and sink are owed besides what their own accounts hold, as it lies in its cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct Treasury {
+    /// Owed to the owner, planck.
+    pub owner_credit: Balance,
+    /// Owed to the sink, planck.
+    pub sink_credit: Balance,
+}
+
+impl Treasury {
+    /// Bytes of the cell that version 2 wrote: a beacon stood behind the two amounts.
+    pub const SECOND_BYTES: usize = 32 + 48 + 40 * 64;
+
+    /// Reads the cell, of any version.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() == Self::SECOND_BYTES {
+            return Self::read_from_prefix(bytes).ok().map(|read| read.0);
+        }
+        Self::read_from_bytes(bytes).ok()
+    }
+}
+
+/// A published list of operators.
+#[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
+pub struct OperatorSet {
+    /// Who published it.
+    pub publisher: AccountId,
+    /// Slots of its operators, ascending.
+    pub slots: Vec<Slot>,
 }
 
 /// Code that the owner announced.
@@ -249,15 +360,10 @@ pub trait Host {
     fn next_code(&self) -> Option<Announced>;
     /// Notes announced code, or none.
     fn set_next_code(&mut self, code: Option<&Announced>);
-    /// The house; none in deployments of version 1 until an end changes it. In a box, for it has 2.6 KB.
-    fn house(&self) -> Option<Box<House>>;
-    /// Writes the house.
-    fn set_house(&mut self, house: &House);
-    /// Reads packed runs of tickets, see [`crate::TicketCell`], in place of what `bytes` hold; nothing when
-    /// never written.
-    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>);
-    /// Writes packed runs of tickets.
-    fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]);
+    /// What owner and sink are owed; none in deployments of version 1 until an end changes it.
+    fn treasury(&self) -> Option<Treasury>;
+    /// Writes what owner and sink are owed.
+    fn set_treasury(&mut self, treasury: &Treasury);
     /// The cell kept for the agreed text of a request.
     fn text(&self, id: RequestId) -> Option<Vec<u8>>;
     /// Writes that cell, always with as many bytes as at the ask.
@@ -285,6 +391,14 @@ pub trait Host {
     fn slot_of(&self, operator: &AccountId) -> Option<Slot>;
     /// Gives an operator its slot, once.
     fn set_slot_of(&mut self, operator: &AccountId, slot: Slot);
+    /// What an operator says of itself; none for those of earlier versions.
+    fn profile(&self, slot: Slot) -> Option<Profile>;
+    /// Writes what an operator says of itself.
+    fn set_profile(&mut self, slot: Slot, profile: &Profile);
+    /// A published set.
+    fn operator_set(&self, set: u32) -> Option<OperatorSet>;
+    /// Writes a set, once.
+    fn set_operator_set(&mut self, set: u32, operators: &OperatorSet);
     /// Account of somebody who is owed money.
     fn account(&self, id: &AccountId) -> Option<Account>;
     /// Writes an account.
@@ -296,6 +410,8 @@ pub trait Host {
     fn emit(&mut self, event: Event);
     /// Pays out; false when the chain refuses.
     fn pay(&mut self, to: &AccountId, amount: Balance) -> bool;
+    /// Whether code with this hash is on the chain.
+    fn has_code(&mut self, code_hash: &Hash) -> bool;
     /// Installs code for the calls after this one; false when there is none with this hash.
     fn set_code(&mut self, code_hash: &Hash) -> bool;
     /// Calls `on_answer` of a consumer with re-entry allowed and without taking its output; false

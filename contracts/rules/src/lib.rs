@@ -12,7 +12,6 @@
 #[cfg(feature = "std")]
 pub mod cells;
 pub mod codec;
-pub mod draw;
 mod form;
 mod host;
 #[cfg(feature = "std")]
@@ -27,16 +26,17 @@ mod settlement;
 pub mod tally;
 mod text;
 
-pub use draw::{Beacon, Draw, DrawState, House, TicketCell, Tickets};
 pub use form::Form;
-pub use host::{Account, Announced, Counters, Host, Identity, Key, ParamsCell};
+pub use host::{
+    Account, Announced, Counters, Host, Identity, Key, OperatorSet, ParamsCell, Treasury,
+};
 #[cfg(feature = "std")]
 pub use memory::MemoryHost;
-pub use operator::{Operator, OperatorCell, OPERATOR_STRIDE};
+pub use operator::{Operator, OperatorCell, Profile, OPERATOR_STRIDE};
 pub use oracle::{Batch, Oracle};
 pub use packed::Packed;
-pub use request::{Added, Delivery, End, Later, Request};
-pub use seat::Seat;
+pub use request::{Delivery, End, Money, Request};
+pub use seat::{Opened, Seat};
 pub use settlement::{SeatSettlement, Settlement};
 
 use ink::prelude::boxed::Box;

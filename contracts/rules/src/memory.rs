@@ -10,8 +10,8 @@ use llm_oracle_primitives::{
 use zerocopy::IntoBytes;
 
 use crate::{
-    codec, Account, Announced, Counters, Host, House, Identity, Key, Oracle, ParamsCell, Refusal,
-    Request,
+    codec, Account, Announced, Counters, Host, Identity, Key, OperatorSet, Oracle, ParamsCell,
+    Profile, Refusal, Request, Treasury,
 };
 
 /// The contract's storage, its money and its surroundings.
@@ -38,8 +38,9 @@ pub struct MemoryHost {
     params: ParamsCell,
     offered_to: Option<AccountId>,
     next_code: Option<Announced>,
-    house: Option<House>,
-    tickets: BTreeMap<u32, Vec<u8>>,
+    treasury: Option<Treasury>,
+    profiles: BTreeMap<Slot, Profile>,
+    sets: BTreeMap<u32, OperatorSet>,
     texts: BTreeMap<RequestId, Vec<u8>>,
     counters: Counters,
     requests: BTreeMap<RequestId, Request>,
@@ -50,11 +51,15 @@ pub struct MemoryHost {
 }
 
 impl MemoryHost {
+    /// Planck of one coin in [`Self::new`].
+    pub const UNIT: Balance = 1_000_000_000_000;
+
     /// A fresh deployment in block 1 with owner and deployer `[0xee; 32]`.
     pub fn new(params: Params) -> Self {
         let deployer = AccountId::from([0xee; 32]);
         let (genesis, sink) = ([0x11; 32], AccountId::from([0xdd; 32]));
-        let identity = Identity::new(genesis, deployer, (1, 6_000), Some(sink));
+        let coin = (Self::UNIT, params.upgrade_delay_blocks);
+        let identity = Identity::new(genesis, deployer, (1, 6_000), Some(sink), coin);
         Self::with_identity(identity, params, Self::address())
     }
 
@@ -66,6 +71,7 @@ impl MemoryHost {
             other.deployer,
             (other.deployed_at, other.deployed_at_ms),
             Some(other.sink),
+            (other.unit, other.min_notice_blocks),
         );
         Self::with_identity(identity, other.params, contract)
     }
@@ -87,8 +93,9 @@ impl MemoryHost {
             params: ParamsCell::new(params),
             offered_to: None,
             next_code: None,
-            house: None,
-            tickets: BTreeMap::new(),
+            treasury: None,
+            profiles: BTreeMap::new(),
+            sets: BTreeMap::new(),
             texts: BTreeMap::new(),
             counters: Counters::default(),
             requests: BTreeMap::new(),
@@ -98,7 +105,7 @@ impl MemoryHost {
             accounts: BTreeMap::new(),
         };
         let identity = host.identity.clone();
-        let opened = Oracle::new(&mut host).open_house(&identity);
+        let opened = Oracle::new(&mut host).open_treasury(&identity);
         debug_assert!(opened.is_ok(), "fresh accounts can't overflow");
         host
     }
@@ -145,10 +152,10 @@ impl MemoryHost {
             .map(|operator| operator.bond.saturating_add(operator.credit))
             .sum();
         let held: Balance = self.requests.values().map(Request::held).sum();
-        let house = self.house.as_ref().map_or(0, |house| {
-            house.owner_credit.saturating_add(house.sink_credit)
+        let treasury = self.treasury.as_ref().map_or(0, |treasury| {
+            treasury.owner_credit.saturating_add(treasury.sink_credit)
         });
-        [operators, held, house]
+        [operators, held, treasury]
             .iter()
             .fold(accounts, |sum, part| sum.saturating_add(*part))
     }
@@ -165,8 +172,10 @@ impl MemoryHost {
             Key::Slot(operator) => self.slots.get(operator).map(codec::encode),
             Key::Account(id) => self.accounts.get(id).map(codec::encode),
             Key::Text(id) => self.texts.get(id).cloned(),
-            Key::House => self.house.as_ref().map(|house| house.as_bytes().to_vec()),
-            Key::Tickets(cell) => self.tickets.get(cell).cloned(),
+            Key::Treasury => self.treasury.as_ref().map(|it| it.as_bytes().to_vec()),
+            Key::Tickets(_) => None,
+            Key::Profile(slot) => self.profiles.get(slot).map(codec::encode),
+            Key::Set(set) => self.sets.get(set).map(codec::encode),
             Key::OfferedTo => self.offered_to.as_ref().map(codec::encode),
             Key::NextCode => self.next_code.as_ref().map(codec::encode),
         }
@@ -236,17 +245,23 @@ impl Host for &mut MemoryHost {
     fn set_next_code(&mut self, code: Option<&Announced>) {
         self.next_code = code.copied();
     }
-    fn house(&self) -> Option<Box<House>> {
-        self.house.clone().map(Box::new)
+    fn treasury(&self) -> Option<Treasury> {
+        self.treasury
     }
-    fn set_house(&mut self, house: &House) {
-        self.house = Some(house.clone());
+    fn set_treasury(&mut self, treasury: &Treasury) {
+        self.treasury = Some(*treasury);
     }
-    fn read_ticket_cell(&self, cell: u32, bytes: &mut Vec<u8>) {
-        *bytes = self.tickets.get(&cell).cloned().unwrap_or_default();
+    fn profile(&self, slot: Slot) -> Option<Profile> {
+        self.profiles.get(&slot).cloned()
     }
-    fn set_ticket_cell(&mut self, cell: u32, bytes: &[u8]) {
-        self.tickets.insert(cell, bytes.to_vec());
+    fn set_profile(&mut self, slot: Slot, profile: &Profile) {
+        self.profiles.insert(slot, profile.clone());
+    }
+    fn operator_set(&self, set: u32) -> Option<OperatorSet> {
+        self.sets.get(&set).cloned()
+    }
+    fn set_operator_set(&mut self, set: u32, operators: &OperatorSet) {
+        self.sets.insert(set, operators.clone());
     }
     fn text(&self, id: RequestId) -> Option<Vec<u8>> {
         self.texts.get(&id).cloned()
@@ -310,9 +325,12 @@ impl Host for &mut MemoryHost {
         *paid = paid.saturating_add(amount);
         true
     }
-    fn set_code(&mut self, code_hash: &Hash) -> bool {
+    fn has_code(&mut self, code_hash: &Hash) -> bool {
         // Memory has no code; this hash stands for one that was never uploaded.
         *code_hash != [0; 32]
+    }
+    fn set_code(&mut self, code_hash: &Hash) -> bool {
+        self.has_code(code_hash)
     }
     fn call_back(
         &mut self,

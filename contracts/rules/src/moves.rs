@@ -1,14 +1,28 @@
 //! What moves a request: commits, reveals, its end.
 
 use ink::prelude::vec::Vec;
-use llm_oracle_primitives::{AccountId, Answer, BlockNumber, Error, Hash, Phase, Signature, Slot};
+use llm_oracle_primitives::{
+    limits::MAX_CONFIDENCE, AccountId, Answer, Balance, BlockNumber, Error, Hash, Phase, Slot,
+    INTERFACE_VERSION,
+};
 
 use crate::{
-    draw::NOT_DRAWN,
     refuse,
-    tally::{tally, Ballot},
+    seat::Opened,
+    tally::{tally, Ballot, Rule, Verdict, Vote},
     Delivery, End, Operator, Refusal, Request, Seat, Settlement,
 };
+
+/// Checks that a confidence is one.
+///
+/// # Errors
+/// `ConfidenceOutOfRange`.
+pub(crate) fn check_confidence(confidence: u8) -> Result<(), Refusal> {
+    if confidence > MAX_CONFIDENCE {
+        return refuse(Error::ConfidenceOutOfRange { confidence });
+    }
+    Ok(())
+}
 
 impl Request {
     pub(crate) fn seat_index(&self, slot: Slot) -> Option<usize> {
@@ -43,46 +57,33 @@ impl Request {
                 now,
             });
         }
-        self.is_eligible(slot, now)
+        if self.interface_version() != INTERFACE_VERSION {
+            return refuse(Error::AskedBefore {
+                interface_version: self.interface_version(),
+            });
+        }
+        if !self.named.is_empty() && !self.named.contains(&slot) {
+            return refuse(Error::NotNamed { slot });
+        }
+        Ok(())
     }
 
-    /// Checks that the committee is open to an operator in block `now`.
-    fn is_eligible(&self, slot: Slot, now: BlockNumber) -> Result<(), Refusal> {
-        let draw = self.draw();
-        let listed = self.named.is_empty() || self.named.contains(&slot);
-        if !draw.is_wanted() {
-            return if listed {
-                Ok(())
-            } else {
-                refuse(Error::NotNamed { slot })
-            };
-        }
-        if now >= draw.opens_to_all_at || (draw.is_done() && listed) {
-            return Ok(());
-        }
-        if draw.is_done() {
-            let opens_at = draw.opens_to_all_at;
-            return refuse(Error::NotDrawn { slot, opens_at });
-        }
-        let until = draw.until;
-        refuse(Error::NotDrawnYet { until, now })
-    }
-
-    /// Checks that an operator, whoever it is, has the bond and the record that a seat asks for.
+    /// Checks that an operator, whoever it is, has the bond and the record that a seat asks for, and that
+    /// its model family may have another seat.
     ///
     /// # Errors
-    /// `Barred`, `BondTooLow`, `BondNotFree`, `RecordTooLow`.
+    /// `Barred`, `BondTooLow`, `BondNotFree`, `RecordTooLow`, `FamilyFull`.
     pub fn admit(&self, slot: Slot, operator: &Operator) -> Result<(), Refusal> {
         operator.can_lock(slot, self.min_bond, self.seat_bond)?;
-        let least = self.later.0.map(|added| added.least).unwrap_or_default();
-        operator.check_record(&least)
-    }
-
-    /// Slots that were drawn and took no seat.
-    pub fn no_shows(&self) -> impl Iterator<Item = Slot> + '_ {
-        let drawn = self.draw().is_done();
-        let listed = self.named.iter().filter(move |_| drawn).copied();
-        listed.filter(|slot| *slot != NOT_DRAWN && self.seat_index(*slot).is_none())
+        operator.check_record(&self.least_record())?;
+        let most = self.max_seats_per_family();
+        if most > 0 {
+            let same = self.taken().filter(|seat| seat.family == operator.family);
+            if same.count() >= usize::from(most) {
+                return refuse(Error::FamilyFull { slot, most });
+            }
+        }
+        Ok(())
     }
 
     /// Takes the next seat, after [`Self::can_commit`].
@@ -92,7 +93,7 @@ impl Request {
     pub fn commit(
         &mut self,
         slot: Slot,
-        model: u32,
+        family: [u8; 4],
         commitment: Hash,
         evidence: Hash,
         now: BlockNumber,
@@ -102,7 +103,7 @@ impl Request {
             .seats
             .get_mut(usize::from(seats))
             .ok_or(Error::SeatsTaken { seats })?;
-        *seat = Seat::committed(slot, model, commitment, evidence);
+        *seat = Seat::committed(slot, family, commitment, evidence);
         self.committed = seats.saturating_add(1);
         if self.is_full() {
             self.full_at = now;
@@ -117,7 +118,7 @@ impl Request {
     pub fn can_reveal(
         &self,
         slot: Slot,
-        answer: &Answer,
+        (answer, confidence): (&Answer, u8),
         now: BlockNumber,
     ) -> Result<&Seat, Refusal> {
         let seat = self
@@ -129,7 +130,7 @@ impl Request {
         }
         match self.phase(now) {
             Phase::Revealing => {}
-            Phase::Committing => {
+            Phase::Waiting | Phase::Committing => {
                 let opens_at = self.commit_deadline.saturating_add(1);
                 return refuse(Error::RevealNotOpen { opens_at, now });
             }
@@ -141,6 +142,7 @@ impl Request {
             }
         }
         self.form.check(answer, slot)?;
+        check_confidence(confidence)?;
         Ok(seat)
     }
 
@@ -148,17 +150,10 @@ impl Request {
     ///
     /// # Errors
     /// `NoSeat`.
-    pub fn reveal(
-        &mut self,
-        slot: Slot,
-        answer: &Answer,
-        salt: Hash,
-        signature: Signature,
-        now: BlockNumber,
-    ) -> Result<(), Refusal> {
+    pub fn reveal(&mut self, slot: Slot, opened: &Opened, now: BlockNumber) -> Result<(), Refusal> {
         let index = self.seat_index(slot).ok_or(Error::NoSeat { slot })?;
         let seat = self.seats.get_mut(index).ok_or(Error::NoSeat { slot })?;
-        seat.reveal(answer, salt, signature);
+        seat.reveal(opened);
         self.revealed = self.revealed.saturating_add(1);
         if self.revealed == self.committed {
             self.all_revealed_at = now;
@@ -180,9 +175,22 @@ impl Request {
         same.count() as u8 // At most 32.
     }
 
-    /// Salts in seat order, zero for seats that did not reveal.
-    pub fn salts(&self) -> Vec<Hash> {
-        self.taken().map(|seat| seat.salt).collect()
+    fn verdict(&self) -> Verdict {
+        let votes: Vec<Vote> = self
+            .ballots()
+            .map(|(seat, ballot)| Vote {
+                ballot,
+                confidence: seat.confidence,
+                family: seat.family,
+            })
+            .collect();
+        let rule = Rule {
+            form: &self.form,
+            seats: self.seats.len() as u8, // At most 32.
+            threshold: self.threshold,
+            min_confidence: self.min_confidence(),
+        };
+        tally(&rule, &votes)
     }
 
     /// Works out the end if it has come by `now` and is not settled yet, and marks every seat.
@@ -195,14 +203,12 @@ impl Request {
             return Ok(None);
         };
         let mut result = None;
-        if self.committed < self.threshold {
+        if self.is_void() || self.committed < self.threshold {
             self.end = End::Expired;
         } else {
-            let ballots: Vec<Ballot> = self.ballots().map(|(_, ballot)| ballot).collect();
-            let seats = self.seats.len() as u8; // At most 32.
-            let verdict = tally(&self.form, seats, self.threshold, &ballots);
+            let verdict = self.verdict();
             self.end = verdict.end;
-            self.margin = verdict.margin;
+            self.set_margin(&verdict.margin);
             result = verdict.result;
         }
         let winner = self.ballots().find(|(_, ballot)| Some(*ballot) == result);
@@ -220,6 +226,34 @@ impl Request {
         Ok(Some(settlement))
     }
 
+    /// Notes that a seat's bond is lost whatever its answer.
+    pub(crate) fn lose_bond(&mut self, index: usize) {
+        if let Some(seat) = self.seats.get_mut(index) {
+            seat.bond_lost = 1;
+        }
+    }
+
+    /// Notes what the next attempt to deliver earns. Requests of earlier versions have no place for it:
+    /// for them success alone is paid.
+    pub(crate) fn set_delivery_price(&mut self, price: Balance) {
+        if let Some(added) = self.added_mut() {
+            added.delivery_price = price;
+        }
+    }
+
+    /// Checks that the outcome waits to be delivered.
+    ///
+    /// # Errors
+    /// `NoCallback`, `Delivering`, `AlreadyDelivered`.
+    pub fn can_deliver(&self) -> Result<(), Refusal> {
+        match self.delivery {
+            Delivery::None => refuse(Error::NoCallback),
+            Delivery::Running => refuse(Error::Delivering),
+            Delivery::Done => refuse(Error::AlreadyDelivered),
+            Delivery::Waiting => Ok(()),
+        }
+    }
+
     /// Checks that `caller` may remove a settled request in block `now`.
     ///
     /// # Errors
@@ -233,10 +267,11 @@ impl Request {
         }
         let wait = if *caller != self.requester && *caller != self.beneficiary {
             self.retention_blocks
-        } else if self.delivery == Delivery::Waiting {
-            self.delivery_blocks
-        } else {
+        } else if self.delivery == Delivery::Done {
             0
+        } else {
+            // Without a callback whoever reads the answer has as long as a callback would.
+            self.delivery_blocks
         };
         let from = self.ended_at.saturating_add(wait);
         if now < from {

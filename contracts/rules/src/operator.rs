@@ -1,9 +1,12 @@
 //! An operator's account.
 
 use core::mem::size_of;
+use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
-    limits::PPM, AccountId, Balance, BlockNumber, Error, LeastRecord, OperatorView, SeatState, Slot,
+    limits::PPM, AccountId, Balance, BlockNumber, Error, LeastRecord, OperatorView, RequestId,
+    SeatState, Slot,
 };
+use scale::{Decode, Encode};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::{add, packed::Packed, refuse, sub, Refusal};
@@ -15,6 +18,15 @@ const _: () = assert!(64 * OPERATOR_STRIDE <= 12 * 1024);
 
 /// Accounts in one storage cell: 64 of 176 bytes stay under the 12 KiB that a cell may have.
 pub type OperatorCell = Packed<Operator, 64>;
+
+/// What an operator says of itself, in a cell of its own: rarely read.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Profile {
+    /// Who gets its money.
+    pub owner: AccountId,
+    /// What it declares its model to be, UTF-8; empty: nothing.
+    pub family: Vec<u8>,
+}
 
 /// Account of one operator, as it lies in its cell: the fields in this order, numbers little-endian.
 #[derive(Clone, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -45,21 +57,18 @@ pub struct Operator {
     pub abstained: u32,
     /// Seats that did not reveal.
     pub silent: u32,
-    /// Tickets ever given to it, see [`crate::Lottery`].
-    pub tickets: u64,
-    /// How many of those are void, the oldest first.
-    pub void_tickets: u64,
-    /// Seats that it was drawn for and did not take.
-    pub no_shows: u32,
-    barred: u32,
+    /// Requests with a lower number can't concern it.
+    pub first_id: RequestId,
+    /// See [`llm_oracle_primitives::digest::family_tag`].
+    pub family: [u8; 4],
+    reserved: [u8; 8],
+    flags: u32,
 }
 
-/// Planck of bond for one ticket, as a power of two.
-const TICKET_BITS: u32 = 20;
-
-fn tickets_for(bond: Balance) -> u64 {
-    u64::try_from(bond >> TICKET_BITS).unwrap_or(u64::MAX)
-}
+/// It signed two answers to one question.
+const BARRED: u32 = 1;
+/// Version 3 wrote the account: until then other things stand in the last 24 bytes.
+const THIRD_LAYOUT: u32 = 2;
 
 // Numbers lie in the cell as the machine has them: no building for one of the other order.
 const _: () = assert!(cfg!(target_endian = "little"));
@@ -82,11 +91,22 @@ impl Operator {
             silent: 0,
             earned: 0,
             forfeited: 0,
-            tickets: 0,
-            void_tickets: 0,
-            no_shows: 0,
-            barred: 0,
+            first_id: 0,
+            family: [0; 4],
+            reserved: [0; 8],
+            flags: THIRD_LAYOUT,
         }
+    }
+
+    /// The account as this version reads it, whichever version wrote it.
+    pub(crate) fn upgraded(mut self) -> Self {
+        if self.flags & THIRD_LAYOUT == 0 {
+            self.first_id = 0;
+            self.family = [0; 4];
+            self.reserved = [0; 8];
+            self.flags = (self.flags & BARRED) | THIRD_LAYOUT;
+        }
+        self
     }
 
     /// Account id, which is the sr25519 public key.
@@ -103,40 +123,16 @@ impl Operator {
 
     /// Whether it signed two answers to one question.
     pub fn is_barred(&self) -> bool {
-        self.barred != 0
+        self.flags & BARRED != 0
     }
 
-    /// Tickets that its bond without the waiting part is worth.
-    fn due_tickets(&self) -> u64 {
-        if self.is_barred() {
-            return 0;
-        }
+    /// Whether it may take seats, apart from what is locked: not barred, with the least bond.
+    pub fn is_ready(&self, min_bond: Balance) -> bool {
         let bond = self.bond.saturating_sub(self.unbonding);
-        tickets_for(bond)
+        !self.is_barred() && bond >= min_bond
     }
 
-    /// Tickets that can be drawn.
-    pub fn valid_tickets(&self) -> u64 {
-        self.tickets.saturating_sub(self.void_tickets)
-    }
-
-    /// Voids the tickets that the bond no longer covers.
-    fn void_uncovered(&mut self) {
-        let excess = self.valid_tickets().saturating_sub(self.due_tickets());
-        self.void_tickets = self.void_tickets.saturating_add(excess);
-    }
-
-    /// Counts tickets for the part of the bond that has none yet, if it is worth at least `least`
-    /// planck; the caller enters them into the lottery. Returns the first one and how many.
-    pub(crate) fn take_tickets(&mut self, least: Balance) -> (u64, u64) {
-        let first = self.tickets;
-        let new = self.due_tickets().saturating_sub(self.valid_tickets());
-        let count = if new < tickets_for(least) { 0 } else { new };
-        self.tickets = first.saturating_add(count);
-        (first, count)
-    }
-
-    /// Seats that revealed an answer or an abstention.
+    /// Revealed seats of requests with a result.
     pub fn answers(&self) -> u32 {
         self.agreed
             .saturating_add(self.dissented)
@@ -174,9 +170,8 @@ impl Operator {
         let taken = self.bond.saturating_sub(self.locked);
         self.bond = self.locked;
         self.unbonding = 0;
-        self.barred = 1;
+        self.flags |= BARRED;
         self.forfeited = self.forfeited.saturating_add(taken);
-        self.void_uncovered();
         taken
     }
 
@@ -211,13 +206,13 @@ impl Operator {
         Ok(())
     }
 
-    /// Takes a seat: locks its bond and earns the commit fee.
+    /// Takes a seat: locks its bond and earns the seat fee.
     ///
     /// # Errors
     /// `Overflow`.
-    pub fn lock(&mut self, seat_bond: Balance, commit_fee: Balance) -> Result<(), Refusal> {
+    pub fn lock(&mut self, seat_bond: Balance, seat_fee: Balance) -> Result<(), Refusal> {
         self.locked = add(self.locked, seat_bond)?;
-        self.earn(commit_fee)
+        self.earn(seat_fee)
     }
 
     /// Ends a seat: frees its bond, pays or forfeits, and records how it went.
@@ -234,7 +229,6 @@ impl Operator {
         self.locked = sub(self.locked, seat_bond)?;
         self.bond = sub(self.bond, forfeited)?;
         self.forfeited = self.forfeited.saturating_add(forfeited);
-        self.void_uncovered();
         match state {
             SeatState::Agreed => self.agreed = self.agreed.saturating_add(1),
             SeatState::Dissented => self.dissented = self.dissented.saturating_add(1),
@@ -255,26 +249,29 @@ impl Operator {
         Ok(())
     }
 
-    /// Puts a part of the free bond aside until `until`; what already waits waits on with it.
+    /// Puts a part of the free bond aside until `until`, all that is free when `amount` is more; what
+    /// already waits waits on with it. Returns what was put aside.
     ///
     /// # Errors
-    /// `BondNotFree`; `BondTooLow` when what stays is neither a full bond nor only locked seats.
+    /// `BondNotFree` when nothing is free; `BondTooLow` when what stays is neither a full bond nor only
+    /// locked seats.
     pub fn unbond(
         &mut self,
         amount: Balance,
         min_bond: Balance,
         until: BlockNumber,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Balance, Refusal> {
         let free = self.free();
-        if amount == 0 || amount > free {
+        let taken = amount.min(free);
+        if taken == 0 {
             return refuse(Error::BondNotFree {
                 free,
                 needed: amount,
             });
         }
-        let unbonding = add(self.unbonding, amount)?;
+        let unbonding = add(self.unbonding, taken)?;
         let bond = sub(self.bond, unbonding)?;
-        if bond < min_bond && amount != free {
+        if bond < min_bond && taken != free {
             return refuse(Error::BondTooLow {
                 bond,
                 least: min_bond,
@@ -282,8 +279,7 @@ impl Operator {
         }
         self.unbonding = unbonding;
         self.unbonding_until = until;
-        self.void_uncovered();
-        Ok(())
+        Ok(taken)
     }
 
     /// Turns the waiting part into credit and returns it.
@@ -308,10 +304,13 @@ impl Operator {
     }
 
     /// The account as views return it.
-    pub fn view(&self, slot: Slot) -> OperatorView {
+    pub fn view(&self, slot: Slot, profile: Profile) -> OperatorView {
         OperatorView {
             operator: self.id(),
             slot,
+            owner: profile.owner,
+            family: profile.family,
+            first_id: self.first_id,
             bond: self.bond,
             locked: self.locked,
             unbonding: self.unbonding,
@@ -322,10 +321,8 @@ impl Operator {
             dissented: self.dissented,
             abstained: self.abstained,
             silent: self.silent,
-            no_shows: self.no_shows,
             agreement_ppm: self.agreement_ppm(),
             barred: self.is_barred(),
-            tickets: self.valid_tickets(),
             earned: self.earned,
             forfeited: self.forfeited,
         }
@@ -341,31 +338,11 @@ mod tests {
     }
 
     #[test]
-    fn tickets_follow_the_bond_and_the_oldest_go_first() {
-        let unit = 1 << TICKET_BITS;
-        let mut operator = Operator::new([1; 32].into(), 10 * unit, 7);
-        assert_eq!(operator.take_tickets(0), (0, 10));
-        assert_eq!(operator.take_tickets(0), (10, 0));
-        operator.unbond(4 * unit, unit, 50).unwrap();
-        assert_eq!((operator.void_tickets, operator.valid_tickets()), (4, 6));
-        operator.bond += 2 * unit;
-        assert_eq!(operator.take_tickets(3 * unit), (10, 0));
-        assert_eq!(operator.take_tickets(2 * unit), (10, 2));
-        assert_eq!(operator.bar(), 12 * unit);
-        assert_eq!((operator.valid_tickets(), operator.bond), (0, 0));
-    }
-
-    #[test]
     fn a_locked_seat_is_never_unbonded() {
         let mut operator = operator(1);
         operator.lock(400, 0).unwrap();
-        assert_eq!(
-            operator.unbond(601, 100, 50),
-            refuse(Error::BondNotFree {
-                free: 600,
-                needed: 601
-            })
-        );
+        // What is asked for above it stays locked.
+        assert_eq!(operator.clone().unbond(601, 100, 50), Ok(600));
         operator.unbond(600, 500, 50).unwrap();
         assert_eq!(
             operator.release(49),
@@ -388,6 +365,20 @@ mod tests {
                 least: 500
             })
         );
-        assert_eq!(operator.unbond(500, 500, 9), Ok(()));
+        assert_eq!(operator.unbond(500, 500, 9), Ok(500));
+    }
+
+    #[test]
+    fn an_account_of_an_earlier_version_keeps_its_bar_and_nothing_else_of_its_tail() {
+        for (flags, barred) in [(0, false), (1, true)] {
+            let mut old = operator(1);
+            (old.first_id, old.family, old.reserved, old.flags) = (77, [7; 4], [7; 8], flags);
+            let new = old.upgraded();
+            assert_eq!((new.first_id, new.family), (0, [0; 4]));
+            assert_eq!(new.is_barred(), barred);
+            let mut kept = new;
+            kept.first_id = 5;
+            assert_eq!(kept.clone().upgraded(), kept);
+        }
     }
 }

@@ -4,10 +4,11 @@ use ink::prelude::{vec, vec::Vec};
 use llm_oracle_primitives::{
     digest::Context, AccountId, Answer, Balance, BlockNumber, CallbackLimits, DeliveryStatus,
     Error, Hash, LeastRecord, Margin, Outcome, Params, Phase, RequestId, Slot, Summary, Terms,
+    INTERFACE_VERSION,
 };
 use scale::{Decode, Encode};
 
-use crate::{codec, overflow, refuse, Draw, Form, Refusal, Seat};
+use crate::{codec, overflow, refuse, Form, Refusal, Seat};
 
 /// State of a request. Its encoded size is fixed when it opens, so that nothing after the ask moves
 /// a storage deposit: no field may change its length later.
@@ -27,22 +28,21 @@ pub struct Request {
     pub threshold: u8,
     /// Answered in one step.
     pub one_step: bool,
-    /// Slots that may take a seat; empty: any. For a drawn committee as many as seats, [`crate::draw::NOT_DRAWN`]
-    /// in those that nobody was drawn for.
+    /// Slots that may take a seat, when the terms name them; empty: see [`Self::set`], or any.
     pub named: Vec<Slot>,
     /// Reward of one seat, planck.
     pub reward: Balance,
-    /// Commit fee of one seat, planck.
-    pub commit_fee: Balance,
+    /// Fee of one seat, credited when it is taken, planck.
+    pub seat_fee: Balance,
     /// Bond locked by one seat, planck.
     pub seat_bond: Balance,
     /// Least bond of an operator that takes a seat, planck.
     pub min_bond: Balance,
     /// The owner's part, parts per million.
     pub fee_ppm: u32,
-    /// Part of the reward for abstaining, parts per million.
-    pub abstain_ppm: u32,
-    /// Part of the reward without consensus, parts per million.
+    /// Held another share in earlier versions.
+    pub(crate) reserved: u32,
+    /// Part of the reward for every answer, and for abstaining in `Undetermined`, parts per million.
     pub effort_ppm: u32,
     /// Block of the ask.
     pub asked_at: BlockNumber,
@@ -72,8 +72,8 @@ pub struct Request {
     pub end: End,
     /// First block in which the end stands, once settled; otherwise 0.
     pub ended_at: BlockNumber,
-    /// How clear the result is, once settled.
-    pub margin: Margin,
+    /// How clear the result is, once settled; the rest is in [`Added`].
+    pub(crate) counts: Counts,
     /// The agreed answer, encoded and padded, or the digest of an open one.
     pub(crate) result: [u8; 32],
     /// Credited to the beneficiary at the end, planck.
@@ -86,38 +86,84 @@ pub struct Request {
     pub failures: u8,
     /// All seats; the first `committed` are taken.
     pub seats: Vec<Seat>,
-    /// What version 2 of the code added.
-    pub later: Later,
+    /// What later versions of the code added.
+    pub(crate) later: Later,
 }
 
-/// What version 2 of the code added to a request. A request that was stored before lacks it for
-/// life, so that its cell keeps its size.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Later(pub Option<Added>);
-
-/// See [`Later`].
+/// The part of a [`Margin`] that every version has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Added {
+pub(crate) struct Counts {
+    pub(crate) seats: u8,
+    pub(crate) revealed: u8,
+    pub(crate) agreeing: u8,
+    pub(crate) abstaining: u8,
+    pub(crate) spread: u128,
+}
+
+/// What versions of the code added to a request. One that was stored before lacks it for life, so that
+/// its cell keeps its size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Later {
+    /// Asked under version 1.
+    First,
+    /// Asked under version 2.
+    Second(Second),
+    /// Asked under version 3.
+    Third(Added),
+}
+
+/// What version 2 added: the least record, and a draw of the committee that no later version carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Second {
+    least: LeastRecord,
+    /// 0: the committee is not drawn.
+    drawn: u8,
+    rest: [u8; SECOND_REST],
+}
+
+/// Blocks of the draw, tickets and beacon.
+const SECOND_REST: usize = 3 * 4 + 8 + 32;
+/// Bytes of [`Second`].
+const SECOND_BYTES: usize = 8 + 1 + SECOND_REST;
+
+/// What version 3 added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Added {
     /// The record that an operator must have when it takes a seat.
-    pub least: LeastRecord,
-    /// The draw of the committee.
-    pub draw: Draw,
+    pub(crate) least: LeastRecord,
+    /// The set whose operators may take a seat.
+    pub(crate) set: Option<u32>,
+    /// Most seats of one model family, 0: any number.
+    pub(crate) max_seats_per_family: u8,
+    /// Least confidence of a result.
+    pub(crate) min_confidence: u8,
+    /// Part of the escrow that the next attempt of a transmitter with a seat earns, planck.
+    pub(crate) delivery_price: Balance,
+    /// See [`Margin`], once settled.
+    pub(crate) abstained: [u8; 6],
+    /// See [`Margin`], once settled.
+    pub(crate) confidence: u8,
+    /// See [`Margin`], once settled.
+    pub(crate) families: u8,
 }
 
 impl Encode for Later {
     fn encode_to<W: scale::Output + ?Sized>(&self, output: &mut W) {
-        if let Some(added) = &self.0 {
-            added.encode_to(output);
+        match self {
+            Self::First => {}
+            Self::Second(second) => second.encode_to(output),
+            Self::Third(added) => added.encode_to(output),
         }
     }
 }
 
 impl Decode for Later {
     fn decode<I: scale::Input>(input: &mut I) -> Result<Self, scale::Error> {
-        if input.remaining_len()? == Some(0) {
-            return Ok(Self(None));
+        match input.remaining_len()? {
+            Some(0) => Ok(Self::First),
+            Some(SECOND_BYTES) => Second::decode(input).map(Self::Second),
+            _ => Added::decode(input).map(Self::Third),
         }
-        Ok(Self(Some(Added::decode(input)?)))
     }
 }
 
@@ -149,49 +195,67 @@ pub enum Delivery {
     Done,
 }
 
+/// What one seat costs, and what is kept for the delivery, planck.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Money {
+    /// Reward of one seat.
+    pub reward: Balance,
+    /// Fee of one seat.
+    pub seat_fee: Balance,
+    /// Escrow of the delivery.
+    pub escrow: Balance,
+    /// Part of it that an attempt earns.
+    pub delivery_price: Balance,
+}
+
+/// First and last block for commits.
+fn windows(
+    terms: &Terms,
+    params: &Params,
+    now: BlockNumber,
+) -> Result<(BlockNumber, BlockNumber), Refusal> {
+    let (least, most) = (params.min_window, params.max_window);
+    for blocks in [terms.commit_blocks, terms.reveal_blocks] {
+        if !(least..=most).contains(&blocks) {
+            return refuse(Error::WindowOutOfRange {
+                blocks,
+                least,
+                most,
+            });
+        }
+    }
+    let (not_before, most) = (terms.not_before, now.saturating_add(params.max_wait));
+    if not_before > most {
+        return refuse(Error::NotBeforeTooLate { not_before, most });
+    }
+    let soonest = now.checked_add(params.open_delay).ok_or_else(overflow)?;
+    let opens_at = soonest.max(not_before);
+    let commit_deadline = opens_at
+        .checked_add(terms.commit_blocks)
+        .ok_or_else(overflow)?;
+    // The last block that this request can ever compute with.
+    [1, terms.reveal_blocks, params.retention_blocks, 1]
+        .iter()
+        .try_fold(commit_deadline, |block, step| block.checked_add(*step))
+        .ok_or_else(overflow)?;
+    Ok((opens_at, commit_deadline))
+}
+
 impl Request {
     /// Opens a request whose terms have been checked.
     ///
     /// # Errors
-    /// `WindowOutOfRange` when a phase is shorter or longer than the parameters allow, `Overflow`.
+    /// `WindowOutOfRange` when a phase is shorter or longer than the parameters allow,
+    /// `NotBeforeTooLate`, `Overflow`.
     pub fn open(
         (domain, requester, terms_digest): (Hash, AccountId, Hash),
         terms: &Terms,
         named: Vec<Slot>,
         params: &Params,
-        (reward, escrow): (Balance, Balance),
-        (now, lottery): (BlockNumber, (u64, Hash)),
+        money: Money,
+        now: BlockNumber,
     ) -> Result<Self, Refusal> {
-        for blocks in [terms.commit_blocks, terms.reveal_blocks] {
-            if !(params.min_window..=params.max_window).contains(&blocks) {
-                let (least, most) = (params.min_window, params.max_window);
-                return refuse(Error::WindowOutOfRange {
-                    blocks,
-                    least,
-                    most,
-                });
-            }
-        }
-        let opens_at = now.checked_add(params.open_delay).ok_or_else(overflow)?;
-        let draw = if terms.assignment.is_drawn() {
-            Draw::open(params, (now, opens_at), terms.commit_blocks, lottery)?
-        } else {
-            Draw::default()
-        };
-        let first_window = if draw.is_wanted() {
-            params.draw_timeout
-        } else {
-            0
-        };
-        let commit_deadline = opens_at
-            .checked_add(first_window)
-            .and_then(|block| block.checked_add(terms.commit_blocks))
-            .ok_or_else(overflow)?;
-        // The last block that this request can ever compute with.
-        [1, terms.reveal_blocks, params.retention_blocks, 1]
-            .iter()
-            .try_fold(commit_deadline, |block, step| block.checked_add(*step))
-            .ok_or_else(overflow)?;
+        let (opens_at, commit_deadline) = windows(terms, params, now)?;
         Ok(Self {
             domain,
             requester,
@@ -201,12 +265,12 @@ impl Request {
             threshold: terms.threshold,
             one_step: terms.one_step,
             named,
-            reward,
-            commit_fee: params.commit_fee,
+            reward: money.reward,
+            seat_fee: money.seat_fee,
             seat_bond: params.seat_bond,
             min_bond: params.min_bond,
             fee_ppm: params.fee_ppm,
-            abstain_ppm: params.abstain_ppm,
+            reserved: 0,
             effort_ppm: params.effort_ppm,
             asked_at: now,
             opens_at,
@@ -215,16 +279,16 @@ impl Request {
             delivery_blocks: params.delivery_blocks,
             retention_blocks: params.retention_blocks,
             callback: terms.callback,
-            escrow,
+            escrow: money.escrow,
             full_at: 0,
             all_revealed_at: 0,
             committed: 0,
             revealed: 0,
             end: End::Open,
             ended_at: 0,
-            margin: Margin {
+            counts: Counts {
                 seats: terms.seats,
-                ..Margin::default()
+                ..Counts::default()
             },
             result: [0; 32],
             refund: 0,
@@ -236,10 +300,14 @@ impl Request {
             },
             failures: 0,
             seats: vec![Seat::default(); usize::from(terms.seats)],
-            later: Later(Some(Added {
+            later: Later::Third(Added {
                 least: terms.assignment.least_record(),
-                draw,
-            })),
+                set: terms.assignment.set(),
+                max_seats_per_family: terms.max_seats_per_family,
+                min_confidence: terms.min_confidence,
+                delivery_price: money.delivery_price,
+                ..Added::default()
+            }),
         })
     }
 
@@ -267,18 +335,6 @@ impl Request {
         }
     }
 
-    /// Last block in which a salt of its seats could be committed to; none when they were not hidden,
-    /// because it was answered in one step, or when too few seats were taken.
-    pub fn salts_bound_at(&self) -> Option<BlockNumber> {
-        if self.one_step || self.end == End::Expired {
-            None
-        } else if self.is_full() {
-            Some(self.full_at)
-        } else {
-            Some(self.commit_deadline)
-        }
-    }
-
     /// Last block for reveals; until the reveals open, the latest it can be.
     pub fn reveal_deadline(&self) -> BlockNumber {
         let opened = if self.is_full() {
@@ -293,6 +349,7 @@ impl Request {
     pub fn phase(&self, now: BlockNumber) -> Phase {
         match self.ended_since(now) {
             Some(_) => Phase::Ended,
+            None if now < self.opens_at => Phase::Waiting,
             None if self.reveals_opened_at(now).is_some() => Phase::Revealing,
             None => Phase::Committing,
         }
@@ -300,6 +357,9 @@ impl Request {
 
     /// First block in which the end stands, if it has come by `now`.
     pub fn ended_since(&self, now: BlockNumber) -> Option<BlockNumber> {
+        if self.is_void() {
+            return Some(self.opens_at);
+        }
         let opened = self.reveals_opened_at(now)?;
         if self.committed < self.threshold {
             return Some(opened);
@@ -336,14 +396,108 @@ impl Request {
         }
     }
 
-    /// The draw of the committee; one that is not wanted for every other request.
-    pub fn draw(&self) -> Draw {
-        self.later.0.map(|added| added.draw).unwrap_or_default()
+    /// Version of the interface that it was asked under.
+    pub fn interface_version(&self) -> u32 {
+        match self.later {
+            Later::First => 1,
+            Later::Second(_) => 2,
+            Later::Third(_) => INTERFACE_VERSION,
+        }
+    }
+
+    /// Whether nobody can carry it on: its committee was to be drawn, which ended with version 2, and not
+    /// everybody has revealed. It ends as if nobody had come, with everybody's money.
+    pub(crate) fn is_void(&self) -> bool {
+        let complete = self.is_full() && self.revealed == self.committed;
+        matches!(&self.later, Later::Second(second) if second.drawn != 0) && !complete
+    }
+
+    /// What version 3 added; nothing of it for requests of earlier versions.
+    pub(crate) fn added(&self) -> Added {
+        match &self.later {
+            Later::First => Added::default(),
+            Later::Second(second) => Added {
+                least: second.least,
+                ..Added::default()
+            },
+            Later::Third(added) => *added,
+        }
+    }
+
+    pub(crate) fn added_mut(&mut self) -> Option<&mut Added> {
+        match &mut self.later {
+            Later::Third(added) => Some(added),
+            Later::First | Later::Second(_) => None,
+        }
+    }
+
+    /// The set whose operators may take a seat.
+    pub fn set(&self) -> Option<u32> {
+        self.added().set
+    }
+
+    /// The record that an operator must have when it takes a seat.
+    pub fn least_record(&self) -> LeastRecord {
+        self.added().least
+    }
+
+    /// Most seats of one model family, 0: any number.
+    pub fn max_seats_per_family(&self) -> u8 {
+        self.added().max_seats_per_family
+    }
+
+    /// Least confidence of a result.
+    pub fn min_confidence(&self) -> u8 {
+        self.added().min_confidence
+    }
+
+    /// Part of the escrow that the next attempt to deliver earns, planck.
+    pub fn delivery_price(&self) -> Balance {
+        self.added().delivery_price
+    }
+
+    /// How clear the result is, once settled.
+    pub fn margin(&self) -> Margin {
+        let (counts, added) = (self.counts, self.added());
+        let mut abstained = added.abstained;
+        if let (Later::First | Later::Second(_), [unclear, ..]) = (&self.later, &mut abstained) {
+            // Earlier versions did not count reasons apart.
+            *unclear = counts.abstaining;
+        }
+        Margin {
+            seats: counts.seats,
+            revealed: counts.revealed,
+            agreeing: counts.agreeing,
+            abstained,
+            confidence: added.confidence,
+            families: added.families,
+            spread: counts.spread,
+        }
+    }
+
+    pub(crate) fn set_margin(&mut self, margin: &Margin) {
+        self.counts = Counts {
+            seats: margin.seats,
+            revealed: margin.revealed,
+            agreeing: margin.agreeing,
+            abstaining: margin.abstaining(),
+            spread: margin.spread,
+        };
+        if let Some(added) = self.added_mut() {
+            added.abstained = margin.abstained;
+            added.confidence = margin.confidence;
+            added.families = margin.families;
+        }
+    }
+
+    /// The confidence as commitment and answer message have it: requests of earlier versions have none.
+    pub fn signed_confidence(&self, confidence: u8) -> Option<u8> {
+        matches!(self.later, Later::Third(_)).then_some(confidence)
     }
 
     /// The outcome, once settled. An open answer has its text in a cell of its own.
     pub fn outcome(&self, text: impl FnOnce() -> Option<Answer>) -> Option<Outcome> {
-        let margin = self.margin;
+        let margin = self.margin();
         match self.end {
             End::Open => None,
             End::Answered => {
@@ -370,7 +524,7 @@ impl Request {
         }
     }
 
-    /// Money the request still holds, planck: its rewards and open commit fees until it is settled,
+    /// Money the request still holds, planck: its rewards and open seat fees until it is settled,
     /// and the delivery escrow.
     pub fn held(&self) -> Balance {
         if self.is_settled() {
@@ -381,7 +535,7 @@ impl Request {
         let vacant = seats.saturating_sub(Balance::from(self.committed));
         seats
             .saturating_mul(self.reward)
-            .saturating_add(vacant.saturating_mul(self.commit_fee))
+            .saturating_add(vacant.saturating_mul(self.seat_fee))
             .saturating_add(self.escrow)
     }
 

@@ -27,13 +27,16 @@ pub struct Seat {
     pub signature: Signature,
     /// Slot of the holder.
     pub slot: Slot,
-    /// Entry of the model registry, 0: undeclared.
+    /// The `model` of the context that its holder signed: 0, but in seats of earlier versions.
     pub model: u32,
     state: u8,
     digested: u8,
     /// 1: the bond is lost whatever the answer, for its holder was barred.
     pub(crate) bond_lost: u8,
-    reserved: [u8; 5],
+    /// How sure the answer is, 0 to 100, once revealed.
+    pub confidence: u8,
+    /// Family of its holder's model, see [`digest::family_tag`].
+    pub family: [u8; 4],
 }
 
 /// Bytes of one seat.
@@ -55,7 +58,8 @@ impl Default for Seat {
             state: 0,
             digested: 0,
             bond_lost: 0,
-            reserved: [0; 5],
+            confidence: 0,
+            family: [0; 4],
         }
     }
 }
@@ -74,12 +78,25 @@ impl Decode for Seat {
     }
 }
 
+/// What opens a seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The answer.
+    pub answer: Answer,
+    /// How sure it is, 0 to 100.
+    pub confidence: u8,
+    /// Salt of commitment and evidence.
+    pub salt: Hash,
+    /// Signature over the answer message.
+    pub signature: Signature,
+}
+
 impl Seat {
     /// A seat that has just been taken.
-    pub fn committed(slot: Slot, model: u32, commitment: Hash, evidence: Hash) -> Self {
+    pub fn committed(slot: Slot, family: [u8; 4], commitment: Hash, evidence: Hash) -> Self {
         Self {
             slot,
-            model,
+            family,
             commitment,
             evidence,
             state: SeatState::Committed as u8,
@@ -101,16 +118,22 @@ impl Seat {
     pub fn is_revealed(&self) -> bool {
         matches!(
             self.state(),
-            SeatState::Revealed | SeatState::Agreed | SeatState::Dissented | SeatState::Abstained
+            SeatState::Revealed
+                | SeatState::Agreed
+                | SeatState::Dissented
+                | SeatState::Abstained
+                | SeatState::Inconclusive
         )
     }
 
     /// Opens the seat.
-    pub(crate) fn reveal(&mut self, answer: &Answer, salt: Hash, signature: Signature) {
+    pub(crate) fn reveal(&mut self, opened: &Opened) {
+        let answer = &opened.answer;
         self.digested = u8::from(is_open(answer));
         self.answer = stored(answer);
-        self.salt = salt;
-        self.signature = signature;
+        self.confidence = opened.confidence;
+        self.salt = opened.salt;
+        self.signature = opened.signature;
         self.set_state(SeatState::Revealed);
     }
 

@@ -20,7 +20,7 @@ pub struct SeatSettlement {
     pub compensation: Balance,
 }
 
-/// How the rewards, commit fees and seat bonds of a request are shared out. The delivery escrow is
+/// How the rewards, seat fees and seat bonds of a request are shared out. The delivery escrow is
 /// not part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
@@ -31,7 +31,7 @@ pub struct Settlement {
     /// To the owner, planck.
     pub fee: Balance,
     /// To the sink, planck.
-    pub sunk: Balance,
+    pub to_sink: Balance,
 }
 
 impl Settlement {
@@ -44,23 +44,25 @@ impl Settlement {
         let vacant = total.saturating_sub(request.committed);
         let mut refund = add(
             times(request.reward, total)?,
-            times(request.commit_fee, vacant)?,
+            times(request.seat_fee, vacant)?,
         )?;
-        let (mut fee, mut sunk) = (0, 0);
+        let (mut fee, mut to_sink) = (0, 0);
         let mut seats = Vec::with_capacity(usize::from(request.committed));
+        // A window too short for anybody to reveal in pays nobody.
+        let compensated = request.revealed > 0;
         for seat in request.taken() {
-            let one = settle_seat(request, seat, end, result)?;
+            let one = settle_seat(request, seat, (end, result), compensated)?;
             refund = sub(refund, add(one.paid, one.fee)?)?;
             refund = add(refund, one.compensation)?;
             fee = add(fee, one.fee)?;
-            sunk = add(sunk, sub(one.forfeited, one.compensation)?)?;
+            to_sink = add(to_sink, sub(one.forfeited, one.compensation)?)?;
             seats.push(one);
         }
         Ok(Self {
             seats,
             refund,
             fee,
-            sunk,
+            to_sink,
         })
     }
 }
@@ -71,36 +73,38 @@ impl Settlement {
     ///
     /// # Errors
     /// `Overflow`.
-    pub fn forfeit(
-        &mut self,
-        index: usize,
-        seat_bond: Balance,
-        reward: Balance,
-    ) -> Result<(), Refusal> {
+    pub fn forfeit(&mut self, index: usize, request: &Request) -> Result<(), Refusal> {
+        let seat_bond = request.seat_bond;
         let Some(one) = self.seats.get_mut(index).filter(|one| one.forfeited == 0) else {
             return Ok(());
         };
         one.forfeited = seat_bond;
-        one.compensation = seat_bond.min(reward);
+        one.compensation = compensation(request);
         self.refund = add(self.refund, one.compensation)?;
-        self.sunk = add(self.sunk, sub(seat_bond, one.compensation)?)?;
+        self.to_sink = add(self.to_sink, sub(seat_bond, one.compensation)?)?;
         Ok(())
     }
+}
+
+/// What of a lost bond goes to the requester: what the seat cost it, so that nobody's silence is worth
+/// anything to whoever asked; never more than the reward.
+fn compensation(request: &Request) -> Balance {
+    request.seat_bond.min(request.reward).min(request.seat_fee)
 }
 
 fn settle_seat(
     request: &Request,
     seat: &Seat,
-    end: End,
-    result: Option<&Ballot>,
+    (end, result): (End, Option<&Ballot>),
+    compensated: bool,
 ) -> Result<SeatSettlement, Refusal> {
     let state = end_state(request, seat, end, result);
+    let effort = || share(request.reward, request.effort_ppm);
     let gross = match (end, state) {
-        (End::Answered, SeatState::Agreed) => request.reward,
-        (End::Undetermined, SeatState::Abstained) => share(request.reward, request.abstain_ppm),
-        (End::NoConsensus, SeatState::Dissented | SeatState::Abstained) => {
-            share(request.reward, request.effort_ppm)
-        }
+        (_, SeatState::Agreed) => request.reward,
+        // Work is paid whatever comes out.
+        (_, SeatState::Dissented | SeatState::Inconclusive)
+        | (End::Undetermined, SeatState::Abstained) => effort(),
         _ => 0,
     };
     let fee = share(gross, request.fee_ppm);
@@ -114,7 +118,11 @@ fn settle_seat(
         paid: sub(gross, fee)?,
         forfeited,
         fee,
-        compensation: forfeited.min(request.reward),
+        compensation: if compensated {
+            compensation(request).min(forfeited)
+        } else {
+            0
+        },
     })
 }
 
@@ -127,8 +135,9 @@ fn end_state(request: &Request, seat: &Seat, end: End, result: Option<&Ballot>) 
     }
     let ballot = seat.answer().map(|answer| Ballot::of_seat(&answer));
     match (ballot, result) {
-        (Some(Ballot::Abstention), _) => SeatState::Abstained,
+        (Some(Ballot::Abstention(_)), _) => SeatState::Abstained,
         (Some(ballot), Some(result)) if ballot.agrees(&request.form, result) => SeatState::Agreed,
-        _ => SeatState::Dissented,
+        (_, Some(_)) => SeatState::Dissented,
+        (_, None) => SeatState::Inconclusive,
     }
 }

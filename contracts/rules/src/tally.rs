@@ -1,15 +1,15 @@
 //! How answers agree. Order statistics and votes only: no mean can be dragged by one absurd number.
 
 use ink::prelude::vec::Vec;
-use llm_oracle_primitives::{digest, Answer, Hash, Margin, SeatAnswer};
+use llm_oracle_primitives::{digest, Answer, Hash, Margin, Reason, SeatAnswer};
 
 use crate::{End, Form};
 
 /// A revealed answer, as far as agreement goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ballot {
-    /// For nothing.
-    Abstention,
+    /// For nothing, with its reason.
+    Abstention(Reason),
     /// A closed answer: options agree when they are equal, numbers when they are near.
     Value(i128),
     /// An open answer by its digest.
@@ -20,7 +20,7 @@ impl Ballot {
     /// The ballot of an answer.
     pub fn of(answer: &Answer) -> Self {
         match answer {
-            Answer::Abstain(_) => Self::Abstention,
+            Answer::Abstain(reason) => Self::Abstention(*reason),
             Answer::Bool(yes) => Self::Value(i128::from(*yes)),
             Answer::Choice(option) => Self::Value(i128::from(*option)),
             Answer::Number(mantissa) => Self::Value(*mantissa),
@@ -50,9 +50,33 @@ impl Ballot {
     fn value(&self) -> Option<i128> {
         match self {
             Self::Value(value) => Some(*value),
-            Self::Abstention | Self::Digest(_) => None,
+            Self::Abstention(_) | Self::Digest(_) => None,
         }
     }
+}
+
+/// A ballot with what else of its seat makes a result clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vote {
+    /// The answer.
+    pub ballot: Ballot,
+    /// How sure it is, 0 to 100.
+    pub confidence: u8,
+    /// Family of the model, see [`digest::family_tag`].
+    pub family: [u8; 4],
+}
+
+/// What the terms say about agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule<'a> {
+    /// The form of an answer.
+    pub form: &'a Form,
+    /// Seats asked for.
+    pub seats: u8,
+    /// Seats that must agree.
+    pub threshold: u8,
+    /// Least confidence of a result, 0 to 100.
+    pub min_confidence: u8,
 }
 
 /// What the revealed answers come to.
@@ -66,36 +90,72 @@ pub struct Verdict {
     pub result: Option<Ballot>,
 }
 
-/// Agrees on one of the revealed `ballots`, each already accepted by `form`.
-pub fn tally(form: &Form, seats: u8, threshold: u8, ballots: &[Ballot]) -> Verdict {
+/// Agrees on one of the revealed answers, each already accepted by the form.
+pub fn tally(rule: &Rule<'_>, votes: &[Vote]) -> Verdict {
+    let form = rule.form;
+    let ballots: Vec<Ballot> = votes.iter().map(|vote| vote.ballot).collect();
     let best = match form {
-        Form::Number { .. } => lower_median(ballots),
-        _ => most_voted(form, ballots),
+        Form::Number { .. } => lower_median(&ballots),
+        _ => most_voted(form, &ballots),
     };
-    let (agreeing, spread) = best.map_or((0, 0), |best| agreement(form, ballots, &best));
-    let abstaining = count(ballots, |ballot| **ballot == Ballot::Abstention);
-    let (end, result) = if agreeing >= threshold {
-        (End::Answered, best)
-    } else if abstaining >= threshold {
+    let (agreeing, spread) = best.map_or((0, 0), |best| agreement(form, &ballots, &best));
+    let (confidence, families) = best.map_or((0, 0), |best| certainty(form, votes, &best));
+    let abstained =
+        Reason::ALL.map(|reason| count(&ballots, |ballot| **ballot == Ballot::Abstention(reason)));
+    let margin = Margin {
+        seats: rule.seats,
+        revealed: votes.len() as u8, // At most 32.
+        agreeing,
+        abstained,
+        confidence,
+        families,
+        spread,
+    };
+    let (end, result) = if agreeing >= rule.threshold {
+        if confidence >= rule.min_confidence {
+            (End::Answered, best)
+        } else {
+            (End::Undetermined, None)
+        }
+    } else if margin.abstaining() >= rule.threshold {
         (End::Undetermined, None)
     } else {
         (End::NoConsensus, None)
     };
     Verdict {
         end,
-        margin: Margin {
-            seats,
-            revealed: ballots.len() as u8, // At most 32.
-            agreeing,
-            abstaining,
-            spread,
-        },
+        margin,
         result,
     }
 }
 
 fn count(ballots: &[Ballot], which: impl Fn(&&Ballot) -> bool) -> u8 {
     ballots.iter().filter(which).count() as u8 // At most 32.
+}
+
+/// Lower median of the confidences of the votes that stand with the `best`, and how many families they
+/// are of.
+fn certainty(form: &Form, votes: &[Vote], best: &Ballot) -> (u8, u8) {
+    let mut confidences = [0u8; 101];
+    let mut families: Vec<[u8; 4]> = Vec::new();
+    let mut agreeing = 0usize;
+    for vote in votes.iter().filter(|vote| vote.ballot.agrees(form, best)) {
+        if let Some(count) = confidences.get_mut(usize::from(vote.confidence)) {
+            *count = count.saturating_add(1);
+        }
+        if !families.contains(&vote.family) {
+            families.push(vote.family);
+        }
+        agreeing = agreeing.saturating_add(1);
+    }
+    let middle = agreeing.saturating_add(1) / 2;
+    let mut passed = 0usize;
+    let median = confidences.iter().position(|count| {
+        passed = passed.saturating_add(usize::from(*count));
+        passed >= middle && middle > 0
+    });
+    // At most 100, and at most 32 families.
+    (median.unwrap_or(0) as u8, families.len() as u8)
 }
 
 /// How many ballots stand with the `best`, and how far apart they are.
@@ -114,7 +174,7 @@ fn agreement(form: &Form, ballots: &[Ballot], best: &Ballot) -> (u8, u128) {
 fn most_voted(form: &Form, ballots: &[Ballot]) -> Option<Ballot> {
     let votes = |one: &&Ballot| count(ballots, |other| other.agrees(form, one));
     let best = ballots.iter().max_by_key(votes).copied();
-    best.filter(|best| *best != Ballot::Abstention)
+    best.filter(|best| !matches!(best, Ballot::Abstention(_)))
 }
 
 /// The middle value, the lower of two middle ones. Found by rank instead of sorting: there are at

@@ -1,66 +1,93 @@
 //! Opening a request.
 
-use ink::prelude::{vec, vec::Vec};
+use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
     digest,
     event::{Asked, Event},
-    limits::MAX_TERMS_BYTES,
-    Assignment, Balance, Error, Params, Quote, RequestId, Slot, Terms,
+    limits::{MAX_CALLBACK_COINS, MAX_SET, MAX_TERMS_BYTES},
+    AccountId, Assignment, Balance, Error, Params, Quote, RequestId, Slot, Terms,
 };
 
 use super::Oracle;
 use crate::{
-    add, codec, draw::NOT_DRAWN, overflow, refuse, sub, text::empty_text, times, Host, Refusal,
-    Request,
+    add, codec, overflow, refuse, sub, text::empty_text, times, Account, Counters, Host, Money,
+    Refusal, Request,
 };
+
+/// Requests that an ask looks at to see whether the lowest open one has been settled: more than it adds.
+const STEPS_AN_ASK: u32 = 2;
 
 impl<H: Host> Oracle<H> {
     /// What asking costs now. Checks all that `ask` checks, but the value.
     ///
     /// # Errors
-    /// Whatever is wrong with the terms or the reward.
+    /// Whatever is wrong with the terms or the reward, `Paused`, `RefundToOracle`.
     pub fn quote(&mut self, terms: &Terms, reward: Balance) -> Result<Quote, Refusal> {
-        let params = self.params();
-        let request = self.prepare(terms, reward, &params)?;
-        let rewards = times(reward, terms.seats)?;
-        let commit_fees = times(params.commit_fee, terms.seats)?;
+        let (request, terms_bytes) = self.prepare(terms, reward)?;
+        let text = empty_text(&request.form);
+        let mut cells = ink::prelude::vec![codec::encode(&request).len(), terms_bytes];
+        cells.extend(text.map(|text| text.len()));
+        if self.host.account(&request.beneficiary).is_none() {
+            cells.push(codec::encode(&Account::default()).len());
+        }
         Ok(Quote {
-            rewards,
-            commit_fees,
+            rewards: times(reward, terms.seats)?,
+            seat_fees: times(request.seat_fee, terms.seats)?,
             delivery: request.escrow,
-            total: add(add(rewards, commit_fees)?, request.escrow)?,
+            total: cost(&request)?,
+            stored_items: cells.len() as u32, // At most four.
+            // Cells hold 16 KiB at most.
+            stored_bytes: cells
+                .iter()
+                .fold(0usize, |sum, bytes| sum.saturating_add(*bytes))
+                as u32,
             opens_at: request.opens_at,
             commit_deadline: request.commit_deadline,
             reveal_deadline: request.reveal_deadline(),
         })
     }
 
-    /// Opens a request for the caller, who has sent at least the quote; what is above it is credited
-    /// back. Every cell of the request is written here at its final size.
+    /// Opens a request for the caller, who has sent at least the quote, or with `use_credit` has the rest
+    /// as credit here; what is above it is credited back. Every cell of the request is written here at
+    /// its final size.
     ///
     /// # Errors
     /// Whatever is wrong with the terms, the reward or the value.
-    pub fn ask(&mut self, terms: Terms, reward: Balance) -> Result<RequestId, Refusal> {
-        self.refuse_if_paused()?;
-        let params = self.params();
-        let request = self.prepare(&terms, reward, &params)?;
-        if request.beneficiary == self.host.contract() {
-            return refuse(Error::RefundToOracle);
-        }
-        let per_seat = add(reward, params.commit_fee)?;
-        let needed = add(times(per_seat, terms.seats)?, request.escrow)?;
+    pub fn ask(
+        &mut self,
+        terms: Terms,
+        reward: Balance,
+        use_credit: bool,
+    ) -> Result<RequestId, Refusal> {
+        let (request, _) = self.prepare(&terms, reward)?;
         let sent = self.host.value();
-        if sent < needed {
-            return refuse(Error::ValueTooLow { sent, needed });
+        let needed = cost(&request)?;
+        let mut given = sent;
+        if use_credit && sent < needed {
+            given = add(
+                given,
+                self.take_credit(&request.requester, sub(needed, sent)?)?,
+            )?;
+        }
+        if given < needed {
+            return refuse(Error::ValueTooLow {
+                sent: given,
+                needed,
+            });
         }
         let mut counters = self.host.counters();
+        self.pass_settled(&mut counters);
         let id = counters.next_id;
         counters.next_id = id.checked_add(1).ok_or_else(overflow)?;
         counters.total = add(counters.total, sent)?;
+        let reach = request
+            .reveal_deadline()
+            .saturating_add(request.delivery_blocks);
+        counters.reach = counters.reach.max(reach);
         self.host.set_counters(&counters);
 
         let mut account = self.open_account(&request.beneficiary)?;
-        account.credit = add(account.credit, sub(sent, needed)?)?;
+        account.credit = add(account.credit, sub(given, needed)?)?;
         self.host.set_account(&request.beneficiary, &account);
 
         self.host.set_request(id, &request);
@@ -78,13 +105,38 @@ impl<H: Host> Oracle<H> {
         Ok(id)
     }
 
-    /// The request as it would be stored, with every parameter frozen.
-    fn prepare(
+    /// Takes at most `most` planck of what an account is owed.
+    pub(super) fn take_credit(
         &mut self,
-        terms: &Terms,
-        reward: Balance,
-        params: &Params,
-    ) -> Result<Request, Refusal> {
+        id: &AccountId,
+        most: Balance,
+    ) -> Result<Balance, Refusal> {
+        let Some(mut account) = self.host.account(id) else {
+            return Ok(0);
+        };
+        let taken = account.credit.min(most);
+        account.credit = sub(account.credit, taken)?;
+        self.set_or_remove(id, account);
+        Ok(taken)
+    }
+
+    /// Moves the lowest open id past requests that have been settled or pruned. A few for each request
+    /// that comes, so that it keeps up and no call reads many.
+    fn pass_settled(&self, counters: &mut Counters) {
+        for _ in 0..STEPS_AN_ASK {
+            let id = counters.lowest_open_id;
+            let is_open = |request: &Request| !request.is_settled();
+            if id >= counters.next_id || self.host.request(id).is_some_and(|it| is_open(&it)) {
+                return;
+            }
+            counters.lowest_open_id = id.saturating_add(1);
+        }
+    }
+
+    /// The request as it would be stored, with every parameter frozen, and the bytes of its terms.
+    fn prepare(&mut self, terms: &Terms, reward: Balance) -> Result<(Request, usize), Refusal> {
+        self.refuse_if_paused()?;
+        let params = self.params();
         terms.check()?;
         if reward < params.min_reward {
             return refuse(Error::RewardTooLow {
@@ -92,63 +144,90 @@ impl<H: Host> Oracle<H> {
                 least: params.min_reward,
             });
         }
-        let escrow = match terms.callback {
-            None => 0,
-            Some(limits) => {
-                let price = self.host.price_of(limits.ref_time);
-                add(add(params.delivery_reward, price)?, limits.storage_deposit)?
-            }
-        };
         let requester = self.host.caller();
-        // Seat bonds are summed with everything else in one ledger: the whole must fit.
-        times(
-            add(reward, add(params.commit_fee, params.seat_bond)?)?,
-            terms.seats,
-        )?;
-        let named = self.named_slots(terms)?;
-        let lottery = if terms.assignment.is_drawn() {
-            let beacon = &self.house().beacon;
-            (beacon.tickets, beacon.value)
-        } else {
-            Default::default()
-        };
+        if terms.beneficiary(requester) == self.host.contract() {
+            return refuse(Error::RefundToOracle);
+        }
+        let money = self.money(terms, reward, &params)?;
+        let named = self.named_slots(terms, &params)?;
         let encoded = codec::encode(terms);
         let (bytes, most) = (encoded.len() as u32, MAX_TERMS_BYTES);
         if bytes > most {
             return refuse(Error::TermsTooLong { bytes, most });
         }
-        let digest = digest::encoded_terms_digest(&requester, &encoded);
+        let digest = digest::encoded_terms_digest(&requester, reward, &encoded);
         let domain = self.host.identity().domain;
-        let now = self.host.block();
-        Request::open(
-            (domain, requester, digest),
-            terms,
-            named,
-            params,
-            (reward, escrow),
-            (now, lottery),
-        )
+        let (now, parties) = (self.host.block(), (domain, requester, digest));
+        let request = Request::open(parties, terms, named, &params, money, now)?;
+        Ok((request, encoded.len()))
     }
 
-    /// Slots that may take a seat; places for them when they are drawn later.
-    fn named_slots(&self, terms: &Terms) -> Result<Vec<Slot>, Refusal> {
-        let seats = terms.seats;
-        if terms.assignment.is_drawn() {
-            let operators = self.host.counters().next_slot;
-            if operators < u32::from(seats) {
-                return refuse(Error::TooFewToDraw { operators, seats });
+    /// What a seat costs and what is kept for the delivery.
+    fn money(&self, terms: &Terms, reward: Balance, params: &Params) -> Result<Money, Refusal> {
+        let blocks = terms
+            .commit_blocks
+            .checked_add(terms.reveal_blocks)
+            .ok_or_else(overflow)?;
+        // The fee is below 2^80 and the blocks below 2^32.
+        let lock = params.lock_fee.wrapping_mul(Balance::from(blocks));
+        let seat_fee = add(params.commit_fee, lock)?;
+        let (mut escrow, mut delivery_price) = (0, 0);
+        if let Some(limits) = terms.callback {
+            let most = times(self.host.identity().unit, MAX_CALLBACK_COINS)?;
+            if limits.storage_deposit > most {
+                return refuse(Error::CallbackLimit);
             }
-            return Ok(vec![NOT_DRAWN; usize::from(seats)]);
+            delivery_price = self.host.price_of(limits.ref_time);
+            let success = add(params.delivery_reward, limits.storage_deposit)?;
+            escrow = add(delivery_price, success)?;
         }
-        let Assignment::Named { operators } = &terms.assignment else {
-            return Ok(Vec::new());
-        };
-        let slot = |(position, id): (usize, _)| {
-            let position = position as u8; // At most 32 are named.
-            self.host
-                .slot_of(id)
-                .ok_or_else(|| Error::NamedNotRegistered { position }.into())
-        };
-        operators.iter().enumerate().map(slot).collect()
+        // Seat bonds are summed with everything else in one ledger: the whole must fit.
+        times(add(reward, add(seat_fee, params.seat_bond)?)?, terms.seats)?;
+        Ok(Money {
+            reward,
+            seat_fee,
+            escrow,
+            delivery_price,
+        })
     }
+
+    /// Slots that the terms name. Whoever can't take a seat now is refused: such a request would only
+    /// expire.
+    fn named_slots(&mut self, terms: &Terms, params: &Params) -> Result<Vec<Slot>, Refusal> {
+        let operators = match &terms.assignment {
+            Assignment::Open { .. } => return Ok(Vec::new()),
+            Assignment::Set(set) => {
+                let known = self.host.operator_set(*set);
+                let known = known.ok_or(Error::NoSuchSet { set: *set })?;
+                let (operators, least) = (known.slots.len() as u32, u32::from(terms.seats));
+                if operators < least {
+                    return refuse(Error::SetSize {
+                        operators,
+                        least,
+                        most: MAX_SET,
+                    });
+                }
+                return Ok(Vec::new());
+            }
+            Assignment::Named { operators } => operators,
+        };
+        let mut slots = Vec::with_capacity(operators.len());
+        for (position, id) in operators.iter().enumerate() {
+            let position = position as u8; // At most 32 are named.
+            let slot = self.host.slot_of(id);
+            let slot = slot.ok_or(Error::NamedNotRegistered { position })?;
+            if !self.operator(slot)?.is_ready(params.min_bond) {
+                return refuse(Error::NamedNotReady { position });
+            }
+            slots.push(slot);
+        }
+        Ok(slots)
+    }
+}
+
+/// What a request costs whoever asks, planck.
+fn cost(request: &Request) -> Result<Balance, Refusal> {
+    let seats = request.seats.len() as u8; // At most 32.
+    let per_seat = add(request.reward, request.seat_fee)?;
+    add(times(per_seat, seats)?, request.escrow)
 }

@@ -2,13 +2,13 @@
 
 use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
-    event::{Delivered, DeliveryFailed, Ended, Event, Payout, Pruned},
+    event::{Delivered, DeliveryFailed, DeliveryFunded, Ended, Event, Payout, Pruned},
     limits::DELIVERY_RESERVE_REF_TIME,
     AccountId, Balance, BlockNumber, DeliveryStatus, Error, Outcome, RequestId, SeatState,
 };
 
 use super::Oracle;
-use crate::{add, refuse, text::read_text, Delivery, Host, Refusal, Request, Settlement};
+use crate::{add, refuse, sub, text::read_text, Delivery, Host, Refusal, Request, Settlement};
 
 impl<H: Host> Oracle<H> {
     /// Settles a request whose end has come; the caller writes it. False: nothing to do.
@@ -38,19 +38,18 @@ impl<H: Host> Oracle<H> {
             return Ok(());
         };
         let payouts = self.pay_seats(request, &mut settlement)?;
-        if !request.named.is_empty() {
-            self.record_no_shows(request)?;
-        }
-        self.fold(id, request, now);
         let Settlement {
-            refund, fee, sunk, ..
+            refund,
+            fee,
+            to_sink,
+            ..
         } = settlement;
         request.refund = refund;
         self.credit(&request.beneficiary, refund)?;
-        if fee > 0 || sunk > 0 {
-            let house = self.change_house();
-            house.owner_credit = add(house.owner_credit, fee)?;
-            house.sink_credit = add(house.sink_credit, sunk)?;
+        if fee > 0 || to_sink > 0 {
+            let treasury = self.change_treasury();
+            treasury.owner_credit = add(treasury.owner_credit, fee)?;
+            treasury.sink_credit = add(treasury.sink_credit, to_sink)?;
         }
         // A settled request always has an outcome: an agreed text was stored by the reveal that made
         // it one.
@@ -61,20 +60,9 @@ impl<H: Host> Oracle<H> {
             payouts,
             refund,
             fee,
-            sunk,
+            to_sink,
         }));
         Ok(())
-    }
-
-    /// Does what the beacon and the block number have decided; the caller writes it. Drawn first, for
-    /// whoever was drawn and never came has a no-show. False: nothing to do.
-    pub(super) fn draw_and_settle(
-        &mut self,
-        id: RequestId,
-        request: &mut Request,
-    ) -> Result<bool, Refusal> {
-        let drawn = self.draw_if_due(id, request)?;
-        Ok(self.settle_if_ended(id, request)? || drawn)
     }
 
     /// The outcome of a settled request.
@@ -87,19 +75,20 @@ impl<H: Host> Oracle<H> {
         request: &mut Request,
         settlement: &mut Settlement,
     ) -> Result<Vec<Payout>, Refusal> {
-        let (reward, seat_bond) = (request.reward, request.seat_bond);
         let mut payouts = Vec::with_capacity(settlement.seats.len());
-        for (seat, index) in request.seats.iter_mut().zip(0..settlement.seats.len()) {
-            let slot = seat.slot;
+        for index in 0..settlement.seats.len() {
+            let Some(slot) = request.seats.get(index).map(|seat| seat.slot) else {
+                break;
+            };
             let mut operator = self.operator(slot)?;
             if operator.is_barred() {
-                seat.bond_lost = 1;
-                settlement.forfeit(index, seat_bond, reward)?;
+                request.lose_bond(index);
+                settlement.forfeit(index, request)?;
             }
             let Some(one) = settlement.seats.get(index) else {
                 break;
             };
-            operator.unlock(seat_bond, one.state, one.paid, one.forfeited)?;
+            operator.unlock(request.seat_bond, one.state, one.paid, one.forfeited)?;
             self.set_operator(slot, &operator);
             payouts.push(Payout {
                 operator: operator.id(),
@@ -112,8 +101,10 @@ impl<H: Host> Oracle<H> {
         Ok(payouts)
     }
 
-    /// Hands the outcome of an ended request to its requester. The first successful delivery earns
-    /// the carrier the escrow; a failed one is counted and can be tried again.
+    /// Hands the outcome of an ended request to its requester. An attempt of a transmitter that has a seat
+    /// in the request earns the price of the callback's limits, once, whether the callback takes the
+    /// outcome or not; success earns the rest of the escrow, whoever sent it. A failed one can be tried
+    /// again.
     ///
     /// # Errors
     /// `CallerNotOrigin`, `NoSuchRequest`, `NotEnded`, `NoCallback`, `AlreadyDelivered`,
@@ -124,13 +115,8 @@ impl<H: Host> Oracle<H> {
             return refuse(Error::CallerNotOrigin);
         }
         let mut request = self.stored(id)?;
-        match request.delivery {
-            Delivery::None => return refuse(Error::NoCallback),
-            Delivery::Running => return refuse(Error::Delivering),
-            Delivery::Done => return refuse(Error::AlreadyDelivered),
-            Delivery::Waiting => {}
-        }
-        self.draw_and_settle(id, &mut request)?;
+        request.can_deliver()?;
+        self.settle_if_ended(id, &mut request)?;
         let outcome = self.outcome(id, &request).ok_or(Error::NotEnded)?;
         let limits = request.callback.ok_or(Error::NoCallback)?;
         request.delivery = Delivery::Running;
@@ -151,38 +137,93 @@ impl<H: Host> Oracle<H> {
     /// Nothing read before the callback is used here: it may have called any message.
     fn after_delivery(&mut self, id: RequestId, taken: bool) -> Result<DeliveryStatus, Refusal> {
         let mut request = self.stored(id)?;
+        let transmitter = self.host.caller();
+        let price = request.delivery_price();
+        let mut earned = 0;
+        if price > 0 && self.may_earn_price(&request, &transmitter)? {
+            earned = price;
+            request.set_delivery_price(0);
+        }
         if taken {
-            let carrier = self.host.caller();
-            let earned = core::mem::take(&mut request.escrow);
             request.delivery = Delivery::Done;
-            self.credit_carrier(&carrier, earned)?;
-            self.host.emit(Event::Delivered(Delivered {
-                request_id: id,
-                carrier,
-                earned,
-            }));
+            let unearned = request.delivery_price();
+            earned = sub(request.escrow, unearned)?;
         } else {
             request.delivery = Delivery::Waiting;
             request.failures = request.failures.saturating_add(1);
-            let failures = request.failures;
-            self.host.emit(Event::DeliveryFailed(DeliveryFailed {
-                request_id: id,
-                failures,
-            }));
         }
+        request.escrow = sub(request.escrow, earned)?;
+        self.credit_transmitter(&transmitter, earned)?;
+        self.host.emit(if taken {
+            Event::Delivered(Delivered {
+                request_id: id,
+                transmitter,
+                earned,
+            })
+        } else {
+            Event::DeliveryFailed(DeliveryFailed {
+                request_id: id,
+                failures: request.failures,
+                transmitter,
+                earned,
+            })
+        });
         self.host.set_request(id, &request);
         Ok(request.delivery_status())
     }
 
-    /// Credits a carrier: an operator in its own account, which is there already. A cell opened for
-    /// it would cost its transaction a deposit that whoever calls `withdraw` collects.
-    pub(super) fn credit_carrier(
+    /// Whether an attempt of this transmitter earns its price: that of an operator with a seat, or of any
+    /// operator with a bond where nobody took one. A stranger's attempts use nobody's pay up.
+    fn may_earn_price(
         &mut self,
-        carrier: &AccountId,
+        request: &Request,
+        transmitter: &AccountId,
+    ) -> Result<bool, Refusal> {
+        let Some(slot) = self.host.slot_of(transmitter) else {
+            return Ok(false);
+        };
+        if request.committed > 0 {
+            return Ok(request.seat_index(slot).is_some());
+        }
+        Ok(self.operator(slot)?.is_ready(request.min_bond))
+    }
+
+    /// Adds the value sent to the escrow, for another attempt to deliver.
+    ///
+    /// # Errors
+    /// `NoSuchRequest`, `NoCallback`, `AlreadyDelivered`, `Delivering`, `ValueTooLow` below the price of
+    /// the callback's limits.
+    pub fn fund_delivery(&mut self, id: RequestId) -> Result<(), Refusal> {
+        let mut request = self.stored(id)?;
+        request.can_deliver()?;
+        let limits = request.callback.ok_or(Error::NoCallback)?;
+        let (sent, needed) = (self.host.value(), self.host.price_of(limits.ref_time));
+        if sent < needed {
+            return refuse(Error::ValueTooLow { sent, needed });
+        }
+        self.grow_total(sent)?;
+        request.escrow = add(request.escrow, sent)?;
+        request.set_delivery_price(add(request.delivery_price(), sent)?);
+        self.host.set_request(id, &request);
+        self.host.emit(Event::DeliveryFunded(DeliveryFunded {
+            request_id: id,
+            amount: sent,
+        }));
+        Ok(())
+    }
+
+    /// Credits a transmitter: an operator in its own account, which is there already. A cell opened for
+    /// it would cost its transaction a deposit that whoever calls `withdraw` collects.
+    pub(super) fn credit_transmitter(
+        &mut self,
+        transmitter: &AccountId,
         earned: Balance,
     ) -> Result<(), Refusal> {
-        let Some(slot) = self.host.slot_of(carrier) else {
-            return self.credit(carrier, earned);
+        if earned == 0 {
+            return Ok(());
+        }
+        let Some(slot) = self.host.slot_of(transmitter) else {
+            return self.credit(transmitter, earned);
         };
         let mut operator = self.operator(slot)?;
         operator.earn(earned)?;
@@ -197,7 +238,7 @@ impl<H: Host> Oracle<H> {
     /// `NoSuchRequest`, `NotEnded`, `Delivering`, `NotPrunableYet`.
     pub fn prune(&mut self, id: RequestId) -> Result<(), Refusal> {
         let mut request = self.stored(id)?;
-        self.draw_and_settle(id, &mut request)?;
+        self.settle_if_ended(id, &mut request)?;
         request.can_prune(&self.host.caller(), self.host.block())?;
         let refund = request.escrow;
         self.credit(&request.beneficiary, refund)?;

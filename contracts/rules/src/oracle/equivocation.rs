@@ -34,10 +34,15 @@ impl<H: Host> Oracle<H> {
             round: 0,
             phase: 0,
             operator: operator.id(),
-            model: report.model,
+            model: 0,
         };
         for signed in [&report.first, &report.second] {
-            let message = digest::answer_message_of(&context, &signed.answer, &signed.evidence);
+            let message = digest::answer_message_of(
+                &context,
+                &signed.answer,
+                signed.confidence,
+                &signed.evidence,
+            );
             if !self
                 .host
                 .verify(&signed.signature, &message, &operator.id())
@@ -49,7 +54,7 @@ impl<H: Host> Oracle<H> {
         self.set_operator(slot, &operator);
         let reporter = self.host.caller();
         let reward = share(forfeited, self.params().report_ppm);
-        self.credit_carrier(&reporter, reward)?;
+        self.credit_transmitter(&reporter, reward)?;
         let sink = self.host.identity().sink();
         self.credit(&sink, sub(forfeited, reward)?)?;
         self.host.emit(Event::Equivocated(Equivocated {

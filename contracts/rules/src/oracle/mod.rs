@@ -1,21 +1,22 @@
 //! Whole messages of the oracle, carried out over a [`Host`].
 
 mod ask;
-mod draw;
 mod ending;
 mod equivocation;
 mod operators;
 mod owner;
 mod seats;
+mod sets;
 mod views;
 
 pub use seats::Batch;
 
-use draw::LoadedTickets;
 use ink::prelude::{boxed::Box, vec::Vec};
 use llm_oracle_primitives::{AccountId, Balance, Error, RequestId, Slot};
 
-use crate::{add, overflow, sub, Account, Host, House, Operator, OperatorCell, Refusal, Request};
+use crate::{
+    add, overflow, sub, Account, Host, Operator, OperatorCell, Profile, Refusal, Request, Treasury,
+};
 
 /// The oracle during one call. Accounts of operators are loaded once, changed in memory, and written
 /// by [`Oracle::finish`] or before anything is called: a committee that shares a cell costs one read
@@ -23,14 +24,13 @@ use crate::{add, overflow, sub, Account, Host, House, Operator, OperatorCell, Re
 pub struct Oracle<H: Host> {
     host: H,
     cells: Vec<LoadedCell>,
-    house: Option<Box<House>>,
-    house_changed: bool,
-    loaded_tickets: LoadedTickets,
+    treasury: Option<Treasury>,
+    treasury_changed: bool,
 }
 
 /// Cells of accounts kept in memory, 11 KiB each. Contracts have 1 MiB and get nothing of it back: over
-/// this the oldest cell is written and its buffer used again, or a draw among many operators would end in
-/// a trap. More than seats, so that a settlement writes each once, but for no-shows.
+/// this the oldest cell is written and its buffer used again, or a batch for many operators would end in
+/// a trap. More than seats, so that a settlement writes each once.
 const MOST_CELLS: usize = 34;
 
 struct LoadedCell {
@@ -45,9 +45,8 @@ impl<H: Host> Oracle<H> {
         Self {
             host,
             cells: Vec::new(),
-            house: None,
-            house_changed: false,
-            loaded_tickets: Vec::new(),
+            treasury: None,
+            treasury_changed: false,
         }
     }
 
@@ -64,9 +63,9 @@ impl<H: Host> Oracle<H> {
                     .set_operator_cell(loaded.number, loaded.cell.bytes());
             }
         }
-        if let (true, Some(house)) = (self.house_changed, &self.house) {
-            self.host.set_house(house);
-            self.house_changed = false;
+        if let (true, Some(treasury)) = (self.treasury_changed, &self.treasury) {
+            self.host.set_treasury(treasury);
+            self.treasury_changed = false;
         }
     }
 
@@ -74,8 +73,20 @@ impl<H: Host> Oracle<H> {
     fn flush_and_forget(&mut self) {
         self.flush();
         self.cells.clear();
-        self.house = None;
-        self.loaded_tickets.clear();
+        self.treasury = None;
+    }
+
+    /// What owner and sink are owed, loaded once in a call.
+    fn treasury(&mut self) -> &mut Treasury {
+        let host = &self.host;
+        self.treasury
+            .get_or_insert_with(|| host.treasury().unwrap_or_default())
+    }
+
+    /// What owner and sink are owed, to be written at the end of the call.
+    fn change_treasury(&mut self) -> &mut Treasury {
+        self.treasury_changed = true;
+        self.treasury()
     }
 
     fn cell(&mut self, slot: Slot) -> &mut LoadedCell {
@@ -113,7 +124,16 @@ impl<H: Host> Oracle<H> {
         self.cell(slot)
             .cell
             .get(slot)
+            .map(Operator::upgraded)
             .ok_or_else(|| Error::NoSuchOperator { slot }.into())
+    }
+
+    /// What an operator says of itself: one of an earlier version owns itself and declares nothing.
+    fn profile(&self, slot: Slot, id: AccountId) -> Profile {
+        self.host.profile(slot).unwrap_or(Profile {
+            owner: id,
+            family: Vec::new(),
+        })
     }
 
     fn set_operator(&mut self, slot: Slot, operator: &Operator) {

@@ -24,9 +24,11 @@ impl<H: Host> Oracle<H> {
         self.host.params_cell().in_force(self.host.block())
     }
 
-    /// First block in which what is announced now can take effect.
+    /// First block in which what is announced now can take effect: after the delay in force, and no
+    /// sooner than the notice that the constructor fixed, which no parameter shortens.
     fn due(&self) -> Result<BlockNumber, Refusal> {
-        let delay = self.params().upgrade_delay_blocks;
+        let notice = self.host.identity().min_notice_blocks;
+        let delay = self.params().upgrade_delay_blocks.max(notice);
         self.host.block().checked_add(delay).ok_or_else(overflow)
     }
 
@@ -78,7 +80,7 @@ impl<H: Host> Oracle<H> {
         // The owner's account stays open, so that settling never opens one.
         self.open_account(&caller)?;
         let former = identity.owner();
-        let earned = core::mem::take(&mut self.change_house().owner_credit);
+        let earned = core::mem::take(&mut self.change_treasury().owner_credit);
         self.credit(&former, earned)?;
         self.close_account(&former);
         identity.set_owner(caller);
@@ -95,7 +97,7 @@ impl<H: Host> Oracle<H> {
     /// `NotTheOwner`, `BadParameter`, `Overflow`.
     pub fn announce_params(&mut self, params: Params) -> Result<BlockNumber, Refusal> {
         self.only_owner()?;
-        params.check()?;
+        params.check(self.host.identity().unit)?;
         let from = self.due()?;
         let current = self.params();
         self.host.set_params_cell(&ParamsCell {
@@ -108,13 +110,19 @@ impl<H: Host> Oracle<H> {
         Ok(from)
     }
 
-    /// Announces code by its hash. A new announcement replaces the earlier one and waits anew.
+    /// Announces code that is on the chain, by its hash. It waits as long as parameters do, and until
+    /// every request that is open now and every bond that waits now can be out. A new announcement
+    /// replaces the earlier one and waits anew.
     ///
     /// # Errors
-    /// `NotTheOwner`, `Overflow`.
+    /// `NotTheOwner`, `NoSuchCode`, `Overflow`.
     pub fn announce_upgrade(&mut self, code_hash: Hash) -> Result<BlockNumber, Refusal> {
         self.only_owner()?;
-        let from = self.due()?;
+        if !self.host.has_code(&code_hash) {
+            return refuse(Error::NoSuchCode);
+        }
+        let reach = self.host.counters().reach;
+        let from = self.due()?.max(reach.saturating_add(1));
         self.host
             .set_next_code(Some(&Announced { code_hash, from }));
         self.host.emit(Event::UpgradeAnnounced(UpgradeAnnounced {
@@ -124,7 +132,8 @@ impl<H: Host> Oracle<H> {
         Ok(from)
     }
 
-    /// Installs the announced code once it is due.
+    /// Installs the announced code once it is due. The announcement lapses after as many blocks more as
+    /// the upgrade delay has.
     ///
     /// # Errors
     /// `NotTheOwner`, `NothingAnnounced`, `NotDueYet`, `NoSuchCode`.
@@ -134,6 +143,9 @@ impl<H: Host> Oracle<H> {
         let (from, now) = (next.from, self.host.block());
         if now < from {
             return refuse(Error::NotDueYet { from, now });
+        }
+        if now > from.saturating_add(self.params().upgrade_delay_blocks) {
+            return refuse(Error::NothingAnnounced);
         }
         self.host.set_next_code(None);
         let code_hash = next.code_hash;

@@ -3,14 +3,17 @@
 use ink::prelude::{boxed::Box, vec, vec::Vec};
 use llm_oracle_primitives::{
     digest,
-    event::{Committed, Event, Revealed, SeatCommitted, SeatRevealed, Worded},
+    event::{AnswerPublished, Committed, Event, Revealed, SeatCommitted, SeatRevealed},
     limits::{BATCH_RESERVE_REF_TIME, MAX_BATCH_ENTRIES},
     AccountId, Answer, AnswerEntry, BlockNumber, CommitEntry, Error, Hash, Phase, RequestId,
-    RevealEntry, SeatAnswer, Signature, Slot,
+    RevealEntry, SeatAnswer, Slot,
 };
 
 use super::Oracle;
-use crate::{refuse, seat::shown, text::filled_text, Host, Operator, Refusal, Request};
+use crate::{
+    moves::check_confidence, refuse, seat::shown, text::filled_text, Host, Opened, Operator,
+    Refusal, Request,
+};
 
 /// Result of each entry of a batch, in order.
 pub type Batch = Vec<Result<(), Error>>;
@@ -22,7 +25,8 @@ struct Group {
     now: BlockNumber,
     contract: AccountId,
     request: Box<Request>,
-    drawn: bool,
+    /// Slots of the set that its terms name, once somebody asked for a seat.
+    set: Option<Vec<Slot>>,
     committed: Vec<SeatCommitted>,
     revealed: Vec<SeatRevealed>,
 }
@@ -147,14 +151,13 @@ impl<H: Host> Oracle<H> {
     }
 
     fn open_group(&mut self, id: RequestId) -> Result<Box<Group>, Refusal> {
-        let mut request = self.stored(id)?;
-        let drawn = self.draw_if_due(id, &mut request)?;
+        let request = self.stored(id)?;
         Ok(Box::new(Group {
             id,
             now: self.host.block(),
             contract: self.host.contract(),
             request,
-            drawn,
+            set: None,
             committed: Vec::new(),
             revealed: Vec::new(),
         }))
@@ -165,7 +168,7 @@ impl<H: Host> Oracle<H> {
     #[allow(clippy::boxed_local)] // Out of its box it would be moved.
     fn close_group(&mut self, mut group: Box<Group>) -> Result<(), Refusal> {
         let id = group.id;
-        if !group.drawn && group.committed.is_empty() && group.revealed.is_empty() {
+        if group.committed.is_empty() && group.revealed.is_empty() {
             return Ok(());
         }
         if !group.committed.is_empty() {
@@ -185,9 +188,9 @@ impl<H: Host> Oracle<H> {
         Ok(())
     }
 
-    /// Locks the bond of a seat and pays its commit fee.
+    /// Locks the bond of a seat and pays its seat fee.
     fn seat(&mut self, group: &Group, slot: u32, mut operator: Operator) -> Result<(), Refusal> {
-        operator.lock(group.request.seat_bond, group.request.commit_fee)?;
+        operator.lock(group.request.seat_bond, group.request.seat_fee)?;
         self.set_operator(slot, &operator);
         Ok(())
     }
@@ -196,16 +199,13 @@ impl<H: Host> Oracle<H> {
     fn carry_commit(&mut self, entry: CommitEntry, group: &mut Group) -> Result<(), Refusal> {
         let CommitEntry {
             slot,
-            model,
             commitment,
             evidence,
             signature,
             ..
         } = entry;
         let now = group.now;
-        group.request.can_commit(slot, false, now)?;
-        let operator = self.operator(slot)?;
-        group.request.admit(slot, &operator)?;
+        let operator = self.admit(group, slot, false)?;
         match signature {
             None if operator.id() == self.host.caller() => {}
             None => return refuse(Error::NotTheOperator { slot }),
@@ -215,18 +215,18 @@ impl<H: Host> Oracle<H> {
             Some((valid_until, signature)) => {
                 let context = group
                     .request
-                    .context(group.contract, group.id, operator.id(), model);
+                    .context(group.contract, group.id, operator.id(), 0);
                 let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
                 if !self.host.verify(&signature, &message, &operator.id()) {
                     return refuse(Error::BadSignature { slot });
                 }
             }
         }
-        let id = operator.id();
+        let (id, family) = (operator.id(), operator.family);
         self.seat(group, slot, operator)?;
         group
             .request
-            .commit(slot, model, commitment, evidence, now)?;
+            .commit(slot, family, commitment, evidence, now)?;
         group.committed.push(SeatCommitted {
             operator: id,
             slot,
@@ -238,28 +238,28 @@ impl<H: Host> Oracle<H> {
 
     #[inline(never)]
     fn carry_reveal(&mut self, entry: RevealEntry, group: &mut Group) -> Result<(), Refusal> {
-        let RevealEntry {
-            slot,
-            answer,
-            salt,
-            signature,
-            ..
-        } = entry;
-        let now = group.now;
-        let seat = group.request.can_reveal(slot, &answer, now)?;
+        let slot = entry.slot;
+        let opened = Opened {
+            answer: entry.answer,
+            confidence: entry.confidence,
+            salt: entry.salt,
+            signature: entry.signature,
+        };
+        let (answer, confidence) = (&opened.answer, opened.confidence);
+        let request = &group.request;
+        let seat = request.can_reveal(slot, (answer, confidence), group.now)?;
         let (model, evidence, commitment) = (seat.model, seat.evidence, seat.commitment);
         let operator = self.operator(slot)?.id();
-        let context = group
-            .request
-            .context(group.contract, group.id, operator, model);
-        if digest::commitment(&context, &answer, &evidence, &salt) != commitment {
+        let context = request.context(group.contract, group.id, operator, model);
+        let signed = request.signed_confidence(confidence);
+        if digest::commitment(&context, answer, signed, &evidence, &opened.salt) != commitment {
             return refuse(Error::CommitmentMismatch { slot });
         }
-        let message = digest::answer_message(&context, &answer, &evidence);
-        if !self.host.verify(&signature, &message, &operator) {
+        let message = digest::answer_message(&context, answer, signed, &evidence);
+        if !self.host.verify(&opened.signature, &message, &operator) {
             return refuse(Error::BadSignature { slot });
         }
-        self.open_seat(group, (slot, operator), answer, (salt, signature))
+        self.open_seat(group, (slot, operator), opened)
     }
 
     /// Opens a seat with an answer that has been checked.
@@ -267,29 +267,29 @@ impl<H: Host> Oracle<H> {
         &mut self,
         group: &mut Group,
         (slot, operator): (Slot, AccountId),
-        answer: Answer,
-        (salt, signature): (Hash, Signature),
+        opened: Opened,
     ) -> Result<(), Refusal> {
         let (id, now, request) = (group.id, group.now, &mut group.request);
-        request.reveal(slot, &answer, salt, signature, now)?;
-        let shown = shown(answer.clone());
+        request.reveal(slot, &opened, now)?;
+        let shown = shown(opened.answer.clone());
         if let SeatAnswer::Digest(digest) = &shown {
-            self.keep_words((id, slot), request, digest, answer);
+            self.publish_answer((id, slot), request, digest, opened.answer);
         }
         group.revealed.push(SeatRevealed {
             operator,
             slot,
             answer: shown,
-            salt,
-            signature,
+            confidence: opened.confidence,
+            salt: opened.salt,
+            signature: opened.signature,
         });
         Ok(())
     }
 
-    /// Keeps the words of an open answer in the first event that has them, and in the request's cell once
-    /// they are agreed on. A function of its own, see [`Self::settle`].
+    /// Publishes the text of an open answer in the first event that has it, and keeps it in the request's
+    /// cell once it is agreed on. A function of its own, see [`Self::settle`].
     #[inline(never)]
-    fn keep_words(
+    fn publish_answer(
         &mut self,
         (id, slot): (RequestId, Slot),
         request: &Request,
@@ -303,7 +303,7 @@ impl<H: Host> Oracle<H> {
             }
         }
         if seats == 1 {
-            self.host.emit(Event::Worded(Worded {
+            self.host.emit(Event::AnswerPublished(AnswerPublished {
                 request_id: id,
                 slot,
                 answer,
@@ -313,52 +313,70 @@ impl<H: Host> Oracle<H> {
 
     #[inline(never)]
     fn carry_answer(&mut self, entry: AnswerEntry, group: &mut Group) -> Result<(), Refusal> {
-        let AnswerEntry {
-            slot,
-            model,
-            answer,
-            evidence,
-            salt,
-            signature,
-            ..
-        } = entry;
-        let now = group.now;
-        group.request.can_commit(slot, true, now)?;
-        let operator = self.operator(slot)?;
-        group.request.admit(slot, &operator)?;
-        group.request.form.check(&answer, slot)?;
-        if salt != digest::ONE_STEP_SALT {
+        let (slot, evidence, now) = (entry.slot, entry.evidence, group.now);
+        let opened = Opened {
+            answer: entry.answer,
+            confidence: entry.confidence,
+            salt: entry.salt,
+            signature: entry.signature,
+        };
+        let operator = self.admit(group, slot, true)?;
+        group.request.form.check(&opened.answer, slot)?;
+        check_confidence(opened.confidence)?;
+        if opened.salt != digest::ONE_STEP_SALT {
             return refuse(Error::SaltNotZero { slot });
         }
-        let id = operator.id();
-        let context = group.request.context(group.contract, group.id, id, model);
-        // The signed answer is the operator's permission for any carrier.
-        let message = digest::answer_message(&context, &answer, &evidence);
-        if !self.host.verify(&signature, &message, &id) {
+        let (id, family) = (operator.id(), operator.family);
+        let context = group.request.context(group.contract, group.id, id, 0);
+        let signed = Some(opened.confidence);
+        // The signed answer is the operator's permission for any transmitter.
+        let message = digest::answer_message(&context, &opened.answer, signed, &evidence);
+        if !self.host.verify(&opened.signature, &message, &id) {
             return refuse(Error::BadSignature { slot });
         }
-        let commitment = digest::commitment(&context, &answer, &evidence, &salt);
+        let commitment =
+            digest::commitment(&context, &opened.answer, signed, &evidence, &opened.salt);
         self.seat(group, slot, operator)?;
         group
             .request
-            .commit(slot, model, commitment, evidence, now)?;
+            .commit(slot, family, commitment, evidence, now)?;
         group.committed.push(SeatCommitted {
             operator: id,
             slot,
             commitment,
             evidence,
         });
-        self.open_seat(group, (slot, id), answer, (salt, signature))
+        self.open_seat(group, (slot, id), opened)
     }
 
-    /// Does what the block number and the beacon have decided: draws a committee, settles an ended
-    /// request. Anyone may call.
+    /// The operator that may take the next seat of a request.
+    fn admit(
+        &mut self,
+        group: &mut Group,
+        slot: Slot,
+        one_step: bool,
+    ) -> Result<Operator, Refusal> {
+        group.request.can_commit(slot, one_step, group.now)?;
+        if let Some(set) = group.request.set() {
+            let host = &self.host;
+            let known = || host.operator_set(set).map(|known| known.slots);
+            let slots = group.set.get_or_insert_with(|| known().unwrap_or_default());
+            if slots.binary_search(&slot).is_err() {
+                return refuse(Error::NotInSet { slot, set });
+            }
+        }
+        let operator = self.operator(slot)?;
+        group.request.admit(slot, &operator)?;
+        Ok(operator)
+    }
+
+    /// Does what the block number has decided: settles an ended request. Anyone may call.
     ///
     /// # Errors
     /// `NoSuchRequest`.
     pub fn advance(&mut self, id: RequestId) -> Result<Phase, Refusal> {
         let mut request = self.stored(id)?;
-        if self.draw_and_settle(id, &mut request)? {
+        if self.settle_if_ended(id, &mut request)? {
             self.host.set_request(id, &request);
         }
         Ok(request.phase(self.host.block()))

@@ -2,12 +2,12 @@
 
 use ink::prelude::{boxed::Box, vec::Vec};
 use llm_oracle_primitives::{
-    limits::MAX_PAGE, AccountId, AnswerState, Balance, Config, DrawView, Error, LedgerView,
-    OperatorView, RequestId, RequestView, SeatView, Slot, Summary, Terms, INTERFACE_VERSION,
+    limits::MAX_PAGE, AccountId, AnswerState, Balance, Config, Error, LedgerView, OperatorView,
+    RequestId, RequestView, SeatView, Slot, Summary, Terms, INTERFACE_VERSION,
 };
 
 use super::Oracle;
-use crate::{draw::NOT_DRAWN, DrawState, Host, Refusal, Request, Seat, Settlement};
+use crate::{Host, Refusal, Request, Seat, Settlement};
 
 impl<H: Host> Oracle<H> {
     /// Identity and parameters.
@@ -23,9 +23,13 @@ impl<H: Host> Oracle<H> {
             deployed_at_ms: identity.deployed_at_ms,
             owner: identity.owner(),
             sink: identity.sink(),
+            unit: identity.unit,
+            min_notice_blocks: identity.min_notice_blocks,
             params: params.in_force(now),
             next_id: counters.next_id,
+            lowest_open_id: counters.lowest_open_id,
             operators: counters.next_slot,
+            sets: counters.next_set,
             paused: counters.is_paused(),
             offered_to: self.host.offered_to(),
             next_params: params.announced(now),
@@ -41,18 +45,25 @@ impl<H: Host> Oracle<H> {
         self.host.counters().next_id
     }
 
-    /// Terms of a request.
+    /// The lowest id that may be open: every request with a lower one has been settled.
+    pub fn lowest_open_id(&self) -> RequestId {
+        self.host.counters().lowest_open_id
+    }
+
+    /// Number of slots given out.
+    pub fn operators_count(&self) -> u32 {
+        self.host.counters().next_slot
+    }
+
+    /// Terms of a request; none for those asked under an earlier version.
     pub fn terms(&self, id: RequestId) -> Option<Terms> {
         self.host.terms(id)
     }
 
     /// The request as it stands in this block: an end that has come but is not settled yet is shown
-    /// as settled, and a committee whose seed is known as drawn: nothing can change them any more.
+    /// as settled: nothing can change it any more.
     fn as_of_now(&mut self, id: RequestId) -> Option<Box<Request>> {
         let mut request = self.host.request(id)?;
-        if request.awaits_draw() {
-            let _ = self.draw(id, &mut request);
-        }
         // An error here would mean that the request cannot be settled at all: show it unsettled.
         if let Ok(Some(settlement)) = request.settle(self.host.block()) {
             let _ = self.forfeit_barred(&mut request, settlement);
@@ -66,11 +77,13 @@ impl<H: Host> Oracle<H> {
         request: &mut Request,
         mut settlement: Settlement,
     ) -> Result<(), Refusal> {
-        let (reward, seat_bond) = (request.reward, request.seat_bond);
-        for (seat, index) in request.seats.iter_mut().zip(0..settlement.seats.len()) {
-            if self.operator(seat.slot)?.is_barred() {
-                seat.bond_lost = 1;
-                settlement.forfeit(index, seat_bond, reward)?;
+        for index in 0..settlement.seats.len() {
+            let Some(slot) = request.seats.get(index).map(|seat| seat.slot) else {
+                break;
+            };
+            if self.operator(slot)?.is_barred() {
+                request.lose_bond(index);
+                settlement.forfeit(index, request)?;
             }
         }
         request.refund = settlement.refund;
@@ -80,7 +93,6 @@ impl<H: Host> Oracle<H> {
     /// Everything about a request but its terms.
     pub fn request_view(&mut self, id: RequestId) -> Option<RequestView> {
         let now = self.host.block();
-        let kind = self.host.terms(id)?.answer;
         let settled = self.host.request(id)?.is_settled();
         let request = self.as_of_now(id)?;
         let seats = request
@@ -94,34 +106,29 @@ impl<H: Host> Oracle<H> {
             requester: request.requester,
             beneficiary: request.beneficiary,
             terms_digest: request.terms_digest,
-            kind,
+            interface_version: request.interface_version(),
             threshold: request.threshold,
             one_step: request.one_step,
-            least_record: request.later.0.map(|added| added.least).unwrap_or_default(),
-            draw: self.draw_view(&request),
+            least_record: request.least_record(),
+            max_seats_per_family: request.max_seats_per_family(),
+            min_confidence: request.min_confidence(),
             asked_at: request.asked_at,
             reveals_opened_at: request.reveals_opened_at(now),
             ended_at: request.ended_since(now),
-            commit_fee: request.commit_fee,
+            seat_fee: request.seat_fee,
             seat_bond: request.seat_bond,
+            min_bond: request.min_bond,
+            fee_ppm: request.fee_ppm,
+            effort_ppm: request.effort_ppm,
+            delivery_blocks: request.delivery_blocks,
+            retention_blocks: request.retention_blocks,
             delivery_escrow: request.escrow,
+            delivery_price: request.delivery_price(),
             callback: request.callback,
             seats,
             outcome: self.outcome(id, &request),
             refund: request.refund,
             fee: request.fee,
-        })
-    }
-
-    fn draw_view(&mut self, request: &Request) -> Option<DrawView> {
-        let draw = request.draw();
-        let named = request.named.iter();
-        let slots = named.filter(|slot| **slot != NOT_DRAWN).copied();
-        let drawn = || slots.filter_map(|slot| Some(self.operator(slot).ok()?.id()));
-        draw.is_wanted().then(|| DrawView {
-            drawn: draw.is_done().then(|| drawn().collect()),
-            weak: draw.state == DrawState::Weak,
-            opens_to_all_at: draw.opens_to_all_at,
         })
     }
 
@@ -134,10 +141,11 @@ impl<H: Host> Oracle<H> {
                 .map_or([0; 32].into(), |operator| operator.id()),
             slot: seat.slot,
             state: seat.state(),
-            model: seat.model,
+            family: seat.family,
             commitment: seat.commitment,
             evidence: seat.evidence,
             answer: seat.answer(),
+            confidence: revealed.then_some(seat.confidence),
             signature: revealed.then_some(seat.signature),
             salt: revealed.then_some(seat.salt),
             paid: seat.paid,
@@ -177,7 +185,13 @@ impl<H: Host> Oracle<H> {
     /// An operator by its account.
     pub fn operator_view(&mut self, id: &AccountId) -> Option<OperatorView> {
         let slot = self.host.slot_of(id)?;
-        Some(self.operator(slot).ok()?.view(slot))
+        self.operator_at(slot)
+    }
+
+    fn operator_at(&mut self, slot: Slot) -> Option<OperatorView> {
+        let operator = self.operator(slot).ok()?;
+        let profile = self.profile(slot, operator.id());
+        Some(operator.view(slot, profile))
     }
 
     /// Operators from slot `from` on, at most `limit` and [`MAX_PAGE`].
@@ -186,16 +200,17 @@ impl<H: Host> Oracle<H> {
             .saturating_add(limit.min(MAX_PAGE))
             .min(self.host.counters().next_slot);
         (from..end)
-            .filter_map(|slot| Some(self.operator(slot).ok()?.view(slot)))
+            .filter_map(|slot| self.operator_at(slot))
             .collect()
     }
 
-    /// What an account is owed, as requester and as operator, planck.
+    /// What `withdraw` would pay for an account: what it is owed, and what it earned as an operator, which
+    /// goes to its owner; planck.
     pub fn credit_of(&mut self, id: &AccountId) -> Balance {
         let own = self.host.account(id).map_or(0, |account| account.credit);
         let earned = self.operator_view(id).map_or(0, |operator| operator.credit);
-        let house = self.owed_by_house(id);
-        own.saturating_add(earned).saturating_add(house)
+        let treasury = self.owed_by_treasury(id);
+        own.saturating_add(earned).saturating_add(treasury)
     }
 
     /// The books.

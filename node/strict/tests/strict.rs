@@ -13,8 +13,6 @@ mod callbacks;
 mod cells;
 #[path = "../../sandbox/tests/pallet/coverage.rs"]
 mod coverage;
-#[path = "../../sandbox/tests/pallet/crowds.rs"]
-mod crowds;
 #[path = "../../sandbox/tests/pallet/edges.rs"]
 mod edges;
 #[path = "../../sandbox/tests/pallet/encoding.rs"]

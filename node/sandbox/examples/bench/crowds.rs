@@ -43,7 +43,7 @@ fn send<T: Encode>(world: &mut World, message: &str, entries: &[T], carried: Car
 pub fn whole(world: &mut World, members: &[usize], requests: usize, carried: Carried) -> [Cost; 3] {
     let seats = members.len() as u8; // At most 32.
     let asked = terms(AnswerKind::Bool, seats, seats / 2 + 1);
-    let value = u128::from(seats) * (REWARD + world.config.params.commit_fee);
+    let value = u128::from(seats) * (REWARD + world.seat_fee());
     let mut asks = Cost::default();
     let ids: Vec<RequestId> = (0..requests)
         .map(|_| {
@@ -51,7 +51,7 @@ pub fn whole(world: &mut World, members: &[usize], requests: usize, carried: Car
                 ASKER,
                 value,
                 "ask",
-                &(&asked, REWARD),
+                &(&asked, REWARD, false),
             )));
             world.view::<RequestId>("next_id", ()) - 1
         })

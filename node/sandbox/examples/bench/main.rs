@@ -25,9 +25,7 @@ mod zoo;
 
 use codec::Encode;
 use frame_support::{dispatch::DispatchClass, weights::Weight};
-use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, Assignment, Equivocation, SignedAnswer, digest,
-};
+use llm_oracle_primitives::{AccountId, Answer, AnswerKind, Equivocation, SignedAnswer, digest};
 use llm_oracle_runtime::{Runtime, RuntimeCall, config::RuntimeBlockWeights};
 use llm_oracle_sandbox::extension;
 use pallet_contracts::WeightInfo;
@@ -35,7 +33,7 @@ use serde_json::json;
 use sp_runtime::traits::TransactionExtension;
 
 use crowds::{Carried, PerTransaction, crowds, whole};
-use keys::{Operator, answer_entry};
+use keys::{Operator, SURE, answer_entry};
 use table::{Cost, MICROSECOND, Table};
 use world::{ASKER, CARRIER, DEPLOYER, NO, REWARD, UNIT, World, YES, input, on_chain, terms};
 use zoo::{Zoo, mode};
@@ -53,8 +51,9 @@ fn messages(table: &mut Table) {
     };
     for name in ["register (first)", "register"] {
         let operator = Operator::new(if name == "register" { 2 } else { 1 });
-        let message = digest::register_message(&world.config.domain, &world.oracle, &operator.id);
-        let arguments = (operator.id, operator.sign(&message));
+        let (domain, id) = (world.config.domain, operator.id);
+        let message = digest::register_message(&domain, &world.oracle, &id, &id, b"");
+        let arguments = (id, id, Vec::<u8>::new(), operator.sign(&message));
         let slot = world.operators.len() as u32;
         table.row(
             name,
@@ -77,10 +76,10 @@ fn messages(table: &mut Table) {
     table.row("release", cost(&mut world, CARRIER, 0, "release", &0u32));
 
     let asked = terms(AnswerKind::Bool, 3, 2);
-    let value = 3 * (REWARD + world.config.params.commit_fee);
+    let value = 3 * (REWARD + world.seat_fee());
     table.row(
         "ask (3 seats)",
-        cost(&mut world, ASKER, value, "ask", &(&asked, REWARD)),
+        cost(&mut world, ASKER, value, "ask", &(&asked, REWARD, false)),
     );
     let own = llm_oracle_primitives::CommitEntry {
         signature: None,
@@ -92,7 +91,7 @@ fn messages(table: &mut Table) {
     );
     let entry = world.commit_entry(0, 1, &YES);
     table.row(
-        "commit (carried)",
+        "commit (by a transmitter)",
         cost(&mut world, CARRIER, 0, "commit", &entry),
     );
     world.commit(0, 2, &YES).unwrap();
@@ -108,6 +107,7 @@ fn messages(table: &mut Table) {
         "withdraw (operator)",
         cost(&mut world, CARRIER, 0, "withdraw", &first),
     );
+    world.pass(world.config.params.delivery_blocks);
     table.row(
         "prune (pays the deposit back)",
         cost(&mut world, ASKER, 0, "prune", &0u64),
@@ -146,16 +146,6 @@ fn messages(table: &mut Table) {
     table.row(
         "reveal_batch (3 seats, settles)",
         cost(&mut world, CARRIER, 0, "reveal_batch", &reveals),
-    );
-    let drawn = llm_oracle_primitives::Terms {
-        assignment: Assignment::Drawn,
-        ..asked.clone()
-    };
-    let id = world.ask(&drawn).unwrap();
-    world.pass(world.config.params.draw_timeout + 1);
-    table.row(
-        "advance (draws 3 of 5)",
-        cost(&mut world, CARRIER, 0, "advance", &id),
     );
     let id = world.ask(&asked).unwrap();
     world.pass(11);
@@ -205,9 +195,10 @@ fn equivocation(world: &mut World) -> Equivocation {
     let id = world.ask(&terms(AnswerKind::Bool, 1, 1)).unwrap();
     let context = world.context(id, 0);
     let signed = |answer: &Answer| {
-        let message = digest::answer_message(&context, answer, &[2; 32]);
+        let message = digest::answer_message(&context, answer, SURE, &[2; 32]);
         SignedAnswer {
             answer: digest::answer_digest(answer),
+            confidence: SURE,
             evidence: [2; 32],
             signature: world.operators[0].sign(&message),
         }
@@ -216,7 +207,6 @@ fn equivocation(world: &mut World) -> Equivocation {
         request_id: id,
         terms_digest: context.terms_digest,
         slot: 0,
-        model: 0,
         first: signed(&YES),
         second: signed(&NO),
     }

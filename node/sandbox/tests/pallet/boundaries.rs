@@ -110,12 +110,20 @@ fn phase_boundary_matrix() {
         );
     }
 
-    // Pruning: by the asker from the end on, by others after the retention.
+    // Pruning: by the asker once a delivery had its time, by others after the retention.
     let ended = last + 1;
     let prune = |caller, block| at(2, block, |world, id| world.call(caller, 0, "prune", id));
     let retention = ended + params().retention_blocks;
     assert_eq!(prune(ASKER, last), Err(Error::NotEnded));
-    assert_eq!(prune(ASKER, ended), Ok(()));
+    let delivery = ended + params().delivery_blocks;
+    assert_eq!(
+        prune(ASKER, delivery - 1),
+        Err(Error::NotPrunableYet {
+            from: delivery,
+            now: delivery - 1
+        })
+    );
+    assert_eq!(prune(ASKER, delivery), Ok(()));
     assert_eq!(
         prune(STRANGER, retention - 1),
         Err(Error::NotPrunableYet {

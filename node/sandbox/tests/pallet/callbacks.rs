@@ -47,7 +47,11 @@ fn result_final_without_callback() {
             );
             assert_eq!(answered(&mut zoo, id), result, "mode {failing}");
         }
-        assert_eq!(zoo.earned(), earned, "a failed delivery earns nothing");
+        assert_eq!(
+            zoo.earned(),
+            earned,
+            "a stranger's failed delivery earns nothing"
+        );
         assert_eq!(zoo.seen(), before, "a failed callback leaves nothing");
         let seat = zoo.world.request(id).seats.remove(0);
         assert_eq!(
@@ -61,13 +65,17 @@ fn result_final_without_callback() {
         );
 
         zoo.behave(mode::FINE);
-        let escrow = zoo.world.request(id).delivery_escrow;
+        // The price of an attempt is kept for who has a seat.
+        let view = zoo.world.request(id);
         assert_eq!(
             zoo.world.deliver(id),
             Ok(DeliveryStatus::Delivered),
             "mode {failing}"
         );
-        assert_eq!(zoo.earned() - earned, escrow);
+        assert_eq!(
+            zoo.earned() - earned,
+            view.delivery_escrow - view.delivery_price
+        );
         assert_eq!(zoo.seen().outcome(), Some(result.clone()));
         assert_eq!(answered(&mut zoo, id), result);
         assert_eq!(zoo.world.deliver(id), Err(Error::AlreadyDelivered));
@@ -189,7 +197,11 @@ fn a_callback_may_call_every_message_again_and_break_nothing() {
         ("bond", input("bond", &slot), 5),
         ("unbond", input("unbond", &(slot, 5u128)), 0),
         ("release", input("release", &slot), 0),
-        ("ask", input("ask", &(Zoo::terms(), REWARD)), zoo.price()),
+        (
+            "ask",
+            input("ask", &(Zoo::terms(), REWARD, false)),
+            zoo.price(),
+        ),
         ("request", input("request", &id), 0),
         ("garbage", vec![1, 2, 3, 4], 0),
         ("nothing", vec![], 0),
@@ -254,7 +266,11 @@ fn reentrant_ask_keeps_both_requests() {
     let first = zoo.answered(mode::FINE);
     let result = answered(&mut zoo, first);
     let price = zoo.price();
-    zoo.behave_with(mode::REENTER, &input("ask", &(Zoo::terms(), REWARD)), price);
+    zoo.behave_with(
+        mode::REENTER,
+        &input("ask", &(Zoo::terms(), REWARD, false)),
+        price,
+    );
     let before = zoo.world.ledger().total;
     assert_eq!(zoo.world.deliver(first), Ok(DeliveryStatus::Delivered));
     let second: RequestId = zoo.seen().reentry().unwrap();

@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use codec::{Decode, Encode};
+use codec::Decode;
 use llm_oracle_primitives::{AccountId, BlockNumber, Config, OperatorView, RequestId, RequestView};
 pub use llm_oracle_rules::Key;
 use llm_oracle_rules::{
-    Account, House, Oracle,
+    Account, Counters, Oracle, Treasury,
     cells::{self, CellHost},
     codec as raw,
 };
-use zerocopy::FromBytes;
 
 use super::world::{World, on_chain};
 
@@ -27,18 +26,6 @@ pub struct Cells {
 }
 
 impl World {
-    /// Writes cells of the oracle's storage past the oracle, without a deposit.
-    pub fn overwrite(&mut self, cells: &[(Key, Vec<u8>)]) {
-        let oracle = on_chain(self.oracle);
-        let stored = self.sandbox.storage_of(&oracle);
-        // Every cell has the same root key.
-        let root = &stored.keys().next_back().unwrap()[..ROOT_BYTES];
-        for (key, value) in cells {
-            let own = [root, &key.encode()].concat();
-            self.sandbox.overwrite(&oracle, &own, value);
-        }
-    }
-
     /// The oracle's storage now.
     pub fn cells(&mut self) -> Cells {
         let oracle = on_chain(self.oracle);
@@ -66,8 +53,15 @@ impl Cells {
         read.expect("no cell that every oracle has is empty")
     }
 
-    pub fn house(&self) -> Option<House> {
-        House::read_from_bytes(self.cells.get(&Key::House)?).ok()
+    pub fn treasury(&self) -> Option<Treasury> {
+        Treasury::read(self.cells.get(&Key::Treasury)?)
+    }
+
+    /// The latest block that anything reaches to.
+    pub fn reach(&self) -> BlockNumber {
+        let counters = self.cells.get(&Key::Counters);
+        let counters = counters.and_then(|bytes| Counters::read(bytes));
+        counters.unwrap_or_default().reach
     }
 
     pub fn config(&self) -> Config {

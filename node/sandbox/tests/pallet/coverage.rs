@@ -43,13 +43,11 @@ fn all_states() -> Vec<String> {
     let of = |what: &str, names: Vec<String>| -> Vec<String> {
         names.iter().map(|name| format!("{what} {name}")).collect()
     };
-    let draws = ["NotWanted", "Waiting", "Drawn", "Weak"].map(str::to_owned);
     let all = [
         of("phase", variants::<Phase>()),
         of("outcome", variants::<Outcome>()),
         of("delivery", variants::<DeliveryStatus>()),
         of("seat", variants::<SeatState>()),
-        of("draw", draws.to_vec()),
     ];
     // A taken seat is never vacant, and a delivery runs inside a call only.
     let hidden = ["seat Vacant", "delivery Delivering"];
@@ -86,13 +84,6 @@ impl Coverage {
             if let Some(outcome) = &request.outcome {
                 see("outcome", variant(outcome));
             }
-            let draw = match &request.draw {
-                None => "NotWanted",
-                Some(draw) if draw.drawn.is_none() => "Waiting",
-                Some(draw) if draw.weak => "Weak",
-                Some(_) => "Drawn",
-            };
-            see("draw", draw.to_owned());
             for seat in &request.seats {
                 see("seat", variant(&seat.state));
             }

@@ -93,13 +93,17 @@ fn commitment_encoding_is_injective() {
         answers.extend([Answer::Text(vec![3; length]), Answer::Json(vec![3; length])]);
     }
     let hashes: [Hash; 3] = [[3; 32], [4; 32], [0; 32]];
+    let confidences = [None, Some(0), Some(1), Some(100)];
     let mut seen = std::collections::BTreeMap::new();
     for context in &contexts {
-        for answer in &answers {
+        for (answer, sure) in answers
+            .iter()
+            .flat_map(|one| confidences.map(|sure| (one, sure)))
+        {
             for evidence in &hashes {
                 for salt in &hashes {
-                    let made_of = (*context, answer.clone(), *evidence, *salt);
-                    let commitment = digest::commitment(context, answer, evidence, salt);
+                    let made_of = (*context, answer.clone(), sure, *evidence, *salt);
+                    let commitment = digest::commitment(context, answer, sure, evidence, salt);
                     let other = seen.insert(commitment, made_of.clone());
                     assert_eq!(other, None, "the same as {made_of:?}");
                 }
@@ -109,12 +113,13 @@ fn commitment_encoding_is_injective() {
     // No kind of signed message begins like another, whatever follows.
     let messages = [
         digest::seat_message(&context, &hashes[0], &hashes[1], 0),
-        digest::answer_message(&context, &YES, &hashes[0]),
-        digest::register_message(&hashes[0], &ASKER, &STRANGER),
+        digest::answer_message(&context, &YES, Some(1), &hashes[0]),
+        digest::answer_message(&context, &YES, None, &hashes[0]),
+        digest::register_message(&hashes[0], &ASKER, &STRANGER, &ASKER, b"f"),
     ];
     for (index, message) in messages.iter().enumerate() {
         for other in &messages[index + 1..] {
-            assert_ne!(message[..14], other[..14]);
+            assert_ne!(message[..19], other[..19]);
         }
     }
 }

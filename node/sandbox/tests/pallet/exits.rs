@@ -1,8 +1,8 @@
 //! From every state, strangers alone get everybody's money out; and nothing gets out too early.
 
 use llm_oracle_primitives::{
-    AccountId, AnswerKind, Assignment, Balance, CallbackLimits, Error, ModelRef, Phase, Prompt,
-    RequestId, Slot, Terms,
+    AccountId, AnswerKind, Assignment, Balance, CallbackLimits, Error, ModelRef, Phase, RequestId,
+    Slot, Terms,
     limits::{MAX_BATCH_ENTRIES, MAX_OPTION_BYTES, MAX_PROMPT_BYTES, MAX_SEATS},
 };
 
@@ -209,9 +209,9 @@ fn oversized_inputs_are_refused_before_storage() {
     let long = vec![b'x'; MAX_PROMPT_BYTES as usize + 1];
     let option = |number: u8| vec![number; MAX_OPTION_BYTES as usize + 1];
     let cases = [
-        with(&|terms| terms.prompt = Prompt::Inline(long.clone())),
+        with(&|terms| terms.prompt = long.clone()),
         with(&|terms| {
-            terms.prompt = Prompt::Inline(long[1..].to_vec());
+            terms.prompt = long[1..].to_vec();
             terms.system = Some(long[..4_096].to_vec());
         }),
         with(&|terms| terms.model = ModelRef::Name(vec![b'm'; 65])),
@@ -248,7 +248,7 @@ fn oversized_inputs_are_refused_before_storage() {
         "{refused:?}"
     );
     assert_eq!(world.request(id).summary.committed, 0);
-    let needed = (REWARD + params().commit_fee) * 3;
+    let needed = (REWARD + world.seat_fee()) * 3;
     assert_eq!(world.ledger().total, total + needed);
     // A slot that nobody has is no reason to stop for good.
     let nobody = world.call::<Balance>(STRANGER, 0, "release", Slot::MAX);

@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
     RequestView, SeatAnswer, SeatState, SeatView, Slot,
     digest::{self, Context},
 };
-use llm_oracle_rules::{Account, House};
+use llm_oracle_rules::{Account, Treasury};
 
 use crate::{
     cells::{Cells, Key},
@@ -46,10 +46,12 @@ impl Shot {
         self.cells.cells.get(&key).map(Vec::len)
     }
 
-    fn house(&self) -> House {
-        let cells = &self.cells;
-        let house = cells.house();
-        house.unwrap_or_else(|| House::new(self.config.domain))
+    fn treasury(&self) -> Treasury {
+        self.cells.treasury().unwrap_or_default()
+    }
+
+    fn reach(&self) -> u32 {
+        self.cells.reach()
     }
 
     fn operator(&self, slot: Slot) -> &OperatorView {
@@ -72,7 +74,7 @@ impl Shot {
 fn held(view: &RequestView) -> Balance {
     let summary = &view.summary;
     let vacant = Balance::from(summary.seats - summary.committed);
-    let seats = Balance::from(summary.seats) * summary.reward + vacant * view.commit_fee;
+    let seats = Balance::from(summary.seats) * summary.reward + vacant * view.seat_fee;
     view.delivery_escrow + if summary.settled { 0 } else { seats }
 }
 
@@ -88,7 +90,7 @@ fn both<'a>(
 }
 
 /// Every invariant by name: the state before a call and the state after it.
-pub const INVARIANTS: [(&str, Rule); 33] = [
+pub const INVARIANTS: [(&str, Rule); 36] = [
     ("the balance covers the total", |_, now| {
         now.balance >= now.total
     }),
@@ -96,8 +98,8 @@ pub const INVARIANTS: [(&str, Rule); 33] = [
         let operators = now.operators.iter().map(|one| one.bond + one.credit);
         let credits = now.accounts.values().map(|one| one.credit);
         let held = now.requests.values().map(held);
-        let house = now.house();
-        let credits = credits.chain([house.owner_credit, house.sink_credit]);
+        let treasury = now.treasury();
+        let credits = credits.chain([treasury.owner_credit, treasury.sink_credit]);
         operators.chain(credits).chain(held).sum::<Balance>() == now.total
     }),
     ("money sent unasked stays apart", |was, now| {
@@ -148,17 +150,9 @@ pub const INVARIANTS: [(&str, Rule); 33] = [
             .all(|one| slot_of(&one.operator) == Some(one.slot))
     }),
     ("a record only grows", |was, now| {
-        let record = |one: &OperatorView| {
-            [
-                one.agreed,
-                one.dissented,
-                one.abstained,
-                one.silent,
-                one.no_shows,
-            ]
-        };
+        let record = |one: &OperatorView| [one.agreed, one.dissented, one.abstained, one.silent];
         let grows =
-            |was: [u32; 5], now: [u32; 5]| was.iter().zip(now).all(|(was, now)| *was <= now);
+            |was: [u32; 4], now: [u32; 4]| was.iter().zip(now).all(|(was, now)| *was <= now);
         let mut pairs = was.operators.iter().zip(&now.operators);
         pairs.all(|(was, now)| grows(record(was), record(now)))
     }),
@@ -171,20 +165,38 @@ pub const INVARIANTS: [(&str, Rule); 33] = [
             .iter()
             .all(|one| one.agreement_ppm <= 1_000_000)
     }),
+    ("who is barred stays barred", |was, now| {
+        let mut pairs = was.operators.iter().zip(&now.operators);
+        pairs.all(|(was, now)| !was.barred || now.barred)
+    }),
     (
-        "who is barred stays barred and has no tickets",
-        |was, now| {
-            let mut pairs = was.operators.iter().zip(&now.operators);
-            pairs.all(|(was, now)| !was.barred || now.barred)
-                && now
-                    .operators
-                    .iter()
-                    .all(|one| !one.barred || one.tickets == 0)
+        "every request below the lowest open one has ended",
+        |_, now| {
+            let lowest = now.config.lowest_open_id;
+            let mut below = now.requests.range(..lowest);
+            below.all(|(_, one)| one.summary.settled) && lowest <= now.config.next_id
         },
     ),
-    ("tickets are covered by the bond", |_, now| {
-        let worth = |one: &OperatorView| Balance::from(one.tickets) << 20;
-        now.operators.iter().all(|one| worth(one) <= one.bond)
+    ("the notice reaches as far as every lock", |_, now| {
+        let open = now.requests.values().filter(|one| !one.summary.settled);
+        let blocks = open.map(|one| one.summary.reveal_deadline);
+        let bonds = now.operators.iter().filter(|one| one.unbonding > 0);
+        let bonds = bonds.map(|one| one.unbonding_until);
+        blocks.chain(bonds).all(|block| block <= now.reach())
+    }),
+    ("a family takes no more seats than it may", |_, now| {
+        now.requests.values().all(|one| {
+            let same = |seat: &SeatView| {
+                let family = |other: &&SeatView| other.family == seat.family;
+                one.seats.iter().filter(family).count()
+            };
+            let most = usize::from(one.max_seats_per_family);
+            most == 0 || one.seats.iter().all(|seat| same(seat) <= most)
+        })
+    }),
+    ("an attempt to deliver is paid from the escrow", |_, now| {
+        let mut all = now.requests.values();
+        all.all(|one| one.delivery_price <= one.delivery_escrow)
     }),
     ("a phase never goes back", |was, now| {
         both(was, now).all(|(was, now)| was.summary.phase as u8 <= now.summary.phase as u8)
@@ -192,11 +204,11 @@ pub const INVARIANTS: [(&str, Rule); 33] = [
     ("what was asked never changes", |was, now| {
         let fixed = |one: &RequestView| {
             let (summary, named) = (&one.summary, one.least_record);
-            let money = (summary.reward, one.commit_fee, one.seat_bond);
+            let money = (summary.reward, one.seat_fee, one.seat_bond, one.effort_ppm);
             let blocks = (summary.opens_at, summary.commit_deadline, one.asked_at);
             let form = (
                 one.terms_digest,
-                one.kind.clone(),
+                one.min_confidence,
                 one.threshold,
                 summary.seats,
             );
@@ -219,12 +231,12 @@ pub const INVARIANTS: [(&str, Rule); 33] = [
             .filter(|(id, _)| !was.requests.contains_key(id));
         new.into_iter().all(|(id, view)| {
             let terms = now.cells.view(|oracle| oracle.terms(*id));
-            let digest = |terms| digest::terms_digest(&view.requester, &terms);
+            let digest = |terms| digest::terms_digest(&view.requester, view.summary.reward, &terms);
             terms.map(digest) == Some(view.terms_digest)
         })
     }),
     ("a seat never changes hands or commitment", |was, now| {
-        let seat = |one: &SeatView| (one.slot, one.commitment, one.evidence, one.model);
+        let seat = |one: &SeatView| (one.slot, one.commitment, one.evidence, one.family);
         let kept = |was: &RequestView, now: &RequestView| {
             was.seats.len() <= now.seats.len()
                 && was
@@ -303,12 +315,16 @@ pub const INVARIANTS: [(&str, Rule); 33] = [
                     let vacant = Balance::from(one.summary.seats - one.summary.committed);
                     let paid: Balance = one.seats.iter().map(|seat| seat.paid).sum();
                     let lost: Balance = one.seats.iter().map(|seat| seat.forfeited).sum();
-                    let sunk = one
+                    let spoke = one.summary.revealed > 0 || lost == 0;
+                    let back = if spoke { reward.min(one.seat_fee) } else { 0 };
+                    let to_sink = one
                         .seats
                         .iter()
-                        .map(|seat| seat.forfeited.saturating_sub(reward));
-                    paid + one.refund + one.fee + sunk.sum::<Balance>()
-                        == seats * reward + vacant * one.commit_fee + lost
+                        .map(|seat| seat.forfeited.saturating_sub(back));
+                    let expired = one.outcome == Some(Outcome::Expired);
+                    paid + one.refund + one.fee + to_sink.sum::<Balance>()
+                        == seats * reward + vacant * one.seat_fee + lost
+                        || expired && lost > 0
                 })
         },
     ),
@@ -328,7 +344,7 @@ pub const INVARIANTS: [(&str, Rule); 33] = [
             both(was, now).all(|(was, now)| !done(was) || done(now))
                 && now.requests.values().all(|one| {
                     one.summary.delivery != DeliveryStatus::Delivering
-                        && (!done(one) || one.delivery_escrow == 0)
+                        && (!done(one) || one.delivery_escrow == one.delivery_price)
                 })
         },
     ),
@@ -341,12 +357,12 @@ pub const INVARIANTS: [(&str, Rule); 33] = [
         })
     }),
     (
-        "an account is kept open for its requests and the house",
+        "an account is kept open for its requests and the treasury",
         |_, now| {
-            let house = [now.config.owner, now.config.sink];
+            let treasury = [now.config.owner, now.config.sink];
             now.accounts.iter().all(|(id, account)| {
                 let asked = now.requests.values().filter(|one| one.beneficiary == *id);
-                let keeps = house.iter().filter(|one| *one == id);
+                let keeps = treasury.iter().filter(|one| *one == id);
                 account.open as usize == asked.count() + keeps.count()
             })
         },
@@ -377,7 +393,7 @@ fn opens(now: &Shot, request: &RequestView, seat: &SeatView) -> bool {
         round: 0,
         phase: 0,
         operator: seat.operator,
-        model: seat.model,
+        model: 0,
     };
     let (Some(answer), Some(salt), Some(signature)) = (&seat.answer, seat.salt, seat.signature)
     else {
@@ -387,9 +403,11 @@ fn opens(now: &Shot, request: &RequestView, seat: &SeatView) -> bool {
         SeatAnswer::Whole(answer) => digest::answer_digest(answer),
         SeatAnswer::Digest(digest) => *digest,
     };
-    let message = digest::answer_message_of(&context, &digest, &seat.evidence);
+    let message = digest::answer_message_of(&context, &digest, seat.confidence, &seat.evidence);
     let signed = crate::keys::verifies(&seat.operator, &message, &signature);
-    let commitment = |answer: &Answer| digest::commitment(&context, answer, &seat.evidence, &salt);
+    let commitment = |answer: &Answer| {
+        digest::commitment(&context, answer, seat.confidence, &seat.evidence, &salt)
+    };
     match answer {
         SeatAnswer::Whole(answer) => signed && commitment(answer) == seat.commitment,
         // The text itself is in the events.
@@ -404,18 +422,25 @@ fn has_its_seats(one: &RequestView) -> bool {
         state(SeatState::Dissented),
         state(SeatState::Abstained),
     );
+    let inconclusive = state(SeatState::Inconclusive);
     match &one.outcome {
-        None => agreed + dissented + abstained + state(SeatState::Silent) == 0,
+        None => agreed + dissented + abstained + inconclusive + state(SeatState::Silent) == 0,
         Some(Outcome::Answered { margin, .. }) => {
             agreed >= one.threshold
-                && (margin.agreeing, margin.abstaining) == (agreed, abstained)
+                && (margin.agreeing, margin.abstaining()) == (agreed, abstained)
+                && margin.confidence >= one.min_confidence
                 && margin.revealed == agreed + dissented + abstained
         }
         Some(Outcome::Undetermined { margin }) => {
-            abstained >= one.threshold && (agreed, margin.abstaining) == (0, abstained)
+            let unsure = margin.agreeing >= one.threshold;
+            let unsure = unsure && margin.confidence < one.min_confidence;
+            (abstained >= one.threshold || unsure)
+                && (agreed, dissented, margin.abstaining()) == (0, 0, abstained)
         }
         Some(Outcome::NoConsensus { margin }) => {
-            (agreed, margin.abstaining) == (0, abstained) && abstained < one.threshold
+            (agreed, dissented, margin.abstaining()) == (0, 0, abstained)
+                && abstained < one.threshold
+                && inconclusive + abstained == margin.revealed
         }
         Some(Outcome::Expired) => {
             one.summary.committed < one.threshold

@@ -6,6 +6,9 @@ use llm_oracle_primitives::{
 };
 use sp_core::{Pair, sr25519};
 
+/// How sure operators are.
+pub const SURE: Option<u8> = Some(90);
+
 /// An operator with its key.
 #[derive(Clone)]
 pub struct Operator {
@@ -55,12 +58,11 @@ pub fn commit_entry(
     valid_until: BlockNumber,
 ) -> CommitEntry {
     let (salt, evidence) = secrets(context);
-    let commitment = digest::commitment(context, answer, &evidence, &salt);
+    let commitment = digest::commitment(context, answer, SURE, &evidence, &salt);
     let message = digest::seat_message(context, &commitment, &evidence, valid_until);
     CommitEntry {
         request_id: context.request_id,
         slot: operator.slot,
-        model: context.model,
         commitment,
         evidence,
         signature: Some((valid_until, operator.sign(&message))),
@@ -73,11 +75,12 @@ pub fn reveal_entry(
     answer: &Answer,
 ) -> RevealEntry {
     let (salt, evidence) = secrets(context);
-    let message = digest::answer_message(context, answer, &evidence);
+    let message = digest::answer_message(context, answer, SURE, &evidence);
     RevealEntry {
         request_id: context.request_id,
         slot: operator.slot,
         answer: answer.clone(),
+        confidence: 90,
         salt,
         signature: operator.sign(&message),
     }
@@ -90,12 +93,12 @@ pub fn answer_entry(
 ) -> AnswerEntry {
     let salt = digest::ONE_STEP_SALT;
     let evidence = digest::evidence(&salt, b"{}");
-    let message = digest::answer_message(context, answer, &evidence);
+    let message = digest::answer_message(context, answer, SURE, &evidence);
     AnswerEntry {
         request_id: context.request_id,
         slot: operator.slot,
-        model: context.model,
         answer: answer.clone(),
+        confidence: 90,
         evidence,
         salt,
         signature: operator.sign(&message),

@@ -42,14 +42,22 @@ fn whole_life_with_thirty_two_seats() {
         };
         assert_eq!(
             (seat.state, seat.paid),
-            (state, if agreed { REWARD - fee } else { 0 })
+            (
+                state,
+                if agreed {
+                    REWARD - fee
+                } else {
+                    (REWARD - fee) / 4
+                }
+            )
         );
     }
-    assert_eq!((view.refund, view.fee), (12 * REWARD, 20 * fee));
+    assert_eq!((view.refund, view.fee), (9 * REWARD, 23 * fee));
     let before = world.sandbox.free_balance(&crate::world::on_chain(ASKER));
-    assert_eq!(world.call(STRANGER, 0, "withdraw", ASKER), Ok(12 * REWARD));
+    assert_eq!(world.call(STRANGER, 0, "withdraw", ASKER), Ok(9 * REWARD));
     let after = world.sandbox.free_balance(&crate::world::on_chain(ASKER));
-    assert_eq!(after - before, 12 * REWARD);
+    assert_eq!(after - before, 9 * REWARD);
+    world.pass(10);
     assert_eq!(world.call::<()>(ASKER, 0, "prune", id), Ok(()));
     assert_eq!(
         world.answer_of(id),

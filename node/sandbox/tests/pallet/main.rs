@@ -9,7 +9,6 @@ mod boundaries;
 mod callbacks;
 mod cells;
 mod coverage;
-mod crowds;
 mod edges;
 mod encoding;
 mod exits;

@@ -5,10 +5,10 @@ use llm_oracle_primitives::{
     Hash, Params, Phase, RequestId, RevealEntry, Signature, SignedAnswer, Slot, Terms,
     digest::{self, Context},
 };
-use llm_oracle_rules::MemoryHost;
+use llm_oracle_rules::{MemoryHost, Profile};
 
 use crate::{
-    keys::{answer_entry, commit_entry, reveal_entry, secrets},
+    keys::{SURE, answer_entry, commit_entry, reveal_entry, secrets},
     moves::{Flaw, Move, Part, Player},
     world::World,
 };
@@ -18,10 +18,14 @@ use crate::{
 #[allow(clippy::large_enum_variant)] // One lives at a time.
 pub enum Message {
     Register(AccountId, Signature, Balance),
+    Declare(Slot, Vec<u8>),
+    Own(Slot, AccountId),
+    Publish(Vec<AccountId>),
+    Fund(RequestId, Balance),
     Bond(Slot, Balance),
     Unbond(Slot, Balance),
     Release(Slot),
-    Ask(Terms, Balance, Balance),
+    Ask(Terms, Balance, Balance, bool),
     Commit(CommitEntry),
     Commits(Vec<CommitEntry>),
     Reveal(RevealEntry),
@@ -68,8 +72,8 @@ impl Player {
         match step {
             Move::Register(operator, bond) => {
                 let operator = &self.operators[operator];
-                let message =
-                    digest::register_message(&place.domain, &place.contract, &operator.id);
+                let (domain, id) = (place.domain, operator.id);
+                let message = digest::register_message(&domain, &place.contract, &id, &id, b"");
                 Message::Register(operator.id, operator.sign(&message), bond)
             }
             Move::Bond(slot, value) => Message::Bond(slot, value),
@@ -77,7 +81,13 @@ impl Player {
                 Message::Unbond(self.operators[operator].slot, amount)
             }
             Move::Release(slot) => Message::Release(slot),
-            Move::Ask(terms, reward, value) => Message::Ask(terms, reward, value),
+            Move::Ask(terms, reward, value, credit) => Message::Ask(terms, reward, value, credit),
+            Move::Declare(operator, family) => {
+                Message::Declare(self.operators[operator].slot, family)
+            }
+            Move::Own(operator, owner) => Message::Own(self.operators[operator].slot, owner),
+            Move::Publish(operators) => Message::Publish(operators),
+            Move::Fund(id, value) => Message::Fund(id, value),
             Move::Commit(parts) => {
                 let entry = |part: &Part| self.commit(part, place);
                 one_or_many(&parts, entry, Message::Commit, Message::Commits)
@@ -107,8 +117,8 @@ impl Player {
 
     fn context(&self, part: &Part, place: &Place) -> Context {
         let asked = self.asked.get(part.id as usize);
-        let terms_digest = asked.map_or([0; 32], |(requester, terms)| {
-            llm_oracle_primitives::digest::terms_digest(requester, terms)
+        let terms_digest = asked.map_or([0; 32], |(requester, terms, reward)| {
+            digest::terms_digest(requester, *reward, terms)
         });
         Context {
             domain: place.domain,
@@ -168,9 +178,10 @@ impl Player {
         let (context, operator) = (self.context(part, place), &self.operators[part.operator]);
         let signed = |answer: &Answer| {
             let (_, evidence) = secrets(&context);
-            let message = digest::answer_message(&context, answer, &evidence);
+            let message = digest::answer_message(&context, answer, SURE, &evidence);
             SignedAnswer {
                 answer: digest::answer_digest(answer),
+                confidence: SURE,
                 evidence,
                 signature: operator.sign(&message),
             }
@@ -179,7 +190,6 @@ impl Player {
             request_id: part.id,
             terms_digest: context.terms_digest,
             slot: operator.slot,
-            model: 0,
             first: signed(&part.answer),
             second: signed(other),
         }
@@ -215,13 +225,26 @@ impl World {
     pub fn take(&mut self, caller: AccountId, message: &Message) -> Result<Reply, Error> {
         match message {
             Message::Register(id, signature, bond) => self
-                .call(caller, *bond, "register", (id, signature))
+                .call(
+                    caller,
+                    *bond,
+                    "register",
+                    (id, id, Vec::<u8>::new(), signature),
+                )
                 .map(Reply::Slot),
+            Message::Declare(slot, family) => {
+                done(self.call(caller, 0, "declare_family", (slot, family)))
+            }
+            Message::Own(slot, owner) => done(self.call(caller, 0, "name_owner", (slot, owner))),
+            Message::Publish(operators) => self
+                .call(caller, 0, "publish_set", operators)
+                .map(Reply::Slot),
+            Message::Fund(id, value) => done(self.call(caller, *value, "fund_delivery", id)),
             Message::Bond(slot, value) => done(self.call(caller, *value, "bond", slot)),
             Message::Unbond(slot, amount) => done(self.call(caller, 0, "unbond", (slot, amount))),
             Message::Release(slot) => self.call(caller, 0, "release", slot).map(Reply::Amount),
-            Message::Ask(terms, reward, value) => self
-                .call(caller, *value, "ask", (terms, reward))
+            Message::Ask(terms, reward, value, credit) => self
+                .call(caller, *value, "ask", (terms, reward, credit))
                 .map(Reply::Id),
             Message::Commit(entry) => done(self.call(caller, 0, "commit", entry)),
             Message::Commits(entries) => self.batch(caller, "commit_batch", entries),
@@ -279,13 +302,25 @@ pub fn in_memory(
     }
     match message {
         Message::Register(id, signature, bond) => {
-            call!(bond, |oracle| oracle.register(id, &signature)).map(Reply::Slot)
+            let profile = Profile {
+                owner: id,
+                family: vec![],
+            };
+            call!(bond, |oracle| oracle.register(id, profile, &signature)).map(Reply::Slot)
         }
+        Message::Declare(slot, family) => {
+            done(call!(0, |oracle| oracle.declare_family(slot, family)))
+        }
+        Message::Own(slot, owner) => done(call!(0, |oracle| oracle.name_owner(slot, owner))),
+        Message::Publish(operators) => {
+            call!(0, |oracle| oracle.publish_set(&operators)).map(Reply::Slot)
+        }
+        Message::Fund(id, value) => done(call!(value, |oracle| oracle.fund_delivery(id))),
         Message::Bond(slot, value) => done(call!(value, |oracle| oracle.bond(slot))),
         Message::Unbond(slot, amount) => done(call!(0, |oracle| oracle.unbond(slot, amount))),
         Message::Release(slot) => call!(0, |oracle| oracle.release(slot)).map(Reply::Amount),
-        Message::Ask(terms, reward, value) => {
-            call!(value, |oracle| oracle.ask(terms, reward)).map(Reply::Id)
+        Message::Ask(terms, reward, value, credit) => {
+            call!(value, |oracle| oracle.ask(terms, reward, credit)).map(Reply::Id)
         }
         Message::Commit(entry) => done(call!(0, |oracle| oracle.commit(entry))),
         Message::Commits(entries) => {

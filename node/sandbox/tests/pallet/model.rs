@@ -75,9 +75,10 @@ fn encoded(event: &Event) -> (u8, Vec<u8>) {
     }
     numbered!(
         0 Asked, 1 Committed, 2 Revealed, 3 Ended, 4 Delivered, 5 DeliveryFailed, 6 Pruned,
-        7 Registered, 8 Bonded, 9 Unbonding, 10 Released, 11 Withdrawn, 12 Worded,
-        13 CommitteeDrawn, 14 Equivocated, 15 PauseSet, 16 OwnershipOffered, 17 OwnershipTaken,
-        18 ParamsAnnounced, 19 UpgradeAnnounced, 20 Upgraded,
+        7 Registered, 8 Bonded, 9 Unbonding, 10 Released, 11 Withdrawn, 12 AnswerPublished,
+        13 DeliveryFunded, 14 Equivocated, 15 PauseSet, 16 OwnershipOffered, 17 OwnershipTaken,
+        18 ParamsAnnounced, 19 UpgradeAnnounced, 20 Upgraded, 21 FamilyDeclared, 22 OwnerNamed,
+        23 SetPublished,
     )
 }
 

@@ -117,12 +117,18 @@ fn assert_refund(refunded: i128, charged: i128) {
 #[test]
 fn prune_refund_is_documented() {
     let mut world = World::new(3);
-    let price = (REWARD + world.config.params.commit_fee) * 3;
+    let price = (REWARD + world.seat_fee()) * 3;
     let asked = terms(AnswerKind::Bool, 3, 2);
-    let arguments = (&asked, REWARD);
+    let arguments = (&asked, REWARD, false);
+    let quote: Result<llm_oracle_primitives::Quote, Error> = world.view("quote", (&asked, REWARD));
+    let quote = quote.unwrap();
+    assert_eq!(quote.total, price);
     let charged = world.send(ASKER, price, "ask", &arguments).deposit_signed();
-    assert!(charged > 0);
+    // The quote names what the chain takes a deposit for.
+    let deposits = deposit(quote.stored_items, quote.stored_bytes);
+    assert_eq!(charged, deposits as i128);
     world.finish(0, &[YES, YES, YES]);
+    world.pass(10);
     // Nothing is owed to the asker now: its account's cell goes with the request.
     assert_eq!(world.credit_of(ASKER), 0);
     let refunded = -world.send(ASKER, 0, "prune", &0u64).deposit_signed();
@@ -131,7 +137,7 @@ fn prune_refund_is_documented() {
     // With credit left the cell stays until it is paid out.
     let charged = world.send(ASKER, price, "ask", &arguments).deposit_signed();
     world.finish(1, &[YES, YES, NO]);
-    assert_eq!(world.credit_of(ASKER), REWARD);
+    assert_eq!(world.credit_of(ASKER), REWARD * 3 / 4);
     world.pass(20);
     let pruned = -world.send(STRANGER, 0, "prune", &1u64).deposit_signed();
     assert!(pruned < charged, "{pruned} of {charged}");
@@ -147,7 +153,7 @@ fn a_payee_below_the_existential_deposit_blocks_no_one() {
     let poor = AccountId([0x77; 32]);
     let mut asked = terms(AnswerKind::Bool, 1, 1);
     asked.refund_to = Some(poor);
-    let needed = REWARD + world.config.params.commit_fee;
+    let needed = REWARD + world.seat_fee();
     let id: RequestId = world
         .call(
             ASKER,

@@ -55,7 +55,11 @@ pub enum Move {
     Bond(Slot, Balance),
     Unbond(usize, Balance),
     Release(Slot),
-    Ask(Terms, Balance, Balance),
+    Ask(Terms, Balance, Balance, bool),
+    Declare(usize, Vec<u8>),
+    Own(usize, AccountId),
+    Publish(Vec<AccountId>),
+    Fund(RequestId, Balance),
     Commit(Vec<Part>),
     Reveal(Vec<Part>),
     Answer(Vec<Part>),
@@ -90,7 +94,7 @@ impl Move {
 pub struct Player {
     random: SmallRng,
     pub operators: Vec<Operator>,
-    pub asked: Vec<(AccountId, Terms)>,
+    pub asked: Vec<(AccountId, Terms, Balance)>,
     owner: AccountId,
     offered_to: AccountId,
     /// Hash of code that is on the chain.
@@ -141,7 +145,8 @@ impl Player {
             47..=68 => Move::Reveal(self.parts()),
             69..=73 => Move::Answer(self.parts()),
             74..=79 => Move::Advance(id),
-            80..=83 => Move::Deliver(id),
+            80..=82 => Move::Deliver(id),
+            83 => self.of_version_3(id, operator),
             84..=88 => Move::Prune(id),
             89..=91 => Move::Withdraw(*actors().choose(&mut self.random).unwrap()),
             92..=93 => self.of_the_owner(),
@@ -154,12 +159,32 @@ impl Player {
         };
         let own = self.random.gen_bool(0.8);
         let caller = match step {
-            Move::Unbond(..) if own => self.operators[operator].id,
+            Move::Unbond(..) | Move::Declare(..) | Move::Own(..) if own => {
+                self.operators[operator].id
+            }
+            // Operators deliver too: theirs are the attempts that are paid.
+            Move::Deliver(_) if self.random.gen_bool(0.5) => self.operators[operator].id,
             Move::Take if own => self.offered_to,
             _ if step.is_the_owners() && own => self.owner,
             _ => caller,
         };
         (caller, step)
+    }
+
+    fn of_version_3(&mut self, id: RequestId, operator: usize) -> Move {
+        match self.random.gen_range(0..6) {
+            0..=1 => {
+                let family = vec![b'f'; self.random.gen_range(0..40)];
+                Move::Declare(operator, family)
+            }
+            2 => Move::Own(operator, *actors().choose(&mut self.random).unwrap()),
+            3..=4 => {
+                let most = self.random.gen_range(0..=self.operators.len());
+                let operators = self.operators.choose_multiple(&mut self.random, most);
+                Move::Publish(operators.map(|operator| operator.id).collect())
+            }
+            _ => Move::Fund(id, self.random.gen_range(0..2_000_000_000)),
+        }
     }
 
     fn of_the_owner(&mut self) -> Move {
@@ -172,6 +197,7 @@ impl Player {
                 let mut next = params();
                 next.fee_ppm = self.random.gen_range(0..300_000);
                 next.commit_fee = self.random.gen_range(0..UNIT / 100);
+                next.lock_fee = self.random.gen_range(0..UNIT / 10_000);
                 next.seat_bond = self.random.gen_range(1..3 * UNIT);
                 Move::AnnounceParams(next)
             }
@@ -239,21 +265,23 @@ impl Player {
             asked.assignment = Assignment::Named {
                 operators: operators.map(|operator| operator.id).collect(),
             };
-        } else if self.random.gen_bool(0.3) {
-            asked.assignment = Assignment::Drawn;
+        } else if self.random.gen_bool(0.2) {
+            asked.assignment = Assignment::Set(self.random.gen_range(0..3));
         } else if self.random.gen_bool(0.15) {
             let least = LeastRecord {
                 agreement_ppm: self.random.gen_range(0..1_100_000),
                 answers: self.random.gen_range(0..2),
             };
-            let drawn = self.random.gen_bool(0.5);
-            asked.assignment = Assignment::Qualified { least, drawn };
+            asked.assignment = Assignment::Open { least };
         }
+        asked.max_seats_per_family = self.random.gen_range(0..12u8).saturating_sub(9);
+        asked.min_confidence = *[0, 0, 0, 50, 95, 101].choose(&mut self.random).unwrap();
+        asked.not_before = *[0, 0, 0, 0, 20, 200_000].choose(&mut self.random).unwrap();
         let value = *[0, UNIT / 10, UNIT, UNIT].choose(&mut self.random).unwrap();
         let reward = *[REWARD, REWARD, REWARD / 3]
             .choose(&mut self.random)
             .unwrap();
-        Move::Ask(asked, reward, value)
+        Move::Ask(asked, reward, value, self.random.gen_bool(0.3))
     }
 
     /// Entries for one request, or now and then for anything.
@@ -300,8 +328,8 @@ impl Player {
         let number = self.random.gen_range(0..11);
         let changed = self.random.gen_bool(0.05);
         match self.asked.get(id as usize) {
-            Some((_, terms)) if changed => answer(terms, id, number),
-            Some((_, terms)) => usual_answer(terms, id, operator),
+            Some((_, terms, _)) if changed => answer(terms, id, number),
+            Some((_, terms, _)) => usual_answer(terms, id, operator),
             None => Answer::Bool(changed),
         }
     }
@@ -309,8 +337,8 @@ impl Player {
     /// Remembers what was asked.
     pub fn note(&mut self, caller: AccountId, step: &Move, reply: &Result<Reply, Error>) {
         match (step, reply) {
-            (Move::Ask(terms, ..), Ok(Reply::Id(id))) => {
-                self.asked.push((caller, terms.clone()));
+            (Move::Ask(terms, reward, ..), Ok(Reply::Id(id))) => {
+                self.asked.push((caller, terms.clone(), *reward));
                 if self.random.gen_bool(0.8) {
                     self.plans.add(*id, terms, &mut self.random);
                 }

@@ -3,7 +3,7 @@
 use llm_oracle_primitives::{
     Answer, AnswerKind, Balance, Params, RequestId, RequestView, SeatState, limits::share,
 };
-use llm_oracle_rules::Request;
+use llm_oracle_rules::{Money, Opened, Request};
 use rand::{Rng, SeedableRng, rngs::SmallRng, seq::SliceRandom};
 
 use crate::{
@@ -95,11 +95,10 @@ fn payout_conservation() {
 
         let paid: Balance = view.seats.iter().map(|seat| seat.paid).sum();
         let forfeited: Balance = view.seats.iter().map(|seat| seat.forfeited).sum();
-        let compensated: Balance = view
-            .seats
-            .iter()
-            .map(|seat| seat.forfeited.min(REWARD))
-            .sum();
+        // What a silent seat cost comes back, unless nobody spoke.
+        let back = REWARD.min(view.seat_fee);
+        let back = if view.summary.revealed > 0 { back } else { 0 };
+        let compensated: Balance = view.seats.iter().map(|seat| seat.forfeited.min(back)).sum();
         let rewards = REWARD * Balance::from(seats);
         assert_eq!(
             paid + view.fee + view.refund,
@@ -111,7 +110,7 @@ fn payout_conservation() {
             forfeited - compensated,
             "{context}"
         );
-        let asked = rewards + view.commit_fee * Balance::from(seats);
+        let asked = rewards + view.seat_fee * Balance::from(seats);
         assert_eq!(world.ledger().total, total + asked, "{context}");
     }
 }
@@ -152,12 +151,10 @@ fn presets() -> [Params; 4] {
             ..dev
         },
         Params {
-            abstain_ppm: 0,
             effort_ppm: 0,
             ..dev
         },
         Params {
-            abstain_ppm: 500_000,
             effort_ppm: 500_000,
             ..dev
         },
@@ -216,12 +213,16 @@ fn all_committed(params: &Params, seats: u8, threshold: u8) -> Request {
         &asked,
         vec![],
         params,
-        (REWARD, 0),
-        (1, Default::default()),
+        Money {
+            reward: REWARD,
+            seat_fee: params.commit_fee,
+            ..Money::default()
+        },
+        1,
     )
     .unwrap();
     for slot in 0..u32::from(seats) {
-        request.commit(slot, 0, [1; 32], [2; 32], 1).unwrap();
+        request.commit(slot, [0; 4], [1; 32], [2; 32], 1).unwrap();
     }
     request
 }
@@ -231,7 +232,13 @@ fn payoff(request: &Request, courses: &[Course]) -> i128 {
     let mut request = request.clone();
     for (slot, course) in (0..).zip(courses) {
         if let Some(answer) = course {
-            request.reveal(slot, answer, [3; 32], [4; 64], 2).unwrap();
+            let opened = Opened {
+                answer: answer.clone(),
+                confidence: 0,
+                salt: [3; 32],
+                signature: [4; 64],
+            };
+            request.reveal(slot, &opened, 2).unwrap();
         }
     }
     let settlement = request.settle(1_000).unwrap().unwrap();

@@ -6,10 +6,7 @@ use std::collections::VecDeque;
 use llm_oracle_primitives::{RequestId, Terms};
 use rand::{Rng, rngs::SmallRng, seq::SliceRandom};
 
-use crate::{
-    moves::{Flaw, Move, OPERATORS, Part, usual_answer},
-    world::params,
-};
+use crate::moves::{Flaw, Move, OPERATORS, Part, usual_answer};
 
 /// Requests that are carried at once; a new one takes the place of the oldest.
 const MOST: usize = 4;
@@ -41,8 +38,8 @@ impl Plans {
 
 fn life(id: RequestId, terms: &Terms, random: &mut SmallRng) -> VecDeque<Move> {
     let mut moves = VecDeque::new();
-    if terms.assignment.is_drawn() {
-        moves.push_back(Move::Pass(params().draw_timeout + 1));
+    if terms.not_before > 0 {
+        moves.push_back(Move::Pass(20));
     }
     let part = |operator| Part {
         id,

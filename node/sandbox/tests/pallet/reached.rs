@@ -3,13 +3,11 @@
 use codec::Decode;
 use llm_oracle_primitives::{
     AccountId, Answer, AnswerKind, Assignment, CallbackLimits, DeliveryStatus, Equivocation, Error,
-    ModelRef, Prompt, RequestId, SignedAnswer, Terms, limits,
+    ModelRef, RequestId, SignedAnswer, Source, Terms, limits,
 };
 use llm_oracle_sandbox::{EXISTENTIAL_DEPOSIT, Limits};
 
 use crate::{
-    coverage::Coverage,
-    invariants::Shot,
     keys::answer_entry,
     solvency,
     world::{
@@ -30,6 +28,8 @@ fn every_error_and_state_is_reached() {
     for error in [
         wrong_terms(),
         wrong_answers(),
+        wrong_operators(),
+        asked_before(),
         wrong_times(),
         wrong_calls(),
         wrong_deliveries(),
@@ -38,7 +38,6 @@ fn every_error_and_state_is_reached() {
     {
         coverage.error(&error);
     }
-    drawn_by_a_fold(&mut coverage);
     println!("{calls} random calls and those aimed at the rest:");
     coverage.print();
     let none: [String; 0] = [];
@@ -75,12 +74,14 @@ fn wrong_terms() -> Vec<Error> {
         ..LIMITS
     };
     let mutations: Vec<Box<dyn FnOnce(&mut Terms)>> = vec![
-        Box::new(|terms| terms.model = ModelRef::Entry(1)),
         Box::new(|terms| terms.model = ModelRef::Name(vec![])),
-        Box::new(|terms| terms.prompt = Prompt::Inline(vec![])),
-        Box::new(|terms| {
-            terms.prompt = Prompt::Inline(vec![b'x'; limits::MAX_PROMPT_BYTES as usize + 1]);
-        }),
+        Box::new(|terms| terms.prompt = vec![]),
+        Box::new(|terms| terms.prompt = vec![b'x'; limits::MAX_PROMPT_BYTES as usize + 1]),
+        Box::new(|terms| terms.sources = vec![page(b"https://a.b"); 9]),
+        Box::new(|terms| terms.sources = vec![page(b"ftp://a.b")]),
+        Box::new(|terms| terms.min_confidence = 101),
+        Box::new(|terms| terms.not_before = 10_000_000),
+        Box::new(|terms| terms.assignment = Assignment::Set(9)),
         Box::new(move |terms| terms.system = Some(vec![b'x'; long])),
         Box::new(|terms| terms.one_step = true),
         Box::new(move |terms| {
@@ -107,13 +108,52 @@ fn wrong_terms() -> Vec<Error> {
         .map(|mutate| {
             let mut asked = yes_or_no();
             mutate(&mut asked);
-            refusal(world.call::<RequestId>(ASKER, UNIT, "ask", (&asked, REWARD)))
+            refusal(world.call::<RequestId>(ASKER, UNIT, "ask", (&asked, REWARD, false)))
         })
         .collect();
-    let priceless = (yes_or_no(), u128::MAX);
+    let priceless = (yes_or_no(), u128::MAX, false);
     errors.push(refusal(
         world.call::<RequestId>(ASKER, UNIT, "ask", priceless),
     ));
+    // Who is named could not take a seat.
+    let leaves = (0u32, u128::MAX);
+    world.call::<()>(one, 0, "unbond", leaves).unwrap();
+    let mut named = yes_or_no();
+    named.assignment = Assignment::Named {
+        operators: world.operators.iter().map(|one| one.id).collect(),
+    };
+    errors.push(refusal(world.ask(&named)));
+    errors
+}
+
+fn page(url: &[u8]) -> Source {
+    Source::Page {
+        url: url.to_vec(),
+        must: false,
+    }
+}
+
+/// What operators and sets can do wrong.
+fn wrong_operators() -> Vec<Error> {
+    let mut world = World::new(3);
+    let ids: Vec<AccountId> = world.operators.iter().map(|one| one.id).collect();
+    let mut errors = Vec::new();
+    let none: Vec<AccountId> = vec![];
+    errors.push(refusal(world.call::<u32>(ASKER, 0, "publish_set", none)));
+    let long = (0u32, vec![b'x'; 33]);
+    errors.push(refusal(world.call::<()>(ids[0], 0, "declare_family", long)));
+    let owner = (0u32, STRANGER);
+    errors.push(refusal(world.call::<()>(STRANGER, 0, "name_owner", owner)));
+    let set: u32 = world.call(ASKER, 0, "publish_set", &ids[..2]).unwrap();
+    let mut asked = yes_or_no();
+    asked.assignment = Assignment::Set(set);
+    let id = world.ask(&asked).unwrap();
+    errors.push(refusal(world.commit(id, 2, &YES)));
+    let mut mixed = yes_or_no();
+    mixed.max_seats_per_family = 1;
+    let id = world.ask(&mixed).unwrap();
+    world.commit(id, 0, &YES).unwrap();
+    errors.push(refusal(world.commit(id, 1, &YES)));
     errors
 }
 
@@ -182,13 +222,15 @@ fn wrong_calls() -> Vec<Error> {
         "commit_batch",
         nothing,
     ))];
-    let from: u32 = world
-        .call(DEPLOYER, 0, "announce_upgrade", [9u8; 32])
-        .unwrap();
+    let absent = world.call::<u32>(DEPLOYER, 0, "announce_upgrade", [9u8; 32]);
+    errors.push(refusal(absent));
+    let code = world.code_hash();
+    let announced: Result<u32, Error> = world.call(DEPLOYER, 0, "announce_upgrade", code);
     errors.push(refusal(world.call::<()>(DEPLOYER, 0, "upgrade", ())));
-    world.jump_to(from);
+    world.jump_to(announced.unwrap() + 10_000);
     let same = SignedAnswer {
         answer: [1; 32],
+        confidence: None,
         evidence: [2; 32],
         signature: [3; 64],
     };
@@ -196,7 +238,6 @@ fn wrong_calls() -> Vec<Error> {
         request_id: 0,
         terms_digest: [4; 32],
         slot: 0,
-        model: 0,
         first: same.clone(),
         second: same,
     };
@@ -215,26 +256,37 @@ fn wrong_calls() -> Vec<Error> {
     let poor = AccountId([0x77; 32]);
     let mut asked = terms(AnswerKind::Bool, 1, 1);
     asked.refund_to = Some(poor);
-    let price = REWARD + world.config.params.commit_fee + EXISTENTIAL_DEPOSIT - 1;
-    let asked = (asked, REWARD);
+    let price = REWARD + world.seat_fee() + EXISTENTIAL_DEPOSIT - 1;
+    let asked = (asked, REWARD, false);
     world.call::<RequestId>(ASKER, price, "ask", asked).unwrap();
     errors.push(refusal(world.call::<u128>(STRANGER, 0, "withdraw", poor)));
 
     // The constructor returns its refusal with the revert flag.
     let mut wrong = params();
     wrong.min_bond = 0;
-    let arguments = input("new", &(crate::world::GENESIS, wrong, Some(STRANGER)));
-    let deployer = crate::world::on_chain(DEPLOYER);
-    let code = crate::world::wasm("llm_oracle");
-    let refused = world
-        .sandbox
-        .upload_and_instantiate(&code, arguments, 0, vec![9], deployer);
-    let Err(llm_oracle_sandbox::InstantiateError::Reverted(data)) = refused else {
-        panic!("not reverted: {refused:?}");
-    };
-    let refused = <Result<Result<(), Error>, u8>>::decode(&mut &data[..]).unwrap();
-    errors.push(refusal(refused.unwrap()));
+    for (unit, params) in [(UNIT, wrong), (7, params())] {
+        let arguments = (crate::world::GENESIS, unit, params, Some(STRANGER));
+        let deployer = crate::world::on_chain(DEPLOYER);
+        let code = crate::world::wasm("llm_oracle");
+        let arguments = input("new", &arguments);
+        let refused = world
+            .sandbox
+            .upload_and_instantiate(&code, arguments, 0, vec![9], deployer);
+        let Err(llm_oracle_sandbox::InstantiateError::Reverted(data)) = refused else {
+            panic!("not reverted: {refused:?}");
+        };
+        let refused = <Result<Result<(), Error>, u8>>::decode(&mut &data[..]).unwrap();
+        errors.push(refusal(refused.unwrap()));
+    }
     errors
+}
+
+/// A request of version 2 takes no more seats.
+fn asked_before() -> Vec<Error> {
+    let mut before = crate::features::version_2();
+    crate::features::upgrade(&mut before.world);
+    let world = &mut before.world;
+    vec![refusal(world.commit(before.committing, 1, &YES))]
 }
 
 /// How a delivery can fail to begin.
@@ -251,29 +303,4 @@ fn wrong_deliveries() -> Vec<Error> {
     zoo.world.deliver(id).unwrap();
     errors.push(refusal(zoo.seen().reentry::<()>()));
     errors
-}
-
-/// A committee whose seed is the fold of another request's end.
-fn drawn_by_a_fold(coverage: &mut Coverage) {
-    let mut world = World::new(5);
-    let mut asked = terms(AnswerKind::Bool, 3, 2);
-    let other = world.ask(&asked).unwrap();
-    for index in 0..3 {
-        world.commit(other, index, &YES).unwrap();
-    }
-    // Salts count for those who ask in a later block than they were committed to.
-    world.pass(1);
-    asked.assignment = Assignment::Drawn;
-    let id = world.ask(&asked).unwrap();
-    world.pass(params().draw_delay);
-    for index in 0..3 {
-        world.reveal(other, index, &YES).unwrap();
-    }
-    let draw = world.request(id).draw.unwrap();
-    let drawn = draw.drawn.unwrap();
-    assert_eq!((drawn.len(), draw.weak), (3, false));
-    let left_out = |index: &usize| !drawn.contains(&world.operators[*index].id);
-    let stranger = (0..5).find(left_out).unwrap();
-    coverage.error(&refusal(world.commit(id, stranger, &YES)));
-    coverage.see(&Shot::of(&mut world));
 }

@@ -7,7 +7,7 @@ use llm_oracle_sandbox::{Sandbox, runtime};
 
 use crate::{
     encoding::alterations,
-    keys::{Operator, commit_entry, reveal_entry, secrets},
+    keys::{Operator, SURE, commit_entry, reveal_entry, secrets},
     world::{ASKER, CARRIER, NO, REWARD, STRANGER, World, YES, params, terms},
 };
 
@@ -45,7 +45,7 @@ fn copied_commitment_cannot_reveal() {
     let evidence = world.request(id).seats[1].evidence;
     for operator in [0, 1] {
         let context = world.context(id, operator);
-        let signature = thief.sign(&digest::answer_message(&context, &YES, &evidence));
+        let signature = thief.sign(&digest::answer_message(&context, &YES, SURE, &evidence));
         let signed = RevealEntry {
             signature,
             ..copied.clone()
@@ -215,7 +215,6 @@ fn altered_fields(world: &mut World) {
         let entry = commit_entry(&operator, &altered, &YES, until);
         let entry = CommitEntry {
             request_id: id,
-            model: 0,
             ..entry
         };
         assert_eq!(
@@ -227,13 +226,6 @@ fn altered_fields(world: &mut World) {
     let good = commit_entry(&operator, &context, &YES, until);
     let (_, signature) = good.signature.unwrap();
     for (name, entry) in [
-        (
-            "model declared",
-            CommitEntry {
-                model: 1,
-                ..good.clone()
-            },
-        ),
         (
             "commitment",
             CommitEntry {
@@ -267,7 +259,7 @@ fn altered_fields(world: &mut World) {
     let good = reveal_entry(&operator, &context, &YES);
     let (_, evidence) = secrets(&context);
     for (name, altered) in alterations(context) {
-        let message = digest::answer_message(&altered, &YES, &evidence);
+        let message = digest::answer_message(&altered, &YES, SURE, &evidence);
         let entry = RevealEntry {
             signature: operator.sign(&message),
             ..good.clone()
@@ -278,9 +270,11 @@ fn altered_fields(world: &mut World) {
             "{name}"
         );
     }
-    let no = digest::answer_message(&context, &NO, &evidence);
-    let other = digest::answer_message(&context, &YES, &[1; 32]);
-    for message in [no, other] {
+    let no = digest::answer_message(&context, &NO, SURE, &evidence);
+    let other = digest::answer_message(&context, &YES, SURE, &[1; 32]);
+    let unsure = digest::answer_message(&context, &YES, Some(89), &evidence);
+    let earlier = digest::answer_message(&context, &YES, None, &evidence);
+    for message in [no, other, unsure, earlier] {
         let entry = RevealEntry {
             signature: operator.sign(&message),
             ..good.clone()
@@ -291,6 +285,10 @@ fn altered_fields(world: &mut World) {
     for entry in [
         RevealEntry {
             answer: NO,
+            ..good.clone()
+        },
+        RevealEntry {
+            confidence: 89,
             ..good.clone()
         },
         RevealEntry {
@@ -312,11 +310,10 @@ fn altered_commitments(world: &mut World, operator: &Operator) {
         let context = world.context(id, 0);
         let (name, altered) = alterations(context)[field];
         let (salt, evidence) = secrets(&context);
-        let commitment = digest::commitment(&altered, &YES, &evidence, &salt);
+        let commitment = digest::commitment(&altered, &YES, SURE, &evidence, &salt);
         let entry = CommitEntry {
             request_id: id,
             slot: operator.slot,
-            model: 0,
             commitment,
             evidence,
             signature: None,

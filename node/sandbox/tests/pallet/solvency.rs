@@ -11,7 +11,7 @@ use crate::{
     messages::Reply,
     model::funded,
     moves::{Player, actors, seed_and_long_steps},
-    world::{CARRIER, DEPLOYER, SINK, STRANGER, UNIT, input, on_chain},
+    world::{CARRIER, DEPLOYER, REWARD, SINK, STRANGER, UNIT, input, on_chain},
     zoo::{Zoo, mode},
 };
 
@@ -79,7 +79,7 @@ impl Run {
         self.check(&("unpause", &unpaused));
         let mode = MODES[turn % MODES.len()];
         let id = self.zoo.ask(mode);
-        self.player.asked.push((self.zoo.at, Zoo::terms()));
+        self.player.asked.push((self.zoo.at, Zoo::terms(), REWARD));
         self.check(&("the zoo asks", mode, id));
         let earlier = id.saturating_sub(u64::from(number % 5));
         let calls = [

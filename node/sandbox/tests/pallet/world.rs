@@ -4,9 +4,9 @@ use std::{path::PathBuf, sync::OnceLock};
 
 use codec::{Decode, Encode};
 use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, BlockNumber, CommitEntry,
-    Config, DeliveryStatus, Error, Hash, LedgerView, ModelRef, OperatorView, Params, Prompt, Quote,
-    RequestId, RequestView, RevealEntry, Sampling, Slot, Terms, digest,
+    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, BlockNumber, CallbackLimits,
+    CommitEntry, Config, DeliveryStatus, Error, Hash, LedgerView, ModelRef, OperatorView, Params,
+    Quote, RequestId, RequestView, RevealEntry, Sampling, Slot, Terms, digest,
 };
 use llm_oracle_rules::{
     Oracle as Rules,
@@ -46,25 +46,29 @@ pub fn params() -> Params {
         retention_blocks: 20,
         unbonding_blocks: 530,
         upgrade_delay_blocks: 1_060,
-        ..Params::dev()
+        ..Params::for_unit(UNIT)
     }
 }
 
 pub fn terms(answer: AnswerKind, seats: u8, threshold: u8) -> Terms {
     Terms {
         model: ModelRef::Any,
-        prompt: Prompt::Inline(b"is the sky blue?".to_vec()),
+        prompt: b"is the sky blue?".to_vec(),
         system: None,
+        sources: vec![],
         answer,
         sampling: Sampling::default(),
         seats,
         threshold,
-        assignment: Assignment::Open,
-        one_step: false,
+        assignment: Assignment::open(),
+        max_seats_per_family: 0,
+        min_confidence: 0,
+        not_before: 0,
         commit_blocks: 10,
         reveal_blocks: 10,
         callback: None,
         refund_to: None,
+        one_step: false,
     }
 }
 
@@ -142,8 +146,12 @@ impl World {
 
     /// Deploys on a chain. The same chain, salt and parameters give the same address.
     pub fn deploy(sandbox: Sandbox, params: Params, salt: u8) -> Self {
-        let mut this =
-            Self::deploy_code(sandbox, oracle_wasm(), &(GENESIS, params, Some(SINK)), salt);
+        let mut this = Self::deploy_code(
+            sandbox,
+            oracle_wasm(),
+            &(GENESIS, UNIT, params, Some(SINK)),
+            salt,
+        );
         this.config = this.view("config", ());
         this
     }
@@ -280,17 +288,24 @@ impl World {
     }
 
     pub fn register(&mut self, mut operator: Operator, bond: Balance) -> Result<Slot, Error> {
-        let message = digest::register_message(&self.config.domain, &self.oracle, &operator.id);
-        let arguments = (operator.id, operator.sign(&message));
+        let (domain, id) = (self.config.domain, operator.id);
+        let message = digest::register_message(&domain, &self.oracle, &id, &id, b"");
+        let arguments = (id, id, Vec::<u8>::new(), operator.sign(&message));
         operator.slot = self.call(CARRIER, bond, "register", arguments)?;
         let slot = operator.slot;
         self.operators.push(operator);
         Ok(slot)
     }
 
+    /// Fee of a seat under [`terms`], planck.
+    pub fn seat_fee(&self) -> Balance {
+        let params = self.config.params;
+        params.commit_fee + 20 * params.lock_fee
+    }
+
     pub fn ask(&mut self, terms: &Terms) -> Result<RequestId, Error> {
         let quote: Result<Quote, Error> = self.view("quote", (terms, REWARD));
-        self.call(ASKER, quote?.total, "ask", (terms, REWARD))
+        self.call(ASKER, quote?.total, "ask", (terms, REWARD, false))
     }
 
     /// A request, as the contract's message shows it. Its cells alone must show the same.
@@ -396,29 +411,70 @@ impl World {
     }
 }
 
-/// The code as it was before drawn committees and open answers, with registered operators.
-pub fn oracle_of_version_1(operators: u8) -> World {
-    let code = include_bytes!("../fixtures/llm_oracle_1.wasm");
-    let all = params().encode();
-    // Its parameters ended before those of the draw.
-    let first = &all[..all.len() - 8];
-    let mut arguments = GENESIS.encode();
-    arguments.extend_from_slice(first);
-    Some(SINK).encode_to(&mut arguments);
-    let mut world = World::deploy_code(Sandbox::new(), code, &Raw(arguments), 0);
+/// What an ask under version 2 needs: its terms had no sources, families or confidence, and its digest
+/// no reward.
+pub fn terms_of_version_2(drawn: bool, limits: Option<CallbackLimits>) -> (Vec<u8>, Hash) {
+    let (text, nothing) = (b"is the sky blue?".to_vec(), 0u8);
+    let assignment = if drawn { 2u8 } else { 0u8 };
+    let asked = (
+        (nothing, nothing, text, nothing),
+        (AnswerKind::Bool, Sampling::default(), 3u8, 2u8, assignment),
+        (false, 10u32, 10u32, limits, None::<AccountId>),
+    )
+        .encode();
+    let tagged = [&b"llm-oracle/terms/1"[..], ASKER.as_ref(), &asked].concat();
+    (asked.clone(), digest::blake2(&tagged))
+}
+
+/// The code of version 2, with registered operators and the parameters of [`params`].
+pub fn oracle_of_version_2(operators: u8) -> World {
+    let code = include_bytes!("../fixtures/llm_oracle_2.wasm");
+    let now = params();
+    let amounts = [
+        now.min_bond,
+        now.seat_bond,
+        now.min_reward,
+        now.commit_fee,
+        now.delivery_reward,
+    ];
+    let numbers = [
+        now.fee_ppm,
+        now.effort_ppm,
+        now.effort_ppm,
+        now.report_ppm,
+        now.open_delay,
+        now.min_window,
+        now.max_window,
+        now.delivery_blocks,
+        now.retention_blocks,
+        now.unbonding_blocks,
+        now.upgrade_delay_blocks + 8,
+        2,
+        8,
+    ];
+    let arguments = (GENESIS, amounts, numbers, Some(SINK));
+    let mut world = World::deploy_code(Sandbox::new(), code, &arguments, 0);
     let config: Vec<u8> = world.view::<Raw>("config", ()).0;
     // The version, then the domain.
     world.config.domain = config[4..36].try_into().unwrap();
     for seed in 1..=operators {
-        world
-            .register(Operator::new(seed), params().min_bond)
-            .unwrap();
+        let mut operator = Operator::new(seed);
+        let parts = [
+            &b"llm-oracle/register/1"[..],
+            &world.config.domain,
+            world.oracle.as_ref(),
+            operator.id.as_ref(),
+        ];
+        let arguments = (operator.id, operator.sign(&parts.concat()));
+        let bond = now.min_bond;
+        operator.slot = world.call(CARRIER, bond, "register", arguments).unwrap();
+        world.operators.push(operator);
     }
     world
 }
 
 /// Bytes as they are.
-struct Raw(Vec<u8>);
+pub struct Raw(pub Vec<u8>);
 
 impl Encode for Raw {
     fn encode_to<W: codec::Output + ?Sized>(&self, output: &mut W) {
@@ -447,8 +503,12 @@ fn no_config(params: Params) -> Config {
         owner: DEPLOYER,
         sink: SINK,
         params,
+        unit: UNIT,
+        min_notice_blocks: 0,
         next_id: 0,
+        lowest_open_id: 0,
         operators: 0,
+        sets: 0,
         paused: false,
         offered_to: None,
         next_params: None,

@@ -95,7 +95,7 @@ impl Zoo {
         let params = self.world.config.params;
         let escrow =
             params.delivery_reward + Balance::from(LIMITS.ref_time) + LIMITS.storage_deposit;
-        REWARD + params.commit_fee + escrow
+        REWARD + self.world.seat_fee() + escrow
     }
 
     fn call<T: Decode>(&mut self, message: &str, arguments: &impl Encode, value: Balance) -> T {

@@ -158,7 +158,7 @@ impl DemoRun<'_> {
         let (oracle, terms) = (&self.oracle, terms(question));
         let reward = oracle.config(None).await?.params.min_reward;
         let quote = oracle.quote(&terms, reward, None).await?;
-        let call = messages::ask(&terms, reward);
+        let call = messages::ask(&terms, reward, false);
         self.out.waiting("asking");
         let receipt = oracle
             .chain
@@ -176,7 +176,7 @@ impl DemoRun<'_> {
             "asked      request {id} in block {block} for {}",
             Planck(quote.total)
         ));
-        let followed = follow::until_final(oracle, id, TIMEOUT, self.out).await?;
+        let followed = follow::until_final(oracle, (id, Some(&terms)), TIMEOUT, self.out).await?;
         Ok((followed.view, terms))
     }
 
@@ -219,7 +219,9 @@ impl DemoRun<'_> {
         self.out.stage(format!(
             "asked      request {request} by the market, paid by Dave"
         ));
-        let followed = follow::until_final(oracle, request, TIMEOUT, self.out).await?;
+        let terms = oracle.terms(request, None).await?;
+        let followed =
+            follow::until_final(oracle, (request, terms.as_ref()), TIMEOUT, self.out).await?;
         let view = followed.view;
         self.out.waiting("waiting for the delivery");
         follow::until_delivered(oracle, request, TIMEOUT).await?;

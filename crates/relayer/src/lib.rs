@@ -31,7 +31,7 @@ mod work;
 pub use config::{Limits, RelayerConfig};
 pub use error::RelayerError;
 pub use plan::{
-    decide, Account, Budget, Exhausted, Free, HeadNumbers, Local, OnChain, PolicyConfig,
+    decide, Account, Budget, Exhausted, HeadNumbers, Local, OnChain, PolicyConfig,
     RequesterBudget, SeatOnChain, Step, Why,
 };
 pub use relayer::{Progress, Relayer};

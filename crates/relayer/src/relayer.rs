@@ -11,7 +11,9 @@ use crate::{
     operators::Operators,
     ops::{IterationResult, Ops},
     peers::PeerExchange,
-    requests::{account_for_seats, RequestCache, RequestTracker, TrackRecords},
+    requests::{
+        account_for_seats, begin_where_needed, OperatorSets, RequestCache, RequestTracker, TrackRecords,
+    },
     settlement::Settlement,
     tx::{BatchContext, BatchSender, OwnSeat, Reconciler, TxSender},
 };
@@ -48,6 +50,7 @@ pub struct Relayer {
     pub(crate) cache: RequestCache,
     pub(crate) tracker: RequestTracker,
     pub(crate) track_records: TrackRecords,
+    pub(crate) sets: OperatorSets,
     pub(crate) models: ModelQueue,
     pub(crate) failures: FailureLog,
     pub(crate) reconciler: Reconciler,
@@ -125,6 +128,7 @@ impl Relayer {
             cache: RequestCache::default(),
             tracker: RequestTracker::default(),
             track_records: TrackRecords::default(),
+            sets: OperatorSets::default(),
             models: ModelQueue::new(
                 provider,
                 (limits.max_concurrent_model_requests, config.policy.clone()),
@@ -159,6 +163,7 @@ impl Relayer {
 
     async fn account_for_seats(&mut self) -> Result<(), RelayerError> {
         let chain = self.session.refresh(&self.store).await?;
+        begin_where_needed(&chain, &self.store, &self.operators).await?;
         self.peers.begin(chain.finalized.number);
         account_for_seats(
             &chain,

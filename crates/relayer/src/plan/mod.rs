@@ -6,10 +6,10 @@ mod seats;
 #[cfg(test)]
 mod spam_tests;
 
-pub use decide::{decide, Exhausted, Free, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why};
+pub use decide::{decide, Exhausted, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why};
 pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
 pub(crate) use policy::{Candidate, Stake};
-pub(crate) use seats::{ForeignSeat, SeatAction, SeatPlanner};
+pub(crate) use seats::{ForeignSeat, SeatAction, SeatFacts, SeatPlanner};
 
 use crate::{
     model::ModelRequest,

@@ -1,7 +1,7 @@
 //! What each of our operators does about one request that is open.
 
 use super::{
-    decide::{decide, Exhausted, Free, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why},
+    decide::{decide, Exhausted, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why},
     policy::{Candidate, Stake},
 };
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     failures::{backs_off_now, must_wait},
     model::{ModelQueue, ModelRequest},
     node_session::ChainView,
-    operators::Operators,
+    operators::{Operator, Operators},
     requests::{KnownSeats, RequestTracker, TrackRecordsAt},
     tx::{
         jobs::{self, JobChange},
@@ -17,11 +17,11 @@ use crate::{
     },
 };
 use llm_oracle_primitives::{
-    AccountId, Assignment, BlockNumber, DrawView, Hash, LeastRecord, OperatorView, RequestId,
-    RequestView, Terms,
+    digest, limits::share, Assignment, BlockNumber, Hash, LeastRecord, OperatorView, RequestId,
+    RequestView, SetView, Terms,
 };
 use llm_oracle_store::{Purpose, SeatId, SeatRecords};
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// What one of our operators does about one open request.
 pub(crate) enum SeatAction {
@@ -55,6 +55,20 @@ pub(crate) struct ForeignSeat {
     pub(crate) ours: Option<Hash>,
 }
 
+/// What else of the chain's state a request is planned with.
+pub(crate) struct SeatFacts<'a> {
+    /// What the contract says about our operators, where the request looks at it.
+    pub(crate) records: &'a TrackRecordsAt,
+    /// The set that the request names.
+    pub(crate) set: Option<&'a SetView>,
+}
+
+impl SeatFacts<'_> {
+    fn record(&self, index: usize) -> Option<&OperatorView> {
+        self.records.get(index).and_then(Option::as_ref)
+    }
+}
+
 /// Plans what our operators do about open requests. Reads what the parts know and changes nothing.
 pub(crate) struct SeatPlanner<'a> {
     pub(crate) operators: &'a Operators,
@@ -64,17 +78,18 @@ pub(crate) struct SeatPlanner<'a> {
 }
 
 impl SeatPlanner<'_> {
-    /// The actions for one open request at the finalized block, in the order of the operators.
+    /// The actions for one open request at the finalized block, in the order of the operators. Without terms
+    /// it takes no more seats.
     pub(crate) fn plan(
         &self,
         chain: &ChainView,
-        (view, terms): (&Arc<RequestView>, &Arc<Terms>),
-        records: &TrackRecordsAt,
+        (view, terms): (&Arc<RequestView>, Option<&Arc<Terms>>),
+        facts: &SeatFacts<'_>,
         known: &KnownSeats,
     ) -> Vec<SeatAction> {
         let id = view.summary.request_id;
         let recall = &known.recall;
-        let free = self.free_seats(view, terms, recall);
+        let free = self.free_seats(view, terms, facts, recall);
         let entries: Vec<SeatId> = self.operators.entries(id).collect();
         let asking: Vec<bool> = entries.iter().map(|it| self.models.is_asking(it)).collect();
         let heads = HeadNumbers {
@@ -102,8 +117,11 @@ impl SeatPlanner<'_> {
                 }
                 Step::Nothing(_) => {}
                 Step::Ask => {
-                    let exclusive = is_exclusive(terms, free, view, heads.best);
-                    actions.push(self.admit((view, terms), records, index, exclusive));
+                    let asked = terms.map(|terms| {
+                        let exclusive = is_exclusive(terms, facts.set, view, heads.best);
+                        self.admit((view, terms), facts, index, exclusive)
+                    });
+                    actions.extend(asked);
                 }
                 Step::Commit => actions.extend(seat().map(SeatAction::Commit)),
                 Step::Answer => actions.extend(seat().map(SeatAction::Answer)),
@@ -119,31 +137,41 @@ impl SeatPlanner<'_> {
         actions
     }
 
-    /// Which free seat each of our operators may take. No more of them go for one than there are:
-    /// those that have begun come first, then those drawn, then each in its turn.
-    fn free_seats(&self, view: &RequestView, terms: &Terms, recall: &SeatRecords) -> Vec<Free> {
+    /// Which of our operators may take a seat. No more of them go for one than there are, in all and for
+    /// their model family: those that have begun come first, then each in its turn.
+    fn free_seats(
+        &self,
+        view: &RequestView,
+        terms: Option<&Arc<Terms>>,
+        facts: &SeatFacts<'_>,
+        recall: &SeatRecords,
+    ) -> Vec<bool> {
         let summary = &view.summary;
         let (id, count) = (summary.request_id, self.operators.len());
         let mut wishes = Vec::new();
+        let Some(terms) = terms else {
+            return vec![false; count];
+        };
         for (index, operator) in self.operators.iter().enumerate() {
             let account = &operator.account;
             let seated = view.seats.iter().any(|seat| seat.operator == *account);
             let entry = operator.entry(id);
             let skipped = recall.skipped(&entry);
             let begun = recall.job(&entry).is_some() || self.models.is_asking(&entry);
-            let free = openness(&terms.assignment, view.draw.as_ref(), account);
+            let open = is_open_to(&terms.assignment, facts.set, operator);
             let out = seated || skipped || operator.stopped || operator.barred;
-            if free != Free::No && !out {
+            if open && !out {
                 wishes.push(Wish {
                     index,
-                    free,
                     begun,
+                    family: facts.record(index).map(family),
                     turn: turn(id, index, count),
                 });
             }
         }
         let seats = usize::from(summary.seats.saturating_sub(summary.committed));
-        grant(wishes, seats, count)
+        let room = |family: &Family| family_room(view, family);
+        grant(wishes, seats, count, room)
     }
 
     fn local(&self, entry: SeatId, asking: bool, batched: bool, known: &KnownSeats) -> Local {
@@ -170,7 +198,7 @@ impl SeatPlanner<'_> {
     fn admit(
         &self,
         (view, terms): (&RequestView, &Arc<Terms>),
-        records: &TrackRecordsAt,
+        facts: &SeatFacts<'_>,
         index: usize,
         exclusive: bool,
     ) -> SeatAction {
@@ -178,7 +206,8 @@ impl SeatPlanner<'_> {
         let stake = Stake {
             entry: self.operators[index].entry(summary.request_id),
             requester: view.requester,
-            commit_fee: view.commit_fee,
+            seat_fee: view.seat_fee,
+            effort: sure_effort(view),
             kept: exclusive,
             price: self.models.price(terms),
         };
@@ -189,11 +218,12 @@ impl SeatPlanner<'_> {
             reward: summary.reward,
         };
         let min_reward = self.limits.min_reward;
-        let record = records.get(index).and_then(Option::as_ref);
+        let record = facts.record(index);
         let refusal = self
             .models
             .refusal(min_reward, &candidate)
             .or_else(|| record.and_then(|record| below(&view.least_record, record)))
+            .or_else(|| record.and_then(|record| full_family(view, record)))
             .or_else(|| self.models.serves(terms).err());
         if let Some(reason) = refusal {
             return SeatAction::Skip(stake.entry, reason);
@@ -208,20 +238,22 @@ impl SeatPlanner<'_> {
     }
 }
 
-/// Whether a request's seats are open to an operator, whatever others want.
-fn openness(assignment: &Assignment, draw: Option<&DrawView>, operator: &AccountId) -> Free {
-    if let Assignment::Named { operators } = assignment {
-        if !operators.contains(operator) {
-            return Free::No;
-        }
+/// What an answer earns whatever comes out, the owner's part taken off, planck. Nothing is sure while the
+/// request may still expire.
+fn sure_effort(view: &RequestView) -> u128 {
+    if view.summary.committed.saturating_add(1) < view.threshold {
+        return 0;
     }
-    let Some(draw) = draw else {
-        return Free::Yes;
-    };
-    match &draw.drawn {
-        None => Free::Undrawn(draw.opens_to_all_at),
-        Some(drawn) if drawn.contains(operator) => Free::Yes,
-        Some(_) => Free::From(draw.opens_to_all_at),
+    let effort = share(view.summary.reward, view.effort_ppm);
+    effort.saturating_sub(share(effort, view.fee_ppm))
+}
+
+/// Whether a request's seats are open to an operator, whatever others want.
+fn is_open_to(assignment: &Assignment, set: Option<&SetView>, operator: &Operator) -> bool {
+    match assignment {
+        Assignment::Open { .. } => true,
+        Assignment::Named { operators } => operators.contains(&operator.account),
+        Assignment::Set(_) => set.is_some_and(|set| set.slots.contains(&operator.slot)),
     }
 }
 
@@ -229,32 +261,85 @@ fn openness(assignment: &Assignment, draw: Option<&DrawView>, operator: &Account
 const EXCLUSIVE_MARGIN_BLOCKS: BlockNumber = 4;
 
 /// Whether nobody else can take the seat that is free for an operator, for as long as it takes.
-fn is_exclusive(terms: &Terms, free: Free, view: &RequestView, best: BlockNumber) -> bool {
-    let until = match (&terms.assignment, view.draw.as_ref()) {
-        (Assignment::Named { operators }, _) if operators.len() <= usize::from(terms.seats) => {
-            view.summary.commit_deadline
-        }
-        (_, Some(draw)) if draw.drawn.is_some() && free == Free::Yes => draw.opens_to_all_at,
+fn is_exclusive(
+    terms: &Terms,
+    set: Option<&SetView>,
+    view: &RequestView,
+    best: BlockNumber,
+) -> bool {
+    let members = match (&terms.assignment, set) {
+        (Assignment::Named { operators }, _) => operators.len(),
+        (Assignment::Set(_), Some(set)) => set.slots.len(),
         _ => return false,
     };
-    until.saturating_sub(best) >= EXCLUSIVE_MARGIN_BLOCKS
+    let left = view.summary.commit_deadline.saturating_sub(best);
+    members <= usize::from(terms.seats)
+        && terms.max_seats_per_family == 0
+        && left >= EXCLUSIVE_MARGIN_BLOCKS
 }
 
-/// One of our operators that may go for a seat, now or later.
+/// What a seat keeps of the name of a model family.
+type Family = [u8; 4];
+
+fn family(record: &OperatorView) -> Family {
+    digest::family_tag(&record.family)
+}
+
+/// Seats that operators of a family may still take.
+fn family_room(view: &RequestView, family: &Family) -> usize {
+    if view.max_seats_per_family == 0 {
+        return usize::MAX;
+    }
+    let taken = view.seats.iter().filter(|seat| seat.family == *family);
+    usize::from(view.max_seats_per_family).saturating_sub(taken.count())
+}
+
+/// Why there is no seat for an operator's model family, if there is none.
+fn full_family(view: &RequestView, record: &OperatorView) -> Option<String> {
+    (family_room(view, &family(record)) == 0).then(|| {
+        format!(
+            "lets {} seats go to one model family, and the family '{}' has them",
+            view.max_seats_per_family,
+            String::from_utf8_lossy(&record.family)
+        )
+    })
+}
+
+/// One of our operators that may go for a seat.
 struct Wish {
     index: usize,
-    free: Free,
     begun: bool,
+    /// Its model family, where the request looks at it.
+    family: Option<Family>,
     turn: usize,
 }
 
-/// Gives the wishes that come first what they wish, as many as there are free seats.
-fn grant(mut wishes: Vec<Wish>, seats: usize, operators: usize) -> Vec<Free> {
-    wishes.sort_by_key(|wish| (!wish.begun, wish.free != Free::Yes, wish.turn));
-    let mut granted = vec![Free::No; operators];
-    for wish in wishes.into_iter().take(seats) {
+/// Gives the wishes that come first what they wish, as many as there are free seats. A family without any
+/// room holds nobody up here: its operators are told so one by one.
+fn grant(
+    mut wishes: Vec<Wish>,
+    seats: usize,
+    operators: usize,
+    room: impl Fn(&Family) -> usize,
+) -> Vec<bool> {
+    wishes.sort_by_key(|wish| (!wish.begun, wish.turn));
+    let mut granted = vec![false; operators];
+    let mut families: HashMap<Family, usize> = HashMap::new();
+    let mut left = seats;
+    for wish in wishes {
+        if left == 0 {
+            break;
+        }
+        if let Some(family) = &wish.family {
+            let (room, used) = (room(family), families.entry(*family).or_default());
+            if room > 0 && *used >= room {
+                continue;
+            }
+            *used = used.saturating_add(1);
+        }
+        left = left.saturating_sub(1);
         if let Some(place) = granted.get_mut(wish.index) {
-            *place = wish.free;
+            *place = true;
         }
     }
     granted
@@ -288,7 +373,7 @@ fn below(least: &LeastRecord, record: &OperatorView) -> Option<String> {
     })
 }
 
-fn on_chain(view: &RequestView, operator: &[u8; 32], free: Free) -> OnChain {
+fn on_chain(view: &RequestView, operator: &[u8; 32], free: bool) -> OnChain {
     let summary = &view.summary;
     let seat = view.seats.iter().find(|seat| {
         let holder: &[u8; 32] = seat.operator.as_ref();

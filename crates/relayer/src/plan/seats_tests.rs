@@ -1,52 +1,73 @@
+#![allow(clippy::unwrap_used)]
 //! Who goes for which seat.
 
 use super::*;
+use llm_oracle_fixtures::request;
+use llm_oracle_primitives::{Phase, SeatState, SeatView};
+use llm_oracle_signing::{load_key, KeySource, Keypair};
 
-fn wish(index: usize, free: Free, begun: bool) -> Wish {
+fn wish(index: usize, begun: bool, family: Option<u8>) -> Wish {
     Wish {
         index,
-        free,
         begun,
+        family: family.map(|family| [family; 4]),
         turn: turn(1, index, 4),
     }
 }
 
 #[test]
-fn those_that_have_begun_come_first_then_those_drawn_then_each_in_its_turn() {
-    let later = Free::From(9);
+fn those_that_have_begun_come_first_then_each_in_its_turn() {
     for (wishes, seats, granted) in [
         // The request's number gives the second operator the first turn.
         (
-            vec![wish(0, Free::Yes, false), wish(1, Free::Yes, false)],
+            vec![wish(0, false, None), wish(1, false, None)],
             1,
-            [Free::No, Free::Yes, Free::No, Free::No],
+            [false, true, false, false],
         ),
         (
-            vec![wish(0, Free::Yes, true), wish(1, Free::Yes, false)],
+            vec![wish(0, true, None), wish(1, false, None)],
             1,
-            [Free::Yes, Free::No, Free::No, Free::No],
+            [true, false, false, false],
         ),
         (
-            vec![wish(0, Free::Yes, false), wish(1, later, false)],
-            1,
-            [Free::Yes, Free::No, Free::No, Free::No],
-        ),
-        (
-            vec![wish(0, Free::Yes, false), wish(1, later, false)],
+            vec![wish(0, false, None), wish(1, false, None)],
             2,
-            [Free::Yes, later, Free::No, Free::No],
+            [true, true, false, false],
         ),
-        (Vec::new(), 3, [Free::No; 4]),
+        (Vec::new(), 3, [false; 4]),
     ] {
-        assert_eq!(grant(wishes, seats, 4), granted);
+        assert_eq!(grant(wishes, seats, 4, |_| usize::MAX), granted);
     }
 }
 
 #[test]
-fn a_record_is_compared_in_both_parts() {
-    let record = OperatorView {
-        operator: AccountId::from([1; 32]),
+fn no_more_go_for_a_familys_seats_than_there_are() {
+    let wishes = || {
+        vec![
+            wish(0, false, Some(1)),
+            wish(1, false, Some(1)),
+            wish(2, false, Some(2)),
+            wish(3, true, Some(1)),
+        ]
+    };
+    for (room, granted) in [
+        (1, [false, false, true, true]),
+        (2, [false, true, true, true]),
+        // Those of a full family are told so.
+        (0, [true, true, true, true]),
+    ] {
+        let of_family = |family: &Family| if family[0] == 1 { room } else { 1 };
+        assert_eq!(grant(wishes(), 4, 4, of_family), granted, "{room}");
+    }
+}
+
+fn record(family: &[u8]) -> OperatorView {
+    OperatorView {
+        operator: [1; 32].into(),
         slot: 0,
+        owner: [1; 32].into(),
+        family: family.to_vec(),
+        first_id: 0,
         bond: 0,
         locked: 0,
         unbonding: 0,
@@ -57,13 +78,57 @@ fn a_record_is_compared_in_both_parts() {
         dissented: 1,
         abstained: 2,
         silent: 0,
-        no_shows: 3,
         agreement_ppm: 875_000,
         barred: false,
-        tickets: 0,
         earned: 0,
         forfeited: 0,
-    };
+    }
+}
+
+fn seat(family: &[u8]) -> SeatView {
+    SeatView {
+        operator: [7; 32].into(),
+        slot: 7,
+        state: SeatState::Committed,
+        family: digest::family_tag(family),
+        commitment: [0; 32],
+        evidence: [0; 32],
+        answer: None,
+        confidence: None,
+        signature: None,
+        salt: None,
+        paid: 0,
+        forfeited: 0,
+    }
+}
+
+#[test]
+fn a_full_family_is_a_reason_to_leave_a_request_out() {
+    let seats = vec![seat(b"llama"), seat(b"")];
+    let mut view = request::view(1, Phase::Committing, seats);
+    assert_eq!(full_family(&view, &record(b"llama")), None);
+    view.max_seats_per_family = 1;
+    // Those that declare none are a family too.
+    for (family, full) in [(&b"llama"[..], true), (b"", true), (b"qwen", false)] {
+        assert_eq!(full_family(&view, &record(family)).is_some(), full);
+    }
+    view.max_seats_per_family = 2;
+    assert_eq!(full_family(&view, &record(b"llama")), None);
+}
+
+#[test]
+fn effort_is_sure_once_enough_seats_are_taken_and_the_owner_has_its_part() {
+    let mut view = request::view(1, Phase::Committing, Vec::new());
+    view.summary.reward = 1_000;
+    (view.threshold, view.effort_ppm, view.fee_ppm) = (2, 250_000, 20_000);
+    assert_eq!(sure_effort(&view), 0);
+    view.summary.committed = 1;
+    assert_eq!(sure_effort(&view), 245);
+}
+
+#[test]
+fn a_record_is_compared_in_both_parts() {
+    let record = record(b"");
     for (answers, agreement_ppm, enough) in [
         (0, 0, true),
         (10, 875_000, true),
@@ -80,30 +145,43 @@ fn a_record_is_compared_in_both_parts() {
     }
 }
 
-fn drawn(drawn: Option<Vec<AccountId>>) -> Option<DrawView> {
-    Some(DrawView {
-        drawn,
-        weak: false,
-        opens_to_all_at: 20,
-    })
+#[test]
+fn seats_are_open_to_those_named_and_to_the_set() {
+    let operator = Operator {
+        key: Arc::new(key()),
+        account: [1; 32].into(),
+        id: [1; 32],
+        slot: 5,
+        first_id: 0,
+        stopped: false,
+        barred: false,
+    };
+    let named = |operators: &[[u8; 32]]| Assignment::Named {
+        operators: operators.iter().map(|id| (*id).into()).collect(),
+    };
+    let set = |slots: &[u32]| {
+        Some(SetView {
+            publisher: [9; 32].into(),
+            slots: slots.to_vec(),
+        })
+    };
+    for (assignment, set, open) in [
+        (Assignment::open(), None, true),
+        (named(&[[1; 32]]), None, true),
+        (named(&[[2; 32]]), None, false),
+        (Assignment::Set(3), set(&[4, 5]), true),
+        (Assignment::Set(3), set(&[4, 6]), false),
+        (Assignment::Set(3), None, false),
+    ] {
+        let found = is_open_to(&assignment, set.as_ref(), &operator);
+        assert_eq!(found, open, "{assignment:?} {set:?}");
+    }
 }
 
-#[test]
-fn seats_are_open_to_those_drawn_and_later_to_all() {
-    let (ours, other) = (AccountId::from([1; 32]), AccountId::from([2; 32]));
-    let named = |operators: &[AccountId]| Assignment::Named {
-        operators: operators.to_vec(),
+fn key() -> Keypair {
+    let source = KeySource {
+        suri: Some("//Alice".to_owned()),
+        ..KeySource::default()
     };
-    for (assignment, draw, free) in [
-        (Assignment::Open, None, Free::Yes),
-        (named(&[ours]), None, Free::Yes),
-        (named(&[other]), None, Free::No),
-        (Assignment::Drawn, drawn(None), Free::Undrawn(20)),
-        (Assignment::Drawn, drawn(Some(vec![other, ours])), Free::Yes),
-        (Assignment::Drawn, drawn(Some(vec![other])), Free::From(20)),
-        (Assignment::Drawn, drawn(Some(Vec::new())), Free::From(20)),
-    ] {
-        let found = openness(&assignment, draw.as_ref(), &ours);
-        assert_eq!(found, free, "{assignment:?} {draw:?}");
-    }
+    load_key(&source).unwrap()
 }

@@ -338,12 +338,14 @@ fn refusal_action(purpose: Purpose, error: &Error) -> RefusalAction {
         Error::SeatsTaken { .. }
         | Error::CommitClosed { .. }
         | Error::NotNamed { .. }
+        | Error::NotInSet { .. }
+        | Error::FamilyFull { .. }
+        | Error::AskedBefore { .. }
         | Error::RecordTooLow { .. }
         | Error::WrongForm { .. }
         | Error::OptionOutOfRange { .. }
         | Error::AnswerLength { .. } => RefusalAction::Skip,
-        // `SeatTakenBySame`: the next finalized block shows it, and whether it was us. `NotDrawn` and
-        // `NotDrawnYet`: the best block has left the branch that showed the draw, or time will tell.
+        // `SeatTakenBySame`: the next finalized block shows it, and whether it was us.
         // A bond can be raised. Everything else is none of a seat's.
         _ => RefusalAction::Failed,
     }
@@ -410,15 +412,19 @@ mod tests {
             agreement_ppm: 0,
         };
         let length = Error::AnswerLength { bytes: 9, most: 8 };
-        let early = Error::NotDrawnYet { until: 9, now: 8 };
+        let early = Error::NotOpenYet {
+            opens_at: 9,
+            now: 8,
+        };
         for (error, consequence) in [
             (Error::NotTried, Resend),
             (Error::SeatTakenBySame { slot }, Failed),
             (Error::BondTooLow { bond: 0, least: 1 }, Failed),
-            (Error::NotDrawn { slot, opens_at: 9 }, Failed),
             (early, Failed),
             (Error::SeatsTaken { seats: 3 }, Skip),
             (Error::NotNamed { slot }, Skip),
+            (Error::NotInSet { slot, set: 2 }, Skip),
+            (Error::FamilyFull { slot, most: 1 }, Skip),
             (record, Skip),
             (length, Skip),
             (Error::Barred { slot }, Barred),

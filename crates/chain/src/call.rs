@@ -261,12 +261,7 @@ pub mod oracle {
     }
 
     /// The constructor with its parameters, for a coin of `unit` planck.
-    pub fn new(
-        genesis: Hash,
-        unit: Balance,
-        params: &Params,
-        sink: Option<AccountId>,
-    ) -> Call<()> {
+    pub fn new(genesis: Hash, unit: Balance, params: &Params, sink: Option<AccountId>) -> Call<()> {
         Call::fallible("new", &(genesis, unit, params, sink))
     }
     /// The constructor with the default parameters for a coin of `unit` planck.

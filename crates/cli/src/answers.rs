@@ -250,8 +250,14 @@ mod tests {
             "2 of 5 seats agree, 4 revealed, 2 abstaining (1 source_missing, 1 bad_input), confidence 71 %, 2 model families"
         );
         let json = margin_json(&margin, &AnswerKind::Bool);
-        assert_eq!(json["abstained"], json!({ "source_missing": 1, "bad_input": 1 }));
-        assert_eq!((&json["confidence"], &json["families"]), (&json!(71), &json!(2)));
+        assert_eq!(
+            json["abstained"],
+            json!({ "source_missing": 1, "bad_input": 1 })
+        );
+        assert_eq!(
+            (&json["confidence"], &json["families"]),
+            (&json!(71), &json!(2))
+        );
     }
 
     #[test]

@@ -273,10 +273,7 @@ pub fn request_text(view: &RequestView, terms: Option<&Terms>, answers: &OpenAns
         lines.push(format!("  callback   {}", delivery_word(summary.delivery)));
     }
     if !view.seats.is_empty() {
-        let rows = view
-            .seats
-            .iter()
-            .map(|seat| seat_row(seat, kind, answers));
+        let rows = view.seats.iter().map(|seat| seat_row(seat, kind, answers));
         lines.push(table(
             &[
                 "operator",

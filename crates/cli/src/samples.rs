@@ -1,8 +1,8 @@
 //! Requests that tests render.
 
 use llm_oracle_primitives::{
-    AccountId, Answer, DeliveryStatus, LeastRecord, Margin, Outcome, Phase, RequestView, SeatAnswer,
-    SeatState, SeatView, Summary, INTERFACE_VERSION,
+    AccountId, Answer, DeliveryStatus, LeastRecord, Margin, Outcome, Phase, RequestView,
+    SeatAnswer, SeatState, SeatView, Summary, INTERFACE_VERSION,
 };
 
 /// A seat of the operator whose account is this byte, repeated.

@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use llm_oracle_primitives::AnswerKind::Bool;
 use crate::samples::{answered, seat, view};
+use llm_oracle_primitives::AnswerKind::Bool;
 use llm_oracle_primitives::{Answer, SeatAnswer, SeatState};
 
 #[test]

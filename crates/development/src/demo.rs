@@ -23,7 +23,7 @@ use llm_oracle_cli::{
     RunSubcommand,
 };
 use llm_oracle_primitives::{
-    AnswerKind, Assignment, Balance, ModelRef, Prompt, RequestView, Sampling, Terms,
+    AnswerKind, Assignment, Balance, ModelRef, RequestView, Sampling, Terms,
 };
 use llm_oracle_support::address::ss58;
 use serde_json::{json, Value};
@@ -184,9 +184,11 @@ impl DemoRun<'_> {
         let (oracle, chain) = (&self.oracle, &self.oracle.chain);
         let reward = oracle.config(None).await?.params.min_reward;
         self.out.waiting("deploying the market");
+        let operators = oracle.operators(0, OPERATORS.into(), None).await?;
+        let committee: Vec<_> = operators.iter().map(|one| one.operator).collect();
+        let terms_of_market = (oracle.address, committee.as_slice(), reward);
         let market =
-            MarketContract::deploy(chain, code, &self.owner.pair, (oracle.address, reward), &[])
-                .await?;
+            MarketContract::deploy(chain, code, &self.owner.pair, terms_of_market, &[]).await?;
         self.out.stage(format!(
             "deployed   prediction_market at {}",
             ss58(&market.address)
@@ -215,7 +217,9 @@ impl DemoRun<'_> {
         while chain.best().await?.number < closes_at {
             create_block(chain).await?;
         }
-        let request = market.resolve(&dave.pair, id, MARKET_VALUE).await?;
+        let request = market
+            .resolve(&dave.pair, id, (reward, MARKET_VALUE))
+            .await?;
         self.out.stage(format!(
             "asked      request {request} by the market, paid by Dave"
         ));
@@ -339,18 +343,22 @@ fn tone() -> AnswerKind {
 fn terms(question: &str) -> Terms {
     Terms {
         model: ModelRef::Any,
-        prompt: Prompt::Inline(question.into()),
+        prompt: question.into(),
         system: None,
+        sources: Vec::new(),
         answer: tone(),
         sampling: Sampling::default(),
         seats: OPERATORS,
         threshold: THRESHOLD,
-        assignment: Assignment::Open,
-        one_step: false,
+        assignment: Assignment::open(),
+        max_seats_per_family: 0,
+        min_confidence: 0,
+        not_before: 0,
         commit_blocks: PHASE_BLOCKS,
         reveal_blocks: PHASE_BLOCKS,
         callback: None,
         refund_to: None,
+        one_step: false,
     }
 }
 

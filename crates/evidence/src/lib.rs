@@ -248,8 +248,7 @@ mod tests {
         let salt = digest::salt(&[6; 32], &context);
         assert_eq!(one.evidence, digest::evidence(&salt, &one.document));
         assert_eq!(one.confidence, Some(70));
-        let commitment =
-            digest::commitment(&context, &one.answer, Some(70), &one.evidence, &salt);
+        let commitment = digest::commitment(&context, &one.answer, Some(70), &one.evidence, &salt);
         assert_eq!(one.commitment, commitment);
         // The salt opens a closed answer and stays out of the document.
         assert!(!String::from_utf8_lossy(&one.document).contains(&hex::encode(salt)));

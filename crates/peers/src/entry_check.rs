@@ -156,11 +156,7 @@ fn id_of(seat: &llm_oracle_primitives::SeatView) -> &OperatorId {
     seat.operator.as_ref()
 }
 
-fn context(
-    deployment: &DeploymentId,
-    view: &RequestView,
-    operator: &OperatorId,
-) -> Context {
+fn context(deployment: &DeploymentId, view: &RequestView, operator: &OperatorId) -> Context {
     Context {
         domain: deployment.domain,
         contract: deployment.contract.into(),

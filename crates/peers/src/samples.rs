@@ -62,7 +62,8 @@ pub(super) fn commit(request_id: RequestId, n: u8) -> SignedEntry {
 
 /// A good reveal of operator `n`.
 pub(super) fn reveal(request_id: RequestId, n: u8) -> SignedEntry {
-    let message = digest::answer_message(&context(request_id, id(n)), &ANSWER, CONFIDENCE, &EVIDENCE);
+    let message =
+        digest::answer_message(&context(request_id, id(n)), &ANSWER, CONFIDENCE, &EVIDENCE);
     let payload = Payload::Reveal(RevealEntry {
         request_id,
         slot: SLOT,

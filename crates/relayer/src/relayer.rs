@@ -12,7 +12,8 @@ use crate::{
     ops::{IterationResult, Ops},
     peers::PeerExchange,
     requests::{
-        account_for_seats, begin_where_needed, OperatorSets, RequestCache, RequestTracker, TrackRecords,
+        account_for_seats, begin_where_needed, OperatorSets, RequestCache, RequestTracker,
+        TrackRecords,
     },
     settlement::Settlement,
     tx::{BatchContext, BatchSender, OwnSeat, Reconciler, TxSender},

@@ -172,6 +172,7 @@ struct Actor<'a> {
 }
 
 const SALT: [u8; 32] = [7; 32];
+const CONFIDENCE: Option<u8> = Some(60);
 const EVIDENCE: [u8; 32] = [8; 32];
 const ANSWER: Answer = Answer::Bool(true);
 
@@ -247,8 +248,9 @@ impl<'a> Actor<'a> {
 
     fn works_on(&mut self, id: RequestId, terms: &Terms) {
         let requester = &self.world.requester.account;
+        let reward = self.world.config.params.min_reward;
         self.context.request_id = id;
-        self.context.terms_digest = digest::terms_digest(requester, terms);
+        self.context.terms_digest = digest::terms_digest(requester, reward, terms);
     }
 
     async fn finalized(&self) -> u32 {
@@ -259,12 +261,11 @@ impl<'a> Actor<'a> {
 
     fn commit(&self, commitment: [u8; 32]) -> CommitEntry {
         let until = 5_000;
-        let good = digest::commitment(&self.context, &ANSWER, &EVIDENCE, &SALT);
+        let good = digest::commitment(&self.context, &ANSWER, CONFIDENCE, &EVIDENCE, &SALT);
         let message = digest::seat_message(&self.context, &good, &EVIDENCE, until);
         CommitEntry {
             request_id: self.context.request_id,
             slot: self.slot,
-            model: 0,
             commitment,
             evidence: EVIDENCE,
             signature: Some((until, self.key.pair.sign(&message).0)),
@@ -272,16 +273,17 @@ impl<'a> Actor<'a> {
     }
 
     fn good_commit(&self) -> Payload {
-        let good = digest::commitment(&self.context, &ANSWER, &EVIDENCE, &SALT);
+        let good = digest::commitment(&self.context, &ANSWER, CONFIDENCE, &EVIDENCE, &SALT);
         Payload::Commit(self.commit(good))
     }
 
     fn reveal(&self) -> Payload {
-        let message = digest::answer_message(&self.context, &ANSWER, &EVIDENCE);
+        let message = digest::answer_message(&self.context, &ANSWER, CONFIDENCE, &EVIDENCE);
         Payload::Reveal(RevealEntry {
             request_id: self.context.request_id,
             slot: self.slot,
             answer: ANSWER,
+            confidence: 60,
             salt: SALT,
             signature: self.key.pair.sign(&message).0,
         })

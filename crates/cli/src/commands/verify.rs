@@ -10,7 +10,7 @@ use crate::{
     subcommand::RunSubcommand,
 };
 use clap::Args;
-use llm_oracle_chain::{ChainApi as _, CheckedOracle};
+use llm_oracle_chain::CheckedOracle;
 use llm_oracle_evidence::verify::{
     check_request, check_seat, Findings, RequestRecord, Rerun, SeatFinding,
 };
@@ -96,8 +96,9 @@ async fn subject(checked: &CheckedOracle, id: u64) -> Result<RequestRecord, CliE
     let interface_version = view.interface_version;
     if interface_version != INTERFACE_VERSION {
         let error = Error::AskedBefore { interface_version };
-        return Err(CliError::new(exit::CONTRACT, error)
-            .help("verify it with the program of that version"));
+        return Err(
+            CliError::new(exit::CONTRACT, error).help("verify it with the program of that version")
+        );
     }
     let terms = oracle.terms(id, Some(at)).await?;
     let terms = terms.ok_or_else(|| follow::no_such_request(id))?;

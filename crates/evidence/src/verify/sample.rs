@@ -5,8 +5,8 @@ use super::*;
 use crate::{bind, question, AnswerTimes, NumberedSecret};
 use llm_oracle_llm::ProviderReply;
 use llm_oracle_primitives::{
-    digest, Answer, DeliveryStatus, LeastRecord, Margin, Outcome, Phase, Reason, SeatAnswer, SeatState,
-    Summary, INTERFACE_VERSION,
+    digest, Answer, DeliveryStatus, LeastRecord, Margin, Outcome, Phase, Reason, SeatAnswer,
+    SeatState, Summary, INTERFACE_VERSION,
 };
 use llm_oracle_signing::{account_of, load_key, KeySource, Keypair};
 use serde_json::{json, Value};

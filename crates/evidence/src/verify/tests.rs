@@ -4,9 +4,7 @@ use super::{
     sample::{case, local_record, reply, signed, Case, CONFIDENCE},
     *,
 };
-use llm_oracle_primitives::{
-    digest, Answer, Margin, Outcome, SeatAnswer, SeatState,
-};
+use llm_oracle_primitives::{digest, Answer, Margin, Outcome, SeatAnswer, SeatState};
 use serde_json::{json, Value};
 
 fn verdict(case: &Case, index: usize, document: &[u8]) -> SeatFinding {

@@ -106,13 +106,7 @@ fn the_table() {
             HEADS,
             Nothing(Why::Exhausted),
         ),
-        (
-            "no seat",
-            open(false),
-            FRESH,
-            HEADS,
-            Nothing(Why::NoSeat),
-        ),
+        ("no seat", open(false), FRESH, HEADS, Nothing(Why::NoSeat)),
         (
             "asked before it opens",
             OnChain {

@@ -4,8 +4,8 @@
 
 use super::{Candidate, PolicyConfig, Stake};
 use crate::model::SpendTracker;
-use llm_oracle_fixtures::SimRng;
 use llm_oracle_fixtures::request;
+use llm_oracle_fixtures::SimRng;
 use llm_oracle_primitives::{AccountId, Sampling, Terms};
 use llm_oracle_store::SeatId;
 

@@ -14,10 +14,7 @@ fn summary(request_id: RequestId, committed: u8) -> Summary {
 
 fn view(summary: Summary) -> Arc<RequestView> {
     let view = request::view(summary.request_id, summary.phase, Vec::new());
-    Arc::new(RequestView {
-        summary,
-        ..view
-    })
+    Arc::new(RequestView { summary, ..view })
 }
 
 fn at(block: u8, views: &mut RequestCache, summaries: Vec<Summary>) {

@@ -12,8 +12,8 @@ use crate::{
 use futures::{stream, StreamExt, TryStreamExt};
 use llm_oracle_chain::{ChainError, READS_AT_ONCE};
 use llm_oracle_primitives::{
-    digest, limits, Answer, DeploymentId, Hash, Reason, RequestId, RequestView, SeatState, SeatView,
-    Summary,
+    digest, limits, Answer, DeploymentId, Hash, Reason, RequestId, RequestView, SeatState,
+    SeatView, Summary,
 };
 use llm_oracle_store::{now_ms, Answered, JobState, SaltSecrets, SeatId, Store};
 use llm_oracle_support::address::ss58;
@@ -80,7 +80,8 @@ impl UnknownSeat {
         let tried = secrets.all().find_map(|(number, secret)| {
             let salt = digest::salt(secret, &context);
             let each = candidates.iter();
-            let mut each = each.flat_map(|answer| confidences.iter().map(move |one| (answer, *one)));
+            let mut each =
+                each.flat_map(|answer| confidences.iter().map(move |one| (answer, *one)));
             let opens = |(answer, confidence): &(&Answer, Option<u8>)| {
                 digest::commitment(&context, answer, *confidence, &evidence, &salt) == commitment
             };
@@ -144,7 +145,11 @@ pub(crate) async fn begin_where_needed(
 ) -> Result<(), RelayerError> {
     let mut first = operators.first_id();
     if store.is_fresh()? {
-        match chain.oracle.lowest_open_id(Some(chain.finalized.hash)).await {
+        match chain
+            .oracle
+            .lowest_open_id(Some(chain.finalized.hash))
+            .await
+        {
             // Its deployment is not final yet.
             Err(ChainError::NoContract { .. }) => {}
             lowest => first = first.max(lowest?),

@@ -142,15 +142,17 @@ fn migrations() -> Migrations<'static> {
 }
 
 fn migrate(database: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    migrations().to_latest(database).map_err(|error| match error {
-        rusqlite_migration::Error::MigrationDefinition(
-            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-        ) => StoreError::TooNew {
-            path: path.to_owned(),
-        },
-        rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
-        other => StoreError::damaged("schema", other),
-    })
+    migrations()
+        .to_latest(database)
+        .map_err(|error| match error {
+            rusqlite_migration::Error::MigrationDefinition(
+                rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+            ) => StoreError::TooNew {
+                path: path.to_owned(),
+            },
+            rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
+            other => StoreError::damaged("schema", other),
+        })
 }
 
 fn make_private_file(path: &Path) -> Result<(), StoreError> {

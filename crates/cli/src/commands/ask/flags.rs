@@ -133,9 +133,7 @@ impl FromStr for Attachment {
         };
         Ok(Self(Source::Attachment {
             digest: parse_hash(digest).map_err(|_| wrong("does not begin with a digest"))?,
-            bytes: bytes
-                .parse()
-                .map_err(|_| wrong("has no number of bytes"))?,
+            bytes: bytes.parse().map_err(|_| wrong("has no number of bytes"))?,
             media: media.into(),
             uri: parts.next().unwrap_or_default().into(),
         }))

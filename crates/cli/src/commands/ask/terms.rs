@@ -4,7 +4,8 @@ use super::flags::{AnswerFlags, AskArgs};
 use crate::exit::CliError;
 use llm_oracle_llm::check_answer_type;
 use llm_oracle_primitives::{
-    canonical::parse_decimal, AnswerKind, Assignment, LeastRecord, ModelRef, Sampling, Source, Terms,
+    canonical::parse_decimal, AnswerKind, Assignment, LeastRecord, ModelRef, Sampling, Source,
+    Terms,
 };
 use std::fs;
 

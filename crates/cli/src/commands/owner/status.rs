@@ -70,7 +70,10 @@ fn status_rows(
         ("code hash", hex0x(code_hash)),
         ("announced code", code.unwrap_or_else(none)),
         ("announced params", params.unwrap_or_else(none)),
-        ("notice", format!("{} blocks at least", config.min_notice_blocks)),
+        (
+            "notice",
+            format!("{} blocks at least", config.min_notice_blocks),
+        ),
         ("block", best.to_string()),
     ]
 }

@@ -6,7 +6,7 @@
 
 use llm_oracle_primitives::{
     digest::{self, Context},
-    AccountId, Answer, AnswerKind, Assignment, CallbackLimits, ModelRef, Prompt, Reason, Sampling,
+    AccountId, Answer, AnswerKind, Assignment, CallbackLimits, ModelRef, Reason, Sampling, Source,
     Terms,
 };
 use scale::Encode;
@@ -17,13 +17,28 @@ const CONTRACT: AccountId = AccountId([3; 32]);
 const REQUESTER: AccountId = AccountId([4; 32]);
 const OPERATOR: AccountId = AccountId([5; 32]);
 const SECRET: [u8; 32] = [6; 32];
+const REWARD: u128 = 70_000;
+const SURE: Option<u8> = Some(87);
+const FAMILY: &[u8] = b"llama-3.3-70b";
 const ANSWER: Answer = Answer::Number(-1234);
 
 fn terms() -> Terms {
     Terms {
         model: ModelRef::Name(b"m".to_vec()),
-        prompt: Prompt::Inline(b"why?".to_vec()),
+        prompt: b"why?".to_vec(),
         system: Some(b"s".to_vec()),
+        sources: vec![
+            Source::Attachment {
+                digest: [8; 32],
+                bytes: 9,
+                media: b"text/plain".to_vec(),
+                uri: vec![],
+            },
+            Source::Page {
+                url: b"https://a.b/".to_vec(),
+                must: true,
+            },
+        ],
         answer: AnswerKind::Number {
             scale: 2,
             tolerance: 5,
@@ -38,7 +53,9 @@ fn terms() -> Terms {
         assignment: Assignment::Named {
             operators: vec![OPERATOR],
         },
-        one_step: false,
+        max_seats_per_family: 1,
+        min_confidence: 60,
+        not_before: 77,
         commit_blocks: 10,
         reveal_blocks: 20,
         callback: Some(CallbackLimits {
@@ -47,6 +64,7 @@ fn terms() -> Terms {
             storage_deposit: 13,
         }),
         refund_to: Some(DEPLOYER),
+        one_step: false,
     }
 }
 
@@ -55,7 +73,7 @@ fn context() -> Context {
         domain: digest::domain(&GENESIS, &DEPLOYER, 7, 1_234_567_890_123),
         contract: CONTRACT,
         request_id: 42,
-        terms_digest: digest::terms_digest(&REQUESTER, &terms()),
+        terms_digest: digest::terms_digest(&REQUESTER, REWARD, &terms()),
         round: 0,
         phase: 0,
         operator: OPERATOR,
@@ -77,26 +95,32 @@ fn digests_are_what_they_always_were() {
     );
     is(
         digest::blake2(&terms().encode()),
-        "d6640077426eccb93cdbe4e804d57e1f9b6cb412575d6f771b10ab815293d3d3",
+        "f3a0c8b16f5664f18a10c52f847ef53fabc6cdfa9a8f11a95325034d7863b7cc",
     );
     is(
         context.terms_digest,
-        "d7862ccef1393fbb38582648fce79dcd3846f3f9d3939d9db9a6d7b41d59ce87",
+        "46696a51f5dd7248ac363ccd02108f4c3f0a24d15f2df40f52bea7cbec5d532c",
     );
     let salt = digest::salt(&SECRET, &context);
     is(
         salt,
-        "7abae7f1b07dc1a5da9f815a174ce739d28ec80e13b96cef64b2cc3e84e3ae8e",
+        "13b9a4b2d1aa996fc5c97450baf27e7e0ce387b338fd677a19fd66da2ebfa2e1",
     );
     let evidence = digest::evidence(&salt, br#"{"a":1}"#);
     is(
         evidence,
-        "c3dac1f03bee3dcfc8bef35acd737f5e554f451d90a46143f219e9a4105637ec",
+        "8f581afd3f34e62a86afcd4dcb9f599ea37e148efd94b91bf1f9fb43ea75a713",
     );
-    let commitment = digest::commitment(&context, &ANSWER, &evidence, &salt);
+    let commitment = digest::commitment(&context, &ANSWER, SURE, &evidence, &salt);
+    is(
+        digest::commitment(&context, &ANSWER, None, &evidence, &salt),
+        "41df0f023ae1c09d13d798762f1b98b5a0a367e3d86873b1dc13e1e576f7633f",
+    );
+    is(digest::family_tag(FAMILY), "7453ea98");
+    assert_eq!(digest::family_tag(b""), [0; 4]);
     is(
         commitment,
-        "dd63d1cc5a504f7b8c35d0728db0b709675c6dc17663ca2b7796ec693132b7d3",
+        "4883ad20131d18cd76661bcebc2c1fdf56001d9873031781808375abb808b72c",
     );
     is(
         digest::answer_digest(&ANSWER),
@@ -105,60 +129,44 @@ fn digests_are_what_they_always_were() {
 }
 
 #[test]
-fn draws_are_what_they_always_were() {
-    let beacon = [1; 32];
-    let salts = digest::salts(42, 0, &[[2; 32], [0; 32]]);
-    is(
-        salts,
-        "525a93614e79f9c9413caf87c422e36cd3e23939b6ef140e23d39b6d158f70df",
-    );
-    is(
-        digest::fold(&beacon, &salts),
-        "4e4f3d18635168d344663fb28dba30844e2a87a6e4109f05e9015e04bcfdb0bd",
-    );
-    is(
-        digest::seed(&beacon, &salts, 42),
-        "0c13b096066442de725f1104d4e99c05730680a1082e73e1b51fa757e538dca4",
-    );
-    is(
-        digest::weak_seed(&beacon, 42, 99),
-        "7a04ae696e336d3f08d23719e685f56b4d46c12c12e22fa4f71b8086d7e42de6",
-    );
-    is(
-        digest::lot(&beacon, 4),
-        "e368fb2498668917ff795e4e67aecda6299bd2f06bff31333ea9e3719846efc9",
-    );
-}
-
-#[test]
 fn signed_messages_are_what_they_always_were() {
     let context = context();
     let salt = digest::salt(&SECRET, &context);
     let evidence = digest::evidence(&salt, br#"{"a":1}"#);
-    let commitment = digest::commitment(&context, &ANSWER, &evidence, &salt);
+    let commitment = digest::commitment(&context, &ANSWER, SURE, &evidence, &salt);
     let seat = digest::seat_message(&context, &commitment, &evidence, 99);
     assert!(seat.starts_with(b"llm-oracle/seat/1"));
     is(
         digest::blake2(&seat),
-        "d496fd2df7a338e8f1841aa094a6c265ec106aa5d9eb911b1ab7cd92fbf03e32",
+        "9e0432a4d1b38fe62f2c2f09fe0971bde2af0e786ba774c3c1bbc29f2ee79da0",
     );
-    let answer = digest::answer_message(&context, &ANSWER, &evidence);
-    assert!(answer.starts_with(b"llm-oracle/answer/1"));
+    let earlier = digest::answer_message(&context, &ANSWER, None, &evidence);
+    assert!(earlier.starts_with(b"llm-oracle/answer/1"));
+    is(
+        digest::blake2(&earlier),
+        "4ae1ceb09629627f549e0ced3c0d0667e8462100502d62a214d21ae0e09f39c4",
+    );
+    let answer = digest::answer_message(&context, &ANSWER, SURE, &evidence);
+    assert!(answer.starts_with(b"llm-oracle/answer/2"));
     is(
         digest::blake2(&answer),
-        "200d5f3ac122f14d7900bf22d920cf038544a65d61816dfa2aad85c14539e98f",
+        "9e80443a1467232a273eb044ea4b02b3f357c5ab5214c4179912b80718308bf7",
     );
-    let register = digest::register_message(&context.domain, &CONTRACT, &OPERATOR);
-    assert!(register.starts_with(b"llm-oracle/register/1"));
+    let register =
+        digest::register_message(&context.domain, &CONTRACT, &OPERATOR, &DEPLOYER, FAMILY);
+    assert!(register.starts_with(b"llm-oracle/register/2"));
     is(
         digest::blake2(&register),
-        "8640e70b59b9cb3e9aafb96de8c5ea37e3d814913fce28758a99a5a3482c7cb3",
+        "e2636f6e89c1028c475320a9ff3a9c9f54e760e61eaea9742d65e1982e973862",
     );
 }
 
 #[test]
 fn answers_encode_as_they_always_did() {
     is(Answer::Abstain(Reason::Refused).encode(), "0002");
+    is(Answer::Abstain(Reason::SourceMissing).encode(), "0003");
+    is(Answer::Abstain(Reason::SourcesDisagree).encode(), "0004");
+    is(Answer::Abstain(Reason::BadInput).encode(), "0005");
     is(Answer::Bool(true).encode(), "0101");
     is(Answer::Choice(7).encode(), "0207");
     is(
@@ -175,7 +183,7 @@ fn commitment_encoding_is_injective() {
     let base = context();
     let (evidence, salt) = ([7; 32], [8; 32]);
     let commit = |context: &Context, answer: &Answer, evidence: &[u8; 32], salt: &[u8; 32]| {
-        digest::commitment(context, answer, evidence, salt)
+        digest::commitment(context, answer, SURE, evidence, salt)
     };
     let mut all = vec![
         commit(&base, &ANSWER, &evidence, &salt),
@@ -186,6 +194,8 @@ fn commitment_encoding_is_injective() {
         commit(&base, &ANSWER, &salt, &evidence),
         commit(&base, &ANSWER, &evidence, &[9; 32]),
         commit(&base, &ANSWER, &[9; 32], &salt),
+        digest::commitment(&base, &ANSWER, Some(88), &evidence, &salt),
+        digest::commitment(&base, &ANSWER, None, &evidence, &salt),
     ];
     let alterations: [fn(&mut Context); 8] = [
         |context| context.domain[0] ^= 1,

@@ -27,6 +27,8 @@ pub struct MemoryHost {
     pub events: Vec<Event>,
     /// Whether the next callbacks succeed.
     pub callbacks_succeed: bool,
+    /// An account that the chain pays nothing out to.
+    pub refused: Option<AccountId>,
     /// Whether there is memory for another entry of a batch.
     pub has_room: bool,
     /// Outcomes handed to consumers.
@@ -84,6 +86,7 @@ impl MemoryHost {
             paid: BTreeMap::new(),
             events: Vec::new(),
             callbacks_succeed: true,
+            refused: None,
             has_room: true,
             delivered: Vec::new(),
             caller: deployer,
@@ -179,6 +182,31 @@ impl MemoryHost {
             Key::OfferedTo => self.offered_to.as_ref().map(codec::encode),
             Key::NextCode => self.next_code.as_ref().map(codec::encode),
         }
+    }
+
+    /// Puts what a contract of any version has in a cell. False: the bytes are not such a cell.
+    pub fn set_cell(&mut self, key: Key, bytes: Vec<u8>) -> bool {
+        let put = || {
+            match key {
+                Key::Identity => self.identity = Identity::read(&bytes)?,
+                Key::Params => self.params = ParamsCell::read(&bytes)?,
+                Key::Counters => self.counters = Counters::read(&bytes)?,
+                Key::Treasury => self.treasury = Some(Treasury::read(&bytes)?),
+                Key::Request(id) => drop(self.requests.insert(id, codec::decode(&bytes)?)),
+                Key::Operators(cell) => drop(self.cells.insert(cell, bytes)),
+                Key::Slot(id) => drop(self.slots.insert(id, codec::decode(&bytes)?)),
+                Key::Account(id) => drop(self.accounts.insert(id, codec::decode(&bytes)?)),
+                Key::Text(id) => drop(self.texts.insert(id, bytes)),
+                Key::OfferedTo => self.offered_to = codec::decode(&bytes),
+                Key::NextCode => self.next_code = codec::decode(&bytes),
+                Key::Profile(slot) => drop(self.profiles.insert(slot, codec::decode(&bytes)?)),
+                Key::Set(set) => drop(self.sets.insert(set, codec::decode(&bytes)?)),
+                // Terms of earlier versions are not read, nor are their tickets.
+                Key::Terms(_) | Key::Tickets(_) => {}
+            }
+            Some(())
+        };
+        put().is_some()
     }
 
     /// Number of storage cells of every kind but operators', to see that inserts are removed.
@@ -317,7 +345,8 @@ impl Host for &mut MemoryHost {
         self.events.push(event);
     }
     fn pay(&mut self, to: &AccountId, amount: Balance) -> bool {
-        let Some(rest) = self.balance.checked_sub(amount) else {
+        let rest = self.balance.checked_sub(amount);
+        let Some(rest) = rest.filter(|_| self.refused != Some(*to)) else {
             return false;
         };
         self.balance = rest;
@@ -351,6 +380,11 @@ impl MemoryHost {
     /// Domain of the deployment in memory.
     pub fn domain(&self) -> Hash {
         self.identity.domain
+    }
+
+    /// Makes it a deployment on a chain whose coin has `unit` planck.
+    pub fn set_unit(&mut self, unit: Balance) {
+        self.identity.unit = unit;
     }
 
     /// A stored request.

@@ -17,7 +17,7 @@ use llm_oracle_primitives::{
     limits::{share, MAX_SEATS},
     Answer, AnswerKind, Balance, Params, Reason, SeatState,
 };
-use llm_oracle_rules::{End, Request, Settlement};
+use llm_oracle_rules::{End, Money, Opened, Request, Settlement};
 
 /// Committees in the small size, and in the long one.
 const TALLIES: u64 = 200_000;
@@ -86,22 +86,25 @@ fn asked(random: &mut Random) -> (Request, AnswerKind) {
     let least = seats / 2 + 1;
     let threshold = least + random.below(u64::from(seats - least) + 1) as u8;
     let params = Params {
-        commit_fee: random.amount(),
         seat_bond: random.amount(),
         fee_ppm: random.below(200_001) as u32,
-        abstain_ppm: random.below(500_001) as u32,
         effort_ppm: random.below(500_001) as u32,
-        ..Params::dev()
+        ..common::dev()
     };
     let kind = kind(random);
-    let (reward, escrow) = (random.amount(), random.amount());
+    let money = Money {
+        reward: random.amount(),
+        seat_fee: random.amount(),
+        escrow: random.amount(),
+        delivery_price: 0,
+    };
     let request = Request::open(
         ([0; 32], ASKER, [0; 32]),
         &terms(kind.clone(), seats, threshold),
         vec![],
         &params,
-        (reward, escrow),
-        (1, Default::default()),
+        money,
+        1,
     );
     (request.unwrap(), kind)
 }
@@ -117,12 +120,18 @@ fn play(request: &mut Request, kind: &AnswerKind, random: &mut Random) {
     let silent = if random.once_in(2) { 1 } else { 5 };
     let abstains = if random.once_in(4) { 13 } else { 2 };
     for slot in 0..taken as u32 {
-        request.commit(slot, 0, [1; 32], [2; 32], 2).unwrap();
+        request.commit(slot, [0; 4], [1; 32], [2; 32], 2).unwrap();
     }
     for slot in 0..taken as u32 {
         if random.below(16) >= silent {
             let answer = answer(random, kind, abstains);
-            request.reveal(slot, &answer, [3; 32], [4; 64], 3).unwrap();
+            let opened = Opened {
+                answer,
+                confidence: random.below(101) as u8,
+                salt: [3; 32],
+                signature: [4; 64],
+            };
+            request.reveal(slot, &opened, 3).unwrap();
         }
     }
 }
@@ -139,17 +148,18 @@ fn tally(random: &mut Random) -> End {
         32
     };
     if settlement.seats.len() as u64 > barred {
-        let (seat_bond, reward) = (request.seat_bond, request.reward);
-        settlement
-            .forfeit(barred as usize, seat_bond, reward)
-            .unwrap();
+        settlement.forfeit(barred as usize, &request).unwrap();
     }
     check_sums(&request, &settlement, escrow);
     for (number, seat) in settlement.seats.iter().enumerate() {
         let silent = seat.state == SeatState::Silent || number as u64 == barred;
         let forfeited = if silent { request.seat_bond } else { 0 };
         assert_eq!(seat.forfeited, forfeited, "{request:?}");
-        assert!(seat.compensation <= request.reward.min(forfeited));
+        let cost = request.reward.min(request.seat_fee);
+        assert!(seat.compensation <= cost.min(forfeited));
+        if request.revealed == 0 && request.end != End::Expired {
+            assert_eq!(seat.compensation, 0, "{request:?}");
+        }
         let gross = gross(&request, seat.state);
         assert_eq!(seat.fee, share(gross, request.fee_ppm), "{request:?}");
         assert_eq!(seat.paid, gross - seat.fee, "{request:?}");
@@ -159,13 +169,12 @@ fn tally(random: &mut Random) -> End {
 
 /// What the protocol's table of money says that a seat earns, the owner's fee included.
 fn gross(request: &Request, state: SeatState) -> Balance {
-    let revealed = matches!(state, SeatState::Dissented | SeatState::Abstained);
-    match request.end {
-        End::Answered if state == SeatState::Agreed => request.reward,
-        End::Undetermined if state == SeatState::Abstained => {
-            share(request.reward, request.abstain_ppm)
-        }
-        End::NoConsensus if revealed => share(request.reward, request.effort_ppm),
+    let effort = share(request.reward, request.effort_ppm);
+    match (request.end, state) {
+        (End::Answered, SeatState::Agreed) => request.reward,
+        (End::Answered, SeatState::Dissented) => effort,
+        (End::Undetermined, SeatState::Abstained | SeatState::Inconclusive) => effort,
+        (End::NoConsensus, SeatState::Inconclusive) => effort,
         _ => 0,
     }
 }
@@ -175,15 +184,15 @@ fn check_sums(request: &Request, settlement: &Settlement, escrow: Balance) {
     let sum = |part: fn(&llm_oracle_rules::SeatSettlement) -> Balance| -> Balance {
         settlement.seats.iter().map(part).sum()
     };
-    let paid = sum(|seat| seat.paid) + Balance::from(request.committed) * request.commit_fee;
+    let paid = sum(|seat| seat.paid) + Balance::from(request.committed) * request.seat_fee;
     let (forfeited, compensation) = (sum(|seat| seat.forfeited), sum(|seat| seat.compensation));
     let remainder = request.held();
     assert_eq!(
-        paid + settlement.fee + settlement.refund + settlement.sunk + remainder,
+        paid + settlement.fee + settlement.refund + settlement.to_sink + remainder,
         escrow + forfeited,
         "{request:?}: {settlement:?}"
     );
-    assert_eq!(forfeited, compensation + settlement.sunk, "{request:?}");
+    assert_eq!(forfeited, compensation + settlement.to_sink, "{request:?}");
     assert_eq!(settlement.fee, sum(|seat| seat.fee), "{request:?}");
     assert_eq!(remainder, request.escrow);
 }

@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{account, terms, World, ASKER, CARRIER, REWARD};
+use common::{account, terms, World, ASKER, REWARD, TRANSMITTER};
 use llm_oracle_primitives::{
     Answer, AnswerKind, AnswerState, Assignment, CallbackLimits, DeliveryStatus, Error, Outcome,
     Params, Phase, Reason, SeatState,
@@ -22,7 +22,7 @@ fn world() -> World {
         5,
         Params {
             open_delay: 2,
-            ..Params::dev()
+            ..common::dev()
         },
     )
 }
@@ -56,9 +56,9 @@ fn three_seats_agree_and_are_paid() {
     let fee = REWARD * 20_000 / 1_000_000;
     assert_eq!(
         view.seats.iter().map(|seat| seat.paid).collect::<Vec<_>>(),
-        [REWARD - fee, REWARD - fee, 0]
+        [REWARD - fee, REWARD - fee, (REWARD - fee) / 4]
     );
-    assert_eq!((view.refund, view.fee), (REWARD, 2 * fee));
+    assert_eq!((view.refund, view.fee), (REWARD * 3 / 4, 2 * fee + fee / 4));
     assert_eq!(view.seats[2].state, SeatState::Dissented);
 }
 
@@ -107,7 +107,11 @@ fn each_phase_takes_its_calls_and_refuses_the_others() {
     assert_eq!(world.reveal(id, 2, &YES), Err(Error::NoSeat { slot: 2 }));
     let reveal_deadline = deadline + 1 + 10;
     world.chain.block = reveal_deadline;
-    let phase = |world: &mut World| world.chain.call(CARRIER, 0, |oracle| oracle.advance(id));
+    let phase = |world: &mut World| {
+        world
+            .chain
+            .call(TRANSMITTER, 0, |oracle| oracle.advance(id))
+    };
     assert_eq!(phase(&mut world), Ok(Phase::Revealing));
     world.chain.block = reveal_deadline + 1;
     assert_eq!(
@@ -122,7 +126,7 @@ fn each_phase_takes_its_calls_and_refuses_the_others() {
     let view = world.chain.view(|oracle| oracle.request_view(id)).unwrap();
     assert!(matches!(view.outcome, Some(Outcome::NoConsensus { .. })));
     assert_eq!(view.seats[1].state, SeatState::Silent);
-    assert_eq!(view.seats[1].forfeited, Params::dev().seat_bond);
+    assert_eq!(view.seats[1].forfeited, common::dev().seat_bond);
 }
 
 #[test]
@@ -155,7 +159,7 @@ fn an_unfilled_request_expires_and_touches_no_bond() {
     assert_eq!(state, Ok(AnswerState::Final(Outcome::Expired)));
     world
         .chain
-        .call(CARRIER, 0, |oracle| oracle.advance(id))
+        .call(TRANSMITTER, 0, |oracle| oracle.advance(id))
         .unwrap();
     world.check_books();
     let operator = world
@@ -164,10 +168,10 @@ fn an_unfilled_request_expires_and_touches_no_bond() {
         .remove(0);
     assert_eq!(
         (operator.locked, operator.bond),
-        (0, Params::dev().min_bond)
+        (0, common::dev().min_bond)
     );
-    assert_eq!(operator.credit, Params::dev().commit_fee);
-    let refund = 3 * REWARD + 2 * Params::dev().commit_fee;
+    assert_eq!(operator.credit, common::seat_fee());
+    let refund = 3 * REWARD + 2 * common::seat_fee();
     assert_eq!(world.chain.view(|oracle| oracle.credit_of(&ASKER)), refund);
 }
 
@@ -192,10 +196,10 @@ fn abstentions_decide_only_by_threshold() {
         let quarter = REWARD / 4 - REWARD / 4 * 20_000 / 1_000_000;
         if undetermined {
             assert!(matches!(view.outcome, Some(Outcome::Undetermined { .. })));
-            assert_eq!(paid, [quarter, quarter, 0]);
+            assert_eq!(paid, [quarter; 3]);
         } else {
             assert!(matches!(view.outcome, Some(Outcome::NoConsensus { .. })));
-            assert_eq!(paid, [quarter; 3]);
+            assert_eq!(paid, [0, quarter, quarter]);
         }
     }
 }
@@ -234,19 +238,19 @@ fn a_commit_needs_its_operator_or_the_signature() {
     let mut unsigned = signed.clone();
     unsigned.signature = None;
     assert_eq!(
-        call(&mut world, CARRIER, unsigned.clone()),
+        call(&mut world, TRANSMITTER, unsigned.clone()),
         Err(Error::NotTheOperator { slot: 0 })
     );
     let mut forged = signed.clone();
     forged.commitment[0] ^= 1;
     assert_eq!(
-        call(&mut world, CARRIER, forged),
+        call(&mut world, TRANSMITTER, forged),
         Err(Error::BadSignature { slot: 0 })
     );
     let mut longer = signed;
     longer.signature = Some((valid_until + 1, signature));
     assert_eq!(
-        call(&mut world, CARRIER, longer),
+        call(&mut world, TRANSMITTER, longer),
         Err(Error::BadSignature { slot: 0 })
     );
     let mut late = world.commit_entry(id, 0, &YES);
@@ -256,7 +260,7 @@ fn a_commit_needs_its_operator_or_the_signature() {
         valid_until: now - 1,
         now,
     };
-    assert_eq!(call(&mut world, CARRIER, late), Err(expired));
+    assert_eq!(call(&mut world, TRANSMITTER, late), Err(expired));
     call(&mut world, own, unsigned).unwrap();
 }
 
@@ -290,7 +294,9 @@ fn a_reveal_must_open_its_own_commitment() {
     }
     let mut forged = world.reveal_entry(id, 0, &Answer::Choice(1));
     forged.signature[0] ^= 1;
-    let result = world.chain.call(CARRIER, 0, |oracle| oracle.reveal(forged));
+    let result = world
+        .chain
+        .call(TRANSMITTER, 0, |oracle| oracle.reveal(forged));
     assert_eq!(result, Err(Error::BadSignature { slot: 0 }));
     assert_eq!(world.chain, before, "a refused reveal changes nothing");
     world.reveal(id, 0, &Answer::Choice(1)).unwrap();
@@ -308,11 +314,13 @@ fn one_step_answers_settle_at_once() {
     // The signature covers no salt, so there is one only.
     let mut salted = entry.clone();
     salted.salt[31] = 1;
-    let refused = world.chain.call(CARRIER, 0, |oracle| oracle.answer(salted));
+    let refused = world
+        .chain
+        .call(TRANSMITTER, 0, |oracle| oracle.answer(salted));
     assert_eq!(refused, Err(Error::SaltNotZero { slot: 0 }));
     world
         .chain
-        .call(CARRIER, 0, |oracle| oracle.answer(entry))
+        .call(TRANSMITTER, 0, |oracle| oracle.answer(entry))
         .unwrap();
     world.check_books();
     let state = world.chain.view(|oracle| oracle.answer_of(id));
@@ -339,7 +347,7 @@ fn a_batch_undoes_nothing_for_an_entry_that_fails() {
     ];
     let results = world
         .chain
-        .call(CARRIER, 0, |oracle| oracle.commit_batch(entries))
+        .call(TRANSMITTER, 0, |oracle| oracle.commit_batch(entries))
         .unwrap();
     assert_eq!(
         results,
@@ -369,7 +377,11 @@ fn a_failed_delivery_changes_no_result_and_can_be_repeated() {
     terms.callback = callback();
     let id = world.ask(terms).unwrap();
     world.chain.block += 2;
-    let deliver = |world: &mut World| world.chain.call(CARRIER, 0, |oracle| oracle.deliver(id));
+    let deliver = |world: &mut World| {
+        world
+            .chain
+            .call(TRANSMITTER, 0, |oracle| oracle.deliver(id))
+    };
     assert_eq!(deliver(&mut world), Err(Error::NotEnded));
     world.commit(id, 0, &YES).unwrap();
     world.reveal(id, 0, &YES).unwrap();
@@ -378,13 +390,14 @@ fn a_failed_delivery_changes_no_result_and_can_be_repeated() {
     assert_eq!(deliver(&mut world), Ok(DeliveryStatus::Failed(1)));
     assert_eq!(deliver(&mut world), Ok(DeliveryStatus::Failed(2)));
     assert_eq!(world.chain.view(|oracle| oracle.answer_of(id)), result);
-    assert_eq!(world.chain.view(|oracle| oracle.credit_of(&CARRIER)), 0);
+    assert_eq!(world.chain.view(|oracle| oracle.credit_of(&TRANSMITTER)), 0);
     world.chain.callbacks_succeed = true;
     assert_eq!(deliver(&mut world), Ok(DeliveryStatus::Delivered));
     assert_eq!(deliver(&mut world), Err(Error::AlreadyDelivered));
-    let earned = Params::dev().delivery_reward + 1_000 + 1_000;
+    // The price of its attempt is kept for those who have a seat.
+    let earned = common::dev().delivery_reward + 1_000;
     assert_eq!(
-        world.chain.view(|oracle| oracle.credit_of(&CARRIER)),
+        world.chain.view(|oracle| oracle.credit_of(&TRANSMITTER)),
         earned
     );
     world.check_books();
@@ -401,14 +414,14 @@ fn pruning_leaves_nothing_and_returns_the_unearned_escrow() {
     assert_eq!(prune(&mut world, ASKER), Err(Error::NotEnded));
     world.chain.block += 2 + 11;
     let ended = world.chain.block;
-    let from = ended + Params::dev().delivery_blocks;
+    let from = ended + common::dev().delivery_blocks;
     assert_eq!(
         prune(&mut world, ASKER),
         Err(Error::NotPrunableYet { from, now: ended })
     );
-    let from_anyone = ended + Params::dev().retention_blocks;
+    let from_anyone = ended + common::dev().retention_blocks;
     assert_eq!(
-        prune(&mut world, CARRIER),
+        prune(&mut world, TRANSMITTER),
         Err(Error::NotPrunableYet {
             from: from_anyone,
             now: ended
@@ -424,14 +437,14 @@ fn pruning_leaves_nothing_and_returns_the_unearned_escrow() {
     let owed = world.chain.view(|oracle| oracle.credit_of(&ASKER));
     world
         .chain
-        .call(CARRIER, 0, |oracle| oracle.withdraw(&ASKER))
+        .call(TRANSMITTER, 0, |oracle| oracle.withdraw(&ASKER))
         .unwrap();
     assert_eq!(world.chain.paid[&ASKER], owed);
     assert_eq!(world.chain.cells(), cells, "every insert has its removal");
     assert_eq!(
         world
             .chain
-            .call(CARRIER, 0, |oracle| oracle.withdraw(&ASKER)),
+            .call(TRANSMITTER, 0, |oracle| oracle.withdraw(&ASKER)),
         Err(Error::NoCredit)
     );
     world.check_books();
@@ -467,7 +480,7 @@ fn the_cell_of_a_request_never_changes_its_size() {
     }
     world
         .chain
-        .call(CARRIER, 0, |oracle| oracle.deliver(id))
+        .call(TRANSMITTER, 0, |oracle| oracle.deliver(id))
         .unwrap();
     assert_eq!(world.chain.stored(id).unwrap().encoded_size(), size);
 }
@@ -481,16 +494,17 @@ fn an_operator_that_delivers_is_credited_in_its_own_account() {
     world.chain.block += 2;
     world.commit(id, 0, &YES).unwrap();
     world.reveal(id, 0, &YES).unwrap();
-    let (carrier, cells) = (world.operators[1].id, world.chain.cells());
+    let (transmitter, cells) = (world.operators[0].id, world.chain.cells());
+    let before = world.chain.view(|oracle| oracle.credit_of(&transmitter));
     world
         .chain
-        .call(carrier, 0, |oracle| oracle.deliver(id))
+        .call(transmitter, 0, |oracle| oracle.deliver(id))
         .unwrap();
     assert_eq!(world.chain.cells(), cells, "no cell is opened for it");
-    let earned = Params::dev().delivery_reward + 1_000 + 1_000;
+    let earned = common::dev().delivery_reward + 1_000 + 1_000;
     assert_eq!(
-        world.chain.view(|oracle| oracle.credit_of(&carrier)),
-        earned
+        world.chain.view(|oracle| oracle.credit_of(&transmitter)),
+        before + earned
     );
     world.check_books();
 }

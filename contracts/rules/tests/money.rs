@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{account, terms, Operator, World, ASKER, CARRIER};
+use common::{account, terms, Operator, World, ASKER, TRANSMITTER};
 use llm_oracle_primitives::{
     limits::share, Answer, AnswerKind, CallbackLimits, Error, Params, Reason,
 };
@@ -98,8 +98,9 @@ fn params() -> Params {
         delivery_blocks: 20,
         retention_blocks: 60,
         unbonding_blocks: 50,
+        lock_fee: 2,
         upgrade_delay_blocks: 100,
-        ..Params::dev()
+        ..common::dev()
     }
 }
 
@@ -152,7 +153,9 @@ impl Run {
                     .unwrap();
                 self.world
                     .chain
-                    .call(ASKER, quote.total + extra, |oracle| oracle.ask(terms, 17))
+                    .call(ASKER, quote.total + extra, |oracle| {
+                        oracle.ask(terms, 17, false)
+                    })
                     .map(drop)
             }
             Call::Commit {
@@ -180,17 +183,17 @@ impl Run {
             Call::Advance { id } => self
                 .world
                 .chain
-                .call(CARRIER, 0, |oracle| oracle.advance(id))
+                .call(TRANSMITTER, 0, |oracle| oracle.advance(id))
                 .map(drop),
             Call::Deliver { id, succeeds } => {
                 self.world.chain.callbacks_succeed = succeeds;
                 self.world
                     .chain
-                    .call(CARRIER, 0, |oracle| oracle.deliver(id))
+                    .call(TRANSMITTER, 0, |oracle| oracle.deliver(id))
                     .map(drop)
             }
             Call::Prune { id, by } => {
-                let who = [ASKER, account(2), CARRIER][usize::from(by)];
+                let who = [ASKER, account(2), TRANSMITTER][usize::from(by)];
                 self.world.chain.call(who, 0, |oracle| oracle.prune(id))
             }
             Call::Unbond { operator, amount } => {
@@ -203,26 +206,26 @@ impl Run {
                 let slot = self.world.operators[operator].slot;
                 self.world
                     .chain
-                    .call(CARRIER, 0, |oracle| oracle.release(slot))
+                    .call(TRANSMITTER, 0, |oracle| oracle.release(slot))
                     .map(drop)
             }
             Call::Bond { operator, amount } => {
                 let slot = self.world.operators[operator].slot;
                 self.world
                     .chain
-                    .call(CARRIER, amount, |oracle| oracle.bond(slot))
+                    .call(TRANSMITTER, amount, |oracle| oracle.bond(slot))
             }
             Call::Withdraw { who } => {
                 let who = match who {
                     0 => ASKER,
                     1 => account(2),
                     2 => account(0xee),
-                    3 => CARRIER,
+                    3 => TRANSMITTER,
                     other => self.world.operators[usize::from(other % OPERATORS)].id,
                 };
                 self.world
                     .chain
-                    .call(CARRIER, 0, |oracle| oracle.withdraw(&who))
+                    .call(TRANSMITTER, 0, |oracle| oracle.withdraw(&who))
                     .map(drop)
             }
             Call::Wait { blocks } => {
@@ -236,22 +239,25 @@ impl Run {
     /// From any state, strangers alone: end every request, prune it, release and pay out everything
     /// but bonds.
     fn strangers_free_everything(&mut self) {
-        self.world.chain.block += 200;
+        self.world.chain.block += 500;
         let next = self.world.chain.view(|oracle| oracle.config()).next_id;
         for id in 0..next {
-            let _ = self.world.chain.call(CARRIER, 0, |oracle| oracle.prune(id));
+            let _ = self
+                .world
+                .chain
+                .call(TRANSMITTER, 0, |oracle| oracle.prune(id));
             assert!(
                 self.world.chain.stored(id).is_none(),
                 "request {id} cannot be pruned"
             );
         }
-        let mut payees = vec![ASKER, account(2), CARRIER, account(0xee), account(0xdd)];
+        let mut payees = vec![ASKER, account(2), TRANSMITTER, account(0xee), account(0xdd)];
         payees.extend(self.world.operators.iter().map(|operator| operator.id));
         for payee in payees {
             let _ = self
                 .world
                 .chain
-                .call(CARRIER, 0, |oracle| oracle.withdraw(&payee));
+                .call(TRANSMITTER, 0, |oracle| oracle.withdraw(&payee));
         }
         self.world.check_books();
         let operators = self.world.chain.view(|oracle| oracle.operators_view(0, 50));
@@ -268,7 +274,7 @@ impl Run {
 /// of every seat, and the fees of all.
 #[test]
 fn a_requester_with_a_seat_of_its_own_reads_no_answers_for_nothing() {
-    let params = Params::dev();
+    let params = common::dev();
     let mut world = World::new(3, params);
     // Every seat must agree, so one that does not is enough.
     let id = world.ask(terms(AnswerKind::Bool, 3, 3)).unwrap();
@@ -287,10 +293,10 @@ fn a_requester_with_a_seat_of_its_own_reads_no_answers_for_nothing() {
         assert_eq!((seat.paid, seat.forfeited), (paid, 0));
     }
     assert_eq!(view.refund, 3 * common::REWARD - 3 * effort);
-    let own = paid + params.commit_fee;
-    let asked = 3 * (common::REWARD + params.commit_fee);
+    let own = paid + common::seat_fee();
+    let asked = 3 * (common::REWARD + common::seat_fee());
     let cost = asked - view.refund - own;
-    assert_eq!(cost, 2 * (paid + params.commit_fee) + 3 * (effort - paid));
+    assert_eq!(cost, 2 * (paid + common::seat_fee()) + 3 * (effort - paid));
     world.check_books();
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{terms, World};
 use llm_oracle_primitives::{
-    digest, event::Event, limits, Answer, AnswerKind, AnswerState, Error, Outcome, Params, Reason,
+    digest, event::Event, limits, Answer, AnswerKind, AnswerState, Error, Outcome, Reason,
     RequestId, SeatAnswer,
 };
 
@@ -15,7 +15,7 @@ fn text(words: &str) -> Answer {
 
 /// A request of three seats that have committed to these answers.
 fn committed(kind: AnswerKind, answers: &[Answer]) -> (World, RequestId) {
-    let mut world = World::new(3, Params::dev());
+    let mut world = World::new(3, common::dev());
     let id = world.ask(terms(kind, 3, 2)).unwrap();
     for (index, answer) in answers.iter().enumerate() {
         world.commit(id, index, answer).unwrap();
@@ -30,13 +30,13 @@ fn outcome(world: &mut World, id: RequestId) -> Option<Outcome> {
     }
 }
 
-fn worded(world: &World) -> Vec<Answer> {
+fn published(world: &World) -> Vec<Answer> {
     let events = world.chain.events.iter();
-    let worded = events.filter_map(|event| match event {
-        Event::Worded(worded) => Some(worded.answer.clone()),
+    let published = events.filter_map(|event| match event {
+        Event::AnswerPublished(published) => Some(published.answer.clone()),
         _ => None,
     });
-    worded.collect()
+    published.collect()
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn the_agreed_text_is_kept_once_and_dissent_is_in_an_event_only() {
         panic!("not answered");
     };
     assert_eq!((answer, margin.agreeing), (text("blue"), 2));
-    assert_eq!(worded(&world), answers[..2]);
+    assert_eq!(published(&world), answers[..2]);
     let view = world.chain.view(|oracle| oracle.request_view(id)).unwrap();
     let digests = answers.map(|answer| SeatAnswer::Digest(digest::answer_digest(&answer)));
     let shown: Vec<_> = view
@@ -63,7 +63,9 @@ fn the_agreed_text_is_kept_once_and_dissent_is_in_an_event_only() {
         .filter_map(|seat| seat.answer.clone())
         .collect();
     assert_eq!(shown, digests);
-    assert_eq!(view.seats.iter().filter(|seat| seat.paid > 0).count(), 2);
+    let states = view.seats.iter().map(|seat| seat.state);
+    use llm_oracle_primitives::SeatState::{Agreed, Dissented};
+    assert_eq!(states.collect::<Vec<_>>(), [Agreed, Dissented, Agreed]);
 }
 
 #[test]
@@ -80,7 +82,7 @@ fn json_agrees_by_its_bytes_and_abstaining_stays_possible() {
     let Some(Outcome::Answered { answer, margin }) = outcome(&mut world, id) else {
         panic!("not answered");
     };
-    assert_eq!((answer, margin.agreeing, margin.abstaining), (json, 2, 1));
+    assert_eq!((answer, margin.agreeing, margin.abstaining()), (json, 2, 1));
 
     let answers = ["[1]", "[2]", "[3]"].map(|json| Answer::Json(json.into()));
     let (mut world, id) = committed(kind, &answers);
@@ -119,7 +121,7 @@ fn the_longest_answer_fits_and_pruning_leaves_nothing() {
         max_bytes: limits::MAX_ANSWER_BYTES,
     };
     let answer = Answer::Text(vec![b'x'; limits::MAX_ANSWER_BYTES as usize]);
-    let empty = World::new(3, Params::dev()).chain.cells();
+    let empty = World::new(3, common::dev()).chain.cells();
     let (mut world, id) = committed(kind, &[answer.clone(), answer.clone(), answer.clone()]);
     for index in 0..3 {
         world.reveal(id, index, &answer).unwrap();
@@ -127,6 +129,7 @@ fn the_longest_answer_fits_and_pruning_leaves_nothing() {
     assert!(
         matches!(outcome(&mut world, id), Some(Outcome::Answered { answer: kept, .. }) if kept == answer)
     );
+    world.chain.block += common::dev().delivery_blocks;
     world
         .chain
         .call(common::ASKER, 0, |oracle| oracle.prune(id))

@@ -5,11 +5,40 @@
     clippy::cast_possible_truncation
 )]
 
+use llm_oracle_primitives::Reason;
 use llm_oracle_rules::{
-    tally::{tally, Ballot},
+    tally::{Ballot, Rule, Verdict, Vote},
     End, Form,
 };
 use proptest::prelude::*;
+
+/// Agrees on ballots of which all are sure and none declares a family.
+fn tally(form: &Form, seats: u8, threshold: u8, ballots: &[Ballot]) -> Verdict {
+    let votes: Vec<Vote> = ballots.iter().map(|ballot| vote(*ballot, 100, 0)).collect();
+    certain(form, (seats, threshold, 0), &votes)
+}
+
+fn vote(ballot: Ballot, confidence: u8, family: u8) -> Vote {
+    Vote {
+        ballot,
+        confidence,
+        family: [family; 4],
+    }
+}
+
+fn certain(
+    form: &Form,
+    (seats, threshold, min_confidence): (u8, u8, u8),
+    votes: &[Vote],
+) -> Verdict {
+    let rule = Rule {
+        form,
+        seats,
+        threshold,
+        min_confidence,
+    };
+    llm_oracle_rules::tally::tally(&rule, votes)
+}
 
 fn numbers(values: &[i128]) -> Vec<Ballot> {
     values.iter().copied().map(Ballot::Value).collect()
@@ -73,7 +102,7 @@ fn ballots(form: Form) -> impl Strategy<Value = Vec<Ballot>> {
             (0u8..4).prop_map(|text| Ballot::Digest([text; 32])).boxed()
         }
     };
-    let abstain = Just(Ballot::Abstention);
+    let abstain = (0..Reason::ALL.len()).prop_map(|one| Ballot::Abstention(Reason::ALL[one]));
     prop::collection::vec(prop_oneof![4 => one, 1 => abstain], 0..=32)
 }
 
@@ -98,7 +127,46 @@ fn texts_agree_only_when_they_are_equal() {
     assert_eq!(verdict.end, End::NoConsensus);
 }
 
+/// The lower median of those that agree counts: what dissenters and abstentions claim does not.
+#[test]
+fn a_result_must_be_as_sure_as_the_terms_ask() {
+    let yes = |confidence, family| vote(Ballot::Value(1), confidence, family);
+    let votes = [
+        yes(90, 1),
+        yes(20, 1),
+        yes(60, 2),
+        yes(70, 3),
+        vote(Ballot::Value(0), 100, 4),
+        vote(Ballot::Abstention(Reason::TooSoon), 100, 5),
+    ];
+    let verdict = certain(&Form::Bool, (7, 4, 60), &votes);
+    assert_eq!(verdict.end, End::Answered);
+    let margin = verdict.margin;
+    assert_eq!((margin.confidence, margin.families), (60, 3));
+    assert_eq!(margin.abstained, [0, 1, 0, 0, 0, 0]);
+    let verdict = certain(&Form::Bool, (7, 4, 61), &votes);
+    assert_eq!((verdict.end, verdict.result), (End::Undetermined, None));
+    assert_eq!(verdict.margin, margin);
+    // Two are sure: the lower one of two middles.
+    let verdict = certain(&Form::Bool, (3, 2, 31), &[yes(30, 0), yes(99, 0)]);
+    assert_eq!(
+        (verdict.end, verdict.margin.confidence),
+        (End::Undetermined, 30)
+    );
+}
+
 proptest! {
+    /// Found by counting, checked by sorting.
+    #[test]
+    fn the_confidence_is_the_lower_median(confidences in prop::collection::vec(0u8..=100, 1..33)) {
+        let votes: Vec<Vote> = confidences.iter().map(|one| vote(Ballot::Value(1), *one, 0)).collect();
+        let seats = votes.len() as u8;
+        let verdict = certain(&Form::Bool, (seats, seats, 0), &votes);
+        let mut sorted = confidences;
+        sorted.sort_unstable();
+        prop_assert_eq!(verdict.margin.confidence, sorted[(sorted.len() - 1) / 2]);
+    }
+
     #[test]
     fn the_order_of_the_seats_does_not_matter((form, ballots, threshold) in cases(), turn in 0usize..32) {
         let threshold = threshold.max(ballots.len() as u8 / 2 + 1);

@@ -5,13 +5,28 @@ mod common;
 
 use common::{terms, World, ASKER, REWARD};
 use llm_oracle_primitives::{
-    limits, AnswerKind, Assignment, CallbackLimits, Error, LeastRecord, ModelRef, Params, Prompt,
-    Terms,
+    limits, AnswerKind, Assignment, CallbackLimits, Error, LeastRecord, ModelRef, Source, Terms,
 };
+
+fn page(url: &[u8]) -> Source {
+    Source::Page {
+        url: url.to_vec(),
+        must: false,
+    }
+}
+
+fn attachment(bytes: u32, media: &[u8]) -> Source {
+    Source::Attachment {
+        digest: [1; 32],
+        bytes,
+        media: media.to_vec(),
+        uri: Vec::new(),
+    }
+}
 
 #[test]
 fn bad_terms_are_refused_with_their_value() {
-    let mut world = World::new(5, Params::dev());
+    let mut world = World::new(5, common::dev());
     let good = terms(AnswerKind::Bool, 3, 2);
     let with = |change: &dyn Fn(&mut Terms)| {
         let mut bad = good.clone();
@@ -48,25 +63,55 @@ fn bad_terms_are_refused_with_their_value() {
             with(&|t| t.one_step = true),
             Error::OneStepNeedsOneSeat { seats: 3 },
         ),
+        (with(&|t| t.prompt = vec![]), Error::PromptEmpty),
         (
-            with(&|t| t.prompt = Prompt::Inline(vec![])),
-            Error::PromptEmpty,
-        ),
-        (
-            with(&|t| t.prompt = Prompt::Inline(vec![b'x'; 8_193])),
+            with(&|t| t.prompt = vec![b'x'; 8_193]),
             Error::PromptTooLong {
                 bytes: 8_193,
                 most: limits::MAX_PROMPT_BYTES,
             },
         ),
         (
-            with(&|t| {
-                t.prompt = Prompt::Linked {
-                    digest: [0; 32],
-                    uri: vec![],
-                }
-            }),
-            Error::NotSupportedYet,
+            with(&|t| t.sources = vec![page(b"https://a.b"); 9]),
+            Error::TooManySources {
+                sources: 9,
+                most: 8,
+            },
+        ),
+        (
+            with(&|t| t.sources = vec![page(b"https://a.b"), page(b"http://a.b")]),
+            Error::BadSource { position: 1 },
+        ),
+        (
+            with(&|t| t.sources = vec![page(b"https://")]),
+            Error::BadSource { position: 0 },
+        ),
+        (
+            with(&|t| t.sources = vec![attachment(0, b"text/plain")]),
+            Error::BadSource { position: 0 },
+        ),
+        (
+            with(&|t| t.sources = vec![attachment(limits::MAX_SOURCE_BYTES + 1, b"text/plain")]),
+            Error::BadSource { position: 0 },
+        ),
+        (
+            with(&|t| t.sources = vec![attachment(1, b"")]),
+            Error::BadSource { position: 0 },
+        ),
+        (
+            with(&|t| t.min_confidence = 101),
+            Error::ConfidenceOutOfRange { confidence: 101 },
+        ),
+        (
+            with(&|t| t.not_before = 1 + common::dev().max_wait + 1),
+            Error::NotBeforeTooLate {
+                not_before: 1 + common::dev().max_wait + 1,
+                most: 1 + common::dev().max_wait,
+            },
+        ),
+        (
+            with(&|t| t.assignment = Assignment::Set(7)),
+            Error::NoSuchSet { set: 7 },
         ),
         (
             with(&|t| t.model = ModelRef::Name(vec![b'm'; 65])),
@@ -76,26 +121,12 @@ fn bad_terms_are_refused_with_their_value() {
             },
         ),
         (
-            with(&|t| t.model = ModelRef::Entry(1)),
-            Error::NotSupportedYet,
-        ),
-        (
-            with(&|t| (t.seats, t.threshold, t.assignment) = (9, 5, Assignment::Drawn)),
-            Error::TooFewToDraw {
-                operators: world.operators.len() as u32,
-                seats: 9,
-            },
-        ),
-        (
             with(&|t| {
                 let least = LeastRecord {
                     agreement_ppm: 1_000_001,
                     answers: 0,
                 };
-                t.assignment = Assignment::Qualified {
-                    least,
-                    drawn: false,
-                }
+                t.assignment = Assignment::Open { least }
             }),
             Error::ShareOutOfRange { ppm: 1_000_001 },
         ),
@@ -160,24 +191,24 @@ fn bad_terms_are_refused_with_their_value() {
         ),
     ];
     for (bad, error) in cases {
-        let answer = world
-            .chain
-            .call(ASKER, u128::MAX / 4, |oracle| oracle.ask(bad, REWARD));
+        let answer = world.chain.call(ASKER, u128::MAX / 4, |oracle| {
+            oracle.ask(bad, REWARD, false)
+        });
         assert_eq!(answer, Err(error));
     }
     let own = with(&|t| t.refund_to = Some(llm_oracle_rules::MemoryHost::address()));
-    let own = world
-        .chain
-        .call(ASKER, u128::MAX / 4, |oracle| oracle.ask(own, REWARD));
+    let own = world.chain.call(ASKER, u128::MAX / 4, |oracle| {
+        oracle.ask(own, REWARD, false)
+    });
     assert_eq!(own, Err(Error::RefundToOracle));
-    let low = world
-        .chain
-        .call(ASKER, u128::MAX / 4, |oracle| oracle.ask(good.clone(), 1));
+    let low = world.chain.call(ASKER, u128::MAX / 4, |oracle| {
+        oracle.ask(good.clone(), 1, false)
+    });
     assert_eq!(
         low,
         Err(Error::RewardTooLow {
             given: 1,
-            least: Params::dev().min_reward
+            least: common::dev().min_reward
         })
     );
     let needed = world
@@ -185,9 +216,9 @@ fn bad_terms_are_refused_with_their_value() {
         .view(|oracle| oracle.quote(&good, REWARD))
         .unwrap()
         .total;
-    let short = world
-        .chain
-        .call(ASKER, needed - 1, |oracle| oracle.ask(good.clone(), REWARD));
+    let short = world.chain.call(ASKER, needed - 1, |oracle| {
+        oracle.ask(good.clone(), REWARD, false)
+    });
     assert_eq!(
         short,
         Err(Error::ValueTooLow {
@@ -197,7 +228,9 @@ fn bad_terms_are_refused_with_their_value() {
     );
     let id = world
         .chain
-        .call(ASKER, needed + 5, |oracle| oracle.ask(good.clone(), REWARD))
+        .call(ASKER, needed + 5, |oracle| {
+            oracle.ask(good.clone(), REWARD, false)
+        })
         .unwrap();
     assert_eq!(
         (id, world.chain.view(|oracle| oracle.credit_of(&ASKER))),

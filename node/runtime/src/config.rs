@@ -18,8 +18,8 @@ use frame_support::{
     },
 };
 use frame_system::limits::BlockWeights;
-use pallet_transaction_payment::FungibleAdapter;
-use sp_runtime::Perbill;
+use pallet_transaction_payment::{ConstFeeMultiplier, FungibleAdapter, Multiplier};
+use sp_runtime::{Perbill, traits::One};
 use sp_version::RuntimeVersion;
 
 /// Part of a block that ordinary transactions may fill; the rest is for operational ones.
@@ -41,6 +41,9 @@ parameter_types! {
     pub const Version: RuntimeVersion = VERSION;
     /// See [`EXISTENTIAL_DEPOSIT`].
     pub const ExistentialDeposit: Balance = EXISTENTIAL_DEPOSIT;
+    /// Fees don't follow demand: weight costs one planck for a picosecond in every block, so that the
+    /// same call costs the same in every run.
+    pub FeeMultiplier: Multiplier = Multiplier::one();
     /// How much of each class of transactions fits into a block.
     pub RuntimeBlockWeights: BlockWeights = BlockWeights::builder()
         .base_block(BlockExecutionWeight::get())
@@ -109,8 +112,7 @@ impl pallet_balances::Config for Runtime {
 }
 
 impl pallet_transaction_payment::Config for Runtime {
-    // Fees don't follow demand, so that the same call costs the same in every run.
-    type FeeMultiplierUpdate = ();
+    type FeeMultiplierUpdate = ConstFeeMultiplier<FeeMultiplier>;
     type LengthToFee = IdentityFee<Balance>;
     type OnChargeTransaction = FungibleAdapter<Balances, ()>;
     type OperationalFeeMultiplier = ConstU8<5>;

@@ -23,6 +23,8 @@ mod encoding;
 mod exits;
 #[path = "../../sandbox/tests/pallet/features.rs"]
 mod features;
+#[path = "../../sandbox/tests/pallet/fees.rs"]
+mod fees;
 #[path = "../../sandbox/tests/pallet/invariants.rs"]
 mod invariants;
 #[path = "../../sandbox/tests/pallet/keys.rs"]

@@ -3,17 +3,30 @@
 
 use llm_oracle_primitives::{
     digest, AccountId, Answer, AnswerEntry, AnswerKind, Assignment, Balance, CommitEntry, Error,
-    Hash, ModelRef, Params, Prompt, RequestId, RevealEntry, Sampling, Signature, Slot, Terms,
+    Hash, ModelRef, Params, RequestId, RevealEntry, Sampling, Signature, Slot, Terms,
 };
 use llm_oracle_rules::{
     cells::{CellHost, Cells},
-    MemoryHost, Oracle,
+    MemoryHost, Oracle, Profile,
 };
 use schnorrkel::{signing_context, ExpansionMode, Keypair, MiniSecretKey};
 
 pub const ASKER: AccountId = account(0xa0);
-pub const CARRIER: AccountId = account(0xa1);
+pub const TRANSMITTER: AccountId = account(0xa1);
 pub const REWARD: Balance = 20_000_000_000;
+
+/// How sure operators are unless a test says otherwise.
+pub const SURE: u8 = 90;
+
+/// The default parameters of a chain with 12 decimals.
+pub fn dev() -> Params {
+    Params::for_unit(MemoryHost::UNIT)
+}
+
+/// Fee of a seat in [`terms`] under the default parameters, planck.
+pub fn seat_fee() -> Balance {
+    dev().commit_fee + 20 * dev().lock_fee
+}
 
 pub const fn account(byte: u8) -> AccountId {
     AccountId([byte; 32])
@@ -53,18 +66,22 @@ pub struct World {
 pub fn terms(answer: AnswerKind, seats: u8, threshold: u8) -> Terms {
     Terms {
         model: ModelRef::Any,
-        prompt: Prompt::Inline(b"is the sky blue?".to_vec()),
+        prompt: b"is the sky blue?".to_vec(),
         system: None,
+        sources: Vec::new(),
         answer,
         sampling: Sampling::default(),
         seats,
         threshold,
-        assignment: Assignment::Open,
-        one_step: false,
+        assignment: Assignment::open(),
+        max_seats_per_family: 0,
+        min_confidence: 0,
+        not_before: 0,
         commit_blocks: 10,
         reveal_blocks: 10,
         callback: None,
         refund_to: None,
+        one_step: false,
     }
 }
 
@@ -83,19 +100,36 @@ impl World {
         world
     }
 
+    /// Registers an operator that owns itself and declares no family.
     pub fn register(&mut self, operator: &Operator, bond: Balance) -> Result<Slot, Error> {
-        let message =
-            digest::register_message(&self.chain.domain(), &MemoryHost::address(), &operator.id);
+        let (owner, family) = (operator.id, Vec::new());
+        self.register_as(operator, bond, Profile { owner, family })
+    }
+
+    pub fn register_as(
+        &mut self,
+        operator: &Operator,
+        bond: Balance,
+        profile: Profile,
+    ) -> Result<Slot, Error> {
+        let message = digest::register_message(
+            &self.chain.domain(),
+            &MemoryHost::address(),
+            &operator.id,
+            &profile.owner,
+            &profile.family,
+        );
         let (id, signature) = (operator.id, operator.sign(&message));
-        self.chain
-            .call(CARRIER, bond, |oracle| oracle.register(id, &signature))
+        self.chain.call(TRANSMITTER, bond, |oracle| {
+            oracle.register(id, profile, &signature)
+        })
     }
 
     pub fn ask(&mut self, terms: Terms) -> Result<RequestId, Error> {
         let quote = self.chain.view(|oracle| oracle.quote(&terms, REWARD));
         let total = quote.map_err(|refusal| *refusal)?.total;
         self.chain
-            .call(ASKER, total, |oracle| oracle.ask(terms, REWARD))
+            .call(ASKER, total, |oracle| oracle.ask(terms, REWARD, false))
     }
 
     pub fn salt(&self, id: RequestId, index: usize) -> Hash {
@@ -117,14 +151,13 @@ impl World {
     pub fn commit_entry(&self, id: RequestId, index: usize, answer: &Answer) -> CommitEntry {
         let context = self.context(id, index);
         let (salt, evidence) = (self.salt(id, index), self.evidence(id, index));
-        let commitment = digest::commitment(&context, answer, &evidence, &salt);
+        let commitment = digest::commitment(&context, answer, Some(SURE), &evidence, &salt);
         let valid_until = self.chain.block.saturating_add(100);
         let message = digest::seat_message(&context, &commitment, &evidence, valid_until);
         let operator = &self.operators[index];
         CommitEntry {
             request_id: id,
             slot: operator.slot,
-            model: 0,
             commitment,
             evidence,
             signature: Some((valid_until, operator.sign(&message))),
@@ -133,12 +166,14 @@ impl World {
 
     pub fn reveal_entry(&self, id: RequestId, index: usize, answer: &Answer) -> RevealEntry {
         let context = self.context(id, index);
-        let message = digest::answer_message(&context, answer, &self.evidence(id, index));
+        let message =
+            digest::answer_message(&context, answer, Some(SURE), &self.evidence(id, index));
         let operator = &self.operators[index];
         RevealEntry {
             request_id: id,
             slot: operator.slot,
             answer: answer.clone(),
+            confidence: SURE,
             salt: self.salt(id, index),
             signature: operator.sign(&message),
         }
@@ -148,12 +183,12 @@ impl World {
         let (context, salt) = (self.context(id, index), digest::ONE_STEP_SALT);
         let evidence = digest::evidence(&salt, b"{}");
         let operator = &self.operators[index];
-        let message = digest::answer_message(&context, answer, &evidence);
+        let message = digest::answer_message(&context, answer, Some(SURE), &evidence);
         AnswerEntry {
             request_id: id,
             slot: operator.slot,
-            model: 0,
             answer: answer.clone(),
+            confidence: SURE,
             evidence,
             salt,
             signature: operator.sign(&message),
@@ -162,12 +197,14 @@ impl World {
 
     pub fn commit(&mut self, id: RequestId, index: usize, answer: &Answer) -> Result<(), Error> {
         let entry = self.commit_entry(id, index, answer);
-        self.chain.call(CARRIER, 0, |oracle| oracle.commit(entry))
+        self.chain
+            .call(TRANSMITTER, 0, |oracle| oracle.commit(entry))
     }
 
     pub fn reveal(&mut self, id: RequestId, index: usize, answer: &Answer) -> Result<(), Error> {
         let entry = self.reveal_entry(id, index, answer);
-        self.chain.call(CARRIER, 0, |oracle| oracle.reveal(entry))
+        self.chain
+            .call(TRANSMITTER, 0, |oracle| oracle.reveal(entry))
     }
 
     /// What the cells alone say must be what the views say.

@@ -14,6 +14,7 @@ mod edges;
 mod encoding;
 mod exits;
 mod features;
+mod fees;
 mod invariants;
 mod keys;
 mod life;

@@ -165,7 +165,7 @@ impl World {
     /// When the contract refuses.
     pub async fn register(&self, key: &Key) {
         let contract = &self.oracle.address;
-        let registration = self.registration(key);
+        let registration = self.registration(key.account);
         let signature = key.pair.sign(&registration.message()).0;
         let (owner, family) = (registration.owner, &registration.family);
         let call = messages::register(key.account, owner, family, signature);
@@ -177,13 +177,13 @@ impl World {
         sent.unwrap();
     }
 
-    /// What a key signs to register as an operator that owns itself and declares no model family.
-    pub fn registration(&self, key: &Key) -> RegistrationToSign {
+    /// What an operator signs to register as one that owns itself and declares no model family.
+    pub fn registration(&self, operator: AccountId) -> RegistrationToSign {
         RegistrationToSign {
             domain: self.config.domain,
             contract: self.oracle.address,
-            operator: key.account,
-            owner: key.account,
+            operator,
+            owner: operator,
             family: Vec::new(),
         }
     }

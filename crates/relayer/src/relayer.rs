@@ -11,10 +11,7 @@ use crate::{
     operators::Operators,
     ops::{IterationResult, Ops},
     peers::PeerExchange,
-    requests::{
-        account_for_seats, begin_where_needed, OperatorSets, RequestCache, RequestTracker,
-        TrackRecords,
-    },
+    requests::{account_for_seats, OperatorSets, RequestCache, RequestTracker, TrackRecords},
     settlement::Settlement,
     tx::{BatchContext, BatchSender, OwnSeat, Reconciler, TxSender},
 };
@@ -164,7 +161,6 @@ impl Relayer {
 
     async fn account_for_seats(&mut self) -> Result<(), RelayerError> {
         let chain = self.session.refresh(&self.store).await?;
-        begin_where_needed(&chain, &self.store, &self.operators).await?;
         self.peers.begin(chain.finalized.number);
         account_for_seats(
             &chain,

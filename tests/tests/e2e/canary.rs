@@ -386,9 +386,8 @@ impl Stage {
         let mut registration = self.world.registration(self.operators[0]);
         let signed = remote.sign_registration(&registration);
         registration.domain = [0; 32];
-        let refused = remote.sign_registration(&registration);
-        let text = refused.unwrap_err().to_string();
-        places.add("the signer's refusal", text);
+        let refused = remote.sign_registration(&registration).unwrap_err();
+        places.add("the signer's refusal", refused.to_string());
         places.add("the signer's signature", signed.unwrap());
     }
 

@@ -172,7 +172,6 @@ struct Actor<'a> {
 }
 
 const SALT: [u8; 32] = [7; 32];
-const CONFIDENCE: Option<u8> = Some(60);
 const EVIDENCE: [u8; 32] = [8; 32];
 const ANSWER: Answer = Answer::Bool(true);
 
@@ -261,7 +260,7 @@ impl<'a> Actor<'a> {
 
     fn commit(&self, commitment: [u8; 32]) -> CommitEntry {
         let until = 5_000;
-        let good = digest::commitment(&self.context, &ANSWER, CONFIDENCE, &EVIDENCE, &SALT);
+        let good = digest::commitment(&self.context, &ANSWER, Some(60), &EVIDENCE, &SALT);
         let message = digest::seat_message(&self.context, &good, &EVIDENCE, until);
         CommitEntry {
             request_id: self.context.request_id,
@@ -273,12 +272,12 @@ impl<'a> Actor<'a> {
     }
 
     fn good_commit(&self) -> Payload {
-        let good = digest::commitment(&self.context, &ANSWER, CONFIDENCE, &EVIDENCE, &SALT);
+        let good = digest::commitment(&self.context, &ANSWER, Some(60), &EVIDENCE, &SALT);
         Payload::Commit(self.commit(good))
     }
 
     fn reveal(&self) -> Payload {
-        let message = digest::answer_message(&self.context, &ANSWER, CONFIDENCE, &EVIDENCE);
+        let message = digest::answer_message(&self.context, &ANSWER, Some(60), &EVIDENCE);
         Payload::Reveal(RevealEntry {
             request_id: self.context.request_id,
             slot: self.slot,

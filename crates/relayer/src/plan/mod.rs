@@ -1,5 +1,6 @@
 //! What is done next. Nothing here reads a clock, a chain or a store, or changes anything.
 
+mod committee;
 mod decide;
 mod policy;
 mod seats;

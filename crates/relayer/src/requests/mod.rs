@@ -10,7 +10,7 @@ mod tracker;
 
 pub(crate) use cache::RequestCache;
 pub(crate) use lease::take_share;
-pub(crate) use recover::{account_for_seats, begin_where_needed};
+pub(crate) use recover::account_for_seats;
 pub(crate) use schedule::{choose, DeadlineQueue};
 pub(crate) use sets::OperatorSets;
 pub(crate) use track_records::{TrackRecords, TrackRecordsAt};

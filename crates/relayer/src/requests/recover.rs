@@ -138,7 +138,7 @@ impl UnknownSeat {
 ///
 /// # Errors
 /// Errors of chain and store.
-pub(crate) async fn begin_where_needed(
+async fn begin_where_needed(
     chain: &ChainView,
     store: &Store,
     operators: &Operators,
@@ -181,6 +181,7 @@ pub(crate) async fn account_for_seats(
     deployment: DeploymentId,
     recover: bool,
 ) -> Result<(), RelayerError> {
+    begin_where_needed(chain, store, operators).await?;
     let recovery = Recovery {
         store,
         operators,

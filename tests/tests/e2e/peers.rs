@@ -7,9 +7,8 @@ use llm_oracle_peers::{
     PeerDirectory, PeerEndpoint, PeerMessage, PeersConfig, SignedEntry, SubmitError,
 };
 use llm_oracle_primitives::{
-    digest::{self, Context},
-    AccountId, Answer, CommitEntry, DeploymentId, Phase, RequestId, RequestView, RevealEntry,
-    Terms,
+    digest, AccountId, Answer, CommitEntry, DeploymentId, Phase, RequestId, RequestView,
+    RevealEntry, Terms,
 };
 use llm_oracle_signing as signer;
 use llm_oracle_support::{address::ss58, selector};
@@ -167,7 +166,7 @@ struct Actor<'a> {
     key: &'a Key,
     place: DeploymentId,
     endpoint: Arc<PeerEndpoint>,
-    context: Context,
+    context: digest::Context,
     slot: u32,
 }
 
@@ -214,7 +213,7 @@ impl<'a> Actor<'a> {
             key,
             place,
             endpoint: Arc::new(endpoint),
-            context: Context {
+            context: digest::Context {
                 domain: place.domain,
                 contract: world.oracle.address,
                 request_id: 0,

@@ -26,7 +26,7 @@ pub enum SetSubcommand {
     Show(SetShowArgs),
 }
 
-crate::run_variants!(SetSubcommand { Publish, Show });
+crate::subcommand::run_variants!(SetSubcommand { Publish, Show });
 
 /// Arguments of `set publish`.
 #[derive(Args, Debug)]

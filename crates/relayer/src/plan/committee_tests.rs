@@ -5,6 +5,7 @@ use super::*;
 use llm_oracle_fixtures::request::{self, operator};
 use llm_oracle_primitives::{Phase, SeatState, SeatView};
 use llm_oracle_signing::{load_key, KeySource, Keypair};
+use std::sync::Arc;
 
 fn wish(index: usize, begun: bool, family: Option<u8>) -> Wish {
     Wish {

@@ -89,11 +89,11 @@ async function examine(client, { bundle, contract, answer }, check) {
   });
 
   await check('reads quote', async () => {
-    terms = yesOrNo(Number(config.params.maxWindow));
+    terms = yesOrNo(client, Number(config.params.maxWindow));
     quote = ok(await read('quote', terms, config.params.minReward));
     assert.equal(quote.rewards, config.params.minReward, 'one seat');
     assert.equal(quote.delivery, 0n, 'no callback');
-    assert.equal(quote.total, quote.rewards + quote.commitFees);
+    assert.equal(quote.total, quote.rewards + quote.seatFees);
     return `${quote.total} planck`;
   });
 
@@ -106,7 +106,7 @@ async function examine(client, { bundle, contract, answer }, check) {
 
   await check('names the refusal of a value', async () => {
     const sent = quote.total - 1n;
-    const refused = await client.dryRun('ask', [terms, config.params.minReward], sent);
+    const refused = await client.dryRun('ask', [terms, config.params.minReward, false], sent);
     assert.deepEqual(refused, refusal('ValueTooLow', { sent, needed: quote.total }));
     return refused.err.type;
   });
@@ -127,12 +127,15 @@ async function examine(client, { bundle, contract, answer }, check) {
     // The contract itself is an account that is no operator.
     const assignment = client.variant('Named', { operators: [contract] });
     assert.deepEqual(await quoted({ assignment }), refusal('NamedNotRegistered', { position: 0n }));
-    return 'Choice, Number, Name, system, callback, Named';
+    const page = client.variant('Page', { url: bytes('https://example.com'), must: true });
+    assert.equal(ok(await quoted({ sources: [page] })).rewards, least);
+    return 'Choice, Number, Name, system, callback, Named, Page';
   });
 
   await check('asks, and decodes the event', async () => {
     const next = await read('nextId');
-    const { block, events } = await client.send('ask', [terms, config.params.minReward], quote.total);
+    const args = [terms, config.params.minReward, false];
+    const { block, events } = await client.send('ask', args, quote.total);
     assert.deepEqual(events.map((event) => event.name), ['Asked']);
     asked = { block, ...events[0].data };
     // Not equal: others may have asked since.
@@ -149,7 +152,8 @@ async function examine(client, { bundle, contract, answer }, check) {
     assert.equal(request.summary.requestId, asked.requestId);
     assert.equal(request.requester, client.asker);
     assert.equal(request.beneficiary, client.asker, 'nobody else was named');
-    assert.deepEqual(request.kind, terms.answer);
+    assert.equal(request.interfaceVersion, config.interfaceVersion);
+    assert.equal(request.seatFee, quote.seatFees, 'one seat');
     assert.equal(request.summary.seats, 1n);
     assert.deepEqual(request.summary.delivery, { type: 'None' }, 'no callback');
     assert.equal(request.summary.commitDeadline, asked.commitDeadline);
@@ -200,22 +204,26 @@ async function examine(client, { bundle, contract, answer }, check) {
 }
 
 /** Terms of a yes-or-no question for one seat that anyone may take. */
-function yesOrNo(windowBlocks) {
+function yesOrNo(client, windowBlocks) {
   return {
     model: { type: 'Any' },
-    prompt: { type: 'Inline', value: bytes(QUESTION) },
+    prompt: bytes(QUESTION),
     system: undefined,
+    sources: [],
     answer: { type: 'Bool' },
     sampling: { maxTokens: 64, temperatureMilli: 0, seed: 0n },
     seats: 1,
     threshold: 1,
-    assignment: { type: 'Open' },
-    oneStep: false,
+    assignment: client.variant('Open', { least: { agreementPpm: 0, answers: 0 } }),
+    maxSeatsPerFamily: 0,
+    minConfidence: 0,
+    notBefore: 0,
     // The longest: a chain that makes a block for each transaction spends blocks quickly.
     commitBlocks: windowBlocks,
     revealBlocks: windowBlocks,
     callback: undefined,
     refundTo: undefined,
+    oneStep: false,
   };
 }
 

@@ -12,6 +12,8 @@ use llm_oracle_primitives::{AccountId, AnswerKind, Balance, DeliveryStatus, Requ
 /// A deployed contract.
 pub struct Market {
     contract: MarketContract,
+    /// Reward of a seat, planck.
+    reward: Balance,
     /// Its address.
     pub address: AccountId,
 }
@@ -23,12 +25,18 @@ impl Market {
     /// When the chain refuses.
     pub async fn deploy(world: &World) -> Self {
         let wasm = setting::wasm("prediction_market");
-        let asks = (world.oracle.address, world.config.params.min_reward);
+        let committee = world.accounts();
+        let reward = world.config.params.min_reward;
+        let asks = (world.oracle.address, committee.as_slice(), reward);
         let (chain, owner) = (world.chain(), &world.owner.pair);
         let contract = MarketContract::deploy(chain, &wasm, owner, asks, &world.salt()).await;
         let contract = contract.unwrap();
         let address = contract.address;
-        Self { contract, address }
+        Self {
+            contract,
+            address,
+            reward,
+        }
     }
 
     /// Opens a yes-or-no market.
@@ -56,7 +64,8 @@ impl Market {
     /// # Panics
     /// When the market or the oracle refuses.
     pub async fn resolve(&self, key: &Key, market: u32, value: Balance) -> RequestId {
-        let asked = self.contract.resolve(&key.pair, market, value).await;
+        let pays = (self.reward, value);
+        let asked = self.contract.resolve(&key.pair, market, pays).await;
         asked.unwrap();
         // Another request may have taken the number of the dry run.
         self.view(market).await.request_id

@@ -5,10 +5,8 @@ use llm_oracle_chain::{
     messages, Chain, ChainApi as _, ChainError, CheckedOracle, Event, Expect, OracleClient,
     TxOptions,
 };
-use llm_oracle_primitives::{
-    digest, AccountId, Balance, Config, Hash, RequestId, RequestView, Terms,
-};
-use llm_oracle_signing::{account_of, load_key, KeySource, Keypair};
+use llm_oracle_primitives::{AccountId, Balance, Config, Hash, RequestId, RequestView, Terms};
+use llm_oracle_signing::{account_of, load_key, KeySource, Keypair, RegistrationToSign};
 use llm_oracle_support::address::ss58;
 use std::sync::{
     atomic::{AtomicU32, Ordering},
@@ -115,7 +113,7 @@ impl World {
         let all = [&owner, &requester].into_iter().chain(&operators);
         give(&chain, all, POCKET_MONEY).await;
         let wasm = setting::wasm("llm_oracle");
-        let constructor = messages::dev(chain.genesis());
+        let constructor = messages::with_defaults(chain.genesis(), UNIT);
         let made = chain
             .deploy(&owner.pair, &wasm, &constructor, 0, &[], None)
             .await
@@ -166,15 +164,28 @@ impl World {
     /// # Panics
     /// When the contract refuses.
     pub async fn register(&self, key: &Key) {
-        let (domain, contract) = (&self.config.domain, &self.oracle.address);
-        let message = digest::register_message(domain, contract, &key.account);
-        let call = messages::register(key.account, key.pair.sign(&message).0);
+        let contract = &self.oracle.address;
+        let registration = self.registration(key.account);
+        let signature = key.pair.sign(&registration.message()).0;
+        let (owner, family) = (registration.owner, &registration.family);
+        let call = messages::register(key.account, owner, family, signature);
         let bond = self.config.params.min_bond;
         let sent = self
             .chain()
             .call(&key.pair, contract, bond, &call, TxOptions::default())
             .await;
         sent.unwrap();
+    }
+
+    /// What an operator signs to register as one that owns itself and declares no model family.
+    pub fn registration(&self, operator: AccountId) -> RegistrationToSign {
+        RegistrationToSign {
+            domain: self.config.domain,
+            contract: self.oracle.address,
+            operator,
+            owner: operator,
+            family: Vec::new(),
+        }
     }
 
     /// Gives accounts so much each, planck, out of the development chain's purse.
@@ -234,7 +245,7 @@ impl World {
     pub async fn ask(&self, terms: &Terms) -> RequestId {
         let reward = self.config.params.min_reward;
         let quote = self.oracle.quote(terms, reward, None).await.unwrap();
-        let call = messages::ask(terms, reward);
+        let call = messages::ask(terms, reward, false);
         let key = &self.requester.pair;
         let sent = self
             .chain()

@@ -228,6 +228,17 @@ pub struct RequestView {
     pub fee: Balance,
 }
 
+impl RequestView {
+    /// Version of the interface from which on answers have a confidence.
+    const FIRST_WITH_CONFIDENCE: u32 = 3;
+
+    /// What an answer to this request binds and signs as its confidence: nothing where it was asked
+    /// under version 2, which had none.
+    pub fn signed_confidence(&self, confidence: u8) -> Option<u8> {
+        (self.interface_version >= Self::FIRST_WITH_CONFIDENCE).then_some(confidence)
+    }
+}
+
 /// A published list of operators.
 #[derive(Clone, Debug, PartialEq, Eq, scale::Encode, scale::Decode)]
 #[cfg_attr(feature = "std", derive(scale_info::TypeInfo))]

@@ -4,7 +4,7 @@ use super::error::ChainError;
 use llm_oracle_primitives::{
     AccountId, AnswerEntry, AnswerState, Balance, BlockNumber, CommitEntry, Config, DeliveryStatus,
     Equivocation, Error, Hash, LedgerView, OperatorView, Params, Phase, Quote, RequestId,
-    RequestView, RevealEntry, Signature, Slot, Summary, Terms,
+    RequestView, RevealEntry, SetView, Signature, Slot, Summary, Terms,
 };
 use llm_oracle_support::selector;
 use scale::{Decode, DecodeAll, Encode};
@@ -129,8 +129,22 @@ pub(super) enum LangError {
 pub mod oracle {
     use super::*;
 
-    pub fn register(operator: AccountId, signature: Signature) -> Call<Slot> {
-        Call::fallible("register", &(operator, signature))
+    pub fn register(
+        operator: AccountId,
+        owner: AccountId,
+        family: &[u8],
+        signature: Signature,
+    ) -> Call<Slot> {
+        Call::fallible("register", &(operator, owner, family, signature))
+    }
+    pub fn declare_family(slot: Slot, family: &[u8]) -> Call<()> {
+        Call::fallible("declare_family", &(slot, family))
+    }
+    pub fn name_owner(slot: Slot, owner: AccountId) -> Call<()> {
+        Call::fallible("name_owner", &(slot, owner))
+    }
+    pub fn publish_set(operators: &[AccountId]) -> Call<u32> {
+        Call::fallible("publish_set", &operators)
     }
     pub fn bond(slot: Slot) -> Call<()> {
         Call::fallible("bond", &slot)
@@ -141,8 +155,8 @@ pub mod oracle {
     pub fn release(slot: Slot) -> Call<Balance> {
         Call::fallible("release", &slot)
     }
-    pub fn ask(terms: &Terms, reward: Balance) -> Call<RequestId> {
-        Call::fallible("ask", &(terms, reward))
+    pub fn ask(terms: &Terms, reward: Balance, use_credit: bool) -> Call<RequestId> {
+        Call::fallible("ask", &(terms, reward, use_credit))
     }
     pub fn commit_batch(entries: &[CommitEntry]) -> Call<BatchResults> {
         Call::fallible("commit_batch", &entries)
@@ -167,6 +181,9 @@ pub mod oracle {
     }
     pub fn deliver(request_id: RequestId) -> Call<DeliveryStatus> {
         Call::fallible("deliver", &request_id)
+    }
+    pub fn fund_delivery(request_id: RequestId) -> Call<()> {
+        Call::fallible("fund_delivery", &request_id)
     }
     pub fn prune(request_id: RequestId) -> Call<()> {
         Call::fallible("prune", &request_id)
@@ -209,6 +226,15 @@ pub mod oracle {
     pub fn next_id() -> Call<RequestId> {
         Call::plain("next_id", &())
     }
+    pub fn lowest_open_id() -> Call<RequestId> {
+        Call::plain("lowest_open_id", &())
+    }
+    pub fn operators_count() -> Call<u32> {
+        Call::plain("operators_count", &())
+    }
+    pub fn set(number: u32) -> Call<Option<SetView>> {
+        Call::plain("set", &number)
+    }
     pub fn request(request_id: RequestId) -> Call<Option<RequestView>> {
         Call::plain("request", &request_id)
     }
@@ -234,13 +260,13 @@ pub mod oracle {
         Call::plain("ledger", &())
     }
 
-    /// The constructor with its parameters.
-    pub fn new(genesis: Hash, params: &Params, sink: Option<AccountId>) -> Call<()> {
-        Call::fallible("new", &(genesis, params, sink))
+    /// The constructor with its parameters, for a coin of `unit` planck.
+    pub fn new(genesis: Hash, unit: Balance, params: &Params, sink: Option<AccountId>) -> Call<()> {
+        Call::fallible("new", &(genesis, unit, params, sink))
     }
-    /// The constructor for development chains.
-    pub fn dev(genesis: Hash) -> Call<()> {
-        Call::fallible("dev", &genesis)
+    /// The constructor with the default parameters for a coin of `unit` planck.
+    pub fn with_defaults(genesis: Hash, unit: Balance) -> Call<()> {
+        Call::fallible("with_defaults", &(genesis, unit))
     }
 }
 

@@ -32,6 +32,7 @@ mod inputs;
 #[cfg(test)]
 mod mortality_tests;
 mod oracle;
+mod properties;
 mod quick_ack;
 mod redact;
 mod request_read;

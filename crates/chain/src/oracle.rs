@@ -9,7 +9,7 @@ use super::{
 use futures::{stream, StreamExt, TryStreamExt};
 use llm_oracle_primitives::{
     limits, AccountId, AnswerState, Balance, Config, Hash, LedgerView, OperatorView, Quote,
-    RequestId, RequestView, Slot, Summary, Terms,
+    RequestId, RequestView, SetView, Slot, Summary, Terms,
 };
 use scale::Decode;
 use std::collections::BTreeSet;
@@ -62,6 +62,15 @@ impl<C: AsRef<dyn ChainApi>> OracleClient<C> {
     }
     pub async fn next_id(&self, at: Option<Hash>) -> Result<RequestId, ChainError> {
         self.read(&messages::next_id(), at).await
+    }
+    pub async fn lowest_open_id(&self, at: Option<Hash>) -> Result<RequestId, ChainError> {
+        self.read(&messages::lowest_open_id(), at).await
+    }
+    pub async fn operators_count(&self, at: Option<Hash>) -> Result<u32, ChainError> {
+        self.read(&messages::operators_count(), at).await
+    }
+    pub async fn set(&self, number: u32, at: Option<Hash>) -> Result<Option<SetView>, ChainError> {
+        self.read(&messages::set(number), at).await
     }
     pub async fn request(
         &self,

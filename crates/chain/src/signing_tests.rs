@@ -8,12 +8,13 @@ use super::{
     static_node::{extension, metadata, static_node, usual_extensions},
     types::Weight,
 };
-use llm_oracle_primitives::{AccountId, CommitEntry, Hash, Signature};
+use llm_oracle_primitives::{AccountId, CommitEntry, Signature};
 use llm_oracle_signer::{SigningDaemon, SigningDaemonConfig};
 use llm_oracle_signing::{
     account_of, signed_part, verifies,
     wire::{SignRequest, SignResponse},
-    AnswerToSign, CallToSign, KeySource, PeerMessageToSign, SeatToSign, Signer, SignerError,
+    AnswerToSign, CallToSign, KeySource, PeerMessageToSign, RegistrationToSign, SeatToSign, Signer,
+    SignerError,
 };
 use llm_oracle_support::address::hex0x;
 use std::sync::Mutex;
@@ -44,7 +45,7 @@ impl Signer for Direct {
         none()
     }
 
-    fn sign_registration(&self, _: &Hash, _: &AccountId) -> Result<Signature, SignerError> {
+    fn sign_registration(&self, _: &RegistrationToSign) -> Result<Signature, SignerError> {
         none()
     }
 
@@ -98,7 +99,6 @@ async fn what_a_signer_process_reads_is_what_is_sent() {
     let entry = |request_id, commitment| CommitEntry {
         request_id,
         slot: 1,
-        model: 0,
         commitment,
         evidence: [6; 32],
         signature: None,

@@ -17,8 +17,8 @@ use super::{
 };
 use futures::{stream, StreamExt, TryStreamExt};
 use llm_oracle_primitives::{
-    limits, AnswerKind, BlockNumber, DeliveryStatus, DrawView, Hash, Outcome, Phase, RequestId,
-    RequestView, Summary,
+    limits, BlockNumber, DeliveryStatus, Hash, Outcome, Phase, RequestId, RequestView, SeatAnswer,
+    Summary,
 };
 use llm_oracle_rules::{
     cells::{CellHost, Cells},
@@ -43,20 +43,20 @@ const ROUNDS_MAX: usize = 8;
 /// The variants in a request's view. One request of each shape is compared.
 type RequestShape = (
     Discriminant<Phase>,
-    Discriminant<AnswerKind>,
+    u32,
     Discriminant<DeliveryStatus>,
-    Option<(bool, bool)>,
+    Option<Discriminant<SeatAnswer>>,
     Option<Discriminant<Outcome>>,
     (bool, bool),
 );
 
 fn shape(view: &RequestView) -> RequestShape {
-    let draw = |draw: &DrawView| (draw.drawn.is_some(), draw.weak);
+    let mut answers = view.seats.iter().filter_map(|seat| seat.answer.as_ref());
     (
         discriminant(&view.summary.phase),
-        discriminant(&view.kind),
+        view.interface_version,
         discriminant(&view.summary.delivery),
-        view.draw.as_ref().map(draw),
+        answers.next().map(discriminant),
         view.outcome.as_ref().map(discriminant),
         (view.one_step, view.summary.settled),
     )

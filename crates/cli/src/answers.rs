@@ -2,7 +2,7 @@
 
 use llm_oracle_primitives::{
     canonical::format_decimal, digest, Answer, AnswerKind, Hash, Margin, Outcome, Reason,
-    RequestView, SeatAnswer,
+    RequestView, SeatAnswer, Terms,
 };
 use llm_oracle_support::address::hex0x;
 use serde_json::{json, Value};
@@ -27,6 +27,9 @@ fn reason(reason: Reason) -> &'static str {
         Reason::Unclear => "unclear",
         Reason::TooSoon => "too_soon",
         Reason::Refused => "refused",
+        Reason::SourceMissing => "source_missing",
+        Reason::SourcesDisagree => "sources_disagree",
+        Reason::BadInput => "bad_input",
     }
 }
 
@@ -66,13 +69,34 @@ fn spread(margin: &Margin, kind: &AnswerKind) -> String {
     }
 }
 
+/// Why seats abstained, with how many did so for each reason.
+fn abstained(margin: &Margin) -> impl Iterator<Item = (&'static str, u8)> {
+    let counts = Reason::ALL.into_iter().zip(margin.abstained);
+    let counts = counts.map(|(why, count)| (reason(why), count));
+    counts.filter(|(_, count)| *count > 0)
+}
+
+fn abstained_json(margin: &Margin) -> Value {
+    let counts = abstained(margin).map(|(why, count)| (why.to_owned(), json!(count)));
+    Value::Object(counts.collect())
+}
+
+/// The type of a request's answer. Without its terms answers are shown as far as they speak for themselves:
+/// a choice by its number, a number by its mantissa.
+pub fn kind_of(terms: Option<&Terms>) -> &AnswerKind {
+    terms.map_or(&AnswerKind::Bool, |terms| &terms.answer)
+}
+
 /// A margin in JSON.
 pub fn margin_json(margin: &Margin, kind: &AnswerKind) -> Value {
     json!({
         "seats": margin.seats,
         "revealed": margin.revealed,
         "agreeing": margin.agreeing,
-        "abstaining": margin.abstaining,
+        "abstaining": margin.abstaining(),
+        "abstained": abstained_json(margin),
+        "confidence": margin.confidence,
+        "families": margin.families,
         "spread": spread(margin, kind),
     })
 }
@@ -81,8 +105,23 @@ pub fn margin_json(margin: &Margin, kind: &AnswerKind) -> Value {
 pub fn margin_text(margin: &Margin, kind: &AnswerKind) -> String {
     let mut text = format!(
         "{} of {} seats agree, {} revealed, {} abstaining",
-        margin.agreeing, margin.seats, margin.revealed, margin.abstaining
+        margin.agreeing,
+        margin.seats,
+        margin.revealed,
+        margin.abstaining()
     );
+    let reasons: Vec<String> = abstained(margin)
+        .map(|(why, count)| format!("{count} {why}"))
+        .collect();
+    if !reasons.is_empty() {
+        text.push_str(&format!(" ({})", reasons.join(", ")));
+    }
+    if margin.confidence > 0 {
+        text.push_str(&format!(", confidence {} %", margin.confidence));
+    }
+    if margin.families > 1 {
+        text.push_str(&format!(", {} model families", margin.families));
+    }
     if let AnswerKind::Number { .. } = kind {
         text.push_str(&format!(", spread {}", spread(margin, kind)));
     }
@@ -193,6 +232,32 @@ mod tests {
             ..Margin::default()
         };
         assert_eq!(margin_json(&margin, &number)["spread"], "1.25");
+    }
+
+    #[test]
+    fn a_margin_tells_reasons_confidence_and_families() {
+        let margin = Margin {
+            seats: 5,
+            revealed: 4,
+            agreeing: 2,
+            abstained: [0, 0, 0, 1, 0, 1],
+            confidence: 71,
+            families: 2,
+            spread: 0,
+        };
+        assert_eq!(
+            margin_text(&margin, &AnswerKind::Bool),
+            "2 of 5 seats agree, 4 revealed, 2 abstaining (1 source_missing, 1 bad_input), confidence 71 %, 2 model families"
+        );
+        let json = margin_json(&margin, &AnswerKind::Bool);
+        assert_eq!(
+            json["abstained"],
+            json!({ "source_missing": 1, "bad_input": 1 })
+        );
+        assert_eq!(
+            (&json["confidence"], &json["families"]),
+            (&json!(71), &json!(2))
+        );
     }
 
     #[test]

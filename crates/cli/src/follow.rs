@@ -1,14 +1,16 @@
 //! Following a request until its end is final.
 
 use crate::{
-    answers::{answer_text, OpenAnswers},
+    answers::{answer_text, kind_of, OpenAnswers},
     exit::{self, CliError, CommandResult},
     output::Output,
     render::{exit_code, outcome_answer, request_json, status},
     stages::stages,
 };
 use llm_oracle_chain::{ChainApi as _, Event, Head, OracleClient};
-use llm_oracle_primitives::{BlockNumber, DeliveryStatus, Error, RequestId, RequestView, Terms};
+use llm_oracle_primitives::{
+    BlockNumber, DeliveryStatus, Error, Phase, RequestId, RequestView, SeatAnswer, SeatView, Terms,
+};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -33,7 +35,7 @@ impl FollowedRequest {
     pub fn print(&self, out: &Output, terms: Option<&Terms>) -> CommandResult {
         let view = &self.view;
         let text = match outcome_answer(view) {
-            Some(answer) => answer_text(answer, &view.kind),
+            Some(answer) => answer_text(answer, kind_of(terms)),
             None => status(view.summary.phase, view.outcome.as_ref()).to_owned(),
         };
         out.result(&text, &request_json(view, terms, &self.answers))?;
@@ -60,7 +62,7 @@ pub fn opened_request(events: &[Event]) -> Result<RequestId, CliError> {
 /// When the request does not exist, the connection is lost, or `timeout` has passed.
 pub async fn until_final(
     oracle: &OracleClient,
-    id: RequestId,
+    (id, terms): (RequestId, Option<&Terms>),
     timeout: Duration,
     out: &Output,
 ) -> Result<FollowedRequest, CliError> {
@@ -89,7 +91,7 @@ pub async fn until_final(
                 .collect(oracle, &view, best)
                 .await
                 .map_err(|failure| interrupted(id, failure))?;
-            for line in stages(seen.as_ref(), &view, &answers.known) {
+            for line in stages(seen.as_ref(), &view, kind_of(terms), &answers.known) {
                 out.stage(line);
             }
             out.waiting(waiting_for(&view));
@@ -131,7 +133,8 @@ impl AnswerCollector {
         head: Head,
     ) -> Result<(), CliError> {
         self.known.add_from_view(view);
-        if view.kind.open_bytes() == 0 {
+        let is_open = |seat: &SeatView| matches!(seat.answer, Some(SeatAnswer::Digest(_)));
+        if !view.seats.iter().any(is_open) {
             return Ok(());
         }
         let opened = view.reveals_opened_at.unwrap_or(head.number);
@@ -147,7 +150,9 @@ impl AnswerCollector {
             };
             for located in events {
                 match located.event {
-                    Event::Worded(published) if published.request_id == view.summary.request_id => {
+                    Event::AnswerPublished(published)
+                        if published.request_id == view.summary.request_id =>
+                    {
                         self.known.insert(published.answer);
                     }
                     _ => {}
@@ -212,9 +217,8 @@ fn interrupted(id: RequestId, failure: CliError) -> CliError {
 
 fn waiting_for(view: &RequestView) -> String {
     let summary = &view.summary;
-    let undrawn = view.draw.as_ref().is_some_and(|draw| draw.drawn.is_none());
-    if undrawn && view.outcome.is_none() {
-        return "waiting for the committee to be drawn".to_owned();
+    if summary.phase == Phase::Waiting {
+        return format!("waiting for block {}", summary.opens_at);
     }
     match (&view.outcome, summary.committed < summary.seats) {
         (Some(_), _) => "ended; waiting for finality".to_owned(),

@@ -1,21 +1,42 @@
 //! Operators as the contract shows them: read, registered, rendered.
 
 use crate::{
+    answers::printable,
     context::SigningKey,
     exit::{self, CliError},
     money::Planck,
     render::percent,
 };
 use llm_oracle_chain::{messages, Call, CheckedOracle, OracleClient};
-use llm_oracle_primitives::{digest, AccountId, OperatorView, Slot};
+use llm_oracle_primitives::{AccountId, OperatorView, Slot};
+use llm_oracle_signing::RegistrationToSign;
 use llm_oracle_support::address::ss58;
 use serde_json::{json, Value};
 
 /// The message that registers the account of a key, with a signature that proves possession of the key.
-pub fn registration(checked: &CheckedOracle, signer: &SigningKey) -> Call<Slot> {
-    let (domain, contract) = (&checked.config.domain, &checked.oracle.address);
-    let message = digest::register_message(domain, contract, &signer.account);
-    messages::register(signer.account, signer.pair.sign(&message).0)
+pub fn registration(
+    checked: &CheckedOracle,
+    signer: &SigningKey,
+    (owner, family): (AccountId, &str),
+) -> Call<Slot> {
+    let message = registration_to_sign(checked, signer.account, (owner, family));
+    let signature = signer.pair.sign(&message.message()).0;
+    messages::register(signer.account, owner, family.as_bytes(), signature)
+}
+
+/// What an operator signs to register with this owner and this model family.
+pub fn registration_to_sign(
+    checked: &CheckedOracle,
+    operator: AccountId,
+    (owner, family): (AccountId, &str),
+) -> RegistrationToSign {
+    RegistrationToSign {
+        domain: checked.config.domain,
+        contract: checked.oracle.address,
+        operator,
+        owner,
+        family: family.into(),
+    }
 }
 
 /// A registered operator.
@@ -49,6 +70,8 @@ pub fn operator_rows(view: &OperatorView) -> Vec<(&'static str, String)> {
     vec![
         ("operator", ss58(&view.operator)),
         ("slot", view.slot.to_string()),
+        ("owner", ss58(&view.owner)),
+        ("family", family_text(view)),
         ("bond", Planck(view.bond).to_string()),
         ("locked", Planck(view.locked).to_string()),
         ("unbonding", Planck(view.unbonding).to_string()),
@@ -58,10 +81,16 @@ pub fn operator_rows(view: &OperatorView) -> Vec<(&'static str, String)> {
         ("answers", answers(view).to_string()),
         ("seats", seats),
         ("agreement", percent(view.agreement_ppm)),
-        ("no-shows", view.no_shows.to_string()),
-        ("tickets", view.tickets.to_string()),
         ("slashed", slashed.to_owned()),
     ]
+}
+
+/// What the operator declares its model to be, for people.
+pub fn family_text(view: &OperatorView) -> String {
+    match view.family.as_slice() {
+        [] => "none declared".to_owned(),
+        family => printable(family),
+    }
 }
 
 /// Seats that revealed an answer or an abstention: what `--min-answers` counts.
@@ -76,6 +105,9 @@ pub fn operator_json(view: &OperatorView) -> Value {
     json!({
         "operator": ss58(&view.operator),
         "slot": view.slot,
+        "owner": ss58(&view.owner),
+        "family": String::from_utf8_lossy(&view.family),
+        "first_id": view.first_id,
         "bond": view.bond.to_string(),
         "locked": view.locked.to_string(),
         "unbonding": view.unbonding.to_string(),
@@ -87,10 +119,8 @@ pub fn operator_json(view: &OperatorView) -> Value {
         "abstained": view.abstained,
         "missed_reveals": view.silent,
         "answers": answers(view),
-        "no_shows": view.no_shows,
         "agreement_ppm": view.agreement_ppm,
         "slashed": view.barred,
-        "tickets": view.tickets,
         "earned": view.earned.to_string(),
         "forfeited": view.forfeited.to_string(),
     })
@@ -106,6 +136,9 @@ mod tests {
         let view = OperatorView {
             operator: AccountId::from([1; 32]),
             slot: 4,
+            owner: AccountId::from([2; 32]),
+            family: b"llama".to_vec(),
+            first_id: 3,
             bond: 100_000_000_000_000,
             locked: 0,
             unbonding: 0,
@@ -116,10 +149,8 @@ mod tests {
             dissented: 1,
             abstained: 2,
             silent: 0,
-            no_shows: 3,
             agreement_ppm: 875_000,
             barred: true,
-            tickets: 95_367_431,
             earned: 0,
             forfeited: 0,
         };
@@ -127,11 +158,11 @@ mod tests {
         let row = |name: &str| rows.iter().find(|row| row.0 == name).map(|row| &*row.1);
         assert_eq!(row("answers"), Some("10"));
         assert_eq!(row("agreement"), Some("87.5 %"));
-        assert_eq!(row("no-shows"), Some("3"));
+        assert_eq!(row("family"), Some("llama"));
         assert!(row("slashed").is_some_and(|text| text.starts_with("yes")));
         let json = operator_json(&view);
         assert_eq!(json["answers"], 10);
         assert_eq!(json["slashed"], true);
-        assert_eq!(json["tickets"], 95_367_431);
+        assert_eq!(json["family"], "llama");
     }
 }

@@ -1,18 +1,17 @@
 //! A request as JSON and as text: pure functions of what the contract returns.
 
 use crate::{
-    account::short,
     answers::{
-        answer_json, answer_text, kind_json, margin_json, margin_text, printable, seat_digest,
-        OpenAnswers,
+        answer_json, answer_text, kind_json, kind_of, margin_json, margin_text, printable,
+        seat_digest, OpenAnswers,
     },
     exit,
     money::Planck,
     output::table,
 };
 use llm_oracle_primitives::{
-    Answer, AnswerKind, DeliveryStatus, DrawView, LeastRecord, Outcome, Phase, Prompt, RequestView,
-    SeatState, SeatView, Summary, Terms,
+    Answer, AnswerKind, DeliveryStatus, LeastRecord, Outcome, Phase, RequestView, SeatState,
+    SeatView, Source, Summary, Terms,
 };
 use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::{json, Value};
@@ -27,6 +26,7 @@ pub fn status(phase: Phase, outcome: Option<&Outcome>) -> &'static str {
         (Some(Outcome::Undetermined { .. }), _) => "undetermined",
         (Some(Outcome::NoConsensus { .. }), _) => "no_consensus",
         (Some(Outcome::Expired), _) => "expired",
+        (None, Phase::Waiting) => "waiting",
         (None, Phase::Committing) => "committing",
         // Ended without an outcome: the next message settles it.
         (None, Phase::Revealing | Phase::Ended) => "revealing",
@@ -47,9 +47,11 @@ pub fn exit_code(outcome: &Outcome) -> u8 {
 fn agreed(state: SeatState) -> Option<bool> {
     match state {
         SeatState::Agreed => Some(true),
-        SeatState::Dissented | SeatState::Abstained | SeatState::Silent | SeatState::Released => {
-            Some(false)
-        }
+        SeatState::Dissented
+        | SeatState::Abstained
+        | SeatState::Silent
+        | SeatState::Released
+        | SeatState::Inconclusive => Some(false),
         SeatState::Vacant | SeatState::Committed | SeatState::Revealed => None,
     }
 }
@@ -65,6 +67,7 @@ pub fn seat_word(state: SeatState) -> &'static str {
         SeatState::Abstained => "abstained",
         SeatState::Silent => "silent",
         SeatState::Released => "released",
+        SeatState::Inconclusive => "inconclusive",
     }
 }
 
@@ -89,6 +92,8 @@ fn seat_json(seat: &SeatView, kind: &AnswerKind, answers: &OpenAnswers) -> Value
         "evidence": hex0x(&seat.evidence),
         "answer": known.map(|answer| answer_json(answer, kind)),
         "answer_digest": digest.map(|digest| hex0x(&digest)),
+        "confidence": seat.confidence,
+        "family": hex0x(&seat.family),
         "salt": seat.salt.map(|salt| hex0x(&salt)),
         "signature": seat.signature.map(|bytes| hex0x(&bytes)),
         "agreed": agreed(seat.state),
@@ -97,9 +102,9 @@ fn seat_json(seat: &SeatView, kind: &AnswerKind, answers: &OpenAnswers) -> Value
     })
 }
 
-/// What the requester paid for all seats: rewards and commit fees, planck.
+/// What the requester paid for all seats: rewards and seat fees, planck.
 pub fn seats_cost(view: &RequestView) -> u128 {
-    let each = view.summary.reward.saturating_add(view.commit_fee);
+    let each = view.summary.reward.saturating_add(view.seat_fee);
     each.saturating_mul(u128::from(view.summary.seats))
 }
 
@@ -113,19 +118,21 @@ pub fn outcome_answer(view: &RequestView) -> Option<&Answer> {
 
 /// A request as `show --json` and `ask --json` print it.
 pub fn request_json(view: &RequestView, terms: Option<&Terms>, answers: &OpenAnswers) -> Value {
-    let (summary, kind) = (&view.summary, &view.kind);
+    let (summary, kind) = (&view.summary, kind_of(terms));
     let seats = view.seats.iter().map(|seat| seat_json(seat, kind, answers));
     let margin = view.outcome.as_ref().and_then(Outcome::margin);
     json!({
         "id": summary.request_id,
         "status": status(summary.phase, view.outcome.as_ref()),
-        "prompt": terms.and_then(prompt_text),
-        "kind": kind_json(kind),
+        "prompt": terms.map(prompt_text),
+        "kind": terms.map(|terms| kind_json(&terms.answer)),
+        "sources": terms.map(sources_json),
         "answer": outcome_answer(view).map(|answer| answer_json(answer, kind)),
         "margin": margin.map(|margin| margin_json(&margin, kind)),
         "threshold": view.threshold,
         "seats": seats.collect::<Vec<_>>(),
-        "draw": view.draw.as_ref().map(draw_json),
+        "min_confidence": view.min_confidence,
+        "max_seats_per_family": view.max_seats_per_family,
         "min_record": {
             "agreement_ppm": view.least_record.agreement_ppm,
             "answers": view.least_record.answers,
@@ -136,41 +143,74 @@ pub fn request_json(view: &RequestView, terms: Option<&Terms>, answers: &OpenAns
         "protocol_fee": view.fee.to_string(),
         "delivery": delivery_word(summary.delivery),
         "delivery_escrow": view.delivery_escrow.to_string(),
+        "delivery_price": view.delivery_price.to_string(),
+        "frozen": frozen_json(view),
         "requester": ss58(&view.requester),
         "terms_digest": hex0x(&view.terms_digest),
+        "interface_version": view.interface_version,
         "asked_at": view.asked_at,
+        "opens_at": summary.opens_at,
         "commit_deadline": summary.commit_deadline,
         "reveal_deadline": summary.reveal_deadline,
         "ended_at": view.ended_at,
     })
 }
 
-fn draw_json(draw: &DrawView) -> Value {
-    let drawn = draw.drawn.as_ref();
+/// The parameters that the request has frozen.
+fn frozen_json(view: &RequestView) -> Value {
     json!({
-        "drawn": drawn.map(|drawn| drawn.iter().map(ss58).collect::<Vec<_>>()),
-        "weak": draw.weak,
-        "opens_to_all_at": draw.opens_to_all_at,
+        "seat_fee": view.seat_fee.to_string(),
+        "seat_bond": view.seat_bond.to_string(),
+        "min_bond": view.min_bond.to_string(),
+        "fee_ppm": view.fee_ppm,
+        "effort_ppm": view.effort_ppm,
+        "delivery_blocks": view.delivery_blocks,
+        "retention_blocks": view.retention_blocks,
     })
 }
 
-/// The drawn operators, shortened.
-pub fn drawn_text(draw: &DrawView) -> String {
-    let Some(drawn) = &draw.drawn else {
-        return "not yet".to_owned();
+/// The same as text.
+fn frozen_text(view: &RequestView) -> String {
+    format!(
+        "a seat is paid {} when it is taken and locks {}; {} of the reward for every answer; {} for the owner",
+        Planck(view.seat_fee),
+        Planck(view.seat_bond),
+        percent(view.effort_ppm),
+        percent(view.fee_ppm),
+    )
+}
+
+fn sources_json(terms: &Terms) -> Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let source = |source: &Source| match source {
+        Source::Attachment {
+            digest,
+            bytes,
+            media,
+            uri,
+        } => json!({ "attachment": {
+            "digest": hex0x(digest),
+            "bytes": bytes,
+            "media": text(media),
+            "uri": text(uri),
+        } }),
+        Source::Page { url, must } => json!({ "page": { "url": text(url), "must": must } }),
     };
-    let names: Vec<String> = drawn.iter().map(short).collect();
-    let names = if names.is_empty() {
-        "no one".to_owned()
-    } else {
-        names.join(", ")
-    };
-    let weak = if draw.weak {
-        " (weak: from values known beforehand)"
-    } else {
-        ""
-    };
-    format!("{names}{weak}")
+    terms.sources.iter().map(source).collect()
+}
+
+/// A source in one line.
+fn source_text(source: &Source) -> String {
+    match source {
+        Source::Attachment {
+            digest,
+            bytes,
+            media,
+            ..
+        } => format!("{}, {bytes} bytes of {}", hex0x(digest), printable(media)),
+        Source::Page { url, must: true } => format!("{} (needed)", printable(url)),
+        Source::Page { url, must: false } => printable(url),
+    }
 }
 
 /// The minimum track record of operators, if the request has one.
@@ -189,58 +229,60 @@ pub fn percent(ppm: u32) -> String {
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn prompt_text(terms: &Terms) -> Option<String> {
-    match &terms.prompt {
-        Prompt::Inline(text) => Some(String::from_utf8_lossy(text).into_owned()),
-        Prompt::Linked { .. } => None,
-    }
+fn prompt_text(terms: &Terms) -> String {
+    String::from_utf8_lossy(&terms.prompt).into_owned()
 }
 
 /// A request as text.
 pub fn request_text(view: &RequestView, terms: Option<&Terms>, answers: &OpenAnswers) -> String {
-    let summary = &view.summary;
+    let (summary, kind) = (&view.summary, kind_of(terms));
     let mut lines = vec![format!(
         "request {}: {}",
         summary.request_id,
         status(summary.phase, view.outcome.as_ref())
     )];
-    if let Some(prompt) = terms.and_then(prompt_text) {
-        lines.push(format!("  question   {}", printable(prompt.as_bytes())));
+    if let Some(terms) = terms {
+        lines.push(format!("  question   {}", printable(&terms.prompt)));
+        let sources = terms.sources.iter().map(source_text);
+        lines.extend(sources.map(|source| format!("  source     {source}")));
     }
     if let Some(answer) = outcome_answer(view) {
-        lines.push(format!("  answer     {}", answer_text(answer, &view.kind)));
+        lines.push(format!("  answer     {}", answer_text(answer, kind)));
     }
     if let Some(margin) = view.outcome.as_ref().and_then(Outcome::margin) {
-        lines.push(format!("  margin     {}", margin_text(&margin, &view.kind)));
+        lines.push(format!("  margin     {}", margin_text(&margin, kind)));
     }
     if view.outcome.is_none() {
         lines.push(format!(
-            "  deadlines  commits until block {}, reveals until block {}",
-            summary.commit_deadline, summary.reveal_deadline
+            "  deadlines  commits from block {} until block {}, reveals until block {}",
+            summary.opens_at, summary.commit_deadline, summary.reveal_deadline
         ));
     }
-    if let Some(draw) = &view.draw {
-        lines.push(format!("  drawn      {}", drawn_text(draw)));
-        if view.outcome.is_none() {
-            let block = draw.opens_to_all_at;
-            lines.push(format!(
-                "  open       to all operators from block {block} on"
-            ));
-        }
+    if view.min_confidence > 0 {
+        lines.push(format!("  confidence at least {} %", view.min_confidence));
+    }
+    if view.max_seats_per_family > 0 {
+        let most = view.max_seats_per_family;
+        lines.push(format!("  families   at most {most} seats for each"));
     }
     lines.extend(record_text(view).map(|record| format!("  record     {record}")));
     lines.push(format!("  price      {}", Planck(seats_cost(view))));
     lines.push(format!("  refund     {}", Planck(view.refund)));
+    lines.push(format!("  frozen     {}", frozen_text(view)));
     if summary.delivery != DeliveryStatus::None {
         lines.push(format!("  callback   {}", delivery_word(summary.delivery)));
     }
     if !view.seats.is_empty() {
-        let rows = view
-            .seats
-            .iter()
-            .map(|seat| seat_row(seat, &view.kind, answers));
+        let rows = view.seats.iter().map(|seat| seat_row(seat, kind, answers));
         lines.push(table(
-            &["operator", "state", "answer", "paid", "commitment"],
+            &[
+                "operator",
+                "state",
+                "answer",
+                "confidence",
+                "paid",
+                "commitment",
+            ],
             rows,
         ));
     }
@@ -256,6 +298,8 @@ fn seat_row(seat: &SeatView, kind: &AnswerKind, answers: &OpenAnswers) -> Vec<St
             || "-".to_owned(),
             |answer| shortened(&answers.text(answer, kind)),
         ),
+        seat.confidence
+            .map_or_else(|| "-".to_owned(), |confidence| format!("{confidence} %")),
         Planck(seat.paid).to_string(),
         hex0x(&seat.commitment).chars().take(18).collect(),
     ]
@@ -301,6 +345,7 @@ pub fn summary_row(summary: &Summary) -> Vec<String> {
 /// A phase in one word.
 pub fn phase_word(phase: Phase) -> &'static str {
     match phase {
+        Phase::Waiting => "waiting",
         Phase::Committing => "committing",
         Phase::Revealing => "revealing",
         Phase::Ended => "ended",

@@ -3,7 +3,7 @@
 use super::*;
 use crate::samples::{answered, seat, view};
 use llm_oracle_fixtures::request::terms;
-use llm_oracle_primitives::{digest, AccountId, AnswerKind, Margin, SeatAnswer};
+use llm_oracle_primitives::{digest, Margin, SeatAnswer};
 
 #[test]
 fn an_open_request_is_told_in_json() {
@@ -13,7 +13,7 @@ fn an_open_request_is_told_in_json() {
     assert_eq!(json["answer"], Value::Null);
     assert_eq!(json["margin"], Value::Null);
     assert_eq!(json["seats"], json!([]));
-    // Two seats of a reward and a commit fee each.
+    // Two seats of a reward and a seat fee each.
     assert_eq!(json["price"], "30000000000");
     assert_eq!(json["refund"], "0");
 }
@@ -25,7 +25,16 @@ fn an_answered_request_is_told_in_json() {
     assert_eq!(json["answer"], true);
     assert_eq!(
         json["margin"],
-        json!({ "seats": 2, "revealed": 2, "agreeing": 2, "abstaining": 0, "spread": "0" })
+        json!({
+            "seats": 2,
+            "revealed": 2,
+            "agreeing": 2,
+            "abstaining": 0,
+            "abstained": {},
+            "confidence": 75,
+            "families": 1,
+            "spread": "0",
+        })
     );
     assert_eq!(
         json["seats"][0],
@@ -36,6 +45,8 @@ fn an_answered_request_is_told_in_json() {
             "evidence": format!("0x{}", "ee".repeat(32)),
             "answer": true,
             "answer_digest": hex0x(&digest::answer_digest(&Answer::Bool(true))),
+            "confidence": 75,
+            "family": "0x00000000",
             "salt": format!("0x{}", "5a".repeat(32)),
             "signature": format!("0x{}", "51".repeat(64)),
             "agreed": true,
@@ -50,16 +61,17 @@ fn an_answered_request_is_told_in_json() {
 fn an_answered_request_is_told_to_people() {
     let terms = terms(b"Is it \x1b[2Jso?");
     let text = request_text(&answered(), Some(&terms), &OpenAnswers::default());
-    let head: Vec<&str> = text.lines().take(6).collect();
+    let head: Vec<&str> = text.lines().take(7).collect();
     assert_eq!(
         head,
         [
             "request 7: answered",
             "  question   Is it \u{fffd}[2Jso?",
             "  answer     yes",
-            "  margin     2 of 2 seats agree, 2 revealed, 0 abstaining",
+            "  margin     2 of 2 seats agree, 2 revealed, 0 abstaining, confidence 75 %",
             "  price      0.03 UNIT",
             "  refund     0 UNIT",
+            "  frozen     a seat is paid 0.005 UNIT when it is taken and locks 0.000000000001 UNIT; 25 % of the reward for every answer; 2 % for the owner",
         ]
     );
     assert!(text.contains("0.0098 UNIT"), "{text}");
@@ -103,7 +115,6 @@ fn worded() -> (RequestView, Answer, Answer) {
         Answer::Text(b"other".to_vec()),
     );
     let mut view = answered();
-    view.kind = AnswerKind::Text { max_bytes: 9 };
     view.outcome = Some(Outcome::Answered {
         answer: agreed.clone(),
         margin: Margin::default(),
@@ -137,38 +148,46 @@ fn an_open_answer_is_shown_when_its_words_are_known() {
 }
 
 #[test]
-fn a_draw_is_told_in_both_forms() {
+fn what_a_request_asks_of_operators_and_its_sources_are_told_in_both_forms() {
     let mut view = view();
-    view.draw = Some(DrawView {
-        drawn: None,
-        weak: false,
-        opens_to_all_at: 141,
-    });
+    view.summary.phase = Phase::Waiting;
     view.least_record = LeastRecord {
         agreement_ppm: 995_000,
         answers: 20,
     };
-    let text = request_text(&view, None, &OpenAnswers::default());
+    (view.min_confidence, view.max_seats_per_family) = (60, 2);
+    let mut terms = terms(b"Is it so?");
+    terms.sources = vec![
+        Source::Page {
+            url: b"https://example.com/\x1bpage".to_vec(),
+            must: true,
+        },
+        Source::Attachment {
+            digest: [7; 32],
+            bytes: 12,
+            media: b"text/plain".to_vec(),
+            uri: Vec::new(),
+        },
+    ];
+    let text = request_text(&view, Some(&terms), &OpenAnswers::default());
+    let attached = format!("  source     0x{}, 12 bytes of text/plain", "07".repeat(32));
     for line in [
-        "  drawn      not yet",
-        "  open       to all operators from block 141 on",
+        "request 7: waiting",
+        "  source     https://example.com/\u{fffd}page (needed)",
+        &attached,
+        "  deadlines  commits from block 5 until block 261",
+        "  confidence at least 60 %",
+        "  families   at most 2 seats for each",
         "  record     at least 20 answers, 99.5 % agreed",
     ] {
         assert!(text.contains(line), "{line} is missing: {text}");
     }
-    let json = request_json(&view, None, &OpenAnswers::default());
-    assert_eq!(
-        json["draw"],
-        json!({ "drawn": null, "weak": false, "opens_to_all_at": 141 })
-    );
+    let json = request_json(&view, Some(&terms), &OpenAnswers::default());
+    assert_eq!(json["status"], "waiting");
     assert_eq!(json["min_record"]["answers"], 20);
-    view.draw = Some(DrawView {
-        drawn: Some(vec![AccountId::from([1; 32])]),
-        weak: true,
-        opens_to_all_at: 141,
-    });
-    let text = request_text(&view, None, &OpenAnswers::default());
-    assert!(text.contains("  drawn      5C62Ck…HiFT (weak"), "{text}");
+    assert_eq!(json["sources"][0]["page"]["must"], true);
+    assert_eq!(json["sources"][1]["attachment"]["bytes"], 12);
+    assert_eq!(json["frozen"]["effort_ppm"], 250_000);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Requests that tests render.
 
 use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, DeliveryStatus, LeastRecord, Margin, Outcome, Phase,
-    RequestView, SeatAnswer, SeatState, SeatView, Summary,
+    AccountId, Answer, DeliveryStatus, LeastRecord, Margin, Outcome, Phase, RequestView,
+    SeatAnswer, SeatState, SeatView, Summary, INTERFACE_VERSION,
 };
 
 /// A seat of the operator whose account is this byte, repeated.
@@ -11,7 +11,8 @@ pub fn seat(number: u8, state: SeatState, answer: Option<SeatAnswer>, paid: u128
         operator: AccountId::from([number; 32]),
         slot: number.into(),
         state,
-        model: 0,
+        family: [0; 4],
+        confidence: answer.as_ref().map(|_| 75),
         commitment: [number; 32],
         evidence: [0xee; 32],
         signature: answer.as_ref().map(|_| [0x51; 64]),
@@ -41,17 +42,24 @@ pub fn view() -> RequestView {
         requester: AccountId::from([9; 32]),
         beneficiary: AccountId::from([9; 32]),
         terms_digest: [0xdd; 32],
-        kind: AnswerKind::Bool,
+        interface_version: INTERFACE_VERSION,
         threshold: 2,
         one_step: false,
         least_record: LeastRecord::default(),
-        draw: None,
+        max_seats_per_family: 0,
+        min_confidence: 0,
         asked_at: 5,
         reveals_opened_at: None,
         ended_at: None,
-        commit_fee: 5_000_000_000,
+        seat_fee: 5_000_000_000,
         seat_bond: 1,
+        min_bond: 1,
+        fee_ppm: 20_000,
+        effort_ppm: 250_000,
+        delivery_blocks: 256,
+        retention_blocks: 14_400,
         delivery_escrow: 0,
+        delivery_price: 0,
         callback: None,
         seats: Vec::new(),
         outcome: None,
@@ -67,7 +75,9 @@ pub fn answered() -> RequestView {
         seats: 2,
         revealed: 2,
         agreeing: 2,
-        abstaining: 0,
+        abstained: [0; 6],
+        confidence: 75,
+        families: 1,
         spread: 0,
     };
     view.seats = vec![

@@ -4,40 +4,35 @@ use crate::{
     account::short,
     answers::{margin_text, OpenAnswers},
     money::Planck,
-    render::{drawn_text, seat_word, status},
+    render::{seat_word, status},
 };
-use llm_oracle_primitives::{DeliveryStatus, DrawView, Outcome, RequestView, SeatView};
+use llm_oracle_primitives::{AnswerKind, DeliveryStatus, Outcome, RequestView, SeatView};
 use llm_oracle_support::address::hex0x;
 
 /// What happened between two views of a request, one line for each event.
 pub fn stages(
     before: Option<&RequestView>,
     now: &RequestView,
+    kind: &AnswerKind,
     answers: &OpenAnswers,
 ) -> Vec<String> {
     let mut lines = Vec::new();
-    lines.extend(draw(before, now));
-    lines.extend(seats(before, now, answers));
+    lines.extend(seats(before, now, kind, answers));
     if before.and_then(|view| view.outcome.as_ref()).is_none() {
         if let Some(outcome) = &now.outcome {
-            lines.extend(ending(now, outcome));
+            lines.extend(ending(now, kind, outcome));
         }
     }
     lines.extend(delivery(before, now));
     lines
 }
 
-fn draw(before: Option<&RequestView>, now: &RequestView) -> Option<String> {
-    fn known(view: &RequestView) -> Option<&DrawView> {
-        view.draw.as_ref().filter(|draw| draw.drawn.is_some())
-    }
-    match (before.and_then(known), known(now)) {
-        (None, Some(draw)) => Some(format!("drawn      {}", drawn_text(draw))),
-        _ => None,
-    }
-}
-
-fn seats(before: Option<&RequestView>, now: &RequestView, answers: &OpenAnswers) -> Vec<String> {
+fn seats(
+    before: Option<&RequestView>,
+    now: &RequestView,
+    kind: &AnswerKind,
+    answers: &OpenAnswers,
+) -> Vec<String> {
     let known = |seat: &SeatView| {
         let mut seats = before?.seats.iter();
         seats.find(|other| other.operator == seat.operator)
@@ -52,8 +47,12 @@ fn seats(before: Option<&RequestView>, now: &RequestView, answers: &OpenAnswers)
     for seat in &now.seats {
         let shown = known(seat).is_some_and(|seat| seat.answer.is_some());
         if let Some(answer) = seat.answer.as_ref().filter(|_| !shown) {
-            let answer = answers.text(answer, &now.kind);
-            lines.push(format!("revealed   {}  {answer}", short(&seat.operator)));
+            let (who, answer) = (short(&seat.operator), answers.text(answer, kind));
+            let sure = match seat.confidence {
+                None | Some(0) => String::new(),
+                Some(confidence) => format!(" ({confidence} % sure)"),
+            };
+            lines.push(format!("revealed   {who}  {answer}{sure}"));
         }
     }
     lines
@@ -71,10 +70,10 @@ fn delivery(before: Option<&RequestView>, now: &RequestView) -> Option<String> {
     }
 }
 
-fn ending(view: &RequestView, outcome: &Outcome) -> Vec<String> {
+fn ending(view: &RequestView, kind: &AnswerKind, outcome: &Outcome) -> Vec<String> {
     let word = status(view.summary.phase, Some(outcome));
     let mut lines = vec![match outcome.margin() {
-        Some(margin) => format!("settled    {word}: {}", margin_text(&margin, &view.kind)),
+        Some(margin) => format!("settled    {word}: {}", margin_text(&margin, kind)),
         None => format!(
             "settled    {word}: fewer than {} seats were taken in time",
             view.threshold

@@ -23,7 +23,7 @@ use llm_oracle_cli::{
     RunSubcommand,
 };
 use llm_oracle_primitives::{
-    AnswerKind, Assignment, Balance, ModelRef, Prompt, RequestView, Sampling, Terms,
+    AnswerKind, Assignment, Balance, ModelRef, RequestView, Sampling, Terms,
 };
 use llm_oracle_support::address::ss58;
 use serde_json::{json, Value};
@@ -158,7 +158,7 @@ impl DemoRun<'_> {
         let (oracle, terms) = (&self.oracle, terms(question));
         let reward = oracle.config(None).await?.params.min_reward;
         let quote = oracle.quote(&terms, reward, None).await?;
-        let call = messages::ask(&terms, reward);
+        let call = messages::ask(&terms, reward, false);
         self.out.waiting("asking");
         let receipt = oracle
             .chain
@@ -176,7 +176,7 @@ impl DemoRun<'_> {
             "asked      request {id} in block {block} for {}",
             Planck(quote.total)
         ));
-        let followed = follow::until_final(oracle, id, TIMEOUT, self.out).await?;
+        let followed = follow::until_final(oracle, (id, Some(&terms)), TIMEOUT, self.out).await?;
         Ok((followed.view, terms))
     }
 
@@ -184,9 +184,11 @@ impl DemoRun<'_> {
         let (oracle, chain) = (&self.oracle, &self.oracle.chain);
         let reward = oracle.config(None).await?.params.min_reward;
         self.out.waiting("deploying the market");
+        let operators = oracle.operators(0, OPERATORS.into(), None).await?;
+        let committee: Vec<_> = operators.iter().map(|one| one.operator).collect();
+        let terms_of_market = (oracle.address, committee.as_slice(), reward);
         let market =
-            MarketContract::deploy(chain, code, &self.owner.pair, (oracle.address, reward), &[])
-                .await?;
+            MarketContract::deploy(chain, code, &self.owner.pair, terms_of_market, &[]).await?;
         self.out.stage(format!(
             "deployed   prediction_market at {}",
             ss58(&market.address)
@@ -215,11 +217,15 @@ impl DemoRun<'_> {
         while chain.best().await?.number < closes_at {
             create_block(chain).await?;
         }
-        let request = market.resolve(&dave.pair, id, MARKET_VALUE).await?;
+        let request = market
+            .resolve(&dave.pair, id, (reward, MARKET_VALUE))
+            .await?;
         self.out.stage(format!(
             "asked      request {request} by the market, paid by Dave"
         ));
-        let followed = follow::until_final(oracle, request, TIMEOUT, self.out).await?;
+        let terms = oracle.terms(request, None).await?;
+        let followed =
+            follow::until_final(oracle, (request, terms.as_ref()), TIMEOUT, self.out).await?;
         let view = followed.view;
         self.out.waiting("waiting for the delivery");
         follow::until_delivered(oracle, request, TIMEOUT).await?;
@@ -337,18 +343,22 @@ fn tone() -> AnswerKind {
 fn terms(question: &str) -> Terms {
     Terms {
         model: ModelRef::Any,
-        prompt: Prompt::Inline(question.into()),
+        prompt: question.into(),
         system: None,
+        sources: Vec::new(),
         answer: tone(),
         sampling: Sampling::default(),
         seats: OPERATORS,
         threshold: THRESHOLD,
-        assignment: Assignment::Open,
-        one_step: false,
+        assignment: Assignment::open(),
+        max_seats_per_family: 0,
+        min_confidence: 0,
+        not_before: 0,
         commit_blocks: PHASE_BLOCKS,
         reveal_blocks: PHASE_BLOCKS,
         callback: None,
         refund_to: None,
+        one_step: false,
     }
 }
 

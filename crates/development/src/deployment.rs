@@ -130,7 +130,7 @@ pub async fn operators(
             .chain
             .transfer(&owner.pair, &signer.account, funds)
             .await?;
-        let call = registration(checked, &signer);
+        let call = registration(checked, &signer, (signer.account, ""));
         let receipt = oracle
             .chain
             .call(
@@ -150,14 +150,15 @@ pub async fn operators(
     Ok(operators)
 }
 
-/// Deploys the oracle with the defaults of development chains.
+/// Deploys the oracle with the default parameters.
 async fn deploy(
     chain: &Chain,
     artifacts: &Path,
     signer: &SigningKey,
 ) -> Result<Deployed, CliError> {
     let wasm = read_code(artifacts, ORACLE_WASM)?;
-    let constructor = messages::dev(chain.genesis());
+    let unit = chain.coin_unit().await?;
+    let constructor = messages::with_defaults(chain.genesis(), unit);
     Ok(chain
         .deploy(&signer.pair, &wasm, &constructor, 0, &[], None)
         .await?)

@@ -33,6 +33,10 @@ pub struct MarketView {
     pub kind: AnswerKind,
     /// First block that accepts no stakes.
     pub closes_at: BlockNumber,
+    /// First block in which the oracle can be asked.
+    pub decided_at: BlockNumber,
+    /// First block in which anyone may void it, if it is not resolved.
+    pub void_at: BlockNumber,
     /// Its state.
     pub state: MarketState,
     /// The request to the oracle, once asked.
@@ -56,7 +60,8 @@ enum MarketError {
     NoSuchMarket,
     NoSuchOption,
     Closed,
-    StillOpen,
+    TooSoon,
+    RewardTooLow,
     AlreadyAsked,
     NotResolved,
     NothingToClaim,
@@ -87,7 +92,8 @@ pub struct MarketContract {
 }
 
 impl MarketContract {
-    /// Deploys a contract that asks the oracle at an address and pays so much planck to each seat.
+    /// Deploys a contract that asks these operators of the oracle at an address, and pays at least so much
+    /// planck to each.
     ///
     /// # Errors
     /// When the chain refuses.
@@ -95,11 +101,11 @@ impl MarketContract {
         chain: &Chain,
         wasm: &[u8],
         signer: &Keypair,
-        (oracle, reward): (AccountId, Balance),
+        (oracle, committee, reward): (AccountId, &[AccountId], Balance),
         salt: &[u8],
     ) -> Result<Self, CliError> {
         // ink! returns `Ok(Ok(()))` from constructors that cannot fail, too.
-        let constructor = Call::fallible("new", &(oracle, reward));
+        let constructor = Call::fallible("new", &(oracle, committee, reward));
         let made = chain
             .deploy(signer, wasm, &constructor, 0, salt, None)
             .await?;
@@ -109,7 +115,8 @@ impl MarketContract {
         })
     }
 
-    /// Opens a market that takes stakes for `closes_in` blocks, and gives its number.
+    /// Opens a market that takes stakes for `closes_in` blocks on something that is decided then, and gives
+    /// its number.
     ///
     /// # Errors
     /// When the market or the chain refuses.
@@ -120,7 +127,7 @@ impl MarketContract {
         kind: &AnswerKind,
         closes_in: u32,
     ) -> Result<u32, CliError> {
-        let call = Call::plain("open", &(question.as_bytes(), kind, closes_in));
+        let call = Call::plain("open", &(question.as_bytes(), kind, closes_in, closes_in));
         self.send(signer, 0, &call).await
     }
 
@@ -139,7 +146,7 @@ impl MarketContract {
             .await
     }
 
-    /// Pays the oracle's fee and asks, and gives the number of the request.
+    /// Pays the oracle and asks for a reward of so much planck a seat, and gives the number of the request.
     ///
     /// # Errors
     /// When the market, the oracle or the chain refuses.
@@ -147,9 +154,9 @@ impl MarketContract {
         &self,
         signer: &Keypair,
         market: u32,
-        value: Balance,
+        (reward, value): (Balance, Balance),
     ) -> Result<RequestId, CliError> {
-        self.send(signer, value, &Call::plain("resolve", &market))
+        self.send(signer, value, &Call::plain("resolve", &(market, reward)))
             .await
     }
 

@@ -8,7 +8,7 @@ pub mod verify;
 use llm_oracle_llm::ProviderReply;
 use llm_oracle_primitives::{
     digest::{self, Context},
-    Answer, Hash, Prompt, Reason, RequestId, Terms,
+    limits, Answer, Hash, Reason, RequestId, Terms,
 };
 use llm_oracle_rules::Form;
 use llm_oracle_store::{now_ms, Answered};
@@ -68,8 +68,15 @@ pub fn bind(
         request_id: context.request_id,
         operator: *operator,
         terms_digest: context.terms_digest,
-        commitment: digest::commitment(context, &reply.answer, &evidence, &salt),
+        commitment: digest::commitment(
+            context,
+            &reply.answer,
+            Some(reply.confidence),
+            &evidence,
+            &salt,
+        ),
         answer: reply.answer,
+        confidence: Some(reply.confidence),
         document,
         evidence,
         salt_secret: secret.number,
@@ -92,8 +99,12 @@ fn salt(terms: &Terms, secret: &NumberedSecret<'_>, context: &Context) -> Hash {
 /// The reply, or an abstention if the contract would reject its answer: a commitment to an answer that
 /// cannot be revealed would cost the seat's bond.
 pub fn fit(terms: &Terms, reply: ProviderReply) -> ProviderReply {
+    let confidence = reply.confidence.min(limits::MAX_CONFIDENCE);
     let Err(error) = Form::of(&terms.answer).check(&reply.answer, 0) else {
-        return reply;
+        return ProviderReply {
+            confidence,
+            ..reply
+        };
     };
     tracing::warn!(%error, model = reply.model, "model reply has the wrong form");
     ProviderReply {
@@ -103,6 +114,7 @@ pub fn fit(terms: &Terms, reply: ProviderReply) -> ProviderReply {
             "refused": error.to_string(),
         }),
         answer: Answer::Abstain(Reason::Unclear),
+        confidence: 0,
         model: reply.model,
     }
 }
@@ -125,6 +137,7 @@ fn document(
         "context": context_json(context),
         "question_digest": hex0x(&question_digest(terms)),
         "answer": hex0x(&reply.answer.encode()),
+        "confidence": reply.confidence,
         "model": reply.model,
         "made": reply.record,
         "random": hex0x(&random),
@@ -165,10 +178,7 @@ pub fn context_json(context: &Context) -> Value {
 
 /// Digest of the question's own bytes, so that a copy of it can be compared without the terms.
 pub fn question_digest(terms: &Terms) -> [u8; 32] {
-    match &terms.prompt {
-        Prompt::Inline(bytes) => digest::blake2(bytes),
-        Prompt::Linked { digest, .. } => *digest,
-    }
+    digest::blake2(&terms.prompt)
 }
 
 /// The question for the model.
@@ -176,13 +186,10 @@ pub fn question_digest(terms: &Terms) -> [u8; 32] {
 /// # Errors
 /// The reason why the model cannot be asked.
 pub fn question(terms: &Terms) -> Result<llm_oracle_llm::ModelQuestion, &'static str> {
-    let Prompt::Inline(prompt) = &terms.prompt else {
-        return Err("linked prompts are not fetched by this version");
-    };
     let text =
         |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| "the prompt is not UTF-8");
     Ok(llm_oracle_llm::ModelQuestion {
-        prompt: text(prompt)?,
+        prompt: text(&terms.prompt)?,
         system: terms.system.as_deref().map(text).transpose()?,
         answer: terms.answer.clone(),
         sampling: terms.sampling,
@@ -205,6 +212,7 @@ mod tests {
         let context = deployment.context(3, [4; 32], [5; 32]);
         let reply = ProviderReply {
             answer: Answer::Bool(true),
+            confidence: 70,
             model: "m".into(),
             record: json!({ "z": 1, "a": [true] }),
         };
@@ -239,7 +247,8 @@ mod tests {
         let context = deployment.context(3, [4; 32], [5; 32]);
         let salt = digest::salt(&[6; 32], &context);
         assert_eq!(one.evidence, digest::evidence(&salt, &one.document));
-        let commitment = digest::commitment(&context, &one.answer, &one.evidence, &salt);
+        assert_eq!(one.confidence, Some(70));
+        let commitment = digest::commitment(&context, &one.answer, Some(70), &one.evidence, &salt);
         assert_eq!(one.commitment, commitment);
         // The salt opens a closed answer and stays out of the document.
         assert!(!String::from_utf8_lossy(&one.document).contains(&hex::encode(salt)));
@@ -261,6 +270,7 @@ mod tests {
     fn an_answer_that_could_not_be_revealed_becomes_an_abstention() {
         let reply = |answer| ProviderReply {
             answer,
+            confidence: 101,
             model: "m".into(),
             record: json!({ "raw": 1 }),
         };
@@ -269,6 +279,7 @@ mod tests {
         for (text, fits) in [("four", true), ("fives", false), ("", false)] {
             let fitted = fit(&terms, reply(Answer::Text(text.into())));
             assert_eq!(fitted.answer == Answer::Text(text.into()), fits, "{text}");
+            assert_eq!(fitted.confidence, if fits { 100 } else { 0 });
             if !fits {
                 assert_eq!(fitted.answer, Answer::Abstain(Reason::Unclear));
                 assert_eq!(fitted.record["made"]["raw"], 1);

@@ -92,7 +92,10 @@ fn mistakes_in_the_arguments_are_usage() {
             &["ask", "Is it?", "--json-schema", "/nowhere/schema"],
             "/nowhere/schema",
         ),
-        (&["ask", "Is it?", "--bool", "--open", "--drawn"], "--drawn"),
+        (
+            &["ask", "Is it?", "--bool", "--open", "--set", "1"],
+            "--set",
+        ),
         (
             &["ask", "Is it?", "--bool", "--min-agreement", "101"],
             "101",

@@ -144,6 +144,7 @@ impl Provider for Gate {
         inside.0 = inside.0.saturating_sub(1);
         Ok(ProviderReply {
             answer: Answer::Bool(true),
+            confidence: 0,
             model: "gate".to_owned(),
             record: Value::Null,
         })

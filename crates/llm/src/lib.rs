@@ -56,6 +56,8 @@ pub struct ModelQuestion {
 pub struct ProviderReply {
     /// The answer, of the requested type or an abstention.
     pub answer: Answer,
+    /// How sure the model is of it, 0 to 100. 0: the provider does not say.
+    pub confidence: u8,
     /// The model as the provider reported it.
     pub model: String,
     /// How it was made: provider, model, template with its version, what was sent, sampling, what
@@ -74,7 +76,6 @@ pub trait Provider: Send + Sync {
         match model {
             ModelRef::Any => true,
             ModelRef::Name(name) => name == self.name().as_bytes(),
-            ModelRef::Entry(_) => false,
         }
     }
 
@@ -119,7 +120,6 @@ fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), Mode
     }
     let name = match model {
         ModelRef::Name(name) => String::from_utf8_lossy(name).into_owned(),
-        ModelRef::Entry(entry) => format!("registry entry {entry}"),
         ModelRef::Any => "any".to_owned(),
     };
     let remedy = format!(
@@ -138,7 +138,8 @@ fn abstain_unanswerable(
 ) -> Option<ProviderReply> {
     let why = check_answer_type(&question.answer).err()?;
     Some(ProviderReply {
-        answer: Answer::Abstain(Reason::Refused),
+        answer: Answer::Abstain(Reason::BadInput),
+        confidence: 0,
         model: provider.name().to_owned(),
         record: json!({
             "provider": kind,

@@ -90,6 +90,9 @@ fn parse(question: &ModelQuestion, text: &str) -> Result<Answer, ModelError> {
     match text {
         "abstain" | "abstain:unclear" => return Ok(Answer::Abstain(Reason::Unclear)),
         "abstain:too_soon" => return Ok(Answer::Abstain(Reason::TooSoon)),
+        "abstain:source_missing" => return Ok(Answer::Abstain(Reason::SourceMissing)),
+        "abstain:sources_disagree" => return Ok(Answer::Abstain(Reason::SourcesDisagree)),
+        "abstain:bad_input" => return Ok(Answer::Abstain(Reason::BadInput)),
         "abstain:refused" => return Ok(Answer::Abstain(Reason::Refused)),
         _ => {}
     }
@@ -146,6 +149,7 @@ impl Provider for Scripted {
         let answer = (self.script)(question)?;
         Ok(ProviderReply {
             answer,
+            confidence: 0,
             model: self.name.clone(),
             record: json!({
                 "provider": "scripted",
@@ -244,7 +248,7 @@ mod tests {
             (
                 json("{\"type\":1}"),
                 "json",
-                Some(Answer::Abstain(Reason::Refused)),
+                Some(Answer::Abstain(Reason::BadInput)),
             ),
         ] {
             let mut asked = question(kind);
@@ -262,7 +266,6 @@ mod tests {
             (ModelRef::Any, true),
             (ModelRef::Name(b"s".to_vec()), true),
             (ModelRef::Name(b"S".to_vec()), false),
-            (ModelRef::Entry(0), false),
         ] {
             assert_eq!(provider.serves(&model), served);
             let asked = ModelQuestion {

@@ -97,12 +97,14 @@ fn check_commit(
         .signature
         .ok_or(EntryVerdict::Invalid(EntryFault::Unsigned));
     let (valid_until, signature) = signature?;
-    let open = summary.phase == Phase::Committing && summary.committed < summary.seats;
+    // What waits at the finalized block may be open in the next one.
+    let open = matches!(summary.phase, Phase::Waiting | Phase::Committing)
+        && summary.committed < summary.seats;
     ensure(open && !seated, EntryVerdict::Obsolete)?;
     ensure(lands <= summary.commit_deadline, EntryVerdict::Obsolete)?;
     ensure(lands <= valid_until, EntryVerdict::Obsolete)?;
     ensure(lands >= summary.opens_at, EntryVerdict::Early)?;
-    let context = context(deployment, view, operator, entry.model);
+    let context = context(deployment, view, operator);
     let (commitment, evidence) = (&entry.commitment, &entry.evidence);
     let message = digest::seat_message(&context, commitment, evidence, valid_until);
     let verified = verified || verifies(&signature, &message, &(*operator).into());
@@ -116,7 +118,7 @@ fn check_reveal(
     lands: BlockNumber,
 ) -> Result<(), EntryVerdict> {
     match view.summary.phase {
-        Phase::Committing => return Err(EntryVerdict::Early),
+        Phase::Waiting | Phase::Committing => return Err(EntryVerdict::Early),
         Phase::Ended => return Err(EntryVerdict::Obsolete),
         Phase::Revealing => {}
     }
@@ -131,11 +133,13 @@ fn check_reveal(
         EntryVerdict::Invalid(EntryFault::Slot),
     )?;
     ensure(seat.state == SeatState::Committed, EntryVerdict::Obsolete)?;
-    let context = context(deployment, view, operator, seat.model);
-    let opened = digest::commitment(&context, &entry.answer, &seat.evidence, &entry.salt);
+    let context = context(deployment, view, operator);
+    let (answer, evidence) = (&entry.answer, &seat.evidence);
+    let confidence = view.signed_confidence(entry.confidence);
+    let opened = digest::commitment(&context, answer, confidence, evidence, &entry.salt);
     let opens = opened == seat.commitment;
     ensure(opens, EntryVerdict::Invalid(EntryFault::Commitment))?;
-    let message = digest::answer_message(&context, &entry.answer, &seat.evidence);
+    let message = digest::answer_message(&context, answer, confidence, evidence);
     let verified = verified || verifies(&entry.signature, &message, &(*operator).into());
     ensure(verified, EntryVerdict::Invalid(EntryFault::Signature))
 }
@@ -152,12 +156,7 @@ fn id_of(seat: &llm_oracle_primitives::SeatView) -> &OperatorId {
     seat.operator.as_ref()
 }
 
-fn context(
-    deployment: &DeploymentId,
-    view: &RequestView,
-    operator: &OperatorId,
-    model: u32,
-) -> Context {
+fn context(deployment: &DeploymentId, view: &RequestView, operator: &OperatorId) -> Context {
     Context {
         domain: deployment.domain,
         contract: deployment.contract.into(),
@@ -166,7 +165,7 @@ fn context(
         round: 0,
         phase: 0,
         operator: (*operator).into(),
-        model,
+        model: 0,
     }
 }
 

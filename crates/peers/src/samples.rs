@@ -5,7 +5,7 @@ use super::*;
 use llm_oracle_fixtures::request as fixtures;
 use llm_oracle_primitives::{
     digest::{self, Context},
-    Answer, CommitEntry, DrawView, Phase, RevealEntry, SeatState, SeatView,
+    Answer, CommitEntry, Phase, RevealEntry, SeatState, SeatView,
 };
 use llm_oracle_signing::{account_of, Keypair};
 use std::str::FromStr;
@@ -22,6 +22,7 @@ const TERMS: Hash = [0x7e; 32];
 const EVIDENCE: Hash = [0xe5; 32];
 const SALT: Hash = [0x5a; 32];
 const ANSWER: Answer = Answer::Bool(true);
+const CONFIDENCE: Option<u8> = Some(80);
 
 /// Key of operator number `n`.
 pub(super) fn key(n: u8) -> Keypair {
@@ -44,12 +45,11 @@ fn context(request_id: RequestId, operator: OperatorId) -> Context {
 /// A good commit of operator `n`, valid until block 100.
 pub(super) fn commit(request_id: RequestId, n: u8) -> SignedEntry {
     let context = context(request_id, id(n));
-    let commitment = digest::commitment(&context, &ANSWER, &EVIDENCE, &SALT);
+    let commitment = digest::commitment(&context, &ANSWER, CONFIDENCE, &EVIDENCE, &SALT);
     let message = digest::seat_message(&context, &commitment, &EVIDENCE, 100);
     let payload = Payload::Commit(CommitEntry {
         request_id,
         slot: SLOT,
-        model: 0,
         commitment,
         evidence: EVIDENCE,
         signature: Some((100, key(n).sign(&message).0)),
@@ -62,11 +62,13 @@ pub(super) fn commit(request_id: RequestId, n: u8) -> SignedEntry {
 
 /// A good reveal of operator `n`.
 pub(super) fn reveal(request_id: RequestId, n: u8) -> SignedEntry {
-    let message = digest::answer_message(&context(request_id, id(n)), &ANSWER, &EVIDENCE);
+    let message =
+        digest::answer_message(&context(request_id, id(n)), &ANSWER, CONFIDENCE, &EVIDENCE);
     let payload = Payload::Reveal(RevealEntry {
         request_id,
         slot: SLOT,
         answer: ANSWER,
+        confidence: 80,
         salt: SALT,
         signature: key(n).sign(&message).0,
     });
@@ -91,22 +93,15 @@ fn seat(request_id: RequestId, operator: OperatorId) -> SeatView {
         operator: operator.into(),
         slot: SLOT,
         state: SeatState::Committed,
-        model: 0,
-        commitment: digest::commitment(&context, &ANSWER, &EVIDENCE, &SALT),
+        family: [0; 4],
+        commitment: digest::commitment(&context, &ANSWER, CONFIDENCE, &EVIDENCE, &SALT),
         evidence: EVIDENCE,
         answer: None,
+        confidence: None,
         signature: None,
         salt: None,
         paid: 0,
         forfeited: 0,
-    }
-}
-
-pub(super) fn draw(drawn: &[OperatorId]) -> DrawView {
-    DrawView {
-        drawn: Some(drawn.iter().map(|id| (*id).into()).collect()),
-        weak: false,
-        opens_to_all_at: 50,
     }
 }
 

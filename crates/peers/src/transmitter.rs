@@ -20,8 +20,8 @@ pub fn transmitter(
     in_order.find(|id| !in_cooldown(id)).copied()
 }
 
-/// The known operators that may be transmitter. For commits: those that are drawn or named, or all if none
-/// of those is known, in the order of `known`. For reveals: those that hold seats, in seat order.
+/// The known operators that may be transmitter. For commits: those that are named, or all if none of those is
+/// known, in the order of `known`. For reveals: those that hold seats, in seat order.
 pub fn committee(
     kind: EntryKind,
     known: &[OperatorId],
@@ -32,12 +32,11 @@ pub fn committee(
         let holders = view.seats.iter().map(|seat| id_of(&seat.operator));
         return holders.filter(|id| known.contains(id)).collect();
     }
-    let drawn = view.draw.as_ref().and_then(|draw| draw.drawn.as_deref());
     let chosen = |list: &[AccountId]| -> Vec<OperatorId> {
         let inside = |id: &&OperatorId| list.iter().any(|account| id_of(account) == **id);
         known.iter().filter(inside).copied().collect()
     };
-    let some = drawn.or(named).map(chosen).unwrap_or_default();
+    let some = named.map(chosen).unwrap_or_default();
     if some.is_empty() {
         known.to_vec()
     } else {
@@ -85,7 +84,7 @@ mod tests {
     const THREE: OperatorId = [3; 32];
 
     #[test]
-    fn the_requests_number_names_the_carrier_and_one_that_rests_is_passed_over() {
+    fn the_requests_number_names_the_transmitter_and_one_in_cooldown_is_passed_over() {
         let all = [ONE, TWO, THREE];
         let turns = |rests: &[OperatorId]| -> Vec<Option<OperatorId>> {
             let transmitters = (0..4).map(|id| transmitter(&all, id, |one| rests.contains(one)));
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn commits_are_carried_by_those_who_are_asked_and_reveals_by_those_who_have_seats() {
+    fn commits_are_submitted_by_those_who_are_asked_and_reveals_by_those_who_have_seats() {
         let known = [ONE, TWO, THREE];
         let open = samples::view(7, Phase::Committing, &[]);
         assert_eq!(committee(EntryKind::Commit, &known, &open, None), known);
@@ -111,9 +110,6 @@ mod tests {
         let strangers = [[9; 32].into()];
         let asked = committee(EntryKind::Commit, &known, &open, Some(&strangers));
         assert_eq!(asked, known);
-        let mut drawn = open.clone();
-        drawn.draw = Some(samples::draw(&[TWO, [9; 32]]));
-        assert_eq!(committee(EntryKind::Commit, &known, &drawn, None), [TWO]);
         // In seat order, and a stranger's seat has no turn.
         let seated = samples::view(7, Phase::Revealing, &[THREE, [9; 32], ONE]);
         assert_eq!(

@@ -31,8 +31,8 @@ mod work;
 pub use config::{Limits, RelayerConfig};
 pub use error::RelayerError;
 pub use plan::{
-    decide, Account, Budget, Exhausted, Free, HeadNumbers, Local, OnChain, PolicyConfig,
-    RequesterBudget, SeatOnChain, Step, Why,
+    decide, Account, Budget, Exhausted, HeadNumbers, Local, OnChain, PolicyConfig, RequesterBudget,
+    SeatOnChain, Step, Why,
 };
 pub use relayer::{Progress, Relayer};
 pub use tx::{send, Submit};

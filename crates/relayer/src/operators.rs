@@ -14,6 +14,8 @@ pub(crate) struct Operator {
     /// The bytes of its account, which are its public key.
     pub(crate) id: [u8; 32],
     pub(crate) slot: Slot,
+    /// Requests with a lower number can't concern it.
+    pub(crate) first_id: RequestId,
     /// Its key is in use elsewhere: it does nothing any more.
     pub(crate) stopped: bool,
     /// It signed two answers to one question: it takes no seat any more, and reveals those it has.
@@ -63,6 +65,7 @@ impl Operators {
                 key,
                 account,
                 slot: view.slot,
+                first_id: view.first_id,
                 stopped: false,
                 barred: view.barred,
             });
@@ -76,6 +79,12 @@ impl Operators {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Operator> {
         self.0.iter()
+    }
+
+    /// Requests with a lower number can't concern any of them.
+    pub(crate) fn first_id(&self) -> RequestId {
+        let first = self.iter().map(|operator| operator.first_id);
+        first.min().unwrap_or_default()
     }
 
     /// The seats of all operators in a request, whether they have one or not.

@@ -11,7 +11,7 @@ use crate::{
     operators::Operators,
     ops::{IterationResult, Ops},
     peers::PeerExchange,
-    requests::{account_for_seats, RequestCache, RequestTracker, TrackRecords},
+    requests::{account_for_seats, OperatorSets, RequestCache, RequestTracker, TrackRecords},
     settlement::Settlement,
     tx::{BatchContext, BatchSender, OwnSeat, Reconciler, TxSender},
 };
@@ -48,6 +48,7 @@ pub struct Relayer {
     pub(crate) cache: RequestCache,
     pub(crate) tracker: RequestTracker,
     pub(crate) track_records: TrackRecords,
+    pub(crate) sets: OperatorSets,
     pub(crate) models: ModelQueue,
     pub(crate) failures: FailureLog,
     pub(crate) reconciler: Reconciler,
@@ -125,6 +126,7 @@ impl Relayer {
             cache: RequestCache::default(),
             tracker: RequestTracker::default(),
             track_records: TrackRecords::default(),
+            sets: OperatorSets::default(),
             models: ModelQueue::new(
                 provider,
                 (limits.max_concurrent_model_requests, config.policy.clone()),

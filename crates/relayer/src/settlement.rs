@@ -86,8 +86,25 @@ impl Settlement {
         tracker: &mut RequestTracker,
     ) -> Result<EndingPlan, RelayerError> {
         let id = view.summary.request_id;
+        let nobody_seated = view.seats.is_empty();
+        let has_seat = |operator: &Operator| {
+            let mut seats = view.seats.iter();
+            seats.any(|seat| seat.operator == operator.account)
+        };
+        let own_seats = operators.iter().any(has_seat);
+        // Whose request it is not gets nothing for settling or delivering it.
+        if !own_seats && !nobody_seated {
+            return Ok(EndingPlan::Over);
+        }
+        let paid = view.delivery_price > 0;
         let (purpose, act) = match (view.summary.settled, view.callback) {
+            // A delivery settles it too.
+            (false, Some(limits)) if nobody_seated && paid => {
+                (Purpose::Deliver, Act::Deliver(limits))
+            }
+            (false, _) if nobody_seated => return Ok(EndingPlan::Over),
             (false, _) => (Purpose::Advance, Act::Advance),
+            (true, Some(_)) if !paid => return Ok(EndingPlan::Over),
             (true, Some(limits)) => (Purpose::Deliver, Act::Deliver(limits)),
             (true, None) => return Ok(EndingPlan::Over),
         };
@@ -104,17 +121,19 @@ impl Settlement {
         };
         let entry = operators[first].entry(id);
         let (failures, _) = self.store.failures(&entry, purpose)?;
-        let own_seats = view.seats.iter().any(|seat| {
-            operators
-                .iter()
-                .any(|operator| operator.account == seat.operator)
-        });
         if is_given_up(purpose, failures, self.failures.max_attempts(), own_seats) {
             self.abandon(entry, purpose, failures)?;
             return Ok(EndingPlan::Over);
         }
         // As with batches: after a failure the next of our operators sends it.
-        let active = operators.active();
+        let mut active = operators.active();
+        if purpose == Purpose::Deliver {
+            // It is paid to those that have a seat.
+            active.retain(|index| nobody_seated || has_seat(&operators[*index]));
+        }
+        if active.is_empty() {
+            return Ok(EndingPlan::Over);
+        }
         let place = active.iter().position(|index| *index == first).unwrap_or(0) as u64;
         let sender = in_turn(&active, place, failures).unwrap_or(first);
         let since = tracker.waiting_since(id);
@@ -242,14 +261,18 @@ impl Settlement {
             .chain
             .dry_run_within(&account, &oracle.address, 0, &call, Some(gas), None)
             .await?;
-        if dry.value != DeliveryStatus::Delivered {
-            // Sending it would cost the sender and earn nothing.
+        // An attempt that fails is paid too.
+        if !matches!(
+            dry.value,
+            DeliveryStatus::Delivered | DeliveryStatus::Failed(_)
+        ) {
             let reason = format!("a delivery now would end as {:?}", dry.value);
             self.failures
                 .fail(&ending.entry, Purpose::Deliver, &reason)?;
             return Ok(true);
         }
-        let deposit = Some(limits.storage_deposit.max(dry.deposit.charge()));
+        // Never more than the terms allow.
+        let deposit = Some(limits.storage_deposit);
         let draft = TxDraft {
             purpose: Purpose::Deliver,
             sender: ending.sender,

@@ -3,14 +3,16 @@
 use crate::{
     error::RelayerError,
     node_session::ChainView,
-    plan::{ForeignSeat, SeatAction, SeatPlanner, WorkList},
+    plan::{ForeignSeat, SeatAction, SeatFacts, SeatPlanner, WorkList},
     relayer::Relayer,
     requests::{choose, is_undelivered, take_share, KnownSeats},
     settlement::EndingPlan,
     tx::jobs,
 };
 use llm_oracle_chain::ReadRequest;
-use llm_oracle_primitives::{Phase, RequestId, RequestView, Summary, Terms};
+use llm_oracle_primitives::{
+    BlockNumber, Phase, RequestId, RequestView, Summary, Terms, INTERFACE_VERSION,
+};
 use llm_oracle_store::{JobState, SeatRecords};
 use llm_oracle_support::address::ss58;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ impl Relayer {
         let mut work = WorkList::default();
         let open = self.tracker.open(&self.cache);
         self.ops.metrics().open_requests(open.len());
-        let ours = self.share_of(&open)?;
+        let ours = self.share_of(&open, chain.best.number)?;
         let (ours, idle) = (ours.summaries, ours.idle);
         let is_idle = |summary: &Summary| idle.contains(&summary.request_id);
         let chosen = choose(&ours, is_idle, self.tracker.next_iteration());
@@ -50,9 +52,9 @@ impl Relayer {
     }
 
     /// What of the open requests this process works on.
-    fn share_of(&mut self, open: &[Summary]) -> Result<Share, RelayerError> {
+    fn share_of(&mut self, open: &[Summary], best: BlockNumber) -> Result<Share, RelayerError> {
         self.tracker.note_first_sight(&self.store, open)?;
-        let idle = self.tracker.idle(open, &self.operators, &self.models);
+        let idle = self.tracker.idle(open, &self.operators, &self.models, best);
         let (operators, models) = (&self.operators, &self.models);
         let tracker = &mut self.tracker;
         let summaries = take_share(&self.store, tracker, operators, models, open, &idle)?;
@@ -108,11 +110,14 @@ impl Relayer {
         if summary.settled || summary.phase == Phase::Ended {
             return self.plan_ending(&view, known, work);
         }
-        let Some(terms) = self.cache.terms(chain, &view).await? else {
+        let terms = self.cache.terms(chain, &view).await?;
+        // The contract shows no terms of an earlier version. Its seats are revealed all the same.
+        if terms.is_none() && view.interface_version == INTERFACE_VERSION {
             self.finish(id);
             return Ok(());
-        };
-        self.plan_open(chain, (&view, &terms), known, work).await
+        }
+        let request = (&view, terms.as_ref());
+        self.plan_open(chain, request, known, work).await
     }
 
     /// Ends the jobs of a settled request if its summary is enough for that. Says whether it was.
@@ -156,10 +161,12 @@ impl Relayer {
     async fn plan_open(
         &mut self,
         chain: &ChainView,
-        (view, terms): (&Arc<RequestView>, &Arc<Terms>),
+        (view, terms): (&Arc<RequestView>, Option<&Arc<Terms>>),
         known: &KnownSeats,
         work: &mut WorkList,
     ) -> Result<(), RelayerError> {
+        let number = terms.and_then(|terms| terms.assignment.set());
+        let set = self.sets.read(chain, number).await?;
         let operators = &mut self.operators;
         let records = self.track_records.read(chain, view, operators).await?;
         self.peers.note_request(chain, view, terms);
@@ -169,7 +176,11 @@ impl Relayer {
             tracker: &self.tracker,
             limits: &self.config.limits,
         };
-        for action in planner.plan(chain, (view, terms), &records, known) {
+        let facts = SeatFacts {
+            records: &records,
+            set: set.as_deref(),
+        };
+        for action in planner.plan(chain, (view, terms), &facts, known) {
             self.apply(action, work)?;
         }
         Ok(())
@@ -221,7 +232,7 @@ impl Relayer {
             let entry = operator.entry(view.summary.request_id);
             let mut seats = view.seats.iter();
             if let Some(seat) = seats.find(|seat| seat.operator == operator.account) {
-                self.models.close(&entry, view.commit_fee, seat.paid);
+                self.models.close(&entry, view.seat_fee, seat.paid);
             }
         }
     }

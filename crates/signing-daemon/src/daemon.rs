@@ -14,7 +14,7 @@ use llm_oracle_primitives::{
 use llm_oracle_signing::{
     account_of, load_key, signed_part,
     wire::{SignRequest, SignResponse},
-    AnswerToSign, Keypair, PeerMessageToSign, SeatToSign, Signer,
+    AnswerToSign, Keypair, PeerMessageToSign, RegistrationToSign, SeatToSign,
 };
 use llm_oracle_support::address::ss58;
 
@@ -75,11 +75,7 @@ impl SigningDaemon {
             SignRequest::Accounts => return SignResponse::Accounts(self.accounts()),
             SignRequest::Seat(seat) => self.seat(seat),
             SignRequest::Answer(answer) => self.decision(answer),
-            SignRequest::Registration {
-                domain,
-                contract,
-                operator,
-            } => self.registration(domain, contract, operator),
+            SignRequest::Registration(registration) => self.registration(registration),
             SignRequest::Call { account, payload } => self.call(account, payload),
             SignRequest::PeerMessage(message) => self.peer_message(message),
         };
@@ -126,16 +122,10 @@ impl SigningDaemon {
         Ok(key.sign(&answer.message()).0)
     }
 
-    fn registration(
-        &self,
-        domain: &Hash,
-        contract: &AccountId,
-        operator: &AccountId,
-    ) -> Result<Signature, SigningRefusal> {
-        self.check_deployment(domain, contract)?;
-        let key = self.key(operator)?;
-        let signed = key.sign_registration(domain, contract);
-        signed.map_err(|error| SigningRefusal::Record(error.to_string()))
+    fn registration(&self, registration: &RegistrationToSign) -> Result<Signature, SigningRefusal> {
+        self.check_deployment(&registration.domain, &registration.contract)?;
+        let key = self.key(&registration.operator)?;
+        Ok(key.sign(&registration.message()).0)
     }
 
     fn call(&self, account: &AccountId, payload: &[u8]) -> Result<Signature, SigningRefusal> {
@@ -162,6 +152,9 @@ impl SigningDaemon {
         let (round, phase) = (context.round, context.phase);
         if (round, phase) != (0, 0) {
             return Err(SigningRefusal::OtherPhase { round, phase });
+        }
+        if context.model != 0 {
+            return Err(SigningRefusal::OtherModel(context.model));
         }
         self.key(&context.operator)
     }

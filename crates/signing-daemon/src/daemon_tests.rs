@@ -77,7 +77,9 @@ fn no_part_of_a_question_makes_room_for_a_second_answer() {
     );
     assert_eq!(changed(&|one| one.evidence = [9; 32]), conflict);
     assert_eq!(changed(&|one| one.salt = [9; 32]), conflict);
-    assert_eq!(changed(&|one| one.context.model = 1), conflict);
+    assert_eq!(changed(&|one| one.confidence = Some(71)), conflict);
+    assert_eq!(changed(&|one| one.confidence = None), conflict);
+    assert_eq!(changed(&|one| one.context.model = 1), "other_model");
     assert_eq!(changed(&|one| one.context.terms_digest = [9; 32]), conflict);
     assert_eq!(changed(&|one| one.context.round = 1), "other_phase");
     assert_eq!(changed(&|one| one.context.phase = 1), "other_phase");
@@ -233,7 +235,6 @@ fn a_commit_inside_a_call_counts_like_one_of_its_own() {
     let entry = |request_id, commitment| CommitEntry {
         request_id,
         slot: 1,
-        model: 0,
         commitment,
         evidence: [5; 32],
         signature: None,

@@ -82,6 +82,8 @@ pub(crate) enum SigningRefusal {
     OtherDomain,
     #[error("this version does not know round {round} and phase {phase}")]
     OtherPhase { round: u8, phase: u8 },
+    #[error("the contract takes nothing signed with the model number {0}; it is always 0")]
+    OtherModel(u32),
     #[error("another commitment was signed for request {0} before")]
     ConflictingCommitment(RequestId),
     #[error("another answer was signed for request {0} before")]
@@ -110,6 +112,7 @@ impl SigningRefusal {
             Self::OtherContract { .. } => "other_contract",
             Self::OtherDomain => "other_domain",
             Self::OtherPhase { .. } => "other_phase",
+            Self::OtherModel(_) => "other_model",
             Self::ConflictingCommitment(_) => "conflicting_commitment",
             Self::ConflictingAnswer(_) => "conflicting_answer",
             Self::NotACall(_) => "not_a_call",

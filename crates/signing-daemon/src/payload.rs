@@ -20,7 +20,7 @@ const MESSAGES: [&str; 10] = [
     "advance",
     "deliver",
     "report_equivocation",
-    // Pays to the caller alone.
+    // Pays nobody but an account and its operator's owner.
     "withdraw",
 ];
 

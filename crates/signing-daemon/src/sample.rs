@@ -6,8 +6,8 @@ use llm_oracle_chain::messages;
 use llm_oracle_primitives::{digest::Context, Answer, CommitEntry, DeploymentId, Hash};
 use llm_oracle_signing::{
     wire::{SignRequest, SignResponse},
-    AnswerToSign, KeySource, Keypair, PeerMessageHeader, PeerMessageToSign, SeatToSign,
-    Signer as _,
+    AnswerToSign, KeySource, Keypair, PeerMessageHeader, PeerMessageToSign, RegistrationToSign,
+    SeatToSign, Signer as _,
 };
 use llm_oracle_support::address::hex0x;
 use scale::{Compact, Encode};
@@ -65,8 +65,19 @@ pub(crate) fn answer(request_id: u64, answer: Answer) -> AnswerToSign {
     AnswerToSign {
         context: context(request_id),
         answer,
+        confidence: Some(70),
         evidence: [5; 32],
         salt: [6; 32],
+    }
+}
+
+pub(crate) fn registration() -> RegistrationToSign {
+    RegistrationToSign {
+        domain: DOMAIN,
+        contract: CONTRACT.into(),
+        operator: key("//Alice").account(),
+        owner: [8; 32].into(),
+        family: b"llama".to_vec(),
     }
 }
 
@@ -141,7 +152,6 @@ pub(crate) fn commit(request_id: u64, commitment: Hash) -> Vec<u8> {
     let entry = CommitEntry {
         request_id,
         slot: 1,
-        model: 0,
         commitment,
         evidence: [5; 32],
         signature: None,

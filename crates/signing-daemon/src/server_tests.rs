@@ -50,7 +50,7 @@ async fn over_the_socket_it_is_a_signer_like_any_other() {
     );
     remote.sign_seat(&seat_of(&yes)).unwrap();
     remote.sign_answer(&yes).unwrap();
-    remote.sign_registration(&DOMAIN, &CONTRACT.into()).unwrap();
+    remote.sign_registration(&registration()).unwrap();
     remote.sign_peer_message(&peer_message(None)).unwrap();
     let refused = remote.sign_answer(&no).unwrap_err();
     assert!(

@@ -19,7 +19,7 @@ pub mod wire;
 pub use account::{account_of, verifies};
 pub use error::SignerError;
 pub use keys::{load_key, load_signer, KeyError, KeySource};
-pub use message::{signed_part, AnswerToSign, CallToSign, SeatToSign};
+pub use message::{signed_part, AnswerToSign, CallToSign, RegistrationToSign, SeatToSign};
 pub use peer_message::{OperatorId, PeerMessageHeader, PeerMessageToSign};
 pub use remote::{RemoteSigner, SIGN_TIMEOUT};
 pub use signer::Signer;

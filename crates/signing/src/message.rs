@@ -2,7 +2,7 @@
 
 use llm_oracle_primitives::{
     digest::{self, Context},
-    Answer, BlockNumber, Hash,
+    AccountId, Answer, BlockNumber, Hash,
 };
 use scale::{Decode, Encode};
 
@@ -27,10 +27,27 @@ pub struct AnswerToSign {
     pub context: Context,
     /// The answer.
     pub answer: Answer,
+    /// How sure the model is, 0 to 100. `None` for a request that was asked under version 2.
+    pub confidence: Option<u8>,
     /// See [`digest::evidence`].
     pub evidence: Hash,
     /// Salt of the commitment.
     pub salt: Hash,
+}
+
+/// A register message: the operator proves that its id is its key, and names its owner and its family.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RegistrationToSign {
+    /// The deployment.
+    pub domain: Hash,
+    /// The oracle.
+    pub contract: AccountId,
+    /// The operator, which signs.
+    pub operator: AccountId,
+    /// The account that gets the operator's money.
+    pub owner: AccountId,
+    /// What the operator declares its model to be, UTF-8. Empty: nothing.
+    pub family: Vec<u8>,
 }
 
 /// The payload of an extrinsic that calls a contract.
@@ -71,11 +88,30 @@ impl SeatToSign {
 impl AnswerToSign {
     /// The bytes that are signed.
     pub fn message(&self) -> Vec<u8> {
-        digest::answer_message(&self.context, &self.answer, &self.evidence)
+        digest::answer_message(&self.context, &self.answer, self.confidence, &self.evidence)
     }
 
     /// The commitment that this answer opens.
     pub fn commitment(&self) -> Hash {
-        digest::commitment(&self.context, &self.answer, &self.evidence, &self.salt)
+        digest::commitment(
+            &self.context,
+            &self.answer,
+            self.confidence,
+            &self.evidence,
+            &self.salt,
+        )
+    }
+}
+
+impl RegistrationToSign {
+    /// The bytes that are signed.
+    pub fn message(&self) -> Vec<u8> {
+        digest::register_message(
+            &self.domain,
+            &self.contract,
+            &self.operator,
+            &self.owner,
+            &self.family,
+        )
     }
 }

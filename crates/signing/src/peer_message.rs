@@ -115,8 +115,14 @@ mod tests {
         let answer = llm_oracle_primitives::Answer::Bool(true);
         let of_chain = [
             digest::seat_message(&context, &[5; 32], &[6; 32], 7),
-            digest::answer_message(&context, &answer, &[6; 32]),
-            digest::register_message(&[1; 32], &[2; 32].into(), &[3; 32].into()),
+            digest::answer_message(&context, &answer, Some(50), &[6; 32]),
+            digest::register_message(
+                &[1; 32],
+                &[2; 32].into(),
+                &[3; 32].into(),
+                &[3; 32].into(),
+                b"",
+            ),
         ];
         for ours in [message(None), message(Some([9; 32]))] {
             let ours = ours.message();

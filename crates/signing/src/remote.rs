@@ -3,9 +3,10 @@
 use crate::{
     verifies,
     wire::{self, SignRequest, SignResponse},
-    AnswerToSign, CallToSign, PeerMessageToSign, SeatToSign, Signer, SignerError,
+    AnswerToSign, CallToSign, PeerMessageToSign, RegistrationToSign, SeatToSign, Signer,
+    SignerError,
 };
-use llm_oracle_primitives::{digest, AccountId, Hash, Signature};
+use llm_oracle_primitives::{AccountId, Signature};
 use llm_oracle_support::{address::ss58, blocking::blocking};
 use std::{
     io::{self, Read, Write},
@@ -110,16 +111,10 @@ impl Signer for RemoteSigner {
 
     fn sign_registration(
         &self,
-        domain: &Hash,
-        contract: &AccountId,
+        registration: &RegistrationToSign,
     ) -> Result<Signature, SignerError> {
-        let request = SignRequest::Registration {
-            domain: *domain,
-            contract: *contract,
-            operator: self.account,
-        };
-        let message = digest::register_message(domain, contract, &self.account);
-        self.signature(&request, &message)
+        let request = SignRequest::Registration(registration.clone());
+        self.signature(&request, &registration.message())
     }
 
     fn sign_call(&self, call: &CallToSign<'_>) -> Result<Signature, SignerError> {

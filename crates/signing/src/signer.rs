@@ -1,9 +1,10 @@
 //! The trait of everything that signs for an operator.
 
 use crate::{
-    account_of, AnswerToSign, CallToSign, Keypair, PeerMessageToSign, SeatToSign, SignerError,
+    account_of, AnswerToSign, CallToSign, Keypair, PeerMessageToSign, RegistrationToSign,
+    SeatToSign, SignerError,
 };
-use llm_oracle_primitives::{digest, AccountId, Hash, Signature};
+use llm_oracle_primitives::{AccountId, Signature};
 
 /// Signs what a relayer submits to the oracle, for one account.
 pub trait Signer: Send + Sync {
@@ -36,8 +37,7 @@ pub trait Signer: Send + Sync {
     /// See [`SignerError`].
     fn sign_registration(
         &self,
-        domain: &Hash,
-        contract: &AccountId,
+        registration: &RegistrationToSign,
     ) -> Result<Signature, SignerError>;
 
     /// Signs the payload of a contract call.
@@ -69,11 +69,9 @@ impl Signer for Keypair {
 
     fn sign_registration(
         &self,
-        domain: &Hash,
-        contract: &AccountId,
+        registration: &RegistrationToSign,
     ) -> Result<Signature, SignerError> {
-        let message = digest::register_message(domain, contract, &self.account());
-        Ok(self.sign(&message).0)
+        Ok(self.sign(&registration.message()).0)
     }
 
     fn sign_call(&self, call: &CallToSign<'_>) -> Result<Signature, SignerError> {

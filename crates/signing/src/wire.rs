@@ -1,12 +1,12 @@
 //! The protocol between a relayer and the signing daemon: one request and one response on each connection.
 //! Each is a frame: four bytes of length (little-endian), one byte of version, and the SCALE encoding.
 
-use crate::{AnswerToSign, PeerMessageToSign, SeatToSign};
-use llm_oracle_primitives::{AccountId, Hash, Signature};
+use crate::{AnswerToSign, PeerMessageToSign, RegistrationToSign, SeatToSign};
+use llm_oracle_primitives::{AccountId, Signature};
 use scale::{Decode, DecodeAll, Encode};
 
 /// Version of the protocol.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Longest frame without its length field, bytes. The input of a call is at most 16 KiB.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 
@@ -24,14 +24,7 @@ pub enum SignRequest {
     Answer(AnswerToSign),
     /// Sign the message of a registration.
     #[codec(index = 3)]
-    Registration {
-        /// The deployment.
-        domain: Hash,
-        /// The oracle.
-        contract: AccountId,
-        /// The operator, which signs.
-        operator: AccountId,
-    },
+    Registration(RegistrationToSign),
     /// Sign the payload of a contract call.
     #[codec(index = 4)]
     Call {
@@ -137,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_of_this_version_is_named() {
-        assert_eq!(unpack::<SignResponse>(&[2, 0]), Err(FrameError::Version(2)));
+        assert_eq!(unpack::<SignResponse>(&[1, 0]), Err(FrameError::Version(1)));
         assert_eq!(unpack::<SignResponse>(&[]), Err(FrameError::Length(0)));
         for body in [&[VERSION][..], &[VERSION, 9], &[VERSION, 0, 0, 0]] {
             assert_eq!(unpack::<SignResponse>(body), Err(FrameError::Unreadable));

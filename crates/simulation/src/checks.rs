@@ -97,7 +97,8 @@ impl Run {
                 view.summary.delivery,
                 DeliveryStatus::Waiting | DeliveryStatus::Failed(_)
             );
-            if (!view.summary.settled || waits) && !self.gave_up(id) {
+            let open = !view.summary.settled || waits;
+            if open && self.witness.is_worth_ending(&view) && !self.gave_up(id) {
                 open.push(format!(
                     "{id} is not settled and delivered: {:?}",
                     view.summary

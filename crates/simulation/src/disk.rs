@@ -123,7 +123,7 @@ impl Disk {
         }
     }
 
-    /// Below the cursor everything must be over, or given up with a reason.
+    /// Below the cursor everything must be over, given up with a reason, or nothing to us.
     fn check_cursor(&self, cursor: RequestId) {
         for id in 0..cursor {
             let view = Self::job_view(&mut lock(&self.world), id);
@@ -137,7 +137,7 @@ impl Disk {
                 let reason = self.memory.skipped(id, operator).ok().flatten();
                 reason.is_some_and(|reason| reason.contains("gave up"))
             });
-            let over = summary.settled && !waits;
+            let over = (summary.settled && !waits) || !self.witness.is_worth_ending(&view);
             if summary.phase != Phase::Ended || !(over || given_up) {
                 self.witness
                     .violation(format!("the cursor goes past {id}, which is open"));

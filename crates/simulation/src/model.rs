@@ -112,6 +112,7 @@ impl Provider for Model {
         };
         Ok(ProviderReply {
             answer,
+            confidence: 60,
             model: NAME.into(),
             record: json!({ "provider": "simulated" }),
         })

@@ -5,14 +5,16 @@ use crate::network::{State, World};
 use llm_oracle_chain::messages;
 use llm_oracle_fixtures::SimRng;
 use llm_oracle_primitives::{
-    digest, AccountId, AnswerKind, Assignment, Balance, CallbackLimits, ModelRef, Params, Prompt,
-    Sampling, Terms,
+    digest, AccountId, AnswerKind, Assignment, Balance, CallbackLimits, ModelRef, Params, Sampling,
+    Terms,
 };
-use llm_oracle_rules::MemoryHost;
+use llm_oracle_rules::{MemoryHost, Profile};
 use llm_oracle_signing::{account_of, Keypair};
 use std::{collections::BTreeMap, sync::OnceLock};
 
 const UNIT: Balance = 1_000_000_000_000;
+/// What all operators declare their model to be.
+const FAMILY: &[u8] = b"simulated";
 /// Reward of a seat, planck.
 pub const REWARD: Balance = UNIT / 10;
 /// Who asks.
@@ -26,7 +28,7 @@ pub fn genesis() -> &'static (Vec<Keypair>, State) {
     GENESIS.get_or_init(|| {
         let params = Params {
             delivery_blocks: 40,
-            ..Params::dev()
+            ..Params::for_unit(UNIT)
         };
         let mut host = MemoryHost::new(params);
         let mut balances = BTreeMap::from([(ASKER, 1_000_000 * UNIT)]);
@@ -34,12 +36,21 @@ pub fn genesis() -> &'static (Vec<Keypair>, State) {
         for seed in 0..MOST_OPERATORS {
             let key = Keypair::from_secret_key([seed + 1; 32]).unwrap();
             let account = account_of(&key);
-            let message =
-                digest::register_message(&host.domain(), &MemoryHost::address(), &account);
+            let message = digest::register_message(
+                &host.domain(),
+                &MemoryHost::address(),
+                &account,
+                &account,
+                FAMILY,
+            );
             let signature = key.sign(&message).0;
             // More than the least, so that a forfeit bars nobody from the next seat.
             let registered = host.call(account, 3 * params.min_bond, |oracle| {
-                oracle.register(account, &signature)
+                let profile = Profile {
+                    owner: account,
+                    family: FAMILY.to_vec(),
+                };
+                oracle.register(account, profile, &signature)
             });
             registered.unwrap();
             balances.insert(account, 1_000 * UNIT);
@@ -125,8 +136,9 @@ pub fn terms(rng: &mut SimRng, kind: Kind, number: u64, operators: u8) -> Terms 
             Kind::Unserved => ModelRef::Name(b"other".to_vec()),
             _ => served,
         },
-        prompt: Prompt::Inline(format!("{number} {word}").into_bytes()),
+        prompt: format!("{number} {word}").into_bytes(),
         system: None,
+        sources: Vec::new(),
         answer: form(rng),
         sampling: Sampling::default(),
         seats,
@@ -134,8 +146,10 @@ pub fn terms(rng: &mut SimRng, kind: Kind, number: u64, operators: u8) -> Terms 
             Kind::Unfilled => seats,
             _ => seats / 2 + 1,
         },
-        assignment: Assignment::Open,
-        one_step: kind == Kind::OneStep,
+        assignment: Assignment::open(),
+        max_seats_per_family: 0,
+        min_confidence: 0,
+        not_before: 0,
         commit_blocks: 14 + u32::try_from(rng.below(16)).unwrap(),
         reveal_blocks: 16 + u32::try_from(rng.below(50)).unwrap(),
         callback: (kind == Kind::Delivered).then_some(CallbackLimits {
@@ -144,6 +158,7 @@ pub fn terms(rng: &mut SimRng, kind: Kind, number: u64, operators: u8) -> Terms 
             storage_deposit: UNIT / 100,
         }),
         refund_to: None,
+        one_step: kind == Kind::OneStep,
     }
 }
 
@@ -155,6 +170,6 @@ pub fn ask(world: &mut World, terms: &Terms, reward: Balance) {
         .clone()
         .view(|oracle| oracle.quote(terms, reward));
     let total = quote.unwrap().total;
-    let call = messages::ask(terms, reward);
+    let call = messages::ask(terms, reward, false);
     world.send(ASKER, total, call.input());
 }

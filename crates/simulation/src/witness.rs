@@ -2,8 +2,8 @@
 
 use crate::network::{parse, Tx, Watch, World, ERA};
 use llm_oracle_primitives::{
-    AccountId, Answer, AnswerEntry, BlockNumber, CommitEntry, Hash, Phase, RequestId, RevealEntry,
-    Slot,
+    AccountId, Answer, AnswerEntry, BlockNumber, CommitEntry, Hash, Phase, RequestId, RequestView,
+    RevealEntry, Slot,
 };
 use llm_oracle_store::{Answered, Skip};
 use llm_oracle_support::address::hex0x;
@@ -83,6 +83,14 @@ impl Witness {
 
     pub fn is_ours(&self, account: &[u8; 32]) -> bool {
         self.operators.values().any(|id| id == account)
+    }
+
+    /// Whether one of our operators has a seat whose bond the end gives free, or is paid for the delivery.
+    pub fn is_worth_ending(&self, view: &RequestView) -> bool {
+        let mut holders = view.seats.iter().map(|seat| seat.operator);
+        let seated = holders.any(|holder| self.is_ours(holder.as_ref()));
+        let paid = view.delivery_price > 0 && (seated || view.seats.is_empty());
+        paid || (seated && !view.summary.settled)
     }
 
     /// A question is put to the model.

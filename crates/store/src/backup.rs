@@ -27,6 +27,9 @@ struct AnswerCopy {
     operator: String,
     terms_digest: String,
     answer: String,
+    /// Files of version 2 lack it.
+    #[serde(default)]
+    confidence: Option<u8>,
     document: String,
     evidence: String,
     salt_secret: u32,
@@ -74,6 +77,7 @@ impl Backup {
             operator: hex(&answered.operator),
             terms_digest: hex(&answered.terms_digest),
             answer: hex(&answered.answer.encode()),
+            confidence: answered.confidence,
             document: hex(&answered.document),
             evidence: hex(&answered.evidence),
             salt_secret: answered.salt_secret,
@@ -118,6 +122,7 @@ impl AnswerCopy {
             operator: hash(&self.operator)?,
             terms_digest: hash(&self.terms_digest)?,
             answer: answer.map_err(|error| StoreError::damaged("backup", error))?,
+            confidence: self.confidence,
             document: bytes(&self.document)?,
             evidence: hash(&self.evidence)?,
             salt_secret: self.salt_secret,

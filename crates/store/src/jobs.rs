@@ -15,6 +15,9 @@ pub struct Answered {
     pub terms_digest: Hash,
     /// The answer.
     pub answer: Answer,
+    /// How sure the model is, 0 to 100, as the commitment binds it. `None` for a request that was asked
+    /// under version 2 of the interface, which had no confidence.
+    pub confidence: Option<u8>,
     /// The evidence document, canonical JSON.
     pub document: Vec<u8>,
     /// Its digest.

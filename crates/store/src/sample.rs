@@ -21,6 +21,7 @@ pub fn answered(request_id: RequestId, answer: bool) -> Answered {
         operator: OPERATOR,
         terms_digest: [4; 32],
         answer: Answer::Bool(answer),
+        confidence: Some(80),
         document: b"{}".to_vec(),
         evidence: [number; 32],
         salt_secret: 1,

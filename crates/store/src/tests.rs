@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{
-    sample::{answered, IDENTITY},
+    sample::{answered, IDENTITY, OPERATOR},
     *,
 };
 use llm_oracle_primitives::Answer;
@@ -282,4 +282,28 @@ fn a_second_live_transaction_with_a_nonce_is_refused_by_name() {
         store.add_attempt(&rival),
         Err(StoreError::NonceTaken { nonce: 5 })
     ));
+}
+
+#[test]
+fn a_copy_that_version_2_wrote_is_read_without_a_confidence() {
+    let (folder, copies) = (
+        llm_oracle_fixtures::private_folder(),
+        llm_oracle_fixtures::private_folder(),
+    );
+    let store = Store::open_with_backup(folder.path(), Some(copies.path()), &IDENTITY).unwrap();
+    let answer = answered(7, true);
+    store.record_answer(&answer).unwrap();
+    let found = store.backed_up(7, &OPERATOR).unwrap();
+    assert_eq!(found, Some(answer.clone()));
+    let name = format!("answer-7-{}.json", hex::encode(OPERATOR));
+    let path = copies.path().join(name);
+    let mut copy: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    copy.as_object_mut().unwrap().remove("confidence").unwrap();
+    std::fs::write(&path, copy.to_string()).unwrap();
+    let old = Answered {
+        confidence: None,
+        ..answer
+    };
+    assert_eq!(store.backed_up(7, &OPERATOR).unwrap(), Some(old));
 }

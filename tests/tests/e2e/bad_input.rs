@@ -2,7 +2,7 @@
 
 use llm_oracle_chain::{messages, ChainError, TxOptions};
 use llm_oracle_llm::ProviderConfig;
-use llm_oracle_primitives::{Error, Params, Prompt};
+use llm_oracle_primitives::{Error, Params};
 use llm_oracle_support::address::ss58;
 use llm_oracle_tests::{
     process::{Model, Setup},
@@ -76,8 +76,8 @@ async fn wrong_questions_and_numbers_change_nothing() {
 async fn the_contract_refuses_an_overlong_prompt_whatever_the_client_lets_through() {
     let world = World::new(0).await;
     let mut terms = yes_or_no(3);
-    terms.prompt = Prompt::Inline(vec![b'x'; 8193]);
-    let call = messages::ask(&terms, world.config.params.min_reward);
+    terms.prompt = vec![b'x'; 8193];
+    let call = messages::ask(&terms, world.config.params.min_reward, false);
     let key = &world.requester.pair;
     let to = &world.oracle.address;
     let sent = world
@@ -102,8 +102,8 @@ async fn addresses_that_are_no_oracle_of_this_chain_are_refused() {
     let chain = world.chain();
     let market = ss58(&world.market().await.address);
     let nobody = ss58(&Key::new("//Nobody").account);
-    let params = Params::dev();
-    let foreign = messages::new([7; 32], &params, None);
+    let params = Params::for_unit(UNIT);
+    let foreign = messages::new([7; 32], UNIT, &params, None);
     let wasm = setting::wasm("llm_oracle");
     let foreign = chain
         .deploy(&world.owner.pair, &wasm, &foreign, 0, &[1], None)

@@ -383,11 +383,11 @@ impl Stage {
             .run_with(self.operators[1], &[("LLM_ORACLE_LOG", "trace")])
             .await;
         let remote = signer.remote(self.operators[0]);
-        let domain = &self.world.config.domain;
-        let signed = remote.sign_registration(domain, &self.world.oracle.address);
-        let refused = remote.sign_registration(&[0; 32], &self.world.oracle.address);
-        let text = refused.unwrap_err().to_string();
-        places.add("the signer's refusal", text);
+        let mut registration = self.world.registration(self.operators[0]);
+        let signed = remote.sign_registration(&registration);
+        registration.domain = [0; 32];
+        let refused = remote.sign_registration(&registration).unwrap_err();
+        places.add("the signer's refusal", refused.to_string());
         places.add("the signer's signature", signed.unwrap());
     }
 

@@ -30,8 +30,11 @@ async fn cells_say_what_the_messages_say() {
     let world = World::new(3).await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));
     let text = question("Name a colour.", AnswerKind::Text { max_bytes: 64 }, 3);
-    let drawn = Terms {
-        assignment: Assignment::Drawn,
+    let chosen = Terms {
+        assignment: Assignment::Named {
+            operators: world.accounts(),
+        },
+        min_confidence: 10,
         ..yes_or_no(1)
     };
     let settled = world.ask(&yes_or_no(3)).await;
@@ -39,7 +42,7 @@ async fn cells_say_what_the_messages_say() {
     world.ended(settled).await;
     relayer.terminate();
     relayer.end().await;
-    for terms in [&yes_or_no(3), &text, &drawn] {
+    for terms in [&yes_or_no(3), &text, &chosen] {
         world.ask(terms).await;
     }
 

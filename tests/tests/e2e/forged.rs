@@ -11,6 +11,7 @@ use llm_oracle_tests::{
 };
 
 const SALT: [u8; 32] = [7; 32];
+const CONFIDENCE: Option<u8> = Some(60);
 const EVIDENCE: [u8; 32] = [8; 32];
 
 fn context(world: &World, id: RequestId, terms: &Terms, operator: &Key) -> Context {
@@ -18,7 +19,11 @@ fn context(world: &World, id: RequestId, terms: &Terms, operator: &Key) -> Conte
         domain: world.config.domain,
         contract: world.oracle.address,
         request_id: id,
-        terms_digest: digest::terms_digest(&world.requester.account, terms),
+        terms_digest: digest::terms_digest(
+            &world.requester.account,
+            world.config.params.min_reward,
+            terms,
+        ),
         round: 0,
         phase: 0,
         operator: operator.account,
@@ -58,11 +63,10 @@ async fn forged_commits_and_reveals_change_nothing() {
         .slot;
     let context = context(&world, id, &terms, operator);
     let answer = Answer::Choice(2);
-    let commitment = digest::commitment(&context, &answer, &EVIDENCE, &SALT);
+    let commitment = digest::commitment(&context, &answer, CONFIDENCE, &EVIDENCE, &SALT);
     let entry = CommitEntry {
         request_id: id,
         slot,
-        model: 0,
         commitment,
         evidence: EVIDENCE,
         signature: None,
@@ -83,12 +87,13 @@ async fn forged_commits_and_reveals_change_nothing() {
         .await
         .unwrap();
     let reveal = |answer: Answer, salt, signer: &Key| {
-        let message = digest::answer_message(&context, &answer, &EVIDENCE);
+        let message = digest::answer_message(&context, &answer, CONFIDENCE, &EVIDENCE);
         let signature = signer.pair.sign(&message).0;
         messages::reveal(&RevealEntry {
             request_id: id,
             slot,
             answer,
+            confidence: 60,
             salt,
             signature,
         })
@@ -132,11 +137,10 @@ async fn a_reveal_with_a_strangers_signature_is_refused() {
         .slot;
     let context = context(&world, id, &terms, operator);
     let answer = Answer::Choice(1);
-    let commitment = digest::commitment(&context, &answer, &EVIDENCE, &SALT);
+    let commitment = digest::commitment(&context, &answer, CONFIDENCE, &EVIDENCE, &SALT);
     let entry = CommitEntry {
         request_id: id,
         slot,
-        model: 0,
         commitment,
         evidence: EVIDENCE,
         signature: None,
@@ -144,11 +148,12 @@ async fn a_reveal_with_a_strangers_signature_is_refused() {
     send(&world, operator, messages::commit(&entry))
         .await
         .unwrap();
-    let message = digest::answer_message(&context, &answer, &EVIDENCE);
+    let message = digest::answer_message(&context, &answer, CONFIDENCE, &EVIDENCE);
     let signed_by = |key: &Key| RevealEntry {
         request_id: id,
         slot,
         answer: answer.clone(),
+        confidence: 60,
         salt: SALT,
         signature: key.pair.sign(&message).0,
     };

@@ -7,9 +7,8 @@ use llm_oracle_peers::{
     PeerDirectory, PeerEndpoint, PeerMessage, PeersConfig, SignedEntry, SubmitError,
 };
 use llm_oracle_primitives::{
-    digest::{self, Context},
-    AccountId, Answer, CommitEntry, DeploymentId, Phase, RequestId, RequestView, RevealEntry,
-    Terms,
+    digest, AccountId, Answer, CommitEntry, DeploymentId, Phase, RequestId, RequestView,
+    RevealEntry, Terms,
 };
 use llm_oracle_signing as signer;
 use llm_oracle_support::{address::ss58, selector};
@@ -167,7 +166,7 @@ struct Actor<'a> {
     key: &'a Key,
     place: DeploymentId,
     endpoint: Arc<PeerEndpoint>,
-    context: Context,
+    context: digest::Context,
     slot: u32,
 }
 
@@ -214,7 +213,7 @@ impl<'a> Actor<'a> {
             key,
             place,
             endpoint: Arc::new(endpoint),
-            context: Context {
+            context: digest::Context {
                 domain: place.domain,
                 contract: world.oracle.address,
                 request_id: 0,
@@ -247,8 +246,9 @@ impl<'a> Actor<'a> {
 
     fn works_on(&mut self, id: RequestId, terms: &Terms) {
         let requester = &self.world.requester.account;
+        let reward = self.world.config.params.min_reward;
         self.context.request_id = id;
-        self.context.terms_digest = digest::terms_digest(requester, terms);
+        self.context.terms_digest = digest::terms_digest(requester, reward, terms);
     }
 
     async fn finalized(&self) -> u32 {
@@ -259,12 +259,11 @@ impl<'a> Actor<'a> {
 
     fn commit(&self, commitment: [u8; 32]) -> CommitEntry {
         let until = 5_000;
-        let good = digest::commitment(&self.context, &ANSWER, &EVIDENCE, &SALT);
+        let good = digest::commitment(&self.context, &ANSWER, Some(60), &EVIDENCE, &SALT);
         let message = digest::seat_message(&self.context, &good, &EVIDENCE, until);
         CommitEntry {
             request_id: self.context.request_id,
             slot: self.slot,
-            model: 0,
             commitment,
             evidence: EVIDENCE,
             signature: Some((until, self.key.pair.sign(&message).0)),
@@ -272,16 +271,17 @@ impl<'a> Actor<'a> {
     }
 
     fn good_commit(&self) -> Payload {
-        let good = digest::commitment(&self.context, &ANSWER, &EVIDENCE, &SALT);
+        let good = digest::commitment(&self.context, &ANSWER, Some(60), &EVIDENCE, &SALT);
         Payload::Commit(self.commit(good))
     }
 
     fn reveal(&self) -> Payload {
-        let message = digest::answer_message(&self.context, &ANSWER, &EVIDENCE);
+        let message = digest::answer_message(&self.context, &ANSWER, Some(60), &EVIDENCE);
         Payload::Reveal(RevealEntry {
             request_id: self.context.request_id,
             slot: self.slot,
             answer: ANSWER,
+            confidence: 60,
             salt: SALT,
             signature: self.key.pair.sign(&message).0,
         })

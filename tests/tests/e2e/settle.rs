@@ -85,11 +85,8 @@ async fn assert_paid(world: &World, views: &[RequestView]) {
             assert_eq!(seat.paid > 0, seat.state == SeatState::Agreed, "{seat:?}");
             assert_eq!(seat.forfeited, 0);
         }
-        // The commit fee is credited with the commit, whatever comes of it.
-        let earned: u128 = own
-            .iter()
-            .map(|seat| seat.paid + world.config.params.commit_fee)
-            .sum();
+        // The seat fee is credited with the commit, whatever comes of it.
+        let earned: u128 = own.iter().map(|seat| seat.paid + views[0].seat_fee).sum();
         let credit = world.oracle.credit_of(&key.account, None).await.unwrap();
         assert_eq!(credit, earned);
         let before = chain.free_balance(&key.account).await.unwrap();

@@ -70,6 +70,7 @@ pub(crate) fn answered(request_id: u64, mark: u8) -> Answered {
         operator: OPERATOR,
         terms_digest: [4; 32],
         answer: Answer::Number(mark.into()),
+        confidence: Some(mark),
         document: format!("{{\"mark\":{mark}}}").into_bytes(),
         evidence: [mark; 32],
         salt_secret: 1,

@@ -21,7 +21,7 @@ async fn question(world: &World) -> Beside {
     let terms = yes_or_no(2);
     let reward = world.config.params.min_reward;
     let quote = world.oracle.quote(&terms, reward, None).await.unwrap();
-    let call = messages::ask(&terms, reward);
+    let call = messages::ask(&terms, reward, false);
     let (alice, contract) = (Key::new("//Alice").account, world.oracle.address);
     let dry = world
         .chain()

@@ -50,7 +50,8 @@ impl RunSubcommand for DeployArgs {
         let signer = context.signer()?;
         let wasm = read_code(&context.settings.artifacts, ORACLE_WASM)?;
         let chain = context.chain().await?;
-        let constructor = messages::dev(chain.genesis());
+        let unit = chain.coin_unit().await?;
+        let constructor = messages::with_defaults(chain.genesis(), unit);
         if self.sign.dry_run {
             let dry = chain
                 .deploy_dry_run(&signer.account, &wasm, &constructor, 0, &salt)
@@ -59,6 +60,7 @@ impl RunSubcommand for DeployArgs {
                 "dry_run": true,
                 "contract": ss58(&dry.address),
                 "code_bytes": wasm.len(),
+                "unit": unit.to_string(),
                 "weight": { "ref_time": dry.gas_required.ref_time, "proof_size": dry.gas_required.proof_size },
                 "storage_deposit": deposit_json(dry.deposit),
             });

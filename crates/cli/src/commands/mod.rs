@@ -8,11 +8,13 @@ mod deliver;
 mod deploy;
 mod doctor;
 mod evidence;
+mod fund_delivery;
 mod list;
 pub mod operator;
 mod owner;
 mod prune;
 mod relayer;
+mod set;
 mod show;
 pub mod signer;
 mod verify;
@@ -51,6 +53,9 @@ pub enum Subcommands<M: Subcommand> {
     /// Register operators, change their bonds and show them
     #[command(subcommand)]
     Operator(operator::OperatorSubcommand),
+    /// Publish and show lists of operators that requests name by number
+    #[command(subcommand)]
+    Set(set::SetSubcommand),
     /// Run a relayer, which answers questions, and show its status
     #[command(subcommand)]
     Relayer(relayer::RelayerSubcommand),
@@ -71,6 +76,8 @@ pub enum Subcommands<M: Subcommand> {
     Advance(advance::AdvanceArgs),
     /// Deliver the outcome of a request to the contract that asked; anyone may send it
     Deliver(deliver::DeliverArgs),
+    /// Pay for another attempt to deliver the outcome of a request; anyone may send it
+    FundDelivery(fund_delivery::FundDeliveryArgs),
     /// Remove a finished request and free its storage
     Prune(prune::PruneArgs),
     /// Put the oracle's contract on a chain
@@ -89,6 +96,7 @@ crate::run_variants!(Subcommands<M: MoreSubcommands> {
     List,
     Verify,
     Operator,
+    Set,
     Relayer,
     Signer,
     Evidence,
@@ -97,6 +105,7 @@ crate::run_variants!(Subcommands<M: MoreSubcommands> {
     Withdraw,
     Advance,
     Deliver,
+    FundDelivery,
     Prune,
     Deploy,
     Owner,

@@ -32,7 +32,9 @@ impl RunSubcommand for ShowArgs {
         let terms = oracle.terms(self.id, None).await?;
         if self.watch {
             let timeout = Duration::from_secs(self.timeout);
-            let followed = follow::until_final(&oracle, self.id, timeout, &context.out).await?;
+            let followed =
+                follow::until_final(&oracle, (self.id, terms.as_ref()), timeout, &context.out)
+                    .await?;
             return followed.print(&context.out, terms.as_ref());
         }
         let view = oracle.request(self.id, None).await?;

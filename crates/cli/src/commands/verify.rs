@@ -10,11 +10,11 @@ use crate::{
     subcommand::RunSubcommand,
 };
 use clap::Args;
-use llm_oracle_chain::{ChainApi as _, ChainError, CheckedOracle};
+use llm_oracle_chain::CheckedOracle;
 use llm_oracle_evidence::verify::{
     check_request, check_seat, Findings, RequestRecord, Rerun, SeatFinding,
 };
-use llm_oracle_primitives::{BlockNumber, Hash, Params, RequestView, SeatView};
+use llm_oracle_primitives::{Error, RequestView, SeatView, INTERFACE_VERSION};
 use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::{json, Value};
 use std::path::PathBuf;
@@ -93,6 +93,13 @@ async fn subject(checked: &CheckedOracle, id: u64) -> Result<RequestRecord, CliE
     let at = oracle.chain.finalized().await?.hash;
     let view = oracle.request(id, Some(at)).await?;
     let view = view.ok_or_else(|| follow::no_such_request(id))?;
+    let interface_version = view.interface_version;
+    if interface_version != INTERFACE_VERSION {
+        let error = Error::AskedBefore { interface_version };
+        return Err(
+            CliError::new(exit::CONTRACT, error).help("verify it with the program of that version")
+        );
+    }
     let terms = oracle.terms(id, Some(at)).await?;
     let terms = terms.ok_or_else(|| follow::no_such_request(id))?;
     let mut barred = Vec::new();
@@ -105,26 +112,10 @@ async fn subject(checked: &CheckedOracle, id: u64) -> Result<RequestRecord, CliE
     Ok(RequestRecord {
         domain: checked.config.domain,
         contract: oracle.address,
-        params: params_at(checked, view.asked_at).await?,
         view,
         terms,
         barred,
     })
-}
-
-/// The parameters in force at a block; `None` when the node has pruned its state.
-async fn params_at(
-    checked: &CheckedOracle,
-    block: BlockNumber,
-) -> Result<Option<Params>, ChainError> {
-    let Some(hash): Option<Hash> = checked.oracle.chain.hash_at(block).await? else {
-        return Ok(None);
-    };
-    match checked.oracle.config(Some(hash)).await {
-        Ok(config) => Ok(Some(config.params)),
-        Err(error) if error.is_connection() => Err(error),
-        Err(_) => Ok(None),
-    }
 }
 
 fn report(

@@ -15,6 +15,7 @@ use serde_json::Value;
 pub(super) fn check(
     subject: &RequestRecord,
     context: &Context,
+    confidence: Option<u8>,
     document: &[u8],
     found: &mut Findings,
 ) -> Option<Answer> {
@@ -43,6 +44,13 @@ pub(super) fn check(
         shown(&value["question_digest"]),
         asked,
     );
+    if let Some(confidence) = confidence {
+        found.same(
+            "the confidence in its evidence",
+            shown(&value["confidence"]),
+            confidence.to_string(),
+        );
+    }
     check_making(subject, &value, found);
     answer(&value)
 }

@@ -13,7 +13,7 @@ pub use request::check_request;
 pub use rerun::{compare, Rerun};
 pub use seat::check_seat;
 
-use llm_oracle_primitives::{digest::Context, AccountId, Hash, Params, RequestView, Terms};
+use llm_oracle_primitives::{digest::Context, AccountId, Hash, RequestView, SeatView, Terms};
 use serde::Serialize;
 
 /// A request with everything that the chain has about it.
@@ -27,15 +27,13 @@ pub struct RequestRecord {
     pub view: RequestView,
     /// Its terms.
     pub terms: Terms,
-    /// Parameters in force when it was asked; `None` when the node does not keep that state.
-    pub params: Option<Params>,
     /// Operators among the seats that signed two answers to one question: their bonds are lost.
     pub barred: Vec<AccountId>,
 }
 
 impl RequestRecord {
     /// The context that a seat's commitment and signature are bound to.
-    pub fn context(&self, operator: AccountId, model: u32) -> Context {
+    pub fn context(&self, operator: AccountId) -> Context {
         Context {
             domain: self.domain,
             contract: self.contract,
@@ -44,8 +42,13 @@ impl RequestRecord {
             round: 0,
             phase: 0,
             operator,
-            model,
+            model: 0,
         }
+    }
+
+    /// The confidence that a revealed seat signed: version 2 of the interface had none.
+    fn signed_confidence(&self, seat: &SeatView) -> Option<u8> {
+        self.view.signed_confidence(seat.confidence?)
     }
 }
 

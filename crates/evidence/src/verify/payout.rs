@@ -1,7 +1,7 @@
 //! The payments: the contract's rules, computed a second time.
 
 use super::{Findings, RequestRecord};
-use llm_oracle_primitives::{limits::share, Outcome, Params, SeatState, SeatView};
+use llm_oracle_primitives::{limits::share, Outcome, RequestView, SeatState, SeatView};
 use llm_oracle_rules::tally::Ballot;
 
 /// Sums over the seats, planck.
@@ -14,11 +14,10 @@ struct Sums {
 
 /// Checks what each seat, the requester and the owner were credited at the end.
 pub(super) fn check(subject: &RequestRecord, outcome: &Outcome, found: &mut Findings) {
-    let Some(params) = &subject.params else {
-        found.note("the node does not keep the state of the ask, so payments were not checked");
-        return;
-    };
     let view = &subject.view;
+    // A window too short for anybody to reveal in pays nobody.
+    let compensated = view.seats.iter().any(|seat| seat.answer.is_some());
+    let compensation = view.seat_bond.min(view.summary.reward).min(view.seat_fee);
     let mut sums = Sums::default();
     for (position, seat) in view.seats.iter().enumerate() {
         let what = format!("seat {position}");
@@ -29,8 +28,8 @@ pub(super) fn check(subject: &RequestRecord, outcome: &Outcome, found: &mut Find
                 seat.state
             ));
         }
-        let gross = gross(state, outcome, view.summary.reward, params);
-        let fee = share(gross, params.fee_ppm);
+        let gross = gross(state, outcome, view);
+        let fee = share(gross, view.fee_ppm);
         found.same(
             &format!("the pay of {what}"),
             seat.paid,
@@ -39,7 +38,11 @@ pub(super) fn check(subject: &RequestRecord, outcome: &Outcome, found: &mut Find
         let forfeited = forfeit(subject, seat, state, found, &what);
         sums.fee = sums.fee.saturating_add(fee);
         sums.paid = sums.paid.saturating_add(gross);
-        let part = forfeited.min(view.summary.reward);
+        let part = if compensated || state != SeatState::Silent {
+            forfeited.min(compensation)
+        } else {
+            0
+        };
         sums.compensation = sums.compensation.saturating_add(part);
     }
     let vacant = view.summary.seats.saturating_sub(view.summary.committed);
@@ -47,7 +50,7 @@ pub(super) fn check(subject: &RequestRecord, outcome: &Outcome, found: &mut Find
         .summary
         .reward
         .saturating_mul(view.summary.seats.into())
-        .saturating_add(view.commit_fee.saturating_mul(vacant.into()));
+        .saturating_add(view.seat_fee.saturating_mul(vacant.into()));
     let refund = escrow
         .saturating_sub(sums.paid)
         .saturating_add(sums.compensation);
@@ -73,29 +76,30 @@ fn forfeit(
     seat.forfeited
 }
 
-fn gross(state: SeatState, outcome: &Outcome, reward: u128, params: &Params) -> u128 {
+fn gross(state: SeatState, outcome: &Outcome, view: &RequestView) -> u128 {
+    let reward = view.summary.reward;
     match (outcome, state) {
-        (Outcome::Answered { .. }, SeatState::Agreed) => reward,
-        (Outcome::Undetermined { .. }, SeatState::Abstained) => share(reward, params.abstain_ppm),
-        (Outcome::NoConsensus { .. }, SeatState::Dissented | SeatState::Abstained) => {
-            share(reward, params.effort_ppm)
-        }
+        (_, SeatState::Agreed) => reward,
+        // Work is paid whatever comes out.
+        (_, SeatState::Dissented | SeatState::Inconclusive)
+        | (Outcome::Undetermined { .. }, SeatState::Abstained) => share(reward, view.effort_ppm),
         _ => 0,
     }
 }
 
 fn end_state(seat: &SeatView, outcome: &Outcome, subject: &RequestRecord) -> SeatState {
-    let form = llm_oracle_rules::Form::of(&subject.view.kind);
+    let form = llm_oracle_rules::Form::of(&subject.terms.answer);
     let ballot = seat.answer.as_ref().map(Ballot::of_seat);
     match (outcome, ballot) {
         (Outcome::Expired, _) => SeatState::Released,
         (_, None) => SeatState::Silent,
-        (_, Some(Ballot::Abstention)) => SeatState::Abstained,
+        (_, Some(Ballot::Abstention(_))) => SeatState::Abstained,
         (Outcome::Answered { answer, .. }, Some(ballot))
             if ballot.agrees(&form, &Ballot::of(answer)) =>
         {
             SeatState::Agreed
         }
-        _ => SeatState::Dissented,
+        (Outcome::Answered { .. }, _) => SeatState::Dissented,
+        _ => SeatState::Inconclusive,
     }
 }

@@ -3,7 +3,7 @@
 use super::{payout, Findings, RequestRecord};
 use llm_oracle_primitives::{digest, Outcome};
 use llm_oracle_rules::{
-    tally::{tally, Ballot},
+    tally::{tally, Ballot, Rule, Vote},
     End, Form,
 };
 use llm_oracle_support::address::hex0x;
@@ -12,17 +12,25 @@ use llm_oracle_support::address::hex0x;
 pub fn check_request(subject: &RequestRecord) -> Findings {
     let mut found = Findings::default();
     let (view, terms) = (&subject.view, &subject.terms);
-    let terms_digest = digest::terms_digest(&view.requester, terms);
+    let terms_digest = digest::terms_digest(&view.requester, view.summary.reward, terms);
     found.same(
         "the terms digest",
         hex0x(&view.terms_digest),
         hex0x(&terms_digest),
     );
-    if view.kind != terms.answer {
-        found.wrong("the form of the answer is not that of the terms");
-    }
     found.same("the threshold", view.threshold, terms.threshold);
     found.same("the number of seats", view.summary.seats, terms.seats);
+    found.same(
+        "the least confidence",
+        view.min_confidence,
+        terms.min_confidence,
+    );
+    found.same(
+        "the greatest number of seats of one family",
+        view.max_seats_per_family,
+        terms.max_seats_per_family,
+    );
+    check_families(subject, &mut found);
     for (position, seat) in view.seats.iter().enumerate() {
         let before = view.seats.iter().take(position);
         if before
@@ -42,6 +50,23 @@ pub fn check_request(subject: &RequestRecord) -> Findings {
     found
 }
 
+/// No family has more seats than the terms allow.
+fn check_families(subject: &RequestRecord, found: &mut Findings) {
+    let (view, most) = (&subject.view, subject.terms.max_seats_per_family);
+    if most == 0 {
+        return;
+    }
+    for (position, seat) in view.seats.iter().enumerate() {
+        let before = view.seats.iter().take(position);
+        let same = before.filter(|other| other.family == seat.family).count();
+        if same >= usize::from(most) {
+            found.wrong(format!(
+                "seat {position} has a model family that {same} seats before it have, and {most} are allowed"
+            ));
+        }
+    }
+}
+
 fn check_tally(subject: &RequestRecord, outcome: &Outcome, found: &mut Findings) {
     let (view, terms) = (&subject.view, &subject.terms);
     if *outcome == Outcome::Expired {
@@ -50,10 +75,21 @@ fn check_tally(subject: &RequestRecord, outcome: &Outcome, found: &mut Findings)
         }
         return;
     }
-    let answers = view.seats.iter().filter_map(|seat| seat.answer.as_ref());
-    let ballots: Vec<Ballot> = answers.map(Ballot::of_seat).collect();
-    let form = Form::of(&terms.answer);
-    let counted = tally(&form, terms.seats, terms.threshold, &ballots);
+    let revealed = view.seats.iter().filter_map(|seat| {
+        Some(Vote {
+            ballot: Ballot::of_seat(seat.answer.as_ref()?),
+            confidence: seat.confidence.unwrap_or_default(),
+            family: seat.family,
+        })
+    });
+    let votes: Vec<Vote> = revealed.collect();
+    let rule = Rule {
+        form: &Form::of(&terms.answer),
+        seats: terms.seats,
+        threshold: terms.threshold,
+        min_confidence: terms.min_confidence,
+    };
+    let counted = tally(&rule, &votes);
     let (end, result) = match outcome {
         Outcome::Answered { answer, .. } => (End::Answered, Some(Ballot::of(answer))),
         Outcome::Undetermined { .. } => (End::Undetermined, None),

@@ -5,14 +5,17 @@ use super::*;
 use crate::{bind, question, AnswerTimes, NumberedSecret};
 use llm_oracle_llm::ProviderReply;
 use llm_oracle_primitives::{
-    digest, Answer, AnswerKind, Assignment, DeliveryStatus, LeastRecord, Margin, ModelRef, Outcome,
-    Phase, Prompt, Reason, Sampling, SeatAnswer, SeatState, SeatView, Summary,
+    digest, Answer, DeliveryStatus, LeastRecord, Margin, Outcome, Phase, Reason, SeatAnswer,
+    SeatState, Summary, INTERFACE_VERSION,
 };
 use llm_oracle_signing::{account_of, load_key, KeySource, Keypair};
 use serde_json::{json, Value};
 
 const REWARD: u128 = 1_000_000;
-const COMMIT_FEE: u128 = 30;
+const SEAT_FEE: u128 = 30;
+const EFFORT_PPM: u32 = 250_000;
+const FEE_PPM: u32 = 20_000;
+pub(super) const CONFIDENCE: u8 = 80;
 const SEAT_BOND: u128 = 5_000_000;
 
 fn key(name: &str) -> Keypair {
@@ -25,19 +28,12 @@ fn key(name: &str) -> Keypair {
 
 fn terms() -> Terms {
     Terms {
-        model: ModelRef::Any,
-        prompt: Prompt::Inline(b"Is water wet?".to_vec()),
         system: Some(b"Be brief.".to_vec()),
-        answer: AnswerKind::Bool,
-        sampling: Sampling::default(),
         seats: 4,
         threshold: 3,
-        assignment: Assignment::Open,
-        one_step: false,
-        commit_blocks: 10,
-        reveal_blocks: 10,
-        callback: None,
-        refund_to: None,
+        min_confidence: 10,
+        max_seats_per_family: 4,
+        ..llm_oracle_fixtures::request::terms(b"Is water wet?")
     }
 }
 
@@ -88,6 +84,7 @@ pub(super) fn reply(record: Value, answer: Answer) -> ProviderReply {
     };
     ProviderReply {
         answer,
+        confidence: CONFIDENCE,
         model,
         record,
     }
@@ -120,18 +117,25 @@ fn empty_subject() -> RequestRecord {
         },
         requester,
         beneficiary: requester,
-        terms_digest: digest::terms_digest(&requester, &terms),
-        kind: AnswerKind::Bool,
+        terms_digest: digest::terms_digest(&requester, REWARD, &terms),
+        interface_version: INTERFACE_VERSION,
         threshold: 3,
         one_step: false,
         least_record: LeastRecord::default(),
-        draw: None,
+        max_seats_per_family: 4,
+        min_confidence: 10,
         asked_at: 1,
         reveals_opened_at: Some(4),
         ended_at: Some(15),
-        commit_fee: COMMIT_FEE,
+        seat_fee: SEAT_FEE,
         seat_bond: SEAT_BOND,
+        min_bond: SEAT_BOND,
+        fee_ppm: FEE_PPM,
+        effort_ppm: EFFORT_PPM,
+        delivery_blocks: 5,
+        retention_blocks: 10,
         delivery_escrow: 0,
+        delivery_price: 0,
         callback: None,
         seats: Vec::new(),
         outcome: None,
@@ -143,7 +147,6 @@ fn empty_subject() -> RequestRecord {
         contract: AccountId::from([2; 32]),
         view,
         terms,
-        params: Some(Params::dev()),
         barred: Vec::new(),
     }
 }
@@ -156,7 +159,7 @@ fn seat(
     reply: ProviderReply,
 ) -> (SeatView, Vec<u8>) {
     let operator = account_of(key);
-    let context = subject.context(operator, 0);
+    let context = subject.context(operator);
     let secret = NumberedSecret {
         number: 1,
         bytes: &[slot as u8 + 1; 32],
@@ -180,16 +183,17 @@ pub(super) fn signed(
     salt: Hash,
 ) -> SeatView {
     let operator = account_of(key);
-    let context = subject.context(operator, 0);
-    let message = digest::answer_message(&context, answer, &evidence);
+    let context = subject.context(operator);
+    let message = digest::answer_message(&context, answer, Some(CONFIDENCE), &evidence);
     SeatView {
         operator,
         slot,
-        state: SeatState::Dissented,
-        model: 0,
-        commitment: digest::commitment(&context, answer, &evidence, &salt),
+        state: SeatState::Inconclusive,
+        family: [0; 4],
+        commitment: digest::commitment(&context, answer, Some(CONFIDENCE), &evidence, &salt),
         evidence,
         answer: Some(SeatAnswer::Whole(answer.clone())),
+        confidence: Some(CONFIDENCE),
         signature: Some(key.sign(&message).0),
         salt: Some(salt),
         paid: 0,
@@ -216,6 +220,7 @@ pub(super) fn case() -> Case {
         state: SeatState::Silent,
         forfeited: SEAT_BOND,
         answer: None,
+        confidence: None,
         signature: None,
         salt: None,
         ..subject.view.seats[0].clone()
@@ -228,24 +233,25 @@ pub(super) fn case() -> Case {
     }
 }
 
-/// No consensus: a quarter of the reward for each that revealed, by the rules' own words.
+/// No consensus: a quarter of the reward for each answer, by the rules' own words.
 fn settle(subject: &mut RequestRecord) {
-    let params = Params::dev();
-    let effort = llm_oracle_primitives::limits::share(REWARD, params.effort_ppm);
-    let fee = llm_oracle_primitives::limits::share(effort, params.fee_ppm);
+    let effort = llm_oracle_primitives::limits::share(REWARD, EFFORT_PPM);
+    let fee = llm_oracle_primitives::limits::share(effort, FEE_PPM);
     let view = &mut subject.view;
-    for seat in view.seats.iter_mut().take(3) {
+    for seat in view.seats.iter_mut().take(2) {
         seat.paid = effort - fee;
     }
     view.seats[2].state = SeatState::Abstained;
-    view.fee = 3 * fee;
-    view.refund = 4 * REWARD - 3 * effort + SEAT_BOND.min(REWARD);
+    view.fee = 2 * fee;
+    view.refund = 4 * REWARD - 2 * effort + SEAT_FEE;
     view.outcome = Some(Outcome::NoConsensus {
         margin: Margin {
             seats: 4,
             revealed: 3,
             agreeing: 2,
-            abstaining: 1,
+            abstained: [1, 0, 0, 0, 0, 0],
+            confidence: CONFIDENCE,
+            families: 1,
             spread: 0,
         },
     });

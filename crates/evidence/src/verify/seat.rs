@@ -13,17 +13,19 @@ pub fn check_seat(
     document: Option<&[u8]>,
 ) -> (SeatFinding, Findings) {
     let mut found = Findings::default();
-    let (Some(stated), Some(salt), Some(signature)) = (&seat.answer, seat.salt, seat.signature)
-    else {
-        if seat.answer.is_some() || seat.salt.is_some() || seat.signature.is_some() {
+    let revealed = (&seat.answer, seat.salt, seat.signature, seat.confidence);
+    let (Some(stated), Some(salt), Some(signature), Some(_)) = revealed else {
+        if revealed != (&None, None, None, None) {
             found.wrong("it is opened in part only");
             return (SeatFinding::Wrong, found);
         }
         found.note("its answer was not revealed");
         return (SeatFinding::Unrevealed, found);
     };
-    let context = subject.context(seat.operator, seat.model);
-    let message = digest::answer_message_of(&context, &digest_of(stated), &seat.evidence);
+    let context = subject.context(seat.operator);
+    let confidence = subject.signed_confidence(seat);
+    let stated = digest_of(stated);
+    let message = digest::answer_message_of(&context, &stated, confidence, &seat.evidence);
     if !verifies(&signature, &message, &seat.operator) {
         found.wrong("the operator's signature does not stand under its answer");
     }
@@ -40,11 +42,12 @@ pub fn check_seat(
         hex0x(&digest),
         hex0x(&seat.evidence),
     );
-    let answer = document::check(subject, &context, document, &mut found)
-        .filter(|answer| digest::answer_digest(answer) == digest_of(stated));
+    let answer = document::check(subject, &context, confidence, document, &mut found)
+        .filter(|answer| digest::answer_digest(answer) == stated);
     match answer {
         Some(answer) => {
-            let commitment = digest::commitment(&context, &answer, &seat.evidence, &salt);
+            let commitment =
+                digest::commitment(&context, &answer, confidence, &seat.evidence, &salt);
             found.same(
                 "its commitment",
                 hex0x(&seat.commitment),

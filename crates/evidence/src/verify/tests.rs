@@ -1,12 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 use super::{
-    sample::{case, local_record, reply, signed, Case},
+    sample::{case, local_record, reply, signed, Case, CONFIDENCE},
     *,
 };
-use llm_oracle_primitives::{
-    digest, Answer, AnswerKind, Margin, Outcome, SeatAnswer, SeatState, SeatView,
-};
+use llm_oracle_primitives::{digest, Answer, Margin, Outcome, SeatAnswer, SeatState};
 use serde_json::{json, Value};
 
 fn verdict(case: &Case, index: usize, document: &[u8]) -> SeatFinding {
@@ -203,7 +201,7 @@ fn asking_again_reproduces_or_says_what_differs() {
 #[test]
 fn whatever_is_altered_of_a_seat_on_chain_is_found() {
     let case = case();
-    let alterations: [(&str, fn(&mut SeatView)); 7] = [
+    let alterations: [(&str, fn(&mut SeatView)); 9] = [
         ("commitment", |seat| seat.commitment[0] ^= 1),
         ("evidence", |seat| seat.evidence[0] ^= 1),
         ("salt", |seat| seat.salt = Some([7; 32])),
@@ -212,6 +210,8 @@ fn whatever_is_altered_of_a_seat_on_chain_is_found() {
             seat.answer = Some(SeatAnswer::Whole(Answer::Bool(false)))
         }),
         ("operator", |seat| seat.operator = AccountId::from([7; 32])),
+        ("confidence", |seat| seat.confidence = Some(CONFIDENCE + 1)),
+        ("no confidence", |seat| seat.confidence = None),
         ("half", |seat| seat.salt = None),
     ];
     for (what, alter) in alterations {
@@ -228,13 +228,18 @@ fn whatever_is_altered_of_a_seat_on_chain_is_found() {
 
 #[test]
 fn whatever_is_altered_of_tally_and_payments_is_found() {
-    let alterations: [(&str, fn(&mut RequestView)); 12] = [
+    let alterations: [(&str, fn(&mut RequestView)); 15] = [
         ("terms digest", |view| view.terms_digest[0] ^= 1),
         ("requester", |view| {
             view.requester = AccountId::from([8; 32])
         }),
         ("threshold", |view| view.threshold = 2),
-        ("kind", |view| view.kind = AnswerKind::Text { max_bytes: 1 }),
+        ("reward", |view| view.summary.reward += 1),
+        ("least confidence", |view| view.min_confidence = 11),
+        ("family", |view| view.max_seats_per_family = 3),
+        ("sureness", |view| {
+            view.seats[0].confidence = Some(CONFIDENCE - 1)
+        }),
         ("outcome", |view| view.outcome = Some(Outcome::Expired)),
         ("margin", |view| {
             let margin = Margin::default();
@@ -260,11 +265,7 @@ fn whatever_is_altered_of_tally_and_payments_is_found() {
     let mut twice = case();
     twice.subject.view.seats[1].operator = twice.subject.view.seats[0].operator;
     assert!(!check_request(&twice.subject).wrong.is_empty());
-    let mut unknown = case();
-    unknown.subject.params = None;
-    let found = check_request(&unknown.subject);
-    assert!(
-        found.wrong.is_empty() && found.notes.len() == 1,
-        "{found:?}"
-    );
+    let mut crowded = case();
+    crowded.subject.terms.max_seats_per_family = 2;
+    assert!(check_request(&crowded.subject).wrong.len() > 1);
 }

@@ -136,6 +136,7 @@ impl Provider for Hosted {
         });
         Ok(ProviderReply {
             answer,
+            confidence: 0,
             model,
             record,
         })

@@ -253,7 +253,7 @@ async fn a_question_whose_schema_cannot_be_used_is_not_put_to_the_model() {
     let schema = br#"{"$ref":"http://127.0.0.1:9/schema"}"#.to_vec();
     let (reply, requests) = ask(&[], AnswerKind::Json { schema }).await;
     let reply = reply.unwrap();
-    assert_eq!(reply.answer, Answer::Abstain(Reason::Refused));
+    assert_eq!(reply.answer, Answer::Abstain(Reason::BadInput));
     assert!(requests.is_empty());
     let why = reply.record["not_asked"].as_str().unwrap();
     assert!(why.contains("nothing is fetched"), "{why}");

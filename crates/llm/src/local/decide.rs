@@ -17,12 +17,12 @@ use serde_json::{json, Value};
 /// processor could tip the answer, and the model has no opinion worth a vote.
 pub(super) const MARGIN_MIN: f64 = 0.05;
 
-/// Scores the labels and decides.
+/// Scores the labels and decides: the answer, how sure it is in percent, and how it was made.
 pub(super) fn closed(
     engine: &mut Engine<'_>,
     question: &ModelQuestion,
     asked: &template::ClosedPrompt,
-) -> Result<(Answer, Value), ModelError> {
+) -> Result<(Answer, u8, Value), ModelError> {
     let scored = engine.likelihoods(&asked.prompt, &asked.continuations)?;
     let mut neutral = Vec::with_capacity(asked.neutral.len());
     for prompt in &asked.neutral {
@@ -34,6 +34,7 @@ pub(super) fn closed(
         .collect();
     let calibrated = calibrate(&scored.log_likelihood, &base);
     let (best, margin) = lead(&calibrated);
+    let confidence = best.map_or(0, |best| share(&calibrated, best));
     let answer = best.map_or(Answer::Abstain(Reason::Unclear), |index| {
         answer_type::answer_at(&question.answer, index)
     });
@@ -49,7 +50,7 @@ pub(super) fn closed(
             "neutral_tokens": neutral.iter().map(|scores| scores.prompt_tokens).sum::<usize>(),
         },
     });
-    Ok((answer, how))
+    Ok((answer, confidence, how))
 }
 
 fn scores(
@@ -115,6 +116,16 @@ fn lead(scores: &[f64]) -> (Option<usize>, f64) {
     }
 }
 
+/// The part of one label in the probability of all, percent; 0 when the scores are no numbers.
+fn share(scores: &[f64], of: usize) -> u8 {
+    let Some(chosen) = scores.get(of) else {
+        return 0;
+    };
+    let sum: f64 = scores.iter().map(|score| (score - chosen).exp()).sum();
+    // Out of range and no number become the nearest bound, or 0.
+    (100.0 / sum).round().clamp(0.0, 100.0) as u8
+}
+
 /// To a millionth: what is beyond is noise of the arithmetic.
 fn shown(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
@@ -123,6 +134,15 @@ fn shown(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn confidence_is_the_part_of_the_best_label_in_percent() {
+        assert_eq!(share(&[0.0, 0.0], 0), 50);
+        assert_eq!(share(&[3.0_f64.ln(), 0.0], 0), 75);
+        assert_eq!(share(&[0.0, -900.0], 0), 100);
+        assert_eq!(share(&[0.0, f64::NAN], 0), 0);
+        assert_eq!(share(&[], 0), 0);
+    }
 
     #[test]
     fn a_label_that_is_likely_anyway_gains_nothing() {

@@ -168,9 +168,12 @@ fn answer(
     question: &ModelQuestion,
 ) -> Result<ProviderReply, ModelError> {
     let started = llm_oracle_support::clock::Instant::now();
-    let (answer, how) = match template::render(question)? {
+    let (answer, confidence, how) = match template::render(question)? {
         template::PromptForm::Closed(closed) => decide::closed(engine, question, &closed)?,
-        template::PromptForm::Decoded(asked) => decoded(engine, question, &asked)?,
+        template::PromptForm::Decoded(asked) => {
+            let (answer, how) = decoded(engine, question, &asked)?;
+            (answer, 0, how)
+        }
     };
     tracing::debug!(
         model = facts.name,
@@ -200,6 +203,7 @@ fn answer(
     }
     Ok(ProviderReply {
         answer,
+        confidence,
         model: facts.name.clone(),
         record,
     })

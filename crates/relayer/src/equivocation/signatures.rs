@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 /// Signed answers that are remembered; those to the oldest requests go first.
 const MOST_SEEN: usize = 4_096;
-/// Request, operator's slot and model: with the deployment these are the context of a signature.
-pub(super) type SignedFor = (RequestId, Slot, u32);
+/// Request and operator's slot: with the deployment these are the context of a signature.
+pub(super) type SignedFor = (RequestId, Slot);
 
 /// What has been signed so far.
 #[derive(Default)]
@@ -52,9 +52,10 @@ pub(crate) struct Claim {
     pub(super) request_id: RequestId,
     pub(super) slot: Slot,
     pub(super) answer: Hash,
+    pub(super) confidence: u8,
     pub(super) signature: Signature,
-    /// Model and evidence; a reveal leaves them to its seat.
-    pub(super) stated: Option<(u32, Hash)>,
+    /// Its evidence; a reveal leaves it to its seat.
+    pub(super) evidence: Option<Hash>,
 }
 
 impl From<RevealEntry> for Claim {
@@ -63,8 +64,9 @@ impl From<RevealEntry> for Claim {
             request_id: entry.request_id,
             slot: entry.slot,
             answer: digest::answer_digest(&entry.answer),
+            confidence: entry.confidence,
             signature: entry.signature,
-            stated: None,
+            evidence: None,
         }
     }
 }
@@ -75,8 +77,9 @@ impl From<AnswerEntry> for Claim {
             request_id: entry.request_id,
             slot: entry.slot,
             answer: digest::answer_digest(&entry.answer),
+            confidence: entry.confidence,
             signature: entry.signature,
-            stated: Some((entry.model, entry.evidence)),
+            evidence: Some(entry.evidence),
         }
     }
 }
@@ -106,19 +109,18 @@ pub(crate) fn claims(input: &[u8]) -> Vec<Claim> {
 }
 
 /// The answer of a seat as its operator signed it, once the contract has taken it.
-pub(super) fn taken(view: &RequestView, slot: Slot) -> Option<(u32, SignedAnswer)> {
+pub(super) fn taken(view: &RequestView, slot: Slot) -> Option<SignedAnswer> {
     let seat = view.seats.iter().find(|seat| seat.slot == slot)?;
     let answer = match seat.answer.as_ref()? {
         SeatAnswer::Whole(answer) => digest::answer_digest(answer),
         SeatAnswer::Digest(digest) => *digest,
     };
-    let (evidence, signature) = (seat.evidence, seat.signature?);
-    let signed = SignedAnswer {
+    Some(SignedAnswer {
         answer,
-        evidence,
-        signature,
-    };
-    Some((seat.model, signed))
+        confidence: view.signed_confidence(seat.confidence?),
+        evidence: seat.evidence,
+        signature: seat.signature?,
+    })
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@ use scale::Encode;
 fn signed(answer: u8, evidence: u8) -> SignedAnswer {
     SignedAnswer {
         answer: [answer; 32],
+        confidence: Some(evidence),
         evidence: [evidence; 32],
         signature: [evidence; 64],
     }
 }
 
-const SIGNED_FOR: SignedFor = (1, 2, 0);
+const SIGNED_FOR: SignedFor = (1, 2);
 
 fn always(_: &SignedAnswer) -> bool {
     true
@@ -26,8 +27,8 @@ fn only_another_answer_at_the_same_place_is_an_equivocation() {
     // The same answer again, and with another evidence and signature.
     assert_eq!(signatures.note(SIGNED_FOR, signed(1, 1), always), None);
     assert_eq!(signatures.note(SIGNED_FOR, signed(1, 9), always), None);
-    // Another request, operator, model.
-    for place in [(2, 2, 0), (1, 3, 0), (1, 2, 1)] {
+    // Another request, operator.
+    for place in [(2, 2), (1, 3)] {
         assert_eq!(signatures.note(place, signed(2, 1), always), None);
     }
     let both = signatures.note(SIGNED_FOR, signed(2, 1), always);
@@ -60,11 +61,11 @@ fn what_is_not_signed_accuses_nobody_and_hides_nothing() {
 fn what_is_remembered_is_bounded_and_the_oldest_request_goes_first() {
     let mut signatures = Signatures::default();
     for id in 0..=MOST_SEEN as u64 {
-        signatures.note((id, 0, 0), signed(1, 1), always);
+        signatures.note((id, 0), signed(1, 1), always);
     }
     assert_eq!(signatures.seen.len(), MOST_SEEN);
-    assert_eq!(signatures.note((0, 0, 0), signed(2, 2), always), None);
-    let both = signatures.note((9, 0, 0), signed(2, 2), always);
+    assert_eq!(signatures.note((0, 0), signed(2, 2), always), None);
+    let both = signatures.note((9, 0), signed(2, 2), always);
     assert!(both.is_some());
 }
 
@@ -73,6 +74,7 @@ fn reveal(request_id: RequestId) -> RevealEntry {
         request_id,
         slot: 4,
         answer: Answer::Bool(true),
+        confidence: 3,
         salt: [5; 32],
         signature: [6; 64],
     }
@@ -80,23 +82,24 @@ fn reveal(request_id: RequestId) -> RevealEntry {
 
 #[test]
 fn claims_are_read_from_each_message_that_brings_signed_answers() {
-    let claim = |request_id, stated| Claim {
+    let claim = |request_id, evidence| Claim {
         request_id,
         slot: 4,
         answer: digest::answer_digest(&Answer::Bool(true)),
+        confidence: 3,
         signature: [6; 64],
-        stated,
+        evidence,
     };
     let answer = AnswerEntry {
         request_id: 3,
         slot: 4,
-        model: 7,
         answer: Answer::Bool(true),
+        confidence: 3,
         evidence: [8; 32],
         salt: [5; 32],
         signature: [6; 64],
     };
-    let stated = Some((7, [8; 32]));
+    let stated = Some([8; 32]);
     for (input, found) in [
         (messages::reveal(&reveal(1)).input(), vec![claim(1, None)]),
         (

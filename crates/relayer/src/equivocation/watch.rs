@@ -173,32 +173,31 @@ impl EquivocationWatch {
             return Ok(None);
         };
         let seat = view.seats.iter().find(|seat| seat.slot == slot);
-        let of_seat = seat.map(|seat| (seat.model, seat.evidence));
-        let Some((model, evidence)) = claim.stated.or(of_seat) else {
+        let of_seat = seat.map(|seat| seat.evidence);
+        let Some(evidence) = claim.evidence.or(of_seat) else {
             return Ok(None);
         };
         let terms_digest = view.terms_digest;
-        let context = digest::Context {
-            model,
-            ..self
-                .deployment
-                .context(id, terms_digest, *operator.as_ref())
-        };
+        let context = self
+            .deployment
+            .context(id, terms_digest, *operator.as_ref());
         let signs = |signed: &SignedAnswer| {
-            let message = digest::answer_message_of(&context, &signed.answer, &signed.evidence);
+            let message = digest::answer_message_of(
+                &context,
+                &signed.answer,
+                signed.confidence,
+                &signed.evidence,
+            );
             verifies(&signed.signature, &message, &operator)
         };
         let claimed = SignedAnswer {
             answer: claim.answer,
+            confidence: view.signed_confidence(claim.confidence),
             evidence,
             signature: claim.signature,
         };
-        let signed_for = (id, slot, model);
-        let stands = taken(view, slot).filter(|(of, _)| *of == model);
-        let all = stands
-            .into_iter()
-            .map(|(_, signed)| signed)
-            .chain([claimed]);
+        let signed_for = (id, slot);
+        let all = taken(view, slot).into_iter().chain([claimed]);
         let mut two = None;
         for signed in all {
             two = two.or(self.signatures.note(signed_for, signed, signs));
@@ -207,7 +206,6 @@ impl EquivocationWatch {
             request_id: id,
             terms_digest,
             slot,
-            model,
             first,
             second,
         }))

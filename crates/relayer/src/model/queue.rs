@@ -158,9 +158,9 @@ impl ModelQueue {
     }
 
     /// A seat has ended and was paid so much: what it earned is no longer at risk.
-    pub(crate) fn close(&mut self, entry: &SeatId, commit_fee: u128, paid: u128) {
+    pub(crate) fn close(&mut self, entry: &SeatId, seat_fee: u128, paid: u128) {
         self.begin_day();
-        self.spend.close(&self.policy, entry, commit_fee, paid);
+        self.spend.close(&self.policy, entry, seat_fee, paid);
     }
 
     /// Waits for any question to come back; for ever when there is none.
@@ -236,7 +236,8 @@ impl ModelQueue {
                 // An answer like any other, so that the seat is not lost: the text can't be read.
                 Err(why) => {
                     let reply = ProviderReply {
-                        answer: Answer::Abstain(Reason::Refused),
+                        answer: Answer::Abstain(Reason::BadInput),
+                        confidence: 0,
                         model: self.provider.name().to_owned(),
                         record: json!({ "not_asked": why }),
                     };

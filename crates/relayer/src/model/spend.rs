@@ -124,7 +124,7 @@ impl SpendTracker {
         &mut self,
         policy: &PolicyConfig,
         entry: &SeatId,
-        commit_fee: u128,
+        seat_fee: u128,
         paid: u128,
     ) {
         let Some(seat) = self.seats.remove(entry) else {
@@ -132,8 +132,8 @@ impl SpendTracker {
         };
         let cost = seat
             .model
-            .saturating_add(policy.tx_fees_per_seat.unwrap_or(commit_fee));
-        let lost = cost.saturating_sub(commit_fee).saturating_sub(paid);
+            .saturating_add(policy.tx_fees_per_seat.unwrap_or(seat_fee));
+        let lost = cost.saturating_sub(seat_fee).saturating_sub(paid);
         let back = seat.at_risk.saturating_sub(lost);
         self.at_risk = self.at_risk().saturating_sub(back).to_string();
     }

@@ -15,6 +15,7 @@ fn answered(request_id: u64) -> Answered {
         operator: [1; 32],
         terms_digest: [2; 32],
         answer: Answer::Bool(true),
+        confidence: Some(50),
         document: DOCUMENT.to_vec(),
         evidence: [request_id as u8; 32],
         salt_secret: 1,

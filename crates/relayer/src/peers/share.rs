@@ -94,10 +94,10 @@ impl PeerExchange {
         &mut self,
         chain: &ChainView,
         view: &Arc<RequestView>,
-        terms: &Arc<Terms>,
+        terms: Option<&Arc<Terms>>,
     ) {
         if let Some(peers) = &mut self.peers {
-            let terms = Some(terms.clone());
+            let terms = terms.cloned();
             peers.remember_request(chain.finalized.hash, view.clone(), terms);
         }
     }

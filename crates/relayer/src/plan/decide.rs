@@ -16,23 +16,9 @@ pub struct OnChain {
     /// Last block for reveals.
     pub reveal_deadline: BlockNumber,
     /// Whether there is a seat that this operator may take.
-    pub free: Free,
+    pub free: bool,
     /// The operator's seat, if it has one.
     pub seat: Option<SeatOnChain>,
-}
-
-/// Whether a seat is free for an operator that has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Free {
-    /// No: all are taken, or kept for others to the end.
-    No,
-    /// Nobody knows: the committee has not been drawn. From this block on the seats are open to all,
-    /// drawn or not.
-    Undrawn(BlockNumber),
-    /// It was not drawn, and may take what those drawn have left from this block on.
-    From(BlockNumber),
-    /// Yes.
-    Yes,
 }
 
 /// An operator's seat at a finalized block.
@@ -120,10 +106,6 @@ pub enum Why {
     NoSeat,
     /// Commits do not count yet.
     NotOpen,
-    /// The committee has not been drawn.
-    Undrawn,
-    /// Others were drawn, and the seats they leave are not open to all yet.
-    NotDrawn,
     /// The other seats have not done their part.
     Others,
     /// Its part is done.
@@ -146,7 +128,8 @@ pub fn decide(chain: &OnChain, local: &Local, heads: &HeadNumbers) -> Step {
         return decide_seated(chain, &seat, local, heads);
     }
     match chain.phase {
-        Phase::Committing => decide_unseated(chain, local, heads),
+        // What waits at the finalized block may be open at the best one.
+        Phase::Waiting | Phase::Committing => decide_unseated(chain, local, heads),
         Phase::Revealing | Phase::Ended => Step::Nothing(Why::NoSeat),
     }
 }
@@ -173,7 +156,7 @@ fn decide_seated(chain: &OnChain, seat: &SeatOnChain, local: &Local, heads: &Hea
         return Step::Nothing(Why::InFlight);
     }
     match chain.phase {
-        Phase::Committing => Step::Nothing(Why::Others),
+        Phase::Waiting | Phase::Committing => Step::Nothing(Why::Others),
         _ if next(heads.best) > chain.reveal_deadline => Step::Nothing(Why::TooLate),
         _ if local.exhausted.reveal => Step::Nothing(Why::Exhausted),
         _ => Step::Reveal,
@@ -187,20 +170,16 @@ fn decide_unseated(chain: &OnChain, local: &Local, heads: &HeadNumbers) -> Step 
     if local.skipped {
         return Step::Nothing(Why::Skipped);
     }
-    if chain.free == Free::No {
+    if !chain.free {
         return Step::Nothing(Why::NoSeat);
     }
     if next(heads.best) > chain.commit_deadline {
         return Step::Nothing(Why::TooLate);
     }
-    match chain.free {
-        // Not one block earlier: the dry run before each commit sees the best block's number.
-        Free::Undrawn(block) if heads.best < block => return Step::Nothing(Why::Undrawn),
-        Free::From(block) if heads.best < block => return Step::Nothing(Why::NotDrawn),
-        Free::No | Free::Undrawn(_) | Free::From(_) | Free::Yes => {}
-    }
     if local.commitment.is_none() {
         return match local {
+            // What is asked about may not have happened before.
+            _ if heads.best < chain.opens_at => Step::Nothing(Why::NotOpen),
             Local { asking: true, .. } => Step::Nothing(Why::Asking),
             Local {
                 exhausted: Exhausted { ask: true, .. },

@@ -14,12 +14,12 @@ const COMMITTING: OnChain = OnChain {
     opens_at: 5,
     commit_deadline: 20,
     reveal_deadline: 40,
-    free: Free::Yes,
+    free: true,
     seat: None,
 };
 const REVEALING: OnChain = OnChain {
     phase: Phase::Revealing,
-    free: Free::No,
+    free: false,
     seat: Some(SeatOnChain {
         state: SeatState::Committed,
         commitment: OURS,
@@ -56,7 +56,7 @@ const IN_FLIGHT: Local = Local {
     ..ANSWERED
 };
 
-fn open(free: Free) -> OnChain {
+fn open(free: bool) -> OnChain {
     OnChain { free, ..COMMITTING }
 }
 
@@ -106,57 +106,7 @@ fn the_table() {
             HEADS,
             Nothing(Why::Exhausted),
         ),
-        (
-            "no seat",
-            open(Free::No),
-            FRESH,
-            HEADS,
-            Nothing(Why::NoSeat),
-        ),
-        (
-            "not drawn yet",
-            open(Free::Undrawn(15)),
-            FRESH,
-            HEADS,
-            Nothing(Why::Undrawn),
-        ),
-        (
-            "not drawn yet, too late",
-            open(Free::Undrawn(15)),
-            FRESH,
-            at(20),
-            Nothing(Why::TooLate),
-        ),
-        ("never drawn", open(Free::Undrawn(11)), FRESH, HEADS, Ask),
-        (
-            "others were drawn",
-            open(Free::From(12)),
-            FRESH,
-            HEADS,
-            Nothing(Why::NotDrawn),
-        ),
-        (
-            "others were drawn, answered",
-            open(Free::From(12)),
-            ANSWERED,
-            HEADS,
-            Nothing(Why::NotDrawn),
-        ),
-        ("open to all", open(Free::From(11)), FRESH, HEADS, Ask),
-        (
-            "open to all, answered",
-            open(Free::From(11)),
-            ANSWERED,
-            HEADS,
-            Commit,
-        ),
-        (
-            "left out of a draw",
-            open(Free::Undrawn(15)),
-            SKIPPED,
-            HEADS,
-            Nothing(Why::Skipped),
-        ),
+        ("no seat", open(false), FRESH, HEADS, Nothing(Why::NoSeat)),
         (
             "asked before it opens",
             OnChain {
@@ -165,7 +115,29 @@ fn the_table() {
             },
             FRESH,
             HEADS,
+            Nothing(Why::NotOpen),
+        ),
+        (
+            "waits at the finalized block and is open at the best",
+            OnChain {
+                phase: Phase::Waiting,
+                opens_at: 11,
+                ..COMMITTING
+            },
+            FRESH,
+            HEADS,
             Ask,
+        ),
+        (
+            "waits, and the next block opens it",
+            OnChain {
+                phase: Phase::Waiting,
+                opens_at: 12,
+                ..COMMITTING
+            },
+            FRESH,
+            HEADS,
+            Nothing(Why::NotOpen),
         ),
         (
             "answered before it opens",
@@ -377,8 +349,13 @@ fn a_foreign_commitment_is_seen_after_its_reveal_too() {
 
 #[test]
 fn an_answer_once_recorded_is_never_asked_for_again() {
-    for phase in [Phase::Committing, Phase::Revealing, Phase::Ended] {
-        for free in [Free::No, Free::Undrawn(30), Free::From(30), Free::Yes] {
+    for phase in [
+        Phase::Waiting,
+        Phase::Committing,
+        Phase::Revealing,
+        Phase::Ended,
+    ] {
+        for free in [false, true] {
             for best in 0..50 {
                 let chain = OnChain {
                     phase,

@@ -1,15 +1,16 @@
 //! What is done next. Nothing here reads a clock, a chain or a store, or changes anything.
 
+mod committee;
 mod decide;
 mod policy;
 mod seats;
 #[cfg(test)]
 mod spam_tests;
 
-pub use decide::{decide, Exhausted, Free, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why};
+pub use decide::{decide, Exhausted, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why};
 pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
 pub(crate) use policy::{Candidate, Stake};
-pub(crate) use seats::{ForeignSeat, SeatAction, SeatPlanner};
+pub(crate) use seats::{ForeignSeat, SeatAction, SeatFacts, SeatPlanner};
 
 use crate::{
     model::ModelRequest,

@@ -1,11 +1,12 @@
 //! Which requests an operator answers. Pure: what is decided depends on the arguments alone.
 //!
 //! The rule behind the money: a requester may be hostile and all other operators may be its own. Sure
-//! is then only the commit fee, and only where nobody else can take the seat. Whatever an answer
+//! is then only the seat fee, and the part of the reward that every answer gets, once enough seats are
+//! taken; and both only where nobody else can take the seat. Whatever an answer
 //! costs beyond what is sure is at risk, and all that is at risk on one day stays below `max_stake_at_risk_per_day`.
 
 use crate::model::SpendTracker;
-use llm_oracle_primitives::{AccountId, AnswerKind, Prompt, Terms};
+use llm_oracle_primitives::{AccountId, AnswerKind, Terms};
 use llm_oracle_store::SeatId;
 use llm_oracle_support::{address::parse_account, amount::planck};
 use serde::{de::Error as _, Deserialize, Deserializer};
@@ -51,10 +52,10 @@ pub struct RequesterBudget {
 #[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
-    /// Least gain of a seat that agrees: reward and commit fee less the model and the fees, planck.
+    /// Least gain of a seat that agrees: reward and seat fee less the model and the fees, planck.
     #[serde(deserialize_with = "planck")]
     pub min_profit: u128,
-    /// Transaction fees of a seat, planck. Without it they are taken to be the commit fee.
+    /// Transaction fees of a seat, planck. Without it they are taken to be the seat fee.
     #[serde(alias = "seat_fees", deserialize_with = "maybe_planck")]
     pub tx_fees_per_seat: Option<u128>,
     /// Most that may be at risk in a day (UTC), planck: what hostile requests can cost, should all
@@ -169,7 +170,10 @@ pub(crate) struct Stake {
     pub(crate) entry: SeatId,
     pub(crate) requester: AccountId,
     /// What taking the seat credits, planck.
-    pub(crate) commit_fee: u128,
+    pub(crate) seat_fee: u128,
+    /// What an answer earns whatever comes out of the request, the owner's part taken off, planck; 0 while
+    /// too few seats may be taken for that.
+    pub(crate) effort: u128,
     /// Whether nobody else can take the seat.
     pub(crate) kept: bool,
     /// The most that the answer can cost, planck.
@@ -178,17 +182,18 @@ pub(crate) struct Stake {
 
 impl Stake {
     fn fees(&self, policy: &PolicyConfig) -> u128 {
-        policy.tx_fees_per_seat.unwrap_or(self.commit_fee)
+        policy.tx_fees_per_seat.unwrap_or(self.seat_fee)
     }
 
     /// What would be lost at the worst after this answer too, `spent` being what others before it
-    /// cost: with a seat that is kept everything but the commit fee, with another one the model,
+    /// cost: with a seat that is kept everything but what is sure, with another one the model,
     /// and the fee of a commit that comes too late.
     pub(crate) fn at_risk(&self, policy: &PolicyConfig, spent: u128) -> u128 {
         let model = spent.saturating_add(self.price);
         let seated = model
             .saturating_add(self.fees(policy))
-            .saturating_sub(self.commit_fee);
+            .saturating_sub(self.seat_fee)
+            .saturating_sub(self.effort);
         if self.kept {
             return seated;
         }
@@ -230,6 +235,12 @@ impl PolicyConfig {
     }
 
     fn what(&self, terms: &Terms) -> Option<String> {
+        let sources = terms.sources.len();
+        if sources > 0 {
+            return Some(format!(
+                "it has {sources} sources, and this version reads none"
+            ));
+        }
         let bytes = texts(terms).take(2).map(<[u8]>::len).sum::<usize>();
         let most = usize::try_from(self.max_prompt_bytes).unwrap_or(usize::MAX);
         if bytes > most {
@@ -267,12 +278,12 @@ impl PolicyConfig {
             ));
         }
         let stake = &candidate.stake;
-        let income = reward.saturating_add(stake.commit_fee);
+        let income = reward.saturating_add(stake.seat_fee);
         let cost = stake.price.saturating_add(stake.fees(self));
         let least = cost.saturating_add(self.min_profit);
         (income < least).then(|| {
             format!(
-                "pays {income} planck a seat with its commit fee, and costs up to {cost}; policy.min_profit is {}",
+                "pays {income} planck a seat with its seat fee, and costs up to {cost}; policy.min_profit is {}",
                 self.min_profit
             )
         })
@@ -317,17 +328,13 @@ impl PolicyConfig {
 
 /// The texts of a question: prompt and instruction first.
 fn texts(terms: &Terms) -> impl Iterator<Item = &[u8]> {
-    let prompt: &[u8] = match &terms.prompt {
-        Prompt::Inline(bytes) => bytes,
-        Prompt::Linked { uri, .. } => uri,
-    };
     let form: Vec<&[u8]> = match &terms.answer {
         AnswerKind::Choice { options } => options.iter().map(Vec::as_slice).collect(),
         AnswerKind::Json { schema } => vec![schema],
         AnswerKind::Bool | AnswerKind::Number { .. } | AnswerKind::Text { .. } => Vec::new(),
     };
     let system = terms.system.as_deref().unwrap_or_default();
-    [prompt, system].into_iter().chain(form)
+    [terms.prompt.as_slice(), system].into_iter().chain(form)
 }
 
 /// Whether a word stands in one of the texts, in any case and with any white space between its parts.

@@ -1,23 +1,15 @@
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 use super::*;
-use llm_oracle_primitives::{Assignment, ModelRef, Sampling};
+use llm_oracle_primitives::Source;
 
 pub(in super::super) fn terms() -> Terms {
     Terms {
-        model: ModelRef::Any,
-        prompt: Prompt::Inline(b"Did it rain?".to_vec()),
-        system: None,
-        answer: AnswerKind::Bool,
-        sampling: Sampling::default(),
         seats: 3,
         threshold: 2,
-        assignment: Assignment::Open,
-        one_step: false,
         commit_blocks: 20,
         reveal_blocks: 20,
-        callback: None,
-        refund_to: None,
+        ..llm_oracle_fixtures::request::terms(b"Did it rain?")
     }
 }
 
@@ -32,7 +24,8 @@ fn stake(request_id: u64) -> Stake {
             operator: [9; 32],
         },
         requester: account(1),
-        commit_fee: 10,
+        seat_fee: 10,
+        effort: 0,
         kept: true,
         price: 0,
     }
@@ -70,6 +63,13 @@ fn the_table() {
     let long: Change = |_, terms| terms.sampling.max_tokens = 20_000;
     let priced: Change = |stake, _| stake.price = 91;
     let cheap: Change = |stake, _| stake.price = 9;
+    let worked: Change = |stake, _| (stake.price, stake.effort) = (9, 9);
+    let sourced: Change = |_, terms| {
+        terms.sources = vec![Source::Page {
+            url: b"https://example.com".to_vec(),
+            must: false,
+        }];
+    };
     for (text, change, reason) in [
         (String::new(), nothing as Change, None),
         (format!("deny = ['{me}']"), nothing, Some("policy.deny")),
@@ -108,15 +108,17 @@ fn the_table() {
         (
             "min_profit = 101".to_owned(),
             nothing,
-            Some("pays 110 planck a seat with its commit fee, and costs up to 10"),
+            Some("pays 110 planck a seat with its seat fee, and costs up to 10"),
         ),
         (
             "max_stake_at_risk_per_day = 1000".to_owned(),
             |stake, _| stake.price = 101,
             Some("costs up to 111"),
         ),
-        // The model's price beyond what the commit fee brings is at risk.
+        // The model's price beyond what is sure is at risk.
         (String::new(), cheap, Some("9 planck of its cost")),
+        (String::new(), worked, None),
+        (String::new(), sourced, Some("1 sources")),
         ("max_stake_at_risk_per_day = 9".to_owned(), cheap, None),
         ("tx_fees_per_seat = 1".to_owned(), cheap, None),
         (
@@ -234,7 +236,7 @@ fn asking_again_is_charged_again() {
     let policy = policy("max_stake_at_risk_per_day = 1000");
     let stake = Stake {
         price: 8,
-        commit_fee: 10,
+        seat_fee: 10,
         ..stake(1)
     };
     let policy = PolicyConfig {

@@ -1,7 +1,10 @@
 //! What each of our operators does about one request that is open.
 
 use super::{
-    decide::{decide, Exhausted, Free, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why},
+    committee::{
+        family, family_room, full_family, grant, is_exclusive, is_open_to, turn, Family, Wish,
+    },
+    decide::{decide, Exhausted, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why},
     policy::{Candidate, Stake},
 };
 use crate::{
@@ -17,8 +20,7 @@ use crate::{
     },
 };
 use llm_oracle_primitives::{
-    AccountId, Assignment, BlockNumber, DrawView, Hash, LeastRecord, OperatorView, RequestId,
-    RequestView, Terms,
+    limits::share, Hash, LeastRecord, OperatorView, RequestView, SetView, Terms,
 };
 use llm_oracle_store::{Purpose, SeatId, SeatRecords};
 use std::sync::Arc;
@@ -55,6 +57,20 @@ pub(crate) struct ForeignSeat {
     pub(crate) ours: Option<Hash>,
 }
 
+/// What else of the chain's state a request is planned with.
+pub(crate) struct SeatFacts<'a> {
+    /// What the contract says about our operators, where the request looks at it.
+    pub(crate) records: &'a TrackRecordsAt,
+    /// The set that the request names.
+    pub(crate) set: Option<&'a SetView>,
+}
+
+impl SeatFacts<'_> {
+    fn record(&self, index: usize) -> Option<&OperatorView> {
+        self.records.get(index).and_then(Option::as_ref)
+    }
+}
+
 /// Plans what our operators do about open requests. Reads what the parts know and changes nothing.
 pub(crate) struct SeatPlanner<'a> {
     pub(crate) operators: &'a Operators,
@@ -64,17 +80,18 @@ pub(crate) struct SeatPlanner<'a> {
 }
 
 impl SeatPlanner<'_> {
-    /// The actions for one open request at the finalized block, in the order of the operators.
+    /// The actions for one open request at the finalized block, in the order of the operators. Without terms
+    /// it takes no more seats.
     pub(crate) fn plan(
         &self,
         chain: &ChainView,
-        (view, terms): (&Arc<RequestView>, &Arc<Terms>),
-        records: &TrackRecordsAt,
+        (view, terms): (&Arc<RequestView>, Option<&Arc<Terms>>),
+        facts: &SeatFacts<'_>,
         known: &KnownSeats,
     ) -> Vec<SeatAction> {
         let id = view.summary.request_id;
         let recall = &known.recall;
-        let free = self.free_seats(view, terms, recall);
+        let free = self.free_seats(view, terms, facts, recall);
         let entries: Vec<SeatId> = self.operators.entries(id).collect();
         let asking: Vec<bool> = entries.iter().map(|it| self.models.is_asking(it)).collect();
         let heads = HeadNumbers {
@@ -102,8 +119,11 @@ impl SeatPlanner<'_> {
                 }
                 Step::Nothing(_) => {}
                 Step::Ask => {
-                    let exclusive = is_exclusive(terms, free, view, heads.best);
-                    actions.push(self.admit((view, terms), records, index, exclusive));
+                    let asked = terms.map(|terms| {
+                        let exclusive = is_exclusive(terms, facts.set, view, heads.best);
+                        self.admit((view, terms), facts, index, exclusive)
+                    });
+                    actions.extend(asked);
                 }
                 Step::Commit => actions.extend(seat().map(SeatAction::Commit)),
                 Step::Answer => actions.extend(seat().map(SeatAction::Answer)),
@@ -119,31 +139,41 @@ impl SeatPlanner<'_> {
         actions
     }
 
-    /// Which free seat each of our operators may take. No more of them go for one than there are:
-    /// those that have begun come first, then those drawn, then each in its turn.
-    fn free_seats(&self, view: &RequestView, terms: &Terms, recall: &SeatRecords) -> Vec<Free> {
+    /// Which of our operators may take a seat. No more of them go for one than there are, in all and for
+    /// their model family: those that have begun come first, then each in its turn.
+    fn free_seats(
+        &self,
+        view: &RequestView,
+        terms: Option<&Arc<Terms>>,
+        facts: &SeatFacts<'_>,
+        recall: &SeatRecords,
+    ) -> Vec<bool> {
         let summary = &view.summary;
         let (id, count) = (summary.request_id, self.operators.len());
         let mut wishes = Vec::new();
+        let Some(terms) = terms else {
+            return vec![false; count];
+        };
         for (index, operator) in self.operators.iter().enumerate() {
             let account = &operator.account;
             let seated = view.seats.iter().any(|seat| seat.operator == *account);
             let entry = operator.entry(id);
             let skipped = recall.skipped(&entry);
             let begun = recall.job(&entry).is_some() || self.models.is_asking(&entry);
-            let free = openness(&terms.assignment, view.draw.as_ref(), account);
+            let open = is_open_to(&terms.assignment, facts.set, operator);
             let out = seated || skipped || operator.stopped || operator.barred;
-            if free != Free::No && !out {
+            if open && !out {
                 wishes.push(Wish {
                     index,
-                    free,
                     begun,
+                    family: facts.record(index).map(family),
                     turn: turn(id, index, count),
                 });
             }
         }
         let seats = usize::from(summary.seats.saturating_sub(summary.committed));
-        grant(wishes, seats, count)
+        let room = |family: &Family| family_room(view, family);
+        grant(wishes, seats, count, room)
     }
 
     fn local(&self, entry: SeatId, asking: bool, batched: bool, known: &KnownSeats) -> Local {
@@ -170,7 +200,7 @@ impl SeatPlanner<'_> {
     fn admit(
         &self,
         (view, terms): (&RequestView, &Arc<Terms>),
-        records: &TrackRecordsAt,
+        facts: &SeatFacts<'_>,
         index: usize,
         exclusive: bool,
     ) -> SeatAction {
@@ -178,7 +208,8 @@ impl SeatPlanner<'_> {
         let stake = Stake {
             entry: self.operators[index].entry(summary.request_id),
             requester: view.requester,
-            commit_fee: view.commit_fee,
+            seat_fee: view.seat_fee,
+            effort: sure_effort(view),
             kept: exclusive,
             price: self.models.price(terms),
         };
@@ -189,11 +220,12 @@ impl SeatPlanner<'_> {
             reward: summary.reward,
         };
         let min_reward = self.limits.min_reward;
-        let record = records.get(index).and_then(Option::as_ref);
+        let record = facts.record(index);
         let refusal = self
             .models
             .refusal(min_reward, &candidate)
             .or_else(|| record.and_then(|record| below(&view.least_record, record)))
+            .or_else(|| record.and_then(|record| full_family(view, record)))
             .or_else(|| self.models.serves(terms).err());
         if let Some(reason) = refusal {
             return SeatAction::Skip(stake.entry, reason);
@@ -208,69 +240,14 @@ impl SeatPlanner<'_> {
     }
 }
 
-/// Whether a request's seats are open to an operator, whatever others want.
-fn openness(assignment: &Assignment, draw: Option<&DrawView>, operator: &AccountId) -> Free {
-    if let Assignment::Named { operators } = assignment {
-        if !operators.contains(operator) {
-            return Free::No;
-        }
+/// What an answer earns whatever comes out, the owner's part taken off, planck. Nothing is sure while the
+/// request may still expire.
+fn sure_effort(view: &RequestView) -> u128 {
+    if view.summary.committed.saturating_add(1) < view.threshold {
+        return 0;
     }
-    let Some(draw) = draw else {
-        return Free::Yes;
-    };
-    match &draw.drawn {
-        None => Free::Undrawn(draw.opens_to_all_at),
-        Some(drawn) if drawn.contains(operator) => Free::Yes,
-        Some(_) => Free::From(draw.opens_to_all_at),
-    }
-}
-
-/// Blocks that must be left for a commit to be sure of a seat that only this operator may take.
-const EXCLUSIVE_MARGIN_BLOCKS: BlockNumber = 4;
-
-/// Whether nobody else can take the seat that is free for an operator, for as long as it takes.
-fn is_exclusive(terms: &Terms, free: Free, view: &RequestView, best: BlockNumber) -> bool {
-    let until = match (&terms.assignment, view.draw.as_ref()) {
-        (Assignment::Named { operators }, _) if operators.len() <= usize::from(terms.seats) => {
-            view.summary.commit_deadline
-        }
-        (_, Some(draw)) if draw.drawn.is_some() && free == Free::Yes => draw.opens_to_all_at,
-        _ => return false,
-    };
-    until.saturating_sub(best) >= EXCLUSIVE_MARGIN_BLOCKS
-}
-
-/// One of our operators that may go for a seat, now or later.
-struct Wish {
-    index: usize,
-    free: Free,
-    begun: bool,
-    turn: usize,
-}
-
-/// Gives the wishes that come first what they wish, as many as there are free seats.
-fn grant(mut wishes: Vec<Wish>, seats: usize, operators: usize) -> Vec<Free> {
-    wishes.sort_by_key(|wish| (!wish.begun, wish.free != Free::Yes, wish.turn));
-    let mut granted = vec![Free::No; operators];
-    for wish in wishes.into_iter().take(seats) {
-        if let Some(place) = granted.get_mut(wish.index) {
-            *place = wish.free;
-        }
-    }
-    granted
-}
-
-/// How many of `count` operators come before this one: the request's number names the first.
-fn turn(id: RequestId, index: usize, count: usize) -> usize {
-    let first = id.checked_rem(count as u64);
-    let first = first
-        .and_then(|first| usize::try_from(first).ok())
-        .unwrap_or(0);
-    index
-        .saturating_add(count)
-        .saturating_sub(first)
-        .checked_rem(count)
-        .unwrap_or(0)
+    let effort = share(view.summary.reward, view.effort_ppm);
+    effort.saturating_sub(share(effort, view.fee_ppm))
 }
 
 /// Why an operator's record is not enough, if it is not.
@@ -288,7 +265,7 @@ fn below(least: &LeastRecord, record: &OperatorView) -> Option<String> {
     })
 }
 
-fn on_chain(view: &RequestView, operator: &[u8; 32], free: Free) -> OnChain {
+fn on_chain(view: &RequestView, operator: &[u8; 32], free: bool) -> OnChain {
     let summary = &view.summary;
     let seat = view.seats.iter().find(|seat| {
         let holder: &[u8; 32] = seat.operator.as_ref();

@@ -4,8 +4,9 @@
 
 use super::{Candidate, PolicyConfig, Stake};
 use crate::model::SpendTracker;
+use llm_oracle_fixtures::request;
 use llm_oracle_fixtures::SimRng;
-use llm_oracle_primitives::{AccountId, AnswerKind, Assignment, ModelRef, Prompt, Sampling, Terms};
+use llm_oracle_primitives::{AccountId, Sampling, Terms};
 use llm_oracle_store::SeatId;
 
 const FEE: u128 = 1_000;
@@ -13,23 +14,15 @@ const FEE: u128 = 1_000;
 const BLOCKS: u64 = 14_400;
 
 fn terms(rng: &mut SimRng) -> Terms {
+    let prompt = vec![b'x'; usize::try_from(rng.below(8_192)).unwrap()];
     Terms {
-        model: ModelRef::Any,
-        prompt: Prompt::Inline(vec![b'x'; usize::try_from(rng.below(8_192)).unwrap()]),
-        system: None,
-        answer: AnswerKind::Bool,
         sampling: Sampling {
             max_tokens: u32::try_from(rng.below(40_000)).unwrap(),
             ..Sampling::default()
         },
         seats: 3,
         threshold: 2,
-        assignment: Assignment::Open,
-        one_step: false,
-        commit_blocks: 20,
-        reveal_blocks: 20,
-        callback: None,
-        refund_to: None,
+        ..request::terms(&prompt)
     }
 }
 
@@ -51,10 +44,8 @@ fn day(policy: &PolicyConfig, seed: u64, honest: u64) -> Day {
         // The day of UTC changes in the middle.
         ledger.begin_day(i64::from(id >= BLOCKS / 2));
         let terms = terms(&mut rng);
-        let bytes = match &terms.prompt {
-            Prompt::Inline(bytes) => bytes.len() as u128,
-            Prompt::Linked { .. } => 0,
-        };
+        let bytes = terms.prompt.len() as u128;
+        let reward = u128::from(rng.below(100_000));
         let stake = Stake {
             entry: SeatId {
                 request_id: id,
@@ -62,12 +53,13 @@ fn day(policy: &PolicyConfig, seed: u64, honest: u64) -> Day {
             },
             requester: AccountId::from([u8::try_from(rng.below(200)).unwrap(); 32]),
             // Some contracts pay more for a commit than it costs.
-            commit_fee: 2 * FEE + u128::from(rng.below(3)) * 5_000,
+            seat_fee: 2 * FEE + u128::from(rng.below(3)) * 5_000,
+            // Enough seats are taken, or it is not sure that they will be.
+            effort: [0, reward / 4][usize::try_from(rng.below(2)).unwrap()],
             kept: rng.below(2) == 0,
             // Some requests go to a model that costs nothing.
             price: u128::from(rng.below(4).min(1)) * (bytes / 4 + 500),
         };
-        let reward = u128::from(rng.below(100_000));
         let candidate = Candidate {
             stake,
             beneficiary: stake.requester,
@@ -104,12 +96,12 @@ fn end(
         // The commit comes too late, or only just and fails.
         0 | 1 if !stake.kept => return -i128::try_from(rng.below(2) as u128 * FEE).unwrap(),
         // Too few commit: nothing is revealed.
-        2 => (0, FEE),
-        3 => (reward / 4, 2 * FEE),
-        _ => (0, 2 * FEE),
+        2 if stake.effort == 0 => (0, FEE),
+        // Outvoted, or without a result.
+        _ => (reward / 4, 2 * FEE),
     };
-    ledger.close(policy, &stake.entry, stake.commit_fee, paid);
-    i128::try_from(stake.commit_fee + paid).unwrap() - i128::try_from(fees).unwrap()
+    ledger.close(policy, &stake.entry, stake.seat_fee, paid);
+    i128::try_from(stake.seat_fee + paid).unwrap() - i128::try_from(fees).unwrap()
 }
 
 #[test]

@@ -3,7 +3,9 @@
 
 use crate::{error::RelayerError, node_session::ChainView};
 use llm_oracle_chain::{ReadRequest, RequestPage, StorageReader};
-use llm_oracle_primitives::{digest, Hash, RequestId, RequestView, Summary, Terms};
+use llm_oracle_primitives::{
+    digest, Hash, RequestId, RequestView, Summary, Terms, INTERFACE_VERSION,
+};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -51,7 +53,7 @@ impl RequestCache {
     /// A request as it was read before, if it is the same still.
     pub(crate) fn known_view(&self, id: RequestId) -> Option<Arc<RequestView>> {
         let Kept { at, summary, view } = self.views.get(&id)?;
-        let same = self.summaries.get(&id) == Some(summary) && !can_change_unseen(view);
+        let same = self.summaries.get(&id) == Some(summary);
         (same || *at == self.at).then(|| view.clone())
     }
 
@@ -167,14 +169,15 @@ impl RequestCache {
             if let Some(view) = read.view {
                 self.keep_view(id, &Arc::new(view));
             }
-            if let (Some(terms), Some(view)) = (read.terms, self.known_view(id)) {
+            let view = self.known_view(id).filter(|view| has_terms(view));
+            if let (Some(terms), Some(view)) = (read.terms, view) {
                 self.take_terms(&view, terms)?;
             }
         }
         Ok(())
     }
 
-    /// The terms of a request, read if they are not known.
+    /// The terms of a request, read if they are not known. There are none of an earlier version.
     ///
     /// # Errors
     /// Errors of the chain, and `Inconsistent`.
@@ -186,6 +189,9 @@ impl RequestCache {
         let id = view.summary.request_id;
         if let Some(terms) = self.known_terms(id) {
             return Ok(Some(terms));
+        }
+        if !has_terms(view) {
+            return Ok(None);
         }
         let wanted = [ReadRequest {
             id,
@@ -202,7 +208,7 @@ impl RequestCache {
     /// Keeps terms, checked once against the digest that everything signed will be bound to.
     fn take_terms(&mut self, view: &RequestView, terms: Terms) -> Result<Arc<Terms>, RelayerError> {
         let request_id = view.summary.request_id;
-        if digest::terms_digest(&view.requester, &terms) != view.terms_digest {
+        if digest::terms_digest(&view.requester, view.summary.reward, &terms) != view.terms_digest {
             let reason = "its terms do not give its terms digest".to_owned();
             return Err(RelayerError::Inconsistent { request_id, reason });
         }
@@ -212,10 +218,9 @@ impl RequestCache {
     }
 }
 
-/// Whether a request can change while its summary stays the same: the draw of its committee is not in
-/// there.
-fn can_change_unseen(view: &RequestView) -> bool {
-    view.draw.as_ref().is_some_and(|draw| draw.drawn.is_none())
+/// Whether the contract shows the terms of a request: not those of an earlier version.
+fn has_terms(view: &RequestView) -> bool {
+    view.interface_version == INTERFACE_VERSION
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use llm_oracle_fixtures::request;
-use llm_oracle_primitives::{DrawView, Phase};
+use llm_oracle_primitives::Phase;
 
 fn summary(request_id: RequestId, committed: u8) -> Summary {
     let summary = request::view(request_id, Phase::Committing, Vec::new()).summary;
@@ -12,13 +12,9 @@ fn summary(request_id: RequestId, committed: u8) -> Summary {
     }
 }
 
-fn view(summary: Summary, draw: Option<DrawView>) -> Arc<RequestView> {
+fn view(summary: Summary) -> Arc<RequestView> {
     let view = request::view(summary.request_id, summary.phase, Vec::new());
-    Arc::new(RequestView {
-        summary,
-        draw,
-        ..view
-    })
+    Arc::new(RequestView { summary, ..view })
 }
 
 fn at(block: u8, views: &mut RequestCache, summaries: Vec<Summary>) {
@@ -32,9 +28,9 @@ fn a_request_is_read_again_only_when_its_summary_has_changed() {
     let mut views = RequestCache::default();
     at(1, &mut views, vec![summary(3, 0), summary(4, 0)]);
     assert!(views.known_view(3).is_none());
-    let first = view(summary(3, 0), None);
+    let first = view(summary(3, 0));
     views.keep_view(3, &first);
-    views.keep_view(4, &view(summary(4, 0), None));
+    views.keep_view(4, &view(summary(4, 0)));
     assert_eq!(views.known_view(3), Some(first.clone()));
     // At the next block one has changed and the other has not.
     at(2, &mut views, vec![summary(3, 0), summary(4, 1)]);
@@ -43,26 +39,8 @@ fn a_request_is_read_again_only_when_its_summary_has_changed() {
     // What is gone from the list is forgotten, and nothing is kept of what is not in it.
     at(3, &mut views, vec![summary(4, 1)]);
     assert!(views.known_view(3).is_none());
-    views.keep_view(3, &view(summary(3, 0), None));
+    views.keep_view(3, &view(summary(3, 0)));
     assert!(views.views.len() <= 1);
-}
-
-#[test]
-fn a_draw_that_waits_is_read_again_at_each_block() {
-    let draw = |drawn: Option<Vec<_>>| DrawView {
-        drawn,
-        weak: false,
-        opens_to_all_at: 5,
-    };
-    let mut views = RequestCache::default();
-    for (drawn, kept) in [(None, false), (Some(vec![[1; 32].into()]), true)] {
-        at(1, &mut views, vec![summary(3, 0)]);
-        views.keep_view(3, &view(summary(3, 0), Some(draw(drawn))));
-        // The same block shows the same.
-        assert!(views.known_view(3).is_some());
-        at(2, &mut views, vec![summary(3, 0)]);
-        assert_eq!(views.known_view(3).is_some(), kept);
-    }
 }
 
 #[test]
@@ -83,7 +61,7 @@ fn views_and_terms_are_bounded() {
     let many = MOST_VIEWS as u64 + 9;
     at(1, &mut views, (0..many).map(|id| summary(id, 0)).collect());
     for id in 0..many {
-        views.keep_view(id, &view(summary(id, 0), None));
+        views.keep_view(id, &view(summary(id, 0)));
     }
     assert!(views.views.len() <= MOST_VIEWS);
     assert!(views.known_view(many - 1).is_some());

@@ -4,6 +4,7 @@ mod cache;
 mod lease;
 mod recover;
 mod schedule;
+mod sets;
 mod track_records;
 mod tracker;
 
@@ -11,5 +12,6 @@ pub(crate) use cache::RequestCache;
 pub(crate) use lease::take_share;
 pub(crate) use recover::account_for_seats;
 pub(crate) use schedule::{choose, DeadlineQueue};
+pub(crate) use sets::OperatorSets;
 pub(crate) use track_records::{TrackRecords, TrackRecordsAt};
 pub(crate) use tracker::{is_undelivered, KnownSeats, RequestTracker};

@@ -12,7 +12,7 @@ use crate::{
 use futures::{stream, StreamExt, TryStreamExt};
 use llm_oracle_chain::{ChainError, READS_AT_ONCE};
 use llm_oracle_primitives::{
-    digest, Answer, AnswerKind, DeploymentId, Hash, Reason, RequestId, RequestView, SeatState,
+    digest, limits, Answer, DeploymentId, Hash, Reason, RequestId, RequestView, SeatState,
     SeatView, Summary,
 };
 use llm_oracle_store::{now_ms, Answered, JobState, SaltSecrets, SeatId, Store};
@@ -24,7 +24,8 @@ pub(crate) struct UnknownSeat {
     request_id: RequestId,
     operator: [u8; 32],
     terms_digest: Hash,
-    kind: AnswerKind,
+    /// Whether its answer has a confidence.
+    with_confidence: bool,
     commitment: Hash,
     evidence: Hash,
 }
@@ -36,24 +37,27 @@ impl UnknownSeat {
             request_id: view.summary.request_id,
             operator: *operator,
             terms_digest: view.terms_digest,
-            kind: view.kind.clone(),
+            with_confidence: view.signed_confidence(0).is_some(),
             commitment: seat.commitment,
             evidence: seat.evidence,
         }
     }
 
-    /// The closed answers that a seat can hold; for open kinds only the abstentions.
-    fn candidates(&self) -> Vec<Answer> {
-        let reasons = [Reason::Unclear, Reason::TooSoon, Reason::Refused];
-        let mut all: Vec<_> = reasons.into_iter().map(Answer::Abstain).collect();
-        match &self.kind {
-            AnswerKind::Bool => all.extend([true, false].map(Answer::Bool)),
-            AnswerKind::Choice { options } => {
-                all.extend((0..=u8::MAX).take(options.len()).map(Answer::Choice));
-            }
-            AnswerKind::Number { .. } | AnswerKind::Text { .. } | AnswerKind::Json { .. } => {}
-        }
+    /// The closed answers that a seat can hold, of whatever kind they are. Numbers and open answers are
+    /// too many.
+    fn candidates() -> Vec<Answer> {
+        let mut all: Vec<_> = Reason::ALL.into_iter().map(Answer::Abstain).collect();
+        all.extend([true, false].map(Answer::Bool));
+        all.extend((0..limits::MAX_OPTIONS).map(Answer::Choice));
         all
+    }
+
+    /// The confidences that an answer can have.
+    fn confidences(&self) -> Vec<Option<u8>> {
+        match self.with_confidence {
+            true => (0..=limits::MAX_CONFIDENCE).map(Some).collect(),
+            false => vec![None],
+        }
     }
 
     /// Finds the answer by trying: the salt is derived, and only the true answer gives the
@@ -72,20 +76,25 @@ impl UnknownSeat {
             ..
         } = *self;
         let context = deployment.context(request_id, terms_digest, operator);
-        let candidates = self.candidates();
+        let (candidates, confidences) = (Self::candidates(), self.confidences());
         let tried = secrets.all().find_map(|(number, secret)| {
             let salt = digest::salt(secret, &context);
-            let opens = |answer: &&Answer| {
-                digest::commitment(&context, answer, &evidence, &salt) == commitment
+            let each = candidates.iter();
+            let mut each =
+                each.flat_map(|answer| confidences.iter().map(move |one| (answer, *one)));
+            let opens = |(answer, confidence): &(&Answer, Option<u8>)| {
+                digest::commitment(&context, answer, *confidence, &evidence, &salt) == commitment
             };
-            Some((number, candidates.iter().find(opens)?.clone()))
+            let (answer, confidence) = each.find(opens)?;
+            Some((number, answer.clone(), confidence))
         });
-        let (salt_secret, answer) = tried?;
+        let (salt_secret, answer, confidence) = tried?;
         Some(Answered {
             request_id,
             operator,
             terms_digest,
             answer,
+            confidence,
             document: Vec::new(),
             evidence,
             salt_secret,
@@ -113,8 +122,43 @@ impl UnknownSeat {
             && copy.terms_digest == self.terms_digest
             && copy.commitment == self.commitment
             && copy.evidence == digest::evidence(&salt, &copy.document)
-            && digest::commitment(&context, &copy.answer, &copy.evidence, &salt) == self.commitment
+            && self.commitment
+                == digest::commitment(
+                    &context,
+                    &copy.answer,
+                    copy.confidence,
+                    &copy.evidence,
+                    &salt,
+                )
     }
+}
+
+/// Moves the cursor of a new store to where the first request may be that somebody still works on and that
+/// concerns our operators: nobody has to read history to start.
+///
+/// # Errors
+/// Errors of chain and store.
+async fn begin_where_needed(
+    chain: &ChainView,
+    store: &Store,
+    operators: &Operators,
+) -> Result<(), RelayerError> {
+    let mut first = operators.first_id();
+    if store.is_fresh()? {
+        match chain
+            .oracle
+            .lowest_open_id(Some(chain.finalized.hash))
+            .await
+        {
+            // Its deployment is not final yet.
+            Err(ChainError::NoContract { .. }) => {}
+            lowest => first = first.max(lowest?),
+        }
+    }
+    if first > store.cursor()? {
+        store.set_cursor(first)?;
+    }
+    Ok(())
 }
 
 /// What recovery looks at and writes to.
@@ -137,6 +181,7 @@ pub(crate) async fn account_for_seats(
     deployment: DeploymentId,
     recover: bool,
 ) -> Result<(), RelayerError> {
+    begin_where_needed(chain, store, operators).await?;
     let recovery = Recovery {
         store,
         operators,

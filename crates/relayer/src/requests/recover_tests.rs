@@ -15,18 +15,19 @@ const DEPLOYMENT: DeploymentId = DeploymentId {
 };
 
 /// A seat that was taken with `answer`, and the answer's record.
-fn seat(store: &Store, kind: AnswerKind, answer: Answer) -> (UnknownSeat, Answered) {
+fn seat(store: &Store, confidence: Option<u8>, answer: Answer) -> (UnknownSeat, Answered) {
     let context = DEPLOYMENT.context(7, [4; 32], [9; 32]);
     let number = store.secrets().current();
     let salt = digest::salt(store.secrets().get(number).unwrap(), &context);
     let document = b"{\"how\":1}".to_vec();
     let evidence = digest::evidence(&salt, &document);
-    let commitment = digest::commitment(&context, &answer, &evidence, &salt);
+    let commitment = digest::commitment(&context, &answer, confidence, &evidence, &salt);
     let answered = Answered {
         request_id: 7,
         operator: [9; 32],
         terms_digest: [4; 32],
         answer,
+        confidence,
         document,
         evidence,
         salt_secret: number,
@@ -39,40 +40,33 @@ fn seat(store: &Store, kind: AnswerKind, answer: Answer) -> (UnknownSeat, Answer
         request_id: 7,
         operator: [9; 32],
         terms_digest: [4; 32],
-        kind,
+        with_confidence: confidence.is_some(),
         commitment,
         evidence,
     };
     (unknown, answered)
 }
 
-fn choice(options: u8) -> AnswerKind {
-    AnswerKind::Choice {
-        options: (0..options).map(|n| vec![n]).collect(),
-    }
-}
-
 #[test]
 fn closed_answers_are_found_by_trying() {
     let folder = llm_oracle_fixtures::private_folder();
     let store = Store::open(folder.path(), &IDENTITY).unwrap();
-    let number = AnswerKind::Number {
-        scale: 0,
-        tolerance: 0,
-    };
-    for (kind, answer, found) in [
-        (AnswerKind::Bool, Answer::Bool(true), true),
-        (AnswerKind::Bool, Answer::Bool(false), true),
-        (choice(32), Answer::Choice(31), true),
-        (choice(2), Answer::Choice(2), false),
-        (number.clone(), Answer::Abstain(Reason::TooSoon), true),
-        (number, Answer::Number(5), false),
+    for (confidence, answer, found) in [
+        (Some(0), Answer::Bool(true), true),
+        (Some(100), Answer::Bool(false), true),
+        (Some(57), Answer::Choice(31), true),
+        (Some(57), Answer::Choice(32), false),
+        (Some(101), Answer::Bool(true), false),
+        (Some(0), Answer::Abstain(Reason::BadInput), true),
+        (None, Answer::Abstain(Reason::TooSoon), true),
+        (None, Answer::Number(5), false),
     ] {
-        let (unknown, answered) = seat(&store, kind, answer);
+        let (unknown, answered) = seat(&store, confidence, answer);
         let again = unknown.try_all(&DEPLOYMENT, store.secrets());
         assert_eq!(again.is_some(), found, "{:?}", answered.answer);
         if let Some(again) = again {
             assert_eq!(again.answer, answered.answer);
+            assert_eq!(again.confidence, answered.confidence);
             assert_eq!(again.commitment, answered.commitment);
             assert_eq!(again.evidence, answered.evidence);
         }
@@ -80,7 +74,7 @@ fn closed_answers_are_found_by_trying() {
     // Another secret opens nothing.
     let folder = llm_oracle_fixtures::private_folder();
     let other = Store::open(folder.path(), &IDENTITY).unwrap();
-    let (unknown, _) = seat(&store, AnswerKind::Bool, Answer::Bool(true));
+    let (unknown, _) = seat(&store, Some(3), Answer::Bool(true));
     assert!(unknown.try_all(&DEPLOYMENT, other.secrets()).is_none());
 }
 
@@ -94,8 +88,7 @@ fn open_answers_come_from_the_copy_if_it_opens_the_seat() {
         Store::open_with_backup(folder, Some(copies.path()), &IDENTITY).unwrap()
     };
     let store = open(folder.path());
-    let text = AnswerKind::Text { max_bytes: 9 };
-    let (unknown, answered) = seat(&store, text, Answer::Text(b"blue".to_vec()));
+    let (unknown, answered) = seat(&store, Some(9), Answer::Text(b"blue".to_vec()));
     assert_eq!(store.record_answer(&answered).unwrap(), Recorded::New);
     // A second, different answer is refused and leaves the copy as it is.
     let other = Answered {
@@ -117,6 +110,10 @@ fn open_answers_come_from_the_copy_if_it_opens_the_seat() {
     for wrong in [
         Answered {
             answer: Answer::Text(b"red".to_vec()),
+            ..copy.clone()
+        },
+        Answered {
+            confidence: Some(8),
             ..copy.clone()
         },
         Answered {

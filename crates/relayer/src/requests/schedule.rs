@@ -83,7 +83,7 @@ impl<T> DeadlineQueue<T> {
 pub(super) fn due(summary: &Summary) -> BlockNumber {
     match summary.phase {
         _ if summary.settled => BlockNumber::MAX,
-        Phase::Committing => summary.commit_deadline,
+        Phase::Waiting | Phase::Committing => summary.commit_deadline,
         Phase::Revealing => summary.reveal_deadline,
         Phase::Ended => BlockNumber::MAX,
     }

@@ -2,7 +2,7 @@
 
 use super::RequestCache;
 use crate::{error::RelayerError, model::ModelQueue, operators::Operators};
-use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, Summary};
+use llm_oracle_primitives::{BlockNumber, DeliveryStatus, Phase, RequestId, Summary};
 use llm_oracle_store::{now_ms, Attempt, Purpose, SeatId, SeatRecords, Store};
 use llm_oracle_support::clock::Instant;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -145,22 +145,28 @@ impl RequestTracker {
         Ok(())
     }
 
-    /// Requests whose next step is the model's or nobody's: each operator has skipped them, or is asking.
+    /// Requests whose next step is the model's or nobody's: each operator has skipped them, or is asking, or
+    /// they wait for a later block than the best.
     pub(crate) fn idle(
         &self,
         open: &[Summary],
         operators: &Operators,
         models: &ModelQueue,
+        best: BlockNumber,
     ) -> HashSet<RequestId> {
-        let waiting = open
-            .iter()
-            .filter(|summary| !summary.settled && summary.phase == Phase::Committing);
-        let ids = waiting.map(|summary| summary.request_id);
-        let needs_nobody = |id: &RequestId| {
-            let mut entries = operators.entries(*id);
+        let unseated = open.iter().filter(|summary| {
+            let takes_seats = matches!(summary.phase, Phase::Waiting | Phase::Committing);
+            !summary.settled && takes_seats
+        });
+        let needs_nobody = |summary: &&Summary| {
+            if best < summary.opens_at {
+                return true;
+            }
+            let mut entries = operators.entries(summary.request_id);
             entries.all(|entry| models.is_asking(&entry) || self.skipped.contains(&entry))
         };
-        ids.filter(needs_nobody).collect()
+        let idle = unseated.filter(needs_nobody);
+        idle.map(|summary| summary.request_id).collect()
     }
 
     /// The lowest id that is neither over nor pruned is where the next iteration begins to read.

@@ -239,7 +239,6 @@ impl SeatSigner<'_> {
         Ok(CommitEntry {
             request_id,
             slot: operator.slot,
-            model: 0,
             commitment,
             evidence,
             signature: signature.transpose()?,
@@ -255,6 +254,7 @@ impl SeatSigner<'_> {
         let opened = AnswerToSign {
             context: self.context(seat),
             answer: seat.answered.answer.clone(),
+            confidence: seat.answered.confidence,
             evidence: seat.answered.evidence,
             salt,
         };
@@ -271,6 +271,8 @@ impl SeatSigner<'_> {
             request_id: seat.answered.request_id,
             slot: self.operators[seat.operator].slot,
             answer: opened.answer,
+            // The contract does not look at it where it was not committed to.
+            confidence: opened.confidence.unwrap_or_default(),
             salt: opened.salt,
             signature,
         })
@@ -281,8 +283,8 @@ impl SeatSigner<'_> {
         Ok(AnswerEntry {
             request_id: seat.answered.request_id,
             slot: self.operators[seat.operator].slot,
-            model: 0,
             answer: opened.answer,
+            confidence: opened.confidence.unwrap_or_default(),
             evidence: opened.evidence,
             salt: opened.salt,
             signature,
@@ -311,6 +313,7 @@ mod tests {
                 operator: [1; 32],
                 terms_digest: [2; 32],
                 answer,
+                confidence: Some(50),
                 document: Vec::new(),
                 evidence: [3; 32],
                 salt_secret: 1,
@@ -348,8 +351,8 @@ mod tests {
             let entry = AnswerEntry {
                 request_id: 1,
                 slot: 2,
-                model: 3,
                 answer: answer.clone(),
+                confidence: 3,
                 evidence: [4; 32],
                 salt: [5; 32],
                 signature: [6; 64],
@@ -359,7 +362,6 @@ mod tests {
         let entry = CommitEntry {
             request_id: 1,
             slot: 2,
-            model: 3,
             commitment: [4; 32],
             evidence: [5; 32],
             signature: Some((6, [7; 64])),

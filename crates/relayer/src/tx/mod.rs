@@ -5,6 +5,7 @@ mod entries;
 pub(crate) mod jobs;
 mod outbox;
 mod reconcile;
+mod refusal;
 mod sender;
 
 pub(crate) use batch::{BatchContext, BatchSender};

@@ -1,7 +1,7 @@
 //! From the bytes of a message to the contract's own rules, and back.
 
 use llm_oracle_primitives::{AccountId, Balance, Error, INTERFACE_VERSION};
-use llm_oracle_rules::{MemoryHost, Oracle, Refusal};
+use llm_oracle_rules::{MemoryHost, Oracle, Profile, Refusal};
 use llm_oracle_support::selector;
 use scale::{Decode, DecodeAll, Encode};
 use std::{collections::BTreeMap, sync::OnceLock};
@@ -12,7 +12,7 @@ pub struct Returned {
     pub reverted: bool,
 }
 
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 30] = [
     "register",
     "bond",
     "unbond",
@@ -33,6 +33,9 @@ const NAMES: [&str; 27] = [
     "config",
     "quote",
     "next_id",
+    "lowest_open_id",
+    "operators_count",
+    "set",
     "request",
     "terms",
     "summaries",
@@ -113,16 +116,17 @@ pub fn dispatch(
     };
     match name {
         "register" => {
-            let (operator, signature) = args(bytes)?;
-            calling.call(|oracle| oracle.register(operator, &signature))
+            let (operator, owner, family, signature) = args(bytes)?;
+            let profile = Profile { owner, family };
+            calling.call(|oracle| oracle.register(operator, profile, &signature))
         }
         "bond" => {
             let slot = args(bytes)?;
             calling.call(|oracle| oracle.bond(slot))
         }
         "ask" => {
-            let (terms, reward) = args(bytes)?;
-            calling.call(|oracle| oracle.ask(terms, reward))
+            let (terms, reward, use_credit) = args(bytes)?;
+            calling.call(|oracle| oracle.ask(terms, reward, use_credit))
         }
         "commit_batch" => {
             let entries = args(bytes)?;
@@ -172,6 +176,12 @@ fn view(host: &mut MemoryHost, name: &str, bytes: &[u8]) -> Option<Returned> {
             let (terms, reward) = args(bytes)?;
             let quote = host.view(|oracle| oracle.quote(&terms, reward));
             result(quote.map_err(|refusal| *refusal))
+        }
+        "lowest_open_id" => plain(host.view(|oracle| oracle.lowest_open_id())),
+        "operators_count" => plain(host.view(|oracle| oracle.operators_count())),
+        "set" => {
+            let number = args(bytes)?;
+            plain(host.view(|oracle| oracle.set_view(number)))
         }
         "next_id" => plain(host.view(|oracle| oracle.next_id())),
         "request" => {

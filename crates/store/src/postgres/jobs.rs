@@ -65,8 +65,8 @@ async fn write(
     writer: &Mark,
 ) -> Result<(), SessionError> {
     let sql = "INSERT INTO jobs (request_id, operator, terms_digest, answer, document, evidence,
-               salt_secret, commitment, model, model_ms, seen_at_ms, answered_at_ms, writer)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+               salt_secret, commitment, model, model_ms, seen_at_ms, answered_at_ms, writer, confidence)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
                ON CONFLICT DO NOTHING";
     session
         .execute(
@@ -85,6 +85,7 @@ async fn write(
                 &answered.seen_at_ms,
                 &now_ms(),
                 &writer.as_slice(),
+                &answered.confidence.map(i16::from),
             ],
         )
         .await?;
@@ -98,7 +99,7 @@ pub(super) async fn read(
 ) -> Result<Option<Job>, SessionError> {
     let sql = "SELECT request_id, operator, terms_digest, answer, document, evidence, salt_secret,
                commitment, model, model_ms, seen_at_ms, state, reason, answered_at_ms,
-               submitted_at_ms FROM jobs WHERE request_id = $1 AND operator = $2";
+               submitted_at_ms, confidence FROM jobs WHERE request_id = $1 AND operator = $2";
     let id = to_sql(request)?;
     let row = session.row(sql, &[&id, &operator.as_slice()]).await?;
     row.as_ref().map(from_row).transpose()
@@ -107,7 +108,7 @@ pub(super) async fn read(
 pub(super) async fn newest(session: &mut Session, limit: u32) -> Result<Vec<Job>, SessionError> {
     let sql = "SELECT request_id, operator, terms_digest, answer, document, evidence, salt_secret,
                commitment, model, model_ms, seen_at_ms, state, reason, answered_at_ms,
-               submitted_at_ms FROM jobs ORDER BY request_id DESC LIMIT $1";
+               submitted_at_ms, confidence FROM jobs ORDER BY request_id DESC LIMIT $1";
     let rows = session.rows(sql, &[&i64::from(limit)]).await?;
     rows.iter().map(from_row).collect()
 }
@@ -175,12 +176,16 @@ pub(super) fn from_row(row: &Row) -> Result<Job, SessionError> {
     let answer = Answer::decode(&mut &*answer);
     let state: String = row.try_get(11)?;
     let secret = u32::try_from(row.try_get::<_, i64>(6)?);
+    let confidence = row.try_get::<_, Option<i16>>(15)?.map(u8::try_from);
     Ok(Job {
         answered: Answered {
             request_id: from_sql(row.try_get(0)?)?,
             operator: bytes32("operator", row.try_get(1)?)?,
             terms_digest: bytes32("terms digest", row.try_get(2)?)?,
             answer: answer.map_err(|error| StoreError::damaged("answer", error))?,
+            confidence: confidence
+                .transpose()
+                .map_err(|error| StoreError::damaged("confidence", error))?,
             document: row.try_get(4)?,
             evidence: bytes32("evidence", row.try_get(5)?)?,
             salt_secret: secret.map_err(|error| StoreError::damaged("salt secret", error))?,

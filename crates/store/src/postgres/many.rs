@@ -18,7 +18,7 @@ pub(super) async fn jobs(
 ) -> Result<Vec<Job>, SessionError> {
     let sql = "SELECT request_id, operator, terms_digest, answer, document, evidence, salt_secret,
                commitment, model, model_ms, seen_at_ms, state, reason, answered_at_ms,
-               submitted_at_ms FROM jobs WHERE request_id = ANY($1)";
+               submitted_at_ms, confidence FROM jobs WHERE request_id = ANY($1)";
     let rows = session.rows(sql, &[&numbers(requests)?]).await?;
     rows.iter().map(from_row).collect()
 }

@@ -8,7 +8,7 @@ const SET_UP_LOCK: i64 = 0x6c6c_6d5f_6f72_6163;
 
 /// Migrations, one version each. Never changed once released. A transmitter may report several operators
 /// for one request, so reports are not limited to one at a time.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, CONFIDENCE];
 
 const VERSION_1: &str = "
 CREATE TABLE meta (
@@ -124,6 +124,21 @@ CREATE TABLE replicas (
     replica  bytea PRIMARY KEY,
     until_ms bigint NOT NULL
 );
+";
+
+/// An answer has a confidence from version 3 of the interface on; those recorded before have none.
+const CONFIDENCE: &str = "
+ALTER TABLE jobs ADD COLUMN confidence smallint CHECK (confidence BETWEEN 0 AND 100);
+
+DROP TRIGGER jobs_answer_is_final ON jobs;
+
+CREATE TRIGGER jobs_answer_is_final BEFORE UPDATE ON jobs FOR EACH ROW
+WHEN ((OLD.request_id, OLD.operator, OLD.terms_digest, OLD.answer, OLD.confidence, OLD.document,
+       OLD.evidence, OLD.salt_secret, OLD.commitment)
+      IS DISTINCT FROM
+      (NEW.request_id, NEW.operator, NEW.terms_digest, NEW.answer, NEW.confidence, NEW.document,
+       NEW.evidence, NEW.salt_secret, NEW.commitment))
+EXECUTE FUNCTION refuse('an answer never changes once it is recorded');
 ";
 
 /// Without one of these an answer could change.

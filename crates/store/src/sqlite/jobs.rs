@@ -11,13 +11,13 @@ use scale::{Decode, Encode};
 
 pub(super) const COLUMNS: &str = "request_id, operator, terms_digest, answer, document, evidence, \
     salt_secret, commitment, model, model_ms, seen_at_ms, state, reason, answered_at_ms, \
-    submitted_at_ms";
+    submitted_at_ms, confidence";
 
 /// False when the table's key refuses the row.
 pub(super) fn insert(database: &Connection, answered: &Answered) -> Result<bool, StoreError> {
     let sql = "INSERT INTO jobs (request_id, operator, terms_digest, answer, document, evidence,
-               salt_secret, commitment, model, model_ms, seen_at_ms, answered_at_ms)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+               salt_secret, commitment, model, model_ms, seen_at_ms, answered_at_ms, confidence)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     let inserted = database.prepare_cached(sql)?.execute((
         to_sql(answered.request_id)?,
         answered.operator,
@@ -31,6 +31,7 @@ pub(super) fn insert(database: &Connection, answered: &Answered) -> Result<bool,
         answered.model_ms,
         answered.seen_at_ms,
         now_ms(),
+        answered.confidence,
     ));
     match inserted {
         Ok(_) => Ok(true),
@@ -130,6 +131,7 @@ pub(super) fn from_row(row: &Row<'_>) -> Result<Job, StoreError> {
             operator: bytes32("operator", row.get(1)?)?,
             terms_digest: bytes32("terms digest", row.get(2)?)?,
             answer: answer.map_err(|error| StoreError::damaged("answer", error))?,
+            confidence: row.get(15)?,
             document: row.get(4)?,
             evidence: bytes32("evidence", row.get(5)?)?,
             salt_secret: row.get(6)?,

@@ -93,6 +93,18 @@ CREATE INDEX jobs_by_state ON jobs (state);
 CREATE INDEX attempts_by_purpose ON attempts (purpose, state);
 ";
 
+/// An answer has a confidence from version 3 of the interface on; those recorded before have none.
+const CONFIDENCE: &str = "
+ALTER TABLE jobs ADD COLUMN confidence INTEGER CHECK (confidence BETWEEN 0 AND 100);
+
+DROP TRIGGER jobs_answer_is_final;
+
+CREATE TRIGGER jobs_answer_is_final
+BEFORE UPDATE OF request_id, operator, terms_digest, answer, confidence, document, evidence, salt_secret,
+    commitment ON jobs
+BEGIN SELECT RAISE(ABORT, 'an answer never changes once it is recorded'); END;
+";
+
 /// Statements that stay prepared; there are fewer.
 const PREPARED_MOST: usize = 64;
 
@@ -120,17 +132,27 @@ pub(super) fn in_memory() -> Result<Connection, StoreError> {
     Ok(database)
 }
 
+/// One for each version of the tables. Never changed once released.
+fn migrations() -> Migrations<'static> {
+    Migrations::new(vec![
+        M::up(VERSION_1),
+        M::up(JOB_INDICES),
+        M::up(CONFIDENCE),
+    ])
+}
+
 fn migrate(database: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let migrations = Migrations::new(vec![M::up(VERSION_1), M::up(JOB_INDICES)]);
-    migrations.to_latest(database).map_err(|error| match error {
-        rusqlite_migration::Error::MigrationDefinition(
-            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
-        ) => StoreError::TooNew {
-            path: path.to_owned(),
-        },
-        rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
-        other => StoreError::damaged("schema", other),
-    })
+    migrations()
+        .to_latest(database)
+        .map_err(|error| match error {
+            rusqlite_migration::Error::MigrationDefinition(
+                rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+            ) => StoreError::TooNew {
+                path: path.to_owned(),
+            },
+            rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
+            other => StoreError::damaged("schema", other),
+        })
 }
 
 fn make_private_file(path: &Path) -> Result<(), StoreError> {
@@ -207,4 +229,31 @@ pub(super) fn write_meta(database: &Connection, key: &str, value: &[u8]) -> Resu
                ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     database.execute(sql, (key, value))?;
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{sample::answered, sqlite::jobs};
+
+    #[test]
+    fn an_answer_of_version_2_has_no_confidence_and_gets_none() {
+        let mut database = Connection::open_in_memory().unwrap();
+        migrations().to_version(&mut database, 2).unwrap();
+        let sql = "INSERT INTO jobs (request_id, operator, terms_digest, answer, document, evidence,
+                   salt_secret, commitment, model, model_ms, seen_at_ms, answered_at_ms)
+                   VALUES (6, zeroblob(32), zeroblob(32), x'0101', x'', zeroblob(32), 1, zeroblob(32),
+                   'm', 0, 0, 0)";
+        database.execute(sql, []).unwrap();
+        migrate(&mut database, Path::new(":memory:")).unwrap();
+        let old = jobs::read(&database, 6, &[0; 32]).unwrap().unwrap();
+        assert_eq!(old.answered.confidence, None);
+        let change = "UPDATE jobs SET confidence = 1";
+        assert!(database.execute(change, []).is_err());
+        let new = answered(7, true);
+        assert!(jobs::insert(&database, &new).unwrap());
+        let found = jobs::read(&database, 7, &new.operator).unwrap().unwrap();
+        assert_eq!(found.answered, new);
+    }
 }

@@ -21,6 +21,7 @@ fn no_statement_can_change_or_remove_an_answer() {
         for sql in [
             "UPDATE jobs SET answer = x'0000'",
             "UPDATE jobs SET commitment = zeroblob(32)",
+            "UPDATE jobs SET confidence = 81",
             "UPDATE jobs SET request_id = 8",
             "DELETE FROM jobs",
             "INSERT OR REPLACE INTO jobs SELECT * FROM jobs",

@@ -172,7 +172,7 @@ impl Signer {
         let reward = world.config.params.min_reward;
         let terms = question(&prompt(0, 0), AnswerKind::Bool, seats);
         let quote = world.oracle.quote(&terms, reward, None).await.unwrap();
-        let call = messages::ask(&terms, reward);
+        let call = messages::ask(&terms, reward, false);
         let contract = world.oracle.address;
         let dry = chain
             .as_ref()
@@ -207,7 +207,7 @@ impl Signer {
     async fn sign(&mut self, number: u64) -> Signed {
         let account = usize::try_from(number).unwrap() % self.keys.len();
         let terms = question(&prompt(self.world, number), AnswerKind::Bool, self.seats);
-        let call = messages::ask(&terms, self.reward);
+        let call = messages::ask(&terms, self.reward, false);
         let nonce = self.nonces[account];
         self.nonces[account] += 1;
         let signed = self.chain.sign_call(

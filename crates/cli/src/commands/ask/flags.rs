@@ -2,7 +2,8 @@
 
 use crate::{account::AccountInput, flags::SigningFlags, money::Planck};
 use clap::{ArgGroup, Args};
-use llm_oracle_primitives::{canonical::parse_decimal, limits::PPM};
+use llm_oracle_primitives::{canonical::parse_decimal, limits::PPM, Source};
+use llm_oracle_support::address::parse_hash;
 use std::str::FromStr;
 
 /// Arguments of `ask`.
@@ -26,9 +27,15 @@ pub struct AskArgs {
     /// Total value to send; what exceeds the quote is returned as credit [default: the quote]
     #[arg(long, value_name = "AMOUNT")]
     pub value: Option<Planck>,
+    /// Pay with the credit of the key's account in the contract first
+    #[arg(long)]
+    pub use_credit: bool,
     /// Name of the model that must answer [default: any]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
+    /// First block in which seats can be taken [default: as soon as possible]
+    #[arg(long, value_name = "BLOCK", default_value_t = 0)]
+    pub not_before: u32,
     /// Length of the commit phase in blocks
     #[arg(long, default_value_t = 256, value_name = "BLOCKS")]
     pub commit_blocks: u32,
@@ -47,6 +54,9 @@ pub struct AskArgs {
     /// The type of the answer.
     #[command(flatten)]
     pub answer: AnswerFlags,
+    /// What the question is about.
+    #[command(flatten)]
+    pub sources: SourceFlags,
     /// Who may answer.
     #[command(flatten)]
     pub committee: CommitteeFlags,
@@ -91,7 +101,46 @@ pub struct AnswerFlags {
     pub json_schema: Option<String>,
 }
 
-/// Who may answer: at most one of `--named`, `--open` and `--drawn`.
+/// Documents and pages that a question is about.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Sources")]
+#[group(skip)]
+pub struct SourceFlags {
+    /// A document by its BLAKE2b-256 digest: 0xDIGEST:BYTES:MEDIA, or with :URI where to get it; may be repeated
+    #[arg(long, value_name = "DIGEST:BYTES:MEDIA[:URI]")]
+    pub attach_digest: Vec<Attachment>,
+    /// A page, https://, that each operator fetches itself; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub source: Vec<String>,
+    /// The question cannot be answered without the pages
+    #[arg(long, requires = "source")]
+    pub must: bool,
+}
+
+/// A document, read as `DIGEST:BYTES:MEDIA[:URI]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment(pub Source);
+
+impl FromStr for Attachment {
+    type Err = String;
+
+    fn from_str(input: &str) -> Result<Self, String> {
+        let wrong = |why: &str| format!("'{input}' {why}; give 0xDIGEST:BYTES:MEDIA[:URI]");
+        let mut parts = input.splitn(4, ':');
+        let (Some(digest), Some(bytes), Some(media)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return Err(wrong("has fewer than three parts"));
+        };
+        Ok(Self(Source::Attachment {
+            digest: parse_hash(digest).map_err(|_| wrong("does not begin with a digest"))?,
+            bytes: bytes.parse().map_err(|_| wrong("has no number of bytes"))?,
+            media: media.into(),
+            uri: parts.next().unwrap_or_default().into(),
+        }))
+    }
+}
+
+/// Who may answer: at most one of `--named`, `--set` and `--open`.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Who may answer", group = ArgGroup::new("assignment"))]
 #[group(skip)]
@@ -104,18 +153,24 @@ pub struct CommitteeFlags {
         group = "assignment"
     )]
     pub named: Vec<AccountInput>,
-    /// Any operators, in the order in which they commit
+    /// Only operators of the published set with this number
+    #[arg(long, value_name = "N", group = "assignment")]
+    pub set: Option<u32>,
+    /// Any operators, in the order in which they commit [the default]
     #[arg(long, group = "assignment")]
     pub open: bool,
-    /// Operators drawn at random, weighted by bond [default: when there are at least two for each seat]
-    #[arg(long, group = "assignment")]
-    pub drawn: bool,
+    /// How many seats operators of one model family may take, 0 for any number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_seats_per_family: u8,
+    /// Least confidence of the answer, 0 to 100
+    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    pub min_confidence: u8,
     /// Only operators with at least this agreement rate, per cent of their finished seats
     #[arg(
         long,
         alias = "least-agreement",
         value_name = "PERCENT",
-        conflicts_with = "named"
+        conflicts_with_all = ["named", "set"]
     )]
     pub min_agreement: Option<PercentShare>,
     /// Only operators that have given at least this many answers
@@ -123,7 +178,7 @@ pub struct CommitteeFlags {
         long,
         alias = "least-answers",
         value_name = "N",
-        conflicts_with = "named"
+        conflicts_with_all = ["named", "set"]
     )]
     pub min_answers: Option<u32>,
 }
@@ -155,6 +210,26 @@ impl FromStr for PercentShare {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attachment_has_three_parts_or_four() {
+        let digest = format!("0x{}", "07".repeat(32));
+        let read = |rest: &str| format!("{digest}:{rest}").parse::<Attachment>();
+        let attachment = |uri: &str| {
+            Attachment(Source::Attachment {
+                digest: [7; 32],
+                bytes: 12,
+                media: b"text/plain".to_vec(),
+                uri: uri.into(),
+            })
+        };
+        assert_eq!(read("12:text/plain"), Ok(attachment("")));
+        let uri = "https://example.com:8080/a";
+        let with_uri = read(&format!("12:text/plain:{uri}"));
+        assert_eq!(with_uri, Ok(attachment(uri)));
+        assert!(read("12").is_err() && read("x:text/plain").is_err());
+        assert!("0x07:12:text/plain".parse::<Attachment>().is_err());
+    }
 
     #[test]
     fn a_percentage_has_at_most_four_places() {

@@ -18,7 +18,7 @@ use llm_oracle_chain::messages;
 use llm_oracle_primitives::{Assignment, Quote};
 use serde_json::{json, Value};
 use std::time::Duration;
-use terms::{terms, with_committee};
+use terms::terms;
 
 impl RunSubcommand for AskArgs {
     fn overrides(&self, flags: Overrides) -> Overrides {
@@ -35,17 +35,24 @@ async fn ask(context: &CommandContext, args: &AskArgs) -> CommandResult {
     let terms = terms(args)?;
     let signer = context.signer()?;
     let checked = context.oracle().await?;
-    let terms = with_committee(terms, args, checked.config.operators);
     let oracle = &checked.oracle;
     let min_reward = checked.config.params.min_reward;
     let reward = args.reward.map_or(min_reward, |reward| reward.0);
     let quote = oracle.quote(&terms, reward, None).await?;
+    let value = match args.value {
+        Some(value) => value.0,
+        None if args.use_credit => {
+            let credit = oracle.credit_of(&signer.account, None).await?;
+            quote.total.saturating_sub(credit)
+        }
+        None => quote.total,
+    };
     let ask = ContractCall {
         chain: &oracle.chain,
         signer: &signer,
         contract: oracle.address,
-        value: args.value.map_or(quote.total, |value| value.0),
-        call: messages::ask(&terms, reward),
+        value,
+        call: messages::ask(&terms, reward, args.use_credit),
     };
     if args.sign.dry_run {
         let cost = ask.cost().await?;
@@ -62,13 +69,8 @@ async fn ask(context: &CommandContext, args: &AskArgs) -> CommandResult {
     let receipt = ask.send(&args.sign).await?;
     let id = follow::opened_request(&receipt.events)?;
     let (price, block) = (Planck(ask.value), receipt.included.number);
-    let drawn = if terms.assignment.is_drawn() {
-        ", to be drawn"
-    } else {
-        ""
-    };
     context.out.stage(format!(
-        "asked      request {id} in block {block} for {price}{drawn}"
+        "asked      request {id} in block {block} for {price}"
     ));
     if args.no_wait {
         let mut json = receipt_json(&receipt);
@@ -78,16 +80,16 @@ async fn ask(context: &CommandContext, args: &AskArgs) -> CommandResult {
         return Ok(exit::OK);
     }
     let timeout = Duration::from_secs(args.timeout);
-    let followed = follow::until_final(oracle, id, timeout, &context.out).await?;
+    let followed = follow::until_final(oracle, (id, Some(&terms)), timeout, &context.out).await?;
     followed.print(&context.out, Some(&terms))
 }
 
-/// The kind of committee in one word.
-fn committee(assignment: &Assignment) -> &'static str {
+/// The kind of committee.
+fn committee(assignment: &Assignment) -> String {
     match assignment {
-        Assignment::Named { .. } => "named",
-        _ if assignment.is_drawn() => "drawn",
-        _ => "open",
+        Assignment::Named { .. } => "named".to_owned(),
+        Assignment::Set(set) => format!("set {set}"),
+        Assignment::Open { .. } => "open".to_owned(),
     }
 }
 
@@ -100,20 +102,22 @@ fn dry_run<T>(
     let mut json = cost.json(value);
     json["quote"] = json!({
         "rewards": quote.rewards.to_string(),
-        "commit_fees": quote.commit_fees.to_string(),
+        "seat_fees": quote.seat_fees.to_string(),
         "delivery": quote.delivery.to_string(),
         "total": quote.total.to_string(),
     });
     json["committee"] = json!(committee(assignment));
+    json["opens_at"] = json!(quote.opens_at);
     json["commit_deadline"] = json!(quote.commit_deadline);
     json["reveal_deadline"] = json!(quote.reveal_deadline);
     let text = format!(
-        "rewards          {}\ncommit fees      {}\ndelivery         {}\n{}\ncommittee        {}\ndeadlines        commits until block {}, reveals until block {}\n{}",
+        "rewards          {}\nseat fees        {}\ndelivery         {}\n{}\ncommittee        {}\ndeadlines        commits from block {} until block {}, reveals until block {}\n{}",
         Planck(quote.rewards),
-        Planck(quote.commit_fees),
+        Planck(quote.seat_fees),
         Planck(quote.delivery),
         cost.text(value),
         committee(assignment),
+        quote.opens_at,
         quote.commit_deadline,
         quote.reveal_deadline,
         nothing_sent(),

@@ -4,7 +4,7 @@ use super::flags::{AnswerFlags, AskArgs};
 use crate::exit::CliError;
 use llm_oracle_llm::check_answer_type;
 use llm_oracle_primitives::{
-    canonical::parse_decimal, AnswerKind, Assignment, LeastRecord, ModelRef, Prompt, Sampling,
+    canonical::parse_decimal, AnswerKind, Assignment, LeastRecord, ModelRef, Sampling, Source,
     Terms,
 };
 use std::fs;
@@ -15,8 +15,7 @@ const SEATS: u8 = 3;
 /// Bytes of an open answer for each token, at least: some languages need two tokens for a character.
 const BYTES_PER_TOKEN: u32 = 2;
 
-/// The terms that the arguments of `ask` describe, checked by the contract's own rules. Where the
-/// arguments name no committee, it is open until [`with_committee`] knows the number of operators.
+/// The terms that the arguments of `ask` describe, checked by the contract's own rules.
 ///
 /// # Errors
 /// The first broken rule. Nothing has been sent by then.
@@ -28,18 +27,22 @@ pub fn terms(args: &AskArgs) -> Result<Terms, CliError> {
             .model
             .as_ref()
             .map_or(ModelRef::Any, |name| ModelRef::Name(name.clone().into())),
-        prompt: Prompt::Inline(args.prompt.clone().into()),
+        prompt: args.prompt.clone().into(),
         system: args.system.clone().map(Into::into),
+        sources: sources(args),
         sampling: sampling(&answer),
         answer,
         seats,
         threshold: args.threshold.unwrap_or_else(|| majority(seats)),
-        assignment: assignment(args, args.committee.drawn),
-        one_step: args.one_step,
+        assignment: assignment(args),
+        max_seats_per_family: args.committee.max_seats_per_family,
+        min_confidence: args.committee.min_confidence,
+        not_before: args.not_before,
         commit_blocks: args.commit_blocks,
         reveal_blocks: args.reveal_blocks,
         callback: None,
         refund_to: None,
+        one_step: args.one_step,
     };
     terms
         .check()
@@ -50,36 +53,30 @@ pub fn terms(args: &AskArgs) -> Result<Terms, CliError> {
     Ok(terms)
 }
 
-/// The terms with the default committee for this number of registered operators, unless the arguments
-/// name one. It is drawn when there are at least two operators for each seat, because one party may be
-/// the first to take all open seats. Otherwise it is open: a draw among few operators has no choice.
-pub fn with_committee(terms: Terms, args: &AskArgs, operators: u32) -> Terms {
-    let committee = &args.committee;
-    let chosen = committee.open || committee.drawn || !committee.named.is_empty();
-    let enough = operators >= u32::from(terms.seats).saturating_mul(2);
-    if chosen || !enough {
-        return terms;
-    }
-    Terms {
-        assignment: assignment(args, true),
-        ..terms
-    }
+fn sources(args: &AskArgs) -> Vec<Source> {
+    let flags = &args.sources;
+    let attached = flags.attach_digest.iter().map(|one| one.0.clone());
+    let pages = flags.source.iter().map(|url| Source::Page {
+        url: url.clone().into(),
+        must: flags.must,
+    });
+    attached.chain(pages).collect()
 }
 
-fn assignment(args: &AskArgs, drawn: bool) -> Assignment {
+fn assignment(args: &AskArgs) -> Assignment {
     let committee = &args.committee;
     if !committee.named.is_empty() {
         let operators = committee.named.iter().map(|account| account.0).collect();
         return Assignment::Named { operators };
     }
-    let least = LeastRecord {
-        agreement_ppm: committee.min_agreement.map_or(0, |share| share.ppm),
-        answers: committee.min_answers.unwrap_or(0),
-    };
-    match (least == LeastRecord::default(), drawn) {
-        (true, false) => Assignment::Open,
-        (true, true) => Assignment::Drawn,
-        (false, drawn) => Assignment::Qualified { least, drawn },
+    if let Some(set) = committee.set {
+        return Assignment::Set(set);
+    }
+    Assignment::Open {
+        least: LeastRecord {
+            agreement_ppm: committee.min_agreement.map_or(0, |share| share.ppm),
+            answers: committee.min_answers.unwrap_or(0),
+        },
     }
 }
 

@@ -107,53 +107,69 @@ fn a_prompt_over_the_limit_is_refused_and_never_cut() {
     assert_eq!(refused.code, crate::exit::USAGE);
 }
 
-fn asked(arguments: &[&str], operators: u32) -> Assignment {
-    let line = ["llm-oracle", "ask", "Is it so?", "--bool"];
-    let cli =
-        CommandLine::<NoMoreSubcommands>::try_parse_from(line.iter().chain(arguments)).unwrap();
-    let Subcommands::Ask(args) = cli.subcommand else {
-        unreachable!()
-    };
-    with_committee(terms(&args).unwrap(), &args, operators).assignment
-}
-
 #[test]
-fn a_committee_is_drawn_when_there_are_two_operators_for_each_seat() {
-    use Assignment::{Drawn, Open};
-    for (arguments, operators, assignment) in [
-        (&[][..], 5, Open),
-        (&[], 6, Drawn),
-        (&["--open"], 6, Open),
-        (&["--drawn"], 3, Drawn),
-        (&["--seats", "2"], 4, Drawn),
-        (&["--seats", "4"], 7, Open),
-    ] {
-        assert_eq!(asked(arguments, operators), assignment, "{arguments:?}");
-    }
-    let named = asked(&["--seats", "1", "--named", "//Alice"], 99);
-    assert!(matches!(named, Assignment::Named { .. }));
-}
-
-#[test]
-fn a_least_record_goes_with_either_committee() {
+fn each_committee_can_be_asked_for() {
     let least = LeastRecord {
         agreement_ppm: 995_000,
         answers: 20,
     };
-    let record = ["--min-agreement", "99.5", "--min-answers", "20"];
-    for (operators, drawn) in [(3, false), (6, true)] {
-        let assignment = asked(&record, operators);
-        assert_eq!(assignment, Assignment::Qualified { least, drawn });
+    for (arguments, assignment) in [
+        (&[][..], Assignment::open()),
+        (&["--open"], Assignment::open()),
+        (
+            &["--min-agreement", "99.5", "--min-answers", "20"],
+            Assignment::Open { least },
+        ),
+        (&["--set", "3"], Assignment::Set(3)),
+    ] {
+        let arguments = [&["--bool"], arguments].concat();
+        assert_eq!(ask(&arguments).unwrap().assignment, assignment);
     }
     for arguments in [
         &["--named", "//Alice", "--min-answers", "1"][..],
-        &["--open", "--drawn"],
-        &["--named", "//Alice", "--drawn"],
+        &["--set", "1", "--min-answers", "1"],
+        &["--open", "--set", "1"],
+        &["--named", "//Alice", "--set", "1"],
         &["--min-agreement", "101"],
+        &["--min-confidence", "101"],
     ] {
         let arguments = [&["--bool"], arguments].concat();
         assert!(ask(&arguments).is_err(), "{arguments:?}");
     }
+    let terms = ask(&[
+        "--bool",
+        "--max-seats-per-family",
+        "1",
+        "--min-confidence",
+        "70",
+        "--not-before",
+        "900",
+    ])
+    .unwrap();
+    let limits = (
+        terms.max_seats_per_family,
+        terms.min_confidence,
+        terms.not_before,
+    );
+    assert_eq!(limits, (1, 70, 900));
+}
+
+#[test]
+fn sources_reach_the_terms() {
+    let digest = format!("0x{}:9:text/plain", "07".repeat(32));
+    let url = "https://example.com";
+    let terms = ask(&["--bool", "--attach-digest", &digest, "--source", url]).unwrap();
+    let page = |must| Source::Page {
+        url: url.into(),
+        must,
+    };
+    assert_eq!(terms.sources.len(), 2);
+    assert_eq!(terms.sources[1], page(false));
+    let needed = ask(&["--bool", "--source", url, "--must"]).unwrap();
+    assert_eq!(needed.sources, [page(true)]);
+    assert!(ask(&["--bool", "--must"]).is_err());
+    let refused = ask(&["--bool", "--source", "http://example.com"]).unwrap_err();
+    assert!(refused.message.contains("source number 0"), "{refused}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::{
     context::CommandContext,
     exit::{self, CommandResult},
     money::Planck,
-    operators::operator_json,
+    operators::{family_text, operator_json},
     output::table,
     render::percent,
     subcommand::RunSubcommand,
@@ -37,6 +37,7 @@ impl RunSubcommand for OperatorListArgs {
             vec![
                 view.slot.to_string(),
                 ss58(&view.operator),
+                family_text(view),
                 Planck(view.bond).to_string(),
                 Planck(view.locked).to_string(),
                 Planck(view.credit).to_string(),
@@ -49,6 +50,7 @@ impl RunSubcommand for OperatorListArgs {
         let header = [
             "slot",
             "operator",
+            "family",
             "bond",
             "locked",
             "credit",

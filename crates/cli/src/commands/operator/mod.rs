@@ -2,6 +2,7 @@
 
 mod bond;
 mod list;
+mod profile;
 mod register;
 mod report_equivocation;
 mod show;
@@ -13,6 +14,10 @@ use clap::Subcommand;
 pub enum OperatorSubcommand {
     /// Register the account of a key as an operator
     Register(register::OperatorRegisterArgs),
+    /// Declare what the operator's model is
+    Family(profile::FamilyArgs),
+    /// Name another account that gets the operator's money
+    Owner(profile::OwnerArgs),
     /// Add to an operator's bond
     Bond(bond::BondArgs),
     /// Start to unbond a part of the key's own bond; it can be released after the unbonding time
@@ -29,6 +34,8 @@ pub enum OperatorSubcommand {
 
 crate::run_variants!(OperatorSubcommand {
     Register,
+    Family,
+    Owner,
     Bond,
     Unbond,
     Release,

@@ -8,7 +8,7 @@ use crate::{
     exit::{self, CommandResult},
     flags::SigningFlags,
     money::Planck,
-    operators::registration,
+    operators::{registration, registration_to_sign},
     subcommand::RunSubcommand,
 };
 use clap::Args;
@@ -24,6 +24,12 @@ pub struct OperatorRegisterArgs {
     /// Bond, planck or with UNIT [default: the minimum]
     #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
     pub bond: Option<Planck>,
+    /// The account that gets the operator's money: SS58, 0x-hex or a development key [default: the operator]
+    #[arg(long, value_name = "ADDRESS")]
+    pub owner: Option<AccountInput>,
+    /// What the operator declares its model to be, such as llama-3.3-70b, at most 32 bytes
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub family: String,
     /// The operator's key, if a signer holds it.
     #[command(flatten)]
     pub remote: RemoteSignerFlags,
@@ -58,12 +64,19 @@ impl RunSubcommand for OperatorRegisterArgs {
         let (account, call) = match (&self.remote.signer, &self.remote.operator) {
             (Some(socket), Some(operator)) => {
                 let remote = RemoteSigner::new(socket.clone(), operator.0);
-                let (domain, contract) = (&checked.config.domain, &checked.oracle.address);
-                let signed = remote.sign_registration(domain, contract);
+                let owner = self.owner.as_ref().map_or(operator.0, |owner| owner.0);
+                let wanted = registration_to_sign(&checked, operator.0, (owner, &self.family));
+                let signed = remote.sign_registration(&wanted);
                 let signed = signed.map_err(ChainError::from)?;
-                (operator.0, messages::register(operator.0, signed))
+                let family = self.family.as_bytes();
+                let call = messages::register(operator.0, owner, family, signed);
+                (operator.0, call)
             }
-            _ => (signer.account, registration(&checked, &signer)),
+            _ => {
+                let owner = self.owner.as_ref().map_or(signer.account, |owner| owner.0);
+                let call = registration(&checked, &signer, (owner, &self.family));
+                (signer.account, call)
+            }
         };
         let register = ContractCall {
             chain: &checked.oracle.chain,

@@ -25,7 +25,7 @@ use std::{
 #[derive(Args, Debug)]
 pub struct ReportArgs {
     /// The whole report as JSON instead of the flags below
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "slot", "first", "second", "terms_digest", "model"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "slot", "first", "second", "terms_digest"])]
     pub file: Option<PathBuf>,
     /// Number of the request
     #[arg(long, value_name = "ID", required_unless_present = "file")]
@@ -36,20 +36,18 @@ pub struct ReportArgs {
     /// Slot of the operator
     #[arg(long, value_name = "N", required_unless_present = "file")]
     pub slot: Option<u32>,
-    /// Index in the model registry that both signatures name
-    #[arg(long, value_name = "M", default_value_t = 0)]
-    pub model: u32,
-    /// One signed answer: digest of the answer, evidence and signature, 0x-hex
+    /// One signed answer: digest of the answer, evidence and signature, 0x-hex, and the confidence unless the
+    /// request was asked under version 2
     #[arg(
         long,
-        value_name = "ANSWER:EVIDENCE:SIGNATURE",
+        value_name = "ANSWER:EVIDENCE:SIGNATURE[:CONFIDENCE]",
         required_unless_present = "file"
     )]
     pub first: Option<String>,
     /// The other one
     #[arg(
         long,
-        value_name = "ANSWER:EVIDENCE:SIGNATURE",
+        value_name = "ANSWER:EVIDENCE:SIGNATURE[:CONFIDENCE]",
         required_unless_present = "file"
     )]
     pub second: Option<String>,
@@ -109,7 +107,6 @@ struct ReportDraft {
     request_id: RequestId,
     terms_digest: Option<Hash>,
     slot: Slot,
-    model: u32,
     first: SignedAnswer,
     second: SignedAnswer,
 }
@@ -119,7 +116,6 @@ impl ReportDraft {
         let Self {
             request_id,
             slot,
-            model,
             first,
             second,
             ..
@@ -139,7 +135,6 @@ impl ReportDraft {
             request_id,
             terms_digest,
             slot,
-            model,
             first,
             second,
         })
@@ -154,8 +149,6 @@ struct ReportFile {
     #[serde(default)]
     terms_digest: Option<String>,
     slot: Slot,
-    #[serde(default)]
-    model: u32,
     first: SignedAnswerFile,
     second: SignedAnswerFile,
 }
@@ -168,6 +161,9 @@ struct SignedAnswerFile {
     answer: String,
     evidence: String,
     signature: String,
+    /// As signed; a request that was asked under version 2 has none.
+    #[serde(default)]
+    confidence: Option<u8>,
 }
 
 fn from_file(path: &Path) -> Result<ReportDraft, CliError> {
@@ -179,7 +175,14 @@ fn from_file(path: &Path) -> Result<ReportDraft, CliError> {
         fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
     let report: ReportFile =
         serde_json::from_str(&text).map_err(|error| wrong(format!("is wrong: {error}")))?;
-    let signed = |part: &SignedAnswerFile| signed(&part.answer, &part.evidence, &part.signature);
+    let signed = |part: &SignedAnswerFile| {
+        signed(
+            &part.answer,
+            &part.evidence,
+            &part.signature,
+            part.confidence,
+        )
+    };
     Ok(ReportDraft {
         request_id: report.request_id,
         terms_digest: report
@@ -188,7 +191,6 @@ fn from_file(path: &Path) -> Result<ReportDraft, CliError> {
             .map(|text| hash("terms_digest", text))
             .transpose()?,
         slot: report.slot,
-        model: report.model,
         first: signed(&report.first)?,
         second: signed(&report.second)?,
     })
@@ -201,12 +203,15 @@ fn from_flags(args: &ReportArgs) -> Result<ReportDraft, CliError> {
         let text = value.as_deref().ok_or_else(|| missing(flag))?;
         let mut parts = text.split(':');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(answer), Some(evidence), Some(signature), None) => {
-                signed(answer, evidence, signature)
+            (Some(answer), Some(evidence), Some(signature), confidence)
+                if parts.next().is_none() =>
+            {
+                let confidence = confidence.map(|text| confidence_of(flag, text));
+                signed(answer, evidence, signature, confidence.transpose()?)
             }
             _ => Err(
-                CliError::usage(format!("{flag} '{text}' does not have three parts"))
-                    .help("give ANSWER:EVIDENCE:SIGNATURE, each 0x-hex"),
+                CliError::usage(format!("{flag} '{text}' does not have three or four parts"))
+                    .help("give ANSWER:EVIDENCE:SIGNATURE, each 0x-hex, and :CONFIDENCE, 0 to 100"),
             ),
         }
     };
@@ -218,13 +223,23 @@ fn from_flags(args: &ReportArgs) -> Result<ReportDraft, CliError> {
             .map(|text| hash("--terms-digest", text))
             .transpose()?,
         slot: args.slot.ok_or_else(|| missing("--slot"))?,
-        model: args.model,
         first: part("--first", &args.first)?,
         second: part("--second", &args.second)?,
     })
 }
 
-fn signed(answer: &str, evidence: &str, signature: &str) -> Result<SignedAnswer, CliError> {
+fn confidence_of(flag: &str, text: &str) -> Result<u8, CliError> {
+    text.parse().map_err(|_| {
+        CliError::usage(format!("{flag} has the confidence '{text}'")).help("give 0 to 100")
+    })
+}
+
+fn signed(
+    answer: &str,
+    evidence: &str,
+    signature: &str,
+    confidence: Option<u8>,
+) -> Result<SignedAnswer, CliError> {
     let wrong = || {
         CliError::usage(format!("the signature '{signature}' is not 64 bytes"))
             .help("give 0x and 128 hex digits")
@@ -233,6 +248,7 @@ fn signed(answer: &str, evidence: &str, signature: &str) -> Result<SignedAnswer,
     let bytes = hex::decode(digits).map_err(|_| wrong())?;
     Ok(SignedAnswer {
         answer: hash("the answer's digest", answer)?,
+        confidence,
         evidence: hash("the evidence", evidence)?,
         signature: Signature::try_from(bytes.as_slice()).map_err(|_| wrong())?,
     })
@@ -258,12 +274,13 @@ mod tests {
 
     fn part(byte: &str) -> String {
         let (hash, signature) = (hex0x(byte, 32), hex0x(byte, 64));
-        format!("{hash}:{hash}:{signature}")
+        format!("{hash}:{hash}:{signature}:80")
     }
 
     fn draft() -> ReportDraft {
         let signed = |byte: u8| SignedAnswer {
             answer: [byte; 32],
+            confidence: Some(80),
             evidence: [byte; 32],
             signature: [byte; 64],
         };
@@ -271,7 +288,6 @@ mod tests {
             request_id: 7,
             terms_digest: Some([3; 32]),
             slot: 2,
-            model: 0,
             first: signed(1),
             second: signed(2),
         }
@@ -299,7 +315,7 @@ mod tests {
         assert_eq!(typed(&part("01"), &part("02")).unwrap(), draft());
         let signed = |byte: &str| {
             let hash = hex0x(byte, 32);
-            json!({ "answer": hash, "evidence": hash, "signature": hex0x(byte, 64) })
+            json!({ "answer": hash, "evidence": hash, "signature": hex0x(byte, 64), "confidence": 80 })
         };
         let json = json!({
             "request_id": 7,
@@ -320,9 +336,10 @@ mod tests {
     fn what_is_wrong_with_a_report_is_named() {
         let good = part("01");
         for (second, named) in [
-            ("0x01:0x02", "three parts"),
+            ("0x01:0x02", "three or four parts"),
             (&good.replace("0x0101", "0x01zz"), "01zz"),
-            (&good[..good.len() - 2], "not 64 bytes"),
+            (&good.replace(":80", "01:80"), "not 64 bytes"),
+            (&good.replace(":80", ":much"), "much"),
         ] {
             let refused = typed(&good, second).unwrap_err();
             assert!(refused.message.contains(named), "{second}: {refused}");

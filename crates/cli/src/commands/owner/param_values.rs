@@ -11,19 +11,20 @@ enum ParamField<'a> {
 }
 
 /// Every parameter in the order of [`Params`]: the contract names an invalid one by its position.
-fn fields(params: &mut Params) -> [(&'static str, ParamField<'_>); 18] {
+fn fields(params: &mut Params) -> [(&'static str, ParamField<'_>); 17] {
     use ParamField::{Amount, Number};
     [
         ("min_bond", Amount(&mut params.min_bond)),
         ("seat_bond", Amount(&mut params.seat_bond)),
         ("min_reward", Amount(&mut params.min_reward)),
         ("commit_fee", Amount(&mut params.commit_fee)),
+        ("lock_fee", Amount(&mut params.lock_fee)),
         ("delivery_reward", Amount(&mut params.delivery_reward)),
         ("fee_ppm", Number(&mut params.fee_ppm)),
-        ("abstain_ppm", Number(&mut params.abstain_ppm)),
         ("effort_ppm", Number(&mut params.effort_ppm)),
         ("report_ppm", Number(&mut params.report_ppm)),
         ("open_delay", Number(&mut params.open_delay)),
+        ("max_wait", Number(&mut params.max_wait)),
         ("min_window", Number(&mut params.min_window)),
         ("max_window", Number(&mut params.max_window)),
         ("delivery_blocks", Number(&mut params.delivery_blocks)),
@@ -33,20 +34,19 @@ fn fields(params: &mut Params) -> [(&'static str, ParamField<'_>); 18] {
             "upgrade_delay_blocks",
             Number(&mut params.upgrade_delay_blocks),
         ),
-        ("draw_delay", Number(&mut params.draw_delay)),
-        ("draw_timeout", Number(&mut params.draw_timeout)),
     ]
 }
 
-/// Sets parameters from `key=value` and checks the result by the contract's own bounds.
+/// Sets parameters from `key=value` and checks the result by the contract's own bounds, for a coin of `unit`
+/// planck.
 ///
 /// # Errors
 /// An unknown key, a malformed value, or one out of its bounds. The error names the parameter.
-pub fn set(mut params: Params, changes: &[String]) -> Result<Params, CliError> {
+pub fn set(mut params: Params, unit: Balance, changes: &[String]) -> Result<Params, CliError> {
     for change in changes {
         set_one(&mut params, change)?;
     }
-    match params.check() {
+    match params.check(unit) {
         Ok(()) => Ok(params),
         Err(Error::BadParameter { field }) => {
             let rows = rows(params);
@@ -138,21 +138,27 @@ pub fn params_rows(params: Params, announced: Option<Params>) -> Vec<Vec<String>
 mod tests {
     use super::*;
 
+    const UNIT: Balance = 1_000_000_000_000;
+
+    fn defaults() -> Params {
+        Params::for_unit(UNIT)
+    }
+
     fn changed(changes: &[&str]) -> Result<Params, CliError> {
         let changes: Vec<String> = changes.iter().map(|change| (*change).to_owned()).collect();
-        set(Params::dev(), &changes)
+        set(defaults(), UNIT, &changes)
     }
 
     #[test]
     fn parameters_are_set_by_name_in_their_units() {
-        let params = changed(&["min_reward=0.02UNIT", "draw_timeout = 20", "fee_ppm=0"]).unwrap();
+        let params = changed(&["min_reward=0.02UNIT", "max_wait = 20", "fee_ppm=0"]).unwrap();
         assert_eq!(
             params,
             Params {
                 min_reward: 20_000_000_000,
-                draw_timeout: 20,
+                max_wait: 20,
                 fee_ppm: 0,
-                ..Params::dev()
+                ..defaults()
             }
         );
     }
@@ -165,7 +171,7 @@ mod tests {
             ("min_reward=much", "parameter min_reward"),
             ("fee_ppm=1UNIT", "parameter fee_ppm"),
             ("fee_ppm=200001", "parameter fee_ppm = 200001"),
-            ("draw_timeout=65", "parameter draw_timeout = 65"),
+            ("open_delay=1001", "parameter open_delay = 1001"),
             ("seat_bond=101UNIT", "parameter seat_bond = 101 UNIT"),
         ] {
             let refused = changed(&[change]).unwrap_err();
@@ -176,25 +182,25 @@ mod tests {
     #[test]
     fn names_stand_in_the_order_by_which_the_contract_counts() {
         // The last field but one and the first, each made wrong alone.
-        let mut wrong = Params::dev();
-        wrong.draw_delay = 0;
-        assert_eq!(wrong.check(), Err(Error::BadParameter { field: 16 }));
+        let mut wrong = defaults();
+        wrong.unbonding_blocks = 0;
+        assert_eq!(wrong.check(UNIT), Err(Error::BadParameter { field: 15 }));
         assert_eq!(
-            rows(wrong).get(16).map(|(name, _)| *name),
-            Some("draw_delay")
+            rows(wrong).get(15).map(|(name, _)| *name),
+            Some("unbonding_blocks")
         );
-        let json = params_json(Params::dev());
+        let json = params_json(defaults());
         assert_eq!(json["min_bond"], "100000000000000");
         assert_eq!(json["upgrade_delay_blocks"], 115_200);
-        assert_eq!(json.as_object().unwrap().len(), 18);
+        assert_eq!(json.as_object().unwrap().len(), 17);
     }
 
     #[test]
     fn announced_values_are_shown_where_they_differ() {
         let next = changed(&["fee_ppm=1"]).unwrap();
-        let rows = params_rows(Params::dev(), Some(next));
-        assert_eq!(rows[5], ["fee_ppm", "20000", "1"]);
-        assert_eq!(rows[6], ["abstain_ppm", "250000", ""]);
-        assert_eq!(params_rows(Params::dev(), None)[5], ["fee_ppm", "20000"]);
+        let rows = params_rows(defaults(), Some(next));
+        assert_eq!(rows[6], ["fee_ppm", "20000", "1"]);
+        assert_eq!(rows[7], ["effort_ppm", "250000", ""]);
+        assert_eq!(params_rows(defaults(), None)[6], ["fee_ppm", "20000"]);
     }
 }

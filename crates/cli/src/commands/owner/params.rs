@@ -49,7 +49,7 @@ async fn params(context: &CommandContext, args: &ParamsArgs) -> CommandResult {
         context.out.result(&params_text(&config), &json)?;
         return Ok(exit::OK);
     }
-    let next = set(config.params, &args.set)?;
+    let next = set(config.params, config.unit, &args.set)?;
     if let Some((_, from)) = config.next_params {
         context.out.stage(format!(
             "this replaces the parameters announced for block {from}"

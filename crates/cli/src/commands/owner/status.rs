@@ -30,6 +30,8 @@ impl RunSubcommand for OwnerStatusArgs {
             "offered_to": config.offered_to.as_ref().map(ss58),
             "paused": config.paused,
             "sink": ss58(&config.sink),
+            "unit": config.unit.to_string(),
+            "min_notice_blocks": config.min_notice_blocks,
             "block": best,
             "params": params_json(config.params),
             "announced_params": config.next_params.map(announced_json),
@@ -68,6 +70,10 @@ fn status_rows(
         ("code hash", hex0x(code_hash)),
         ("announced code", code.unwrap_or_else(none)),
         ("announced params", params.unwrap_or_else(none)),
+        (
+            "notice",
+            format!("{} blocks at least", config.min_notice_blocks),
+        ),
         ("block", best.to_string()),
     ]
 }

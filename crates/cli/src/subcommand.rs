@@ -88,3 +88,5 @@ macro_rules! run_variants {
         }
     };
 }
+
+pub(crate) use run_variants;

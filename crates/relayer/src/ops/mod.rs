@@ -13,12 +13,12 @@ mod server;
 mod status;
 
 pub use listing::metric_names;
-pub use metrics::Metrics;
+pub use metrics::{IterationResult, Metrics};
 pub use notify::{keep_notified, ready};
 pub use server::{serve, Desk};
-pub use status::{Health, OperatorStatus, Status};
+pub use status::{Health, HealthVerdict, OperatorStatus, Status, LIVE_WITHIN};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::{
     net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -26,10 +26,6 @@ use std::{
 };
 
 use llm_oracle_store::now_ms;
-
-/// Longest time between two iterations of a relayer that lives. An iteration may wait for several requests to a
-/// node, each of which has a deadline of its own.
-pub const LIVE_WITHIN: Duration = Duration::from_secs(180);
 
 /// File in the store's folder with the address that a running relayer listens at.
 pub const ADDRESS_FILE: &str = "ops-address";
@@ -67,15 +63,6 @@ impl OpsConfig {
             )
         })
     }
-}
-
-/// What one iteration came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IterationResult {
-    /// It did something.
-    Worked,
-    /// There was nothing to do.
-    Idle,
 }
 
 /// A handle that the pipeline writes to and everybody else reads from.
@@ -188,24 +175,6 @@ impl Ops {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Plain values: a panic elsewhere leaves them readable.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A yes or no with its reasons.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verdict {
-    /// Whether it is well.
-    pub ok: bool,
-    /// Why not.
-    pub reasons: Vec<String>,
-}
-
-impl Verdict {
-    fn of(reasons: Vec<String>) -> Self {
-        Self {
-            ok: reasons.is_empty(),
-            reasons,
-        }
     }
 }
 

@@ -4,9 +4,11 @@ use llm_oracle_cli::{
     config::paths,
     exit::{CliError, NODE},
 };
-use rustix::process::{kill_process, Pid, Signal};
+use rustix::process::{
+    getpid, getppid, kill_process, set_parent_process_death_signal, Pid, Signal,
+};
 use std::{
-    env, fs,
+    env, fs, io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -37,6 +39,9 @@ pub struct NodeOptions {
     pub finality_delay_s: u64,
     /// Maximum number of RPC connections; `None` for the node's default.
     pub max_connections: Option<u32>,
+    /// Whether the node ends when the thread that started it does, whatever ends that. Set it only where
+    /// that thread lives as long as the process.
+    pub ends_with_parent: bool,
     /// File for the node's output.
     pub log: PathBuf,
 }
@@ -50,6 +55,7 @@ impl NodeOptions {
             block_time_ms: None,
             finality_delay_s: 1,
             max_connections: None,
+            ends_with_parent: false,
             log,
         }
     }
@@ -61,6 +67,7 @@ pub struct NodeProcess {
     child: Child,
     binary: PathBuf,
     log: PathBuf,
+    wanted_port: Option<u16>,
     port: u16,
     url: String,
 }
@@ -149,7 +156,11 @@ impl NodeProcess {
                 .map(Stdio::from)
                 .unwrap_or_else(|_| Stdio::null())
         };
-        let child = Command::new(binary)
+        let mut command = Command::new(binary);
+        if options.ends_with_parent {
+            end_with_parent(&mut command);
+        }
+        let child = command
             .args(arguments(options))
             .stdin(Stdio::null())
             .stdout(to_log())
@@ -162,6 +173,7 @@ impl NodeProcess {
             child,
             binary: binary.to_owned(),
             log: options.log.clone(),
+            wanted_port: options.rpc_port.filter(|port| *port != 0),
             port: 0,
             url: String::new(),
         })
@@ -175,6 +187,11 @@ impl NodeProcess {
             return Err(failed(&what, &self.binary).help(self.log_end()));
         }
         if let Some(port) = serving_port(&self.log_text()) {
+            // A node whose port is taken picks another one without a word.
+            if let Some(wanted) = self.wanted_port.filter(|wanted| *wanted != port) {
+                return Err(CliError::new(NODE, format!("port {wanted} is taken"))
+                    .help("give another --rpc-port, or leave it out for a free one"));
+            }
             self.port = port;
             self.url = format!("ws://127.0.0.1:{port}");
             return Ok(true);
@@ -259,6 +276,22 @@ impl Drop for NodeProcess {
             self.stop();
         }
     }
+}
+
+/// Lets the kernel end the child with SIGTERM when the thread that starts it ends, by SIGKILL too.
+fn end_with_parent(command: &mut Command) {
+    let parent = getpid();
+    let ask_kernel = move || {
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+        // The parent may have ended before the kernel was asked.
+        if getppid() == Some(parent) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    };
+    // SAFETY: between fork and exec the closure makes two system calls; it takes no lock and no memory.
+    unsafe { command.pre_exec(ask_kernel) };
 }
 
 fn failed(what: &str, binary: &Path) -> CliError {
@@ -365,6 +398,42 @@ mod tests {
             .unwrap_err();
         assert_eq!(failure.code, NODE);
         assert!(failure.to_string().contains("address in use"), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_an_error_and_not_another_port() {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = script(
+            folder.path(),
+            "echo 'Running JSON-RPC server: addr=127.0.0.1:4321,' >&2; exec sleep 60",
+        );
+        let mut options = options(folder.path());
+        options.rpc_port = Some(4322);
+        let failure = NodeProcess::start(&binary, &options).await.unwrap_err();
+        assert_eq!(failure.code, NODE);
+        assert!(failure.message.contains("4322"), "{failure}");
+        options.rpc_port = Some(4321);
+        assert!(NodeProcess::start(&binary, &options).await.is_ok());
+    }
+
+    /// The thread stands for the process: the kernel sees no difference.
+    #[test]
+    fn a_node_ends_with_whoever_started_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let binary = script(
+            folder.path(),
+            "echo 'Running JSON-RPC server: addr=127.0.0.1:4321,' >&2; exec sleep 60",
+        );
+        let options = NodeOptions {
+            ends_with_parent: true,
+            ..options(folder.path())
+        };
+        let starts = move || NodeProcess::start_blocking(&binary, &options).unwrap();
+        let mut node = std::thread::spawn(starts).join().unwrap();
+        // Nobody has stopped it; without the kernel this would wait for a minute.
+        let waited = Instant::now();
+        let status = node.child.wait().unwrap();
+        assert!(!status.success() && waited.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

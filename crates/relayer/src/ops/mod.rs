@@ -42,7 +42,7 @@ pub struct OpsConfig {
 impl Default for OpsConfig {
     fn default() -> Self {
         Self {
-            listen: "127.0.0.1:9615".to_owned(),
+            listen: "127.0.0.1:9616".to_owned(),
         }
     }
 }
@@ -58,7 +58,7 @@ impl OpsConfig {
         }
         self.listen.parse().map(Some).map_err(|_| {
             format!(
-                "listen = '{}' in [ops] is no address; give an IP address and a port such as 127.0.0.1:9615, or off",
+                "listen = '{}' in [ops] is no address; give an IP address and a port such as 127.0.0.1:9616, or off",
                 self.listen
             )
         })
@@ -237,7 +237,7 @@ mod tests {
         };
         assert_eq!(listen("off").address(), Ok(None));
         assert!(matches!(OpsConfig::default().address(), Ok(Some(_))));
-        for wrong in ["", "9615", "localhost:9615", "no"] {
+        for wrong in ["", "9616", "localhost:9616", "no"] {
             let refused = listen(wrong).address().unwrap_err();
             assert!(refused.contains(&format!("'{wrong}'")), "{refused}");
         }

@@ -84,11 +84,12 @@ impl DevPaths {
     pub fn write(&self, settings: &ConfigFile, description: &Value) -> Result<(), CliError> {
         // Somebody else may have come first since.
         Self::claim(&self.config)?;
-        settings.write(&self.config)?;
         fs::write(&self.description, format!("{description:#}\n")).map_err(|error| {
             let path = self.description.display();
             CliError::usage(format!("'{path}' cannot be written: {error}"))
-        })
+        })?;
+        // Settings without a description would be those of somebody else.
+        Ok(settings.write(&self.config)?)
     }
 
     /// Removes both, unless another process has written its own since.

@@ -43,13 +43,13 @@ pub fn options(given: &[String]) -> Result<Vec<Vec<u8>>, CliError> {
         several => several.iter().map(|option| option.trim()).collect(),
     };
     let mut known: Vec<(String, &str)> = Vec::new();
-    for text in &texts {
+    for &text in &texts {
         not_blank("an option", text)?;
         let seen = skeleton(text);
         // Equal ones are refused by the contract's own rules.
         let alike = known
             .iter()
-            .find(|(known, other)| *known == seen && other != text);
+            .find(|(known, other)| *known == seen && *other != text);
         if let Some((_, other)) = alike {
             return Err(nothing_sent(format!(
                 "the options '{other}' and '{text}' look alike: operators could not tell them apart"

@@ -132,6 +132,8 @@ mod tests {
         for bond in [params.min_bond, params.min_bond.saturating_add(1)] {
             assert!(room(&params, bond).contains("one missed reveal takes it below"));
         }
-        assert!(room(&params, params.min_bond.saturating_add(params.seat_bond)).contains("1 missed"));
+        assert!(
+            room(&params, params.min_bond.saturating_add(params.seat_bond)).contains("1 missed")
+        );
     }
 }

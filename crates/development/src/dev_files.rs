@@ -84,10 +84,13 @@ impl DevPaths {
     pub fn write(&self, settings: &ConfigFile, description: &Value) -> Result<(), CliError> {
         // Somebody else may have come first since.
         Self::claim(&self.config)?;
-        fs::write(&self.description, format!("{description:#}\n")).map_err(|error| {
-            let path = self.description.display();
-            CliError::usage(format!("'{path}' cannot be written: {error}"))
-        })?;
+        let folder = self.description.parent();
+        let made = folder.map_or(Ok(()), fs::create_dir_all);
+        made.and_then(|()| fs::write(&self.description, format!("{description:#}\n")))
+            .map_err(|error| {
+                let path = self.description.display();
+                CliError::usage(format!("'{path}' cannot be written: {error}"))
+            })?;
         // Settings without a description would be those of somebody else.
         Ok(settings.write(&self.config)?)
     }
@@ -147,7 +150,7 @@ mod tests {
     #[test]
     fn a_second_dev_is_refused_and_one_that_was_killed_is_not_in_the_way() {
         let folder = tempfile::tempdir().unwrap();
-        let paths = DevPaths::claim(&folder.path().join("dev.toml")).unwrap();
+        let paths = DevPaths::claim(&folder.path().join("new/dev.toml")).unwrap();
         describe(&paths, 4_711);
         let refused = DevPaths::claim_unless(&paths.config, &|_| true).unwrap_err();
         assert!(refused.message.contains("4711"), "{refused}");

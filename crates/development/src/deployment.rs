@@ -155,7 +155,7 @@ pub async fn operators(
     Ok(operators)
 }
 
-/// What the record says. Half a record is none: the process ended while it was written, and a contract
+/// What the record says. Half a record counts as absent: the process ended while it was written, and a contract
 /// that was deployed by then is deployed once more.
 fn recorded(record: &Path) -> Option<serde_json::Value> {
     serde_json::from_str(&fs::read_to_string(record).ok()?).ok()
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_a_record_is_none_and_a_record_is_never_written_by_halves() {
+    fn half_a_record_counts_as_absent_and_a_record_is_never_written_by_halves() {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join("contract.json");
         assert_eq!(recorded(&record), None);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::{
+    ffi::OsStr,
     fs,
     io::Read,
     path::Path,
@@ -14,6 +15,12 @@ fn oracle(home: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .expect("the binary runs")
+}
+
+fn with_variable(home: &Path, (name, value): (&str, &OsStr), arguments: &[&str]) -> Output {
+    let mut command = command(home);
+    command.args(arguments).env(name, value);
+    command.output().expect("the binary runs")
 }
 
 fn command(home: &Path) -> Command {
@@ -248,11 +255,8 @@ fn an_empty_key_or_one_with_a_note_is_refused() {
     }
     let arguments = ["withdraw", "//Alice ", "--suri", "//Alice"];
     refused(&oracle(home.path(), &arguments), 2, &["at character 8"]);
-    let output = command(home.path())
-        .args(["ask", "Is it?", "--bool"])
-        .env("LLM_ORACLE_SURI", "//Alice\r")
-        .output()
-        .expect("the binary runs");
+    let suri = ("LLM_ORACLE_SURI", "//Alice\r".as_ref());
+    let output = with_variable(home.path(), suri, &["ask", "Is it?", "--bool"]);
     refused(&output, 2, &["U+000D"]);
 }
 
@@ -300,14 +304,11 @@ fn a_question_that_cannot_be_meant_is_refused() {
 
 #[test]
 fn what_is_not_text_is_refused_and_what_is_empty_is_not_set() {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    use std::os::unix::ffi::OsStrExt;
     let home = home();
     let not_text = OsStr::from_bytes(b"\xff");
-    let output = command(home.path())
-        .args(["config", "show"])
-        .env("LLM_ORACLE_URL", not_text)
-        .output()
-        .expect("the binary runs");
+    let url = ("LLM_ORACLE_URL", not_text);
+    let output = with_variable(home.path(), url, &["config", "show"]);
     refused(&output, 2, &["LLM_ORACLE_URL", "UTF-8"]);
     let output = command(home.path())
         .args(["deploy", "--artifacts"])
@@ -315,11 +316,8 @@ fn what_is_not_text_is_refused_and_what_is_empty_is_not_set() {
         .output()
         .expect("the binary runs");
     refused(&output, 2, &["--artifacts", "UTF-8"]);
-    let output = command(home.path())
-        .args(["config", "show"])
-        .env("LLM_ORACLE_CONFIG", "")
-        .output()
-        .expect("the binary runs");
+    let config = ("LLM_ORACLE_CONFIG", "".as_ref());
+    let output = with_variable(home.path(), config, &["config", "show"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
@@ -333,10 +331,8 @@ fn dev_leaves_a_file_of_the_user_alone() {
         let output = oracle(home.path(), &["dev", "--config-out", config_out]);
         refused(&output, 2, &[config_out, part]);
     }
-    assert_eq!(
-        fs::read_to_string(&file).expect("read"),
-        "contract = '5C'\n"
-    );
+    let kept = fs::read(&file).expect("read");
+    assert_eq!(kept, b"contract = '5C'\n");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::Read;
 /// Most bytes that are read from stdin, more than any prompt may have.
 const STDIN_BYTES_MAX: u64 = 64 * 1024;
 
-/// Letters of Greek and Cyrillic, each before the Latin one that it looks like.
+/// Characters of Greek and Cyrillic, each before the Latin one that it looks like.
 const LOOKALIKES: &str = "аaеeоoрpсcуyхxіiјjѕsԁdһhкkтtмmнhвbαaοoνvρpτtυuιiκkεeηnχx";
 
 /// The prompt: the argument, or what stdin has if the argument is `-`.

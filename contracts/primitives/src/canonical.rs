@@ -1,9 +1,5 @@
 //! Canonical forms, made off chain and only compared on chain.
 
-mod json;
-
-pub use json::{json, NotJson};
-
 use unicode_normalization::UnicodeNormalization;
 
 /// Canonical text: Unicode NFC, trimmed, each run of white space (Unicode's `White_Space`, so line

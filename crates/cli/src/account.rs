@@ -1,10 +1,11 @@
 //! Accounts as users write and read them.
 
 use llm_oracle_primitives::AccountId;
-use llm_oracle_signing::account_of;
+use llm_oracle_signing::{account_of, key_of_uri};
 use llm_oracle_support::address::{parse_account, ss58};
+use secrecy::SecretString;
 use std::str::FromStr;
-use subxt_signer::{sr25519::Keypair, SecretUri};
+use subxt_signer::sr25519::Keypair;
 
 /// An account given as SS58, as 0x-hex, or as the URI of a development key such as `//Alice`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,10 +16,10 @@ impl FromStr for AccountInput {
 
     fn from_str(input: &str) -> Result<Self, String> {
         if input.starts_with("//") {
-            let pair = dev_key(input);
-            return pair.map(|pair| Self(account_of(&pair))).ok_or_else(|| {
-                format!("'{input}' is not a development key; give one such as //Alice")
+            let pair = key_of_uri(&SecretString::from(input)).map_err(|reason| {
+                format!("'{input}' is not a development key such as //Alice: it {reason}")
             });
+            return pair.map(|pair| Self(account_of(&pair)));
         }
         parse_account(input)
             .map(Self)
@@ -28,7 +29,7 @@ impl FromStr for AccountInput {
 
 /// The key of a development path such as `//Alice`. Such keys are public.
 pub fn dev_key(path: &str) -> Option<Keypair> {
-    Keypair::from_uri(&SecretUri::from_str(path).ok()?).ok()
+    key_of_uri(&SecretString::from(path)).ok()
 }
 
 /// First and last characters of an address: enough to tell accounts apart on one screen.
@@ -66,6 +67,11 @@ mod tests {
             "Alice",
             "0x12",
             "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQX",
+            // What follows the name would become a part of it: another account.
+            "//Alice ",
+            "//Alice  # mine",
+            "//Alice\r",
+            "///password",
         ] {
             assert!(
                 AccountInput::from_str(input).unwrap_err().contains(input),

@@ -1,5 +1,6 @@
 //! Answers as JSON and as text, and open answers by their digests.
 
+use crate::terminal::one_line;
 use llm_oracle_primitives::{
     canonical::format_decimal, digest, Answer, AnswerKind, Hash, Margin, Outcome, Reason,
     RequestView, SeatAnswer, Terms,
@@ -10,16 +11,7 @@ use std::collections::BTreeMap;
 
 /// Untrusted text with its control characters replaced, so that a terminal cannot be controlled by it.
 pub fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
+    one_line(&String::from_utf8_lossy(bytes))
 }
 
 fn reason(reason: Reason) -> &'static str {

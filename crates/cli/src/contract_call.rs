@@ -4,13 +4,23 @@ use crate::{
     context::{CommandContext, SigningKey},
     exit::CliError,
     flags::SigningFlags,
+    funds::{check_deposit, Charges},
     money::Planck,
 };
-use llm_oracle_chain::{Call, CallReceipt, Chain, Deposit, DryRun, TxOptions};
+use llm_oracle_chain::{
+    Call, CallReceipt, Chain, ChainApi as _, ChainError, Deposit, DryRun, TxOptions,
+};
 use llm_oracle_primitives::{AccountId, Balance};
 use llm_oracle_support::address::hex0x;
 use scale::Decode;
 use serde_json::{json, Value};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a transaction is sent again while other transactions of its key take its nonce.
+const NONCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Pause before it is sent again.
+const NONCE_PAUSE: Duration = Duration::from_millis(500);
 
 /// A call of a contract by a key. The same value is dry-run and sent.
 pub struct ContractCall<'a, T> {
@@ -35,12 +45,20 @@ pub struct CallCost<T> {
 }
 
 impl<T: Decode> ContractCall<'_, T> {
-    /// Dry-runs it and estimates the transaction fee.
+    /// Dry-runs it under the limits that it would be sent with, and estimates the transaction fee.
     ///
     /// # Errors
-    /// The error that the call would fail with, and connection errors.
-    pub async fn cost(&self) -> Result<CallCost<T>, CliError> {
+    /// The error that the call would fail with, what the signer cannot pay, and connection errors.
+    pub async fn cost(&self, sign: &SigningFlags) -> Result<CallCost<T>, CliError> {
         let (chain, signer) = (self.chain, self.signer);
+        let free = chain.free_balance(&signer.account).await?;
+        // Before the dry run, which only says that a transfer fails.
+        let charges = Charges {
+            value: self.value,
+            fee: 0,
+            deposit: Deposit::Charge(0),
+        };
+        charges.check(&signer.account, free)?;
         let dry = chain.as_ref().dry_run(
             &signer.account,
             &self.contract,
@@ -49,29 +67,40 @@ impl<T: Decode> ContractCall<'_, T> {
             None,
         );
         let dry = dry.await?;
+        check_deposit(dry.deposit, sign.storage_deposit_limit)?;
         let transaction_fee = chain
             .estimate_fee(&signer.pair, &self.contract, self.value, &self.call)
             .await?;
+        let charges = Charges {
+            value: self.value,
+            fee: transaction_fee,
+            deposit: dry.deposit,
+        };
+        charges.check(&signer.account, free)?;
         Ok(CallCost {
             dry,
             transaction_fee,
         })
     }
 
-    /// Sends it and waits until it is in a block.
+    /// Sends it, unless it is known to fail, and waits until it is in a block.
     ///
     /// # Errors
-    /// As [`Chain::call`].
+    /// As [`Self::cost`], before anything is sent; then as [`Chain::call`].
     pub async fn send(&self, sign: &SigningFlags) -> Result<CallReceipt<T>, CliError> {
+        self.cost(sign).await?;
         let options = TxOptions {
             storage_deposit_limit: sign.storage_deposit_limit.map(|limit| limit.0),
             ..TxOptions::default()
         };
         let (signer, contract) = (&self.signer.pair, &self.contract);
-        Ok(self
-            .chain
-            .call(signer, contract, self.value, &self.call, options)
-            .await?)
+        let send = async || {
+            let call = self
+                .chain
+                .call(signer, contract, self.value, &self.call, options);
+            call.await
+        };
+        Ok(with_free_nonce(send).await?)
     }
 
     /// The flow that subcommands share: with `--dry-run` prints the cost and returns `None`; otherwise
@@ -85,7 +114,7 @@ impl<T: Decode> ContractCall<'_, T> {
         sign: &SigningFlags,
     ) -> Result<Option<CallReceipt<T>>, CliError> {
         if sign.dry_run {
-            let cost = self.cost().await?;
+            let cost = self.cost(sign).await?;
             let text = format!("{}\n{}", cost.text(self.value), nothing_sent());
             context.out.result(&text, &cost.json(self.value))?;
             return Ok(None);
@@ -99,6 +128,24 @@ impl<T: Decode> ContractCall<'_, T> {
         let receipt = self.send(sign).await?;
         context.out.quiet();
         Ok(Some(receipt))
+    }
+}
+
+/// Sends again while other commands of the same key take the nonces: then nothing was taken in.
+async fn with_free_nonce<T>(
+    send: impl AsyncFn() -> Result<T, ChainError>,
+) -> Result<T, ChainError> {
+    let started = Instant::now();
+    loop {
+        match send().await {
+            Err(ChainError::Pool { name, .. })
+                if matches!(name.as_str(), "TooLowPriority" | "Stale")
+                    && started.elapsed() < NONCE_TIMEOUT =>
+            {
+                tokio::time::sleep(NONCE_PAUSE).await;
+            }
+            sent => return sent,
+        }
     }
 }
 
@@ -181,4 +228,46 @@ pub fn receipt_json<T>(receipt: &CallReceipt<T>) -> Value {
         "transaction_fee": receipt.fee.to_string(),
         "storage_deposit": deposit_json(receipt.deposit),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use llm_oracle_chain::TxRetry;
+    use std::cell::Cell;
+
+    /// How often it was sent, and the name of the error at the end.
+    async fn sent(name: &str, refusals: usize) -> (usize, Option<String>) {
+        let times = Cell::new(0_usize);
+        let send = async || {
+            times.set(times.get().saturating_add(1));
+            if times.get() > refusals {
+                return Ok(());
+            }
+            Err(ChainError::Pool {
+                name: name.to_owned(),
+                retry: TxRetry::Immediate,
+                reason: String::new(),
+            })
+        };
+        let ended = with_free_nonce(send).await;
+        let name = match ended {
+            Err(ChainError::Pool { name, .. }) => Some(name),
+            _ => None,
+        };
+        (times.get(), name)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn commands_of_one_key_at_once_are_all_sent() {
+        for name in ["TooLowPriority", "Stale"] {
+            assert_eq!(sent(name, 5).await, (6, None));
+            let (times, ended) = sent(name, usize::MAX).await;
+            assert!(times > 100 && ended.as_deref() == Some(name), "{times}");
+        }
+        // Others would be refused again, or may have been taken in.
+        for name in ["Payment", "ImmediatelyDropped"] {
+            assert_eq!(sent(name, 5).await, (1, Some(name.to_owned())));
+        }
+    }
 }

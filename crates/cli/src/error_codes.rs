@@ -22,7 +22,7 @@ impl From<ConfigError> for CliError {
             ConfigError::NoContract => {
                 "give --contract with the address that `deploy` printed, or start `llm-oracle dev`"
             }
-            ConfigError::Key(_) => return Self::usage(error),
+            ConfigError::Key(_) => "a key is one line: a phrase, 0x and 64 hex digits, or //Alice; a file has mode 0600",
         };
         Self::usage(error).help(help)
     }

@@ -7,15 +7,20 @@ use crate::{
     render::{exit_code, outcome_answer, request_json, status},
     stages::stages,
 };
-use llm_oracle_chain::{ChainApi as _, Event, Head, OracleClient};
+use llm_oracle_chain::{ChainApi as _, ChainError, Event, Head, OracleClient};
 use llm_oracle_primitives::{
-    BlockNumber, DeliveryStatus, Error, Phase, RequestId, RequestView, SeatAnswer, SeatView, Terms,
+    BlockNumber, DeliveryStatus, Error, Hash, Phase, RequestId, RequestView, SeatAnswer, SeatView,
+    Terms,
 };
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Interval between two polls of the chain.
+/// Interval between two polls of the chain right after a new block.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Longest interval between two polls while no new block comes.
+const POLL_INTERVAL_MAX: Duration = Duration::from_secs(3);
+/// Pause after a node has refused to answer, because it limits the rate for example.
+const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 /// Maximum age, in blocks, of events that are searched for open answers when following begins late.
 const EVENT_BLOCKS_MAX: BlockNumber = 256;
 
@@ -67,8 +72,8 @@ pub async fn until_final(
     out: &Output,
 ) -> Result<FollowedRequest, CliError> {
     let started = Instant::now();
-    let (mut seen, mut head) = (None::<RequestView>, None);
-    let mut answers = AnswerCollector::default();
+    let mut watch = RequestWatch::new(oracle, (id, terms), out);
+    let mut pace = Pace::default();
     loop {
         if started.elapsed() > timeout {
             return Err(CliError::new(
@@ -79,40 +84,119 @@ pub async fn until_final(
                 "it continues on chain; see `llm-oracle show {id} --watch`"
             )));
         }
-        let best = oracle
-            .chain
-            .best()
-            .await
-            .map_err(|error| interrupted(id, error.into()))?;
-        if head != Some(best.hash) {
-            head = Some(best.hash);
-            let view = fetch(oracle, id, Some(best.hash)).await?;
-            answers
-                .collect(oracle, &view, best)
-                .await
-                .map_err(|failure| interrupted(id, failure))?;
-            for line in stages(seen.as_ref(), &view, kind_of(terms), &answers.known) {
-                out.stage(line);
+        let pause = match watch.poll().await {
+            Ok(Polled::Final(view)) => {
+                out.quiet();
+                let answers = watch.answers.known;
+                return Ok(FollowedRequest {
+                    view: *view,
+                    answers,
+                });
             }
-            out.waiting(waiting_for(&view));
-            seen = Some(view);
+            Ok(Polled::NewBlock) => pace.after_block(),
+            Ok(Polled::SameBlock) => pace.longer(),
+            Ok(Polled::NoRequest) => return Err(no_such_request(id)),
+            // It answers, and not now. The request is on chain and does not need us.
+            Err(ChainError::Node { .. }) => REFUSED_PAUSE,
+            Err(error) => return Err(interrupted(id, error.into())),
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// How long to wait between two polls: longer and longer until a block comes.
+#[derive(Default)]
+struct Pace {
+    pause: Duration,
+}
+
+impl Pace {
+    fn after_block(&mut self) -> Duration {
+        self.pause = POLL_INTERVAL;
+        self.pause
+    }
+
+    fn longer(&mut self) -> Duration {
+        let longer = self.pause.saturating_mul(3).div_f64(2.0);
+        self.pause = longer.clamp(POLL_INTERVAL, POLL_INTERVAL_MAX);
+        self.pause
+    }
+}
+
+/// What a poll has found.
+enum Polled {
+    /// The request's end is in a finalized block.
+    Final(Box<RequestView>),
+    /// A block that was not known.
+    NewBlock,
+    /// Nothing new.
+    SameBlock,
+    /// There is no such request.
+    NoRequest,
+}
+
+/// One request as it is watched.
+struct RequestWatch<'a> {
+    oracle: &'a OracleClient,
+    id: RequestId,
+    terms: Option<&'a Terms>,
+    out: &'a Output,
+    seen: Option<RequestView>,
+    head: Option<Hash>,
+    answers: AnswerCollector,
+}
+
+impl<'a> RequestWatch<'a> {
+    fn new(
+        oracle: &'a OracleClient,
+        (id, terms): (RequestId, Option<&'a Terms>),
+        out: &'a Output,
+    ) -> Self {
+        Self {
+            oracle,
+            id,
+            terms,
+            out,
+            seen: None,
+            head: None,
+            answers: AnswerCollector::default(),
         }
-        if seen.as_ref().is_some_and(|view| view.outcome.is_some()) {
-            let finalized = oracle
-                .chain
-                .finalized()
-                .await
-                .map_err(|error| interrupted(id, error.into()))?;
+    }
+
+    async fn poll(&mut self) -> Result<Polled, ChainError> {
+        let best = self.oracle.chain.best().await?;
+        let is_new = self.head != Some(best.hash);
+        if is_new {
+            let view = self.oracle.request(self.id, Some(best.hash)).await?;
+            let Some(view) = view else {
+                return Ok(Polled::NoRequest);
+            };
+            self.answers.collect(self.oracle, &view, best).await?;
+            let kind = kind_of(self.terms);
+            for line in stages(self.seen.as_ref(), &view, kind, &self.answers.known) {
+                self.out.stage(line);
+            }
+            self.out.waiting(waiting_for(&view));
+            self.seen = Some(view);
+            self.head = Some(best.hash);
+        }
+        if self
+            .seen
+            .as_ref()
+            .is_some_and(|view| view.outcome.is_some())
+        {
+            let finalized = self.oracle.chain.finalized().await?;
             // In the finalized block the request may not exist yet.
-            if let Some(view) = oracle.request(id, Some(finalized.hash)).await? {
-                if view.outcome.is_some() {
-                    out.quiet();
-                    let answers = answers.known;
-                    return Ok(FollowedRequest { view, answers });
-                }
+            let view = self.oracle.request(self.id, Some(finalized.hash)).await?;
+            if let Some(view) = view.filter(|view| view.outcome.is_some()) {
+                return Ok(Polled::Final(Box::new(view)));
             }
         }
-        tokio::time::sleep(POLL_INTERVAL).await;
+        Ok(if is_new {
+            Polled::NewBlock
+        } else {
+            Polled::SameBlock
+        })
     }
 }
 
@@ -131,7 +215,7 @@ impl AnswerCollector {
         oracle: &OracleClient,
         view: &RequestView,
         head: Head,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), ChainError> {
         self.known.add_from_view(view);
         let is_open = |seat: &SeatView| matches!(seat.answer, Some(SeatAnswer::Digest(_)));
         if !view.seats.iter().any(is_open) {
@@ -145,7 +229,7 @@ impl AnswerCollector {
             };
             let events = match oracle.chain.oracle_events(&oracle.address, block).await {
                 Ok(events) => events,
-                Err(error) if error.is_connection() => return Err(error.into()),
+                Err(error) if error.is_connection() => return Err(error),
                 Err(_) => continue,
             };
             for located in events {
@@ -175,7 +259,9 @@ pub async fn until_delivered(
 ) -> Result<RequestView, CliError> {
     let started = Instant::now();
     loop {
-        let view = fetch(oracle, id, None).await?;
+        let view = oracle.request(id, None).await;
+        let view = view.map_err(|error| interrupted(id, error.into()))?;
+        let view = view.ok_or_else(|| no_such_request(id))?;
         match view.summary.delivery {
             DeliveryStatus::None | DeliveryStatus::Delivered => return Ok(view),
             _ if started.elapsed() > timeout => {
@@ -189,18 +275,6 @@ pub async fn until_delivered(
             _ => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
-}
-
-async fn fetch(
-    oracle: &OracleClient,
-    id: RequestId,
-    at: Option<[u8; 32]>,
-) -> Result<RequestView, CliError> {
-    let view = oracle
-        .request(id, at)
-        .await
-        .map_err(|error| interrupted(id, error.into()))?;
-    view.ok_or_else(|| no_such_request(id))
 }
 
 /// The error for a request that does not exist.
@@ -230,5 +304,23 @@ fn waiting_for(view: &RequestView) -> String {
             "waiting for reveals ({} of {}, until block {})",
             summary.revealed, summary.committed, summary.reveal_deadline
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_of_slow_blocks_is_polled_a_few_times_a_block() {
+        let mut pace = Pace::default();
+        let mut waited = pace.after_block();
+        let mut polls = vec![waited];
+        while waited < Duration::from_secs(12) {
+            polls.push(pace.longer());
+            waited = polls.iter().sum();
+        }
+        assert!(polls.len() <= 10, "{polls:?}");
+        assert_eq!(pace.after_block(), POLL_INTERVAL);
     }
 }

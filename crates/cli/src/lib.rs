@@ -20,6 +20,7 @@ pub mod exit;
 mod fetch;
 mod flags;
 pub mod follow;
+mod funds;
 pub mod money;
 pub mod operators;
 pub mod output;
@@ -30,6 +31,7 @@ mod samples;
 mod servers;
 mod stages;
 pub mod subcommand;
+mod terminal;
 
 pub use subcommand::{MoreSubcommands, NoMoreSubcommands, RunSubcommand};
 
@@ -44,12 +46,21 @@ use tracing_subscriber::{
     filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt, EnvFilter,
 };
 
+/// Variable with the name of the settings file.
+const CONFIG_VARIABLE: &str = "LLM_ORACLE_CONFIG";
+
 /// Runs the program and returns its exit code.
 pub fn main<M: MoreSubcommands>() -> ExitCode {
+    // As with the other variables, an empty one is not set. Nothing else runs yet that could read it.
+    if std::env::var_os(CONFIG_VARIABLE).is_some_and(|value| value.is_empty()) {
+        std::env::remove_var(CONFIG_VARIABLE);
+    }
     // Invalid arguments end here, with clap's own message and code, which is [`exit::USAGE`].
     let line = CommandLine::<M>::try_parse().unwrap_or_else(|error| exit_with(&error));
     let out = Output::new(line.global.json);
-    start_log(line.global.verbose, line.subcommand.service_log());
+    // With --json, stderr has JSON lines only.
+    let json = line.global.json.then_some(LogFormat::Json);
+    start_log(line.global.verbose, line.subcommand.service_log(), json);
     let code = run(line, out.clone()).unwrap_or_else(|failure| {
         out.failure(&failure);
         failure.code
@@ -80,7 +91,7 @@ fn exit_with(error: &clap::Error) -> ! {
     error.exit()
 }
 
-fn start_log(verbose: u8, service: Option<LogFormat>) {
+fn start_log(verbose: u8, service: Option<LogFormat>, asked: Option<LogFormat>) {
     let quiet = match service {
         Some(_) => "info,subxt=warn",
         None => "error",
@@ -99,7 +110,7 @@ fn start_log(verbose: u8, service: Option<LogFormat>) {
         .log_internal_errors(false)
         .with_writer(io::stderr);
     // Fails only if a subscriber is set already; there is none.
-    let _ = if service == Some(LogFormat::Json) {
+    let _ = if asked.or(service) == Some(LogFormat::Json) {
         let log = log.json().finish();
         log.with(filter_fn(keeps_secrets)).try_init()
     } else {

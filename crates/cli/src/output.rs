@@ -2,9 +2,12 @@
 //! to stderr.
 #![allow(clippy::print_stdout)]
 
-use crate::exit::CliError;
+use crate::{
+    exit::CliError,
+    terminal::{escaped, escaped_json},
+};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
+use serde_json::{json, Value};
 use std::{
     io::{self, BufRead, IsTerminal, Write},
     time::Duration,
@@ -35,9 +38,9 @@ impl Output {
     pub fn result(&self, text: &str, json: &Value) -> Result<(), CliError> {
         self.spinner.finish_and_clear();
         let line = if self.json {
-            json.to_string()
+            escaped_json(&json.to_string())
         } else {
-            text.trim_end().to_owned()
+            escaped(text.trim_end())
         };
         if line.is_empty() {
             return Ok(());
@@ -50,8 +53,18 @@ impl Output {
         }
     }
 
-    /// A stage that was reached, on stderr.
+    /// A stage that was reached, on stderr; with `--json` as one object, so that stderr has JSON lines only.
     pub fn stage(&self, line: impl std::fmt::Display) {
+        if self.json {
+            self.line(escaped_json(
+                &json!({ "stage": line.to_string() }).to_string(),
+            ));
+        } else {
+            self.line(escaped(&line.to_string()));
+        }
+    }
+
+    fn line(&self, line: String) {
         self.spinner.suspend(|| {
             // An unreadable stderr must not stop the command.
             let _ = writeln!(anstream::stderr(), "{line}");
@@ -76,9 +89,9 @@ impl Output {
     pub fn failure(&self, failure: &CliError) {
         self.quiet();
         if self.json {
-            self.stage(failure.to_json());
+            self.line(escaped_json(&failure.to_json().to_string()));
         } else {
-            self.stage(failure);
+            self.line(escaped(&failure.to_string()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The contract and the operators of a development chain.
 
 use llm_oracle_chain::{
-    messages, Chain, ChainApi as _, CheckedOracle, Deployed, Expect, TxOptions,
+    messages, Chain, ChainApi as _, ChainError, CheckedOracle, Deployed, Expect, TxOptions,
 };
 use llm_oracle_cli::{
     account::dev_key,
@@ -12,8 +12,15 @@ use llm_oracle_cli::{
 };
 use llm_oracle_primitives::{Balance, Slot};
 use llm_oracle_signing::account_of;
-use llm_oracle_support::address::{hex0x, parse_account, parse_hash, ss58};
-use std::{fs, path::Path};
+use llm_oracle_support::{
+    address::{hex0x, parse_account, parse_hash, ss58},
+    random,
+};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
 
 /// The development account that owns the contract and pays.
 pub const OWNER: &str = "//Alice";
@@ -56,7 +63,7 @@ pub async fn contract(
     owner: &SigningKey,
 ) -> Result<(CheckedOracle, bool), CliError> {
     let record = folder.join("contract.json");
-    if let Ok(text) = fs::read_to_string(&record) {
+    if let Some(known) = recorded(&record) {
         let stale = |why: String| {
             CliError::new(
                 exit::WRONG_CHAIN,
@@ -67,8 +74,6 @@ pub async fn contract(
             )
             .help("remove the state folder to start over, or give another --state")
         };
-        let known: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| stale(error.to_string()))?;
         let field = |name: &str| {
             known
                 .get(name)
@@ -91,7 +96,7 @@ pub async fn contract(
         "contract": ss58(&deployed.address),
         "code_hash": hex0x(&deployed.code_hash),
     });
-    fs::write(&record, format!("{text}\n")).map_err(|error| {
+    write_whole(&record, &format!("{text}\n")).map_err(|error| {
         CliError::bug(format!("'{}' cannot be written: {error}", record.display()))
     })?;
     let expect = Expect {
@@ -150,7 +155,28 @@ pub async fn operators(
     Ok(operators)
 }
 
-/// Deploys the oracle with the default parameters.
+/// What the record says. Half a record counts as absent: the process ended while it was written, and a contract
+/// that was deployed by then is deployed once more.
+fn recorded(record: &Path) -> Option<serde_json::Value> {
+    serde_json::from_str(&fs::read_to_string(record).ok()?).ok()
+}
+
+/// Writes a file that is never half there.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = path.with_extension("new");
+    let mut file = fs::File::create(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(unfinished, path)
+}
+
+/// Whether the chain has this contract at this address already.
+fn is_duplicate(error: &ChainError) -> bool {
+    matches!(error, ChainError::Dispatch { name, .. } if name.ends_with("DuplicateContract"))
+}
+
+/// Deploys the oracle with the default parameters. An address that is taken, since an earlier
+/// process ended before it could record it, is left alone.
 async fn deploy(
     chain: &Chain,
     artifacts: &Path,
@@ -159,7 +185,44 @@ async fn deploy(
     let wasm = read_code(artifacts, ORACLE_WASM)?;
     let unit = chain.coin_unit().await?;
     let constructor = messages::with_defaults(chain.genesis(), unit);
-    Ok(chain
-        .deploy(&signer.pair, &wasm, &constructor, 0, &[], None)
-        .await?)
+    let first = chain.deploy(&signer.pair, &wasm, &constructor, 0, &[], None);
+    match first.await {
+        Err(error) if is_duplicate(&error) => {}
+        deployed => return Ok(deployed?),
+    }
+    let mut salt = [0; 8];
+    random::fill(&mut salt).map_err(|error| CliError::bug(format!("no random bytes: {error}")))?;
+    let again = chain.deploy(&signer.pair, &wasm, &constructor, 0, &salt, None);
+    Ok(again.await?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_record_counts_as_absent_and_a_record_is_never_written_by_halves() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = folder.path().join("contract.json");
+        assert_eq!(recorded(&record), None);
+        for half in ["", "{\"contract\":\"5"] {
+            fs::write(&record, half).unwrap();
+            assert_eq!(recorded(&record), None, "{half}");
+        }
+        write_whole(&record, "{\"contract\":\"5C\"}").unwrap();
+        assert_eq!(recorded(&record).unwrap()["contract"], "5C");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_contract_that_is_there_already_is_told_by_its_error() {
+        let failed = |name: &str| ChainError::Dispatch {
+            message: "dev".to_owned(),
+            name: name.to_owned(),
+            debug: String::new(),
+        };
+        assert!(is_duplicate(&failed("Contracts::DuplicateContract")));
+        assert!(!is_duplicate(&failed("Contracts::OutOfGas")));
+    }
 }

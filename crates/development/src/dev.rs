@@ -2,6 +2,7 @@
 
 use crate::{
     deployment::OWNER,
+    dev_files::{absolute, DevPaths},
     stack::{DevStack, StackOptions},
 };
 use clap::Args;
@@ -17,10 +18,7 @@ use llm_oracle_cli::{
 };
 use llm_oracle_support::address::{hex0x, ss58};
 use serde_json::{json, Value};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Arguments of `dev`.
 #[derive(Args, Debug)]
@@ -70,6 +68,7 @@ impl RunSubcommand for DevArgs {
             artifacts: context.settings.artifacts.clone(),
             model: context.settings.model.clone(),
         };
+        let files = DevPaths::claim(&self.config_out)?;
         // Dropping a half-started stack stops what has started.
         let stop = stop_signal()?;
         tokio::pin!(stop);
@@ -77,7 +76,10 @@ impl RunSubcommand for DevArgs {
             started = DevStack::start(&options, &context.out) => started?,
             () = &mut stop => return Ok(exit::OK),
         };
-        let files = DevFiles::write(context, &self.config_out, &stack)?;
+        files.write(
+            &settings_of(context, &stack),
+            &description(context, &stack, &files),
+        )?;
         context.out.stage(overview(context, &stack, &files));
         context
             .out
@@ -94,57 +96,24 @@ impl RunSubcommand for DevArgs {
     }
 }
 
-/// The two files that describe the stack to other programs.
-struct DevFiles {
-    config: PathBuf,
-    state: PathBuf,
-    text: String,
-}
-
-impl DevFiles {
-    fn write(
-        context: &CommandContext,
-        config_out: &Path,
-        stack: &DevStack,
-    ) -> Result<Self, CliError> {
-        let model_file = context.settings.model.local_path().map(absolute);
-        let file = ConfigFile {
-            url: stack.node.url().to_owned(),
-            contract: stack.checked.oracle.address,
-            code_hash: stack.checked.code_hash,
-            suri: Some(OWNER.to_owned()),
-            artifacts: Some(absolute(&context.settings.artifacts)),
-            model_file,
-        };
-        file.write(config_out)?;
-        let state = config_out.with_extension("json");
-        let files = Self {
-            config: absolute(config_out),
-            state: absolute(&state),
-            text: file.text(),
-        };
-        let json = description(context, stack, &files);
-        fs::write(&state, format!("{json:#}\n")).map_err(|error| {
-            CliError::usage(format!("'{}' cannot be written: {error}", state.display()))
-        })?;
-        Ok(files)
-    }
-
-    /// Removes both, unless another `dev` has written its own since.
-    fn remove(&self) {
-        if fs::read_to_string(&self.config).is_ok_and(|text| text == self.text) {
-            // They may have been removed already.
-            let _ = fs::remove_file(&self.config);
-            let _ = fs::remove_file(&self.state);
-        }
+/// The settings by which the other subcommands find the stack.
+fn settings_of(context: &CommandContext, stack: &DevStack) -> ConfigFile {
+    ConfigFile {
+        url: stack.node.url().to_owned(),
+        contract: stack.checked.oracle.address,
+        code_hash: stack.checked.code_hash,
+        suri: Some(OWNER.to_owned()),
+        artifacts: Some(absolute(&context.settings.artifacts)),
+        model_file: context.settings.model.local_path().map(absolute),
     }
 }
 
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+/// A path as text. A name that is not UTF-8 has no JSON of its own.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
-fn description(context: &CommandContext, stack: &DevStack, files: &DevFiles) -> Value {
+fn description(context: &CommandContext, stack: &DevStack, files: &DevPaths) -> Value {
     let operators = stack.operators.iter().map(|operator| {
         json!({ "account": ss58(&operator.signer.account), "suri": operator.suri, "slot": operator.slot })
     });
@@ -159,17 +128,17 @@ fn description(context: &CommandContext, stack: &DevStack, files: &DevFiles) -> 
         "model": describe_model(&context.settings.model),
         "resumed": stack.resumed,
         "pid": std::process::id(),
-        "node": { "pid": stack.node.id(), "binary": stack.binary, "log": stack.node.log() },
-        "folder": stack.folder.path(),
-        "config": files.config,
-        "state": files.state,
+        "node": { "pid": stack.node.id(), "binary": shown(&stack.binary), "log": shown(stack.node.log()) },
+        "folder": shown(stack.folder.path()),
+        "config": shown(&files.config),
+        "state": shown(&files.description),
     })
 }
 
 async fn started(
     context: &CommandContext,
     stack: &DevStack,
-    files: &DevFiles,
+    files: &DevPaths,
 ) -> Result<Value, CliError> {
     let mut json = description(context, stack, files);
     let chain = &stack.checked.oracle.chain;
@@ -177,7 +146,7 @@ async fn started(
     Ok(json)
 }
 
-fn overview(context: &CommandContext, stack: &DevStack, files: &DevFiles) -> String {
+fn overview(context: &CommandContext, stack: &DevStack, files: &DevPaths) -> String {
     let resumed = if stack.resumed { " (resumed)" } else { "" };
     let params = &stack.checked.config.params;
     let mut rows = vec![

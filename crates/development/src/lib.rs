@@ -6,6 +6,7 @@ mod demo;
 
 mod deployment;
 mod dev;
+mod dev_files;
 pub mod market;
 mod mine;
 mod miner;

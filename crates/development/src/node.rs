@@ -4,9 +4,11 @@ use llm_oracle_cli::{
     config::paths,
     exit::{CliError, NODE},
 };
-use rustix::process::{kill_process, Pid, Signal};
+use rustix::process::{
+    getpid, getppid, kill_process, set_parent_process_death_signal, Pid, Signal,
+};
 use std::{
-    env, fs,
+    env, fs, io,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -37,6 +39,9 @@ pub struct NodeOptions {
     pub finality_delay_s: u64,
     /// Maximum number of RPC connections; `None` for the node's default.
     pub max_connections: Option<u32>,
+    /// Whether the node ends when the thread that started it does, whatever ends that. Set it only where
+    /// that thread lives as long as the process.
+    pub ends_with_parent: bool,
     /// File for the node's output.
     pub log: PathBuf,
 }
@@ -50,6 +55,7 @@ impl NodeOptions {
             block_time_ms: None,
             finality_delay_s: 1,
             max_connections: None,
+            ends_with_parent: false,
             log,
         }
     }
@@ -61,6 +67,7 @@ pub struct NodeProcess {
     child: Child,
     binary: PathBuf,
     log: PathBuf,
+    wanted_port: Option<u16>,
     port: u16,
     url: String,
 }
@@ -149,7 +156,11 @@ impl NodeProcess {
                 .map(Stdio::from)
                 .unwrap_or_else(|_| Stdio::null())
         };
-        let child = Command::new(binary)
+        let mut command = Command::new(binary);
+        if options.ends_with_parent {
+            end_with_parent(&mut command);
+        }
+        let child = command
             .args(arguments(options))
             .stdin(Stdio::null())
             .stdout(to_log())
@@ -162,6 +173,7 @@ impl NodeProcess {
             child,
             binary: binary.to_owned(),
             log: options.log.clone(),
+            wanted_port: options.rpc_port.filter(|port| *port != 0),
             port: 0,
             url: String::new(),
         })
@@ -175,6 +187,11 @@ impl NodeProcess {
             return Err(failed(&what, &self.binary).help(self.log_end()));
         }
         if let Some(port) = serving_port(&self.log_text()) {
+            // A node whose port is taken picks another one without a word.
+            if let Some(wanted) = self.wanted_port.filter(|wanted| *wanted != port) {
+                return Err(CliError::new(NODE, format!("port {wanted} is taken"))
+                    .help("give another --rpc-port, or leave it out for a free one"));
+            }
             self.port = port;
             self.url = format!("ws://127.0.0.1:{port}");
             return Ok(true);
@@ -261,6 +278,22 @@ impl Drop for NodeProcess {
     }
 }
 
+/// Lets the kernel end the child with SIGTERM when the thread that starts it ends, by SIGKILL too.
+fn end_with_parent(command: &mut Command) {
+    let parent = getpid();
+    let ask_kernel = move || {
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+        // The parent may have ended before the kernel was asked.
+        if getppid() == Some(parent) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    };
+    // SAFETY: between fork and exec the closure makes two system calls; it takes no lock and no memory.
+    unsafe { command.pre_exec(ask_kernel) };
+}
+
 fn failed(what: &str, binary: &Path) -> CliError {
     CliError::new(NODE, format!("{what} '{}'", binary.display()))
 }
@@ -299,84 +332,6 @@ fn serving_port(log: &str) -> Option<u16> {
 }
 
 #[cfg(test)]
+#[path = "node_tests.rs"]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    fn script(folder: &Path, text: &str) -> PathBuf {
-        let path = folder.join(BINARY);
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    }
-
-    fn options(folder: &Path) -> NodeOptions {
-        NodeOptions::new(folder.join("log"))
-    }
-
-    #[test]
-    fn the_named_binary_comes_first_and_must_exist() {
-        let folder = tempfile::tempdir().unwrap();
-        let binary = script(folder.path(), "true");
-        let ours = Path::new("/nowhere/ours");
-        let path = Some(folder.path().into());
-        assert_eq!(
-            find_among(Some(binary.clone()), None, ours),
-            Ok(binary.clone())
-        );
-        assert_eq!(find_among(None, path.clone(), ours), Ok(binary.clone()));
-        assert_eq!(find_among(None, None, &binary), Ok(binary.clone()));
-        let refused = find_among(Some("/nowhere/node".into()), path, &binary).unwrap_err();
-        assert!(refused.message.contains("/nowhere/node"), "{refused}");
-        assert_eq!(find_among(None, None, ours).unwrap_err().code, NODE);
-    }
-
-    #[test]
-    fn the_port_is_read_from_the_log() {
-        let log = "x\n2026-01-01 INFO Running JSON-RPC server: addr=127.0.0.1:34567,[::1]:34567\n";
-        assert_eq!(serving_port(log), Some(34567));
-        assert_eq!(serving_port("starting"), None);
-    }
-
-    #[tokio::test]
-    async fn a_node_is_started_and_its_end_awaited() {
-        let folder = tempfile::tempdir().unwrap();
-        let binary = script(
-            folder.path(),
-            "echo 'Running JSON-RPC server: addr=127.0.0.1:4321,' >&2; exec sleep 60",
-        );
-        let node = NodeProcess::start(&binary, &options(folder.path()))
-            .await
-            .unwrap();
-        assert_eq!(node.url(), "ws://127.0.0.1:4321");
-        let process = format!("/proc/{}", node.id());
-        assert!(Path::new(&process).exists());
-        drop(node);
-        assert!(!Path::new(&process).exists());
-    }
-
-    #[tokio::test]
-    async fn a_node_that_ends_is_an_error_with_its_last_words() {
-        let folder = tempfile::tempdir().unwrap();
-        let binary = script(folder.path(), "echo address in use; exit 3");
-        let failure = NodeProcess::start(&binary, &options(folder.path()))
-            .await
-            .unwrap_err();
-        assert_eq!(failure.code, NODE);
-        assert!(failure.to_string().contains("address in use"), "{failure}");
-    }
-
-    #[test]
-    fn state_and_block_time_reach_the_node() {
-        let mut options = options(Path::new("/tmp"));
-        assert!(arguments(&options).contains(&"--tmp".to_owned()));
-        options.base_path = Some("/state".into());
-        options.block_time_ms = Some(500);
-        let arguments = arguments(&options).join(" ");
-        assert!(
-            arguments.ends_with("--rpc-port 0 --base-path /state --block-time 500"),
-            "{arguments}"
-        );
-    }
-}
+mod tests;

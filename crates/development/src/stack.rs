@@ -114,6 +114,8 @@ impl DevStack {
                 rpc_port: options.rpc_port,
                 base_path: kept,
                 block_time_ms: options.block_time_ms,
+                // The program starts it from its main thread.
+                ends_with_parent: true,
                 ..NodeOptions::new(folder.path().join("node.log"))
             },
         )

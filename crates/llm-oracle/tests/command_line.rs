@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::{
+    ffi::OsStr,
     fs,
     io::Read,
     path::Path,
@@ -14,6 +15,12 @@ fn oracle(home: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .expect("the binary runs")
+}
+
+fn with_variable(home: &Path, (name, value): (&str, &OsStr), arguments: &[&str]) -> Output {
+    let mut command = command(home);
+    command.args(arguments).env(name, value);
+    command.output().expect("the binary runs")
 }
 
 fn command(home: &Path) -> Command {
@@ -145,6 +152,7 @@ fn an_error_is_json_when_json_was_asked_for() {
     for arguments in [
         &["ask", "Is it?", "--bool", "--json"][..],
         &["--json", "fly"],
+        &["ask", "Is it?", "--bool", "--suri", "", "--json"],
     ] {
         let output = oracle(home.path(), arguments);
         assert_eq!(output.status.code(), Some(2));
@@ -218,6 +226,116 @@ fn a_key_file_that_others_can_read_is_refused() {
         2,
         &[file, "644", "chmod 600"],
     );
+}
+
+#[test]
+fn an_empty_key_or_one_with_a_note_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = home();
+    let file = home.path().join("key");
+    let path = file.to_str().expect("text").to_owned();
+    for (text, part) in [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("//Alice  # mine", "at character 8"),
+        ("//Alice\n//Bob\n", "at character 8"),
+    ] {
+        fs::write(&file, text).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
+        let output = oracle(
+            home.path(),
+            &["ask", "Is it?", "--bool", "--key-file", &path],
+        );
+        refused(&output, 2, &[&path, part]);
+    }
+    for (suri, part) in [
+        ("", "is empty"),
+        ("//Alice ", "at character 8"),
+        ("///x", "no phrase"),
+    ] {
+        let output = oracle(home.path(), &["ask", "Is it?", "--bool", "--suri", suri]);
+        refused(&output, 2, &["suri", part]);
+    }
+    let arguments = ["withdraw", "//Alice ", "--suri", "//Alice"];
+    refused(&oracle(home.path(), &arguments), 2, &["at character 8"]);
+    let suri = ("LLM_ORACLE_SURI", "//Alice\r".as_ref());
+    let output = with_variable(home.path(), suri, &["ask", "Is it?", "--bool"]);
+    refused(&output, 2, &["U+000D"]);
+}
+
+#[test]
+fn a_keystore_is_told_by_its_content_whatever_its_name() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = home();
+    for name in ["key", "key.JSON", "key.json"] {
+        let file = home.path().join(name);
+        fs::write(&file, "{\"encoded\":\"x\"}").expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("set");
+        let path = file.to_str().expect("text");
+        let arguments = ["ask", "Is it?", "--bool", "--key-file", path];
+        refused(&oracle(home.path(), &arguments), 2, &["keystore", path]);
+    }
+}
+
+#[test]
+fn a_question_that_cannot_be_meant_is_refused() {
+    let home = home();
+    for (arguments, part) in [
+        (&["ask", "  ", "--bool"][..], "the prompt is blank"),
+        (&["ask", "-", "--bool"], "prompt"),
+        (
+            &["ask", "q", "--choice", "\u{200b},b"],
+            "an option is blank",
+        ),
+        (
+            &["ask", "q", "--choice", "Yes", "--choice", "yes"],
+            "look alike",
+        ),
+        (
+            &["ask", "q", "--json-schema", r#"{"a":1,"a":2}"#],
+            "$.a is there twice",
+        ),
+        (
+            &["ask", "q", "--json-schema", r#"{"a":9007199254740993}"#],
+            "at $.a",
+        ),
+        (&["list", "--limit", "0"], "--limit"),
+    ] {
+        refused(&oracle(home.path(), arguments), 2, &[part]);
+    }
+}
+
+#[test]
+fn what_is_not_text_is_refused_and_what_is_empty_is_not_set() {
+    use std::os::unix::ffi::OsStrExt;
+    let home = home();
+    let not_text = OsStr::from_bytes(b"\xff");
+    let url = ("LLM_ORACLE_URL", not_text);
+    let output = with_variable(home.path(), url, &["config", "show"]);
+    refused(&output, 2, &["LLM_ORACLE_URL", "UTF-8"]);
+    let output = command(home.path())
+        .args(["deploy", "--artifacts"])
+        .arg(not_text)
+        .output()
+        .expect("the binary runs");
+    refused(&output, 2, &["--artifacts", "UTF-8"]);
+    let config = ("LLM_ORACLE_CONFIG", "".as_ref());
+    let output = with_variable(home.path(), config, &["config", "show"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn dev_leaves_a_file_of_the_user_alone() {
+    let home = home();
+    let file = home.path().join("mine.toml");
+    fs::write(&file, "contract = '5C'\n").expect("written");
+    let path = file.to_str().expect("text");
+    for (config_out, part) in [(path, "did not write"), ("x.json", ".json")] {
+        let output = oracle(home.path(), &["dev", "--config-out", config_out]);
+        refused(&output, 2, &[config_out, part]);
+    }
+    let kept = fs::read(&file).expect("read");
+    assert_eq!(kept, b"contract = '5C'\n");
 }
 
 #[test]

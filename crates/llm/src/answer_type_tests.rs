@@ -155,7 +155,7 @@ fn check(kind: &AnswerKind, text: &str, answer: &Answer) {
         }
         (AnswerKind::Json { .. }, Answer::Json(bytes)) => {
             let said = String::from_utf8(bytes.clone()).unwrap();
-            assert_eq!(canonical::json(&said).unwrap(), said);
+            assert_eq!(crate::canonical_json::canonical_json(&said).unwrap(), said);
             assert!(serde_json::from_str::<serde_json::Value>(&said).is_ok());
         }
         other => panic!("an answer of another kind: {other:?}"),

@@ -6,13 +6,14 @@
 //! another provider has failed.
 
 use super::{
-    day_of, meter::Meter, refuse_unserved, CallCost, CallLimits, DailyUsage, ModelError,
-    ModelQuestion, Provider, ProviderReply, Retry,
+    day_of,
+    meter::{Meter, ProviderState},
+    refuse_unserved, CallCost, CallLimits, ModelError, ModelQuestion, Provider, ProviderReply,
+    Retry,
 };
 use async_trait::async_trait;
 use llm_oracle_primitives::{AnswerKind, ModelRef};
 use llm_oracle_support::clock::{now_ms, Instant};
-use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -24,21 +25,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const FRAME_BYTES: u64 = 2_048;
 /// Most requests for one answer: the question, and one correction of a malformed reply.
 const REQUESTS_PER_ANSWER_MAX: u32 = 2;
-
-/// Status of one provider, for status output and to restore its counters after a restart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProviderState {
-    /// The model that it serves.
-    pub model: String,
-    /// Remaining cooldown, milliseconds; `None` when it can be called.
-    #[serde(alias = "rests_ms")]
-    pub cooldown_ms: Option<u64>,
-    /// Why it is in cooldown.
-    #[serde(alias = "why")]
-    pub reason: Option<String>,
-    /// Usage of the current day.
-    pub used: DailyUsage,
-}
 
 struct LimitedProvider {
     provider: Arc<dyn Provider>,

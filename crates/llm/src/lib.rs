@@ -10,6 +10,7 @@
 //! a model that is not served is refused; no other model answers instead.
 
 mod answer_type;
+mod canonical_json;
 mod config;
 mod error;
 mod fallback;
@@ -27,10 +28,11 @@ mod schema;
 pub mod scripted;
 mod secret;
 
+pub use canonical_json::{canonical_json, NotJson};
 pub use config::{build, build_all, ModelConfig, Models, ProviderConfig};
 pub use error::{ModelError, Retry};
-pub use fallback::{Fallback, ProviderState};
-pub use meter::{day_of, CallCost, CallLimits, DailyUsage};
+pub use fallback::Fallback;
+pub use meter::{day_of, CallCost, CallLimits, DailyUsage, ProviderState};
 
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling};

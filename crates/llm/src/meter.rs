@@ -111,6 +111,21 @@ pub struct DailyUsage {
     pub planck: String,
 }
 
+/// Status of one provider, for status output and to restore its counters after a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderState {
+    /// The model that it serves.
+    pub model: String,
+    /// Remaining cooldown, milliseconds; `None` when it can be called.
+    #[serde(alias = "rests_ms")]
+    pub cooldown_ms: Option<u64>,
+    /// Why it is in cooldown.
+    #[serde(alias = "why")]
+    pub reason: Option<String>,
+    /// Usage of the current day.
+    pub used: DailyUsage,
+}
+
 impl DailyUsage {
     fn planck(&self) -> u128 {
         // A value that does not parse counts as spent, so that no budget is exceeded.

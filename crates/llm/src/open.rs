@@ -7,6 +7,7 @@ use super::{
     schema::Schema,
     ModelError,
 };
+use crate::canonical_json::canonical_json;
 use llm_oracle_primitives::{canonical, limits, Answer, AnswerKind};
 
 /// Longest reply that is read, bytes: a document of the greatest length with generous white space and
@@ -73,7 +74,7 @@ fn document(reply: &str, schema: &Schema) -> Result<String, String> {
         return Err(too_long(reply.len(), most));
     }
     let canonical =
-        canonical::json(without_fence(reply)).map_err(|error| format!("it is {error}"))?;
+        canonical_json(without_fence(reply)).map_err(|error| format!("it is {error}"))?;
     if canonical.len() > most as usize {
         return Err(too_long(canonical.len(), most));
     }

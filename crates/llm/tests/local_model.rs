@@ -211,7 +211,10 @@ fn a_document_satisfies_the_schema_that_shaped_it() {
         panic!("{:?} {}", reply.answer, reply.record);
     };
     let text = String::from_utf8(bytes.clone()).unwrap();
-    assert_eq!(canonical::json(&text).as_deref(), Ok(text.as_str()));
+    assert_eq!(
+        llm_oracle_llm::canonical_json(&text).as_deref(),
+        Ok(text.as_str())
+    );
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document.as_object().unwrap().len(), 3, "{text}");
     assert!(["positive", "negative"].contains(&document["tone"].as_str().unwrap()));

@@ -131,12 +131,12 @@ fn one_signer_for_one_record() {
 }
 
 #[test]
-fn a_letter_is_signed_by_its_sender_and_a_receipt_by_its_receiver_for_this_oracle_alone() {
+fn a_peer_message_is_signed_by_its_sender_and_a_receipt_by_its_receiver_for_this_oracle_alone() {
     let (_folder, daemon) = open();
     let SignResponse::Signed(signature) =
         daemon.handle(&SignRequest::PeerMessage(peer_message(None)))
     else {
-        panic!("a letter of one of its accounts");
+        panic!("a peer message of one of its accounts");
     };
     let alice = key("//Alice").account();
     assert!(verifies(&signature, &peer_message(None).message(), &alice));

@@ -300,3 +300,27 @@ fn stop_signal() -> Result<impl std::future::Future<Output = ()>, SignerFailure>
         }
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_starts_this_program_with_arguments_that_it_takes() {
+        let unit = include_str!("../../../deploy/llm-oracle-signer.service");
+        let line = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart="))
+            .unwrap();
+        assert_eq!(
+            line.split(' ').next(),
+            Some("/usr/local/bin/llm-oracle-signer")
+        );
+        let parsed = SignerCli::try_parse_from(line.split(' ')).unwrap();
+        assert!(matches!(
+            parsed.command,
+            SignerCommand::Run { log_json: true }
+        ));
+    }
+}

@@ -1,7 +1,10 @@
 //! Operators' keys: from a file, the environment, a JSON keystore or a signing daemon, never from the
 //! command line.
 
-use crate::{Keypair, RemoteSigner, Signer};
+use crate::{
+    secret_uri::{key_of_uri, without_final_line_break, SecretUriError},
+    Keypair, RemoteSigner, Signer,
+};
 use llm_oracle_support::{
     address::{parse_account, AddressError},
     credential,
@@ -9,13 +12,13 @@ use llm_oracle_support::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::{
+    env,
     fs::File,
     io::Read,
     path::{Path, PathBuf},
-    str::FromStr,
     sync::Arc,
 };
-use subxt_signer::{polkadot_js_compat::decrypt_json, SecretUri};
+use subxt_signer::polkadot_js_compat::decrypt_json;
 
 /// Where one key comes from: exactly one of `suri`, `suri_file`, `suri_env`, `keystore` and `signer`.
 #[derive(Deserialize, Debug, Clone, Default, PartialEq, Eq)]
@@ -60,10 +63,17 @@ pub enum KeyError {
     NoCredentials { path: PathBuf },
     #[error("the environment variable {0} is not set")]
     NoVariable(String),
-    #[error("the secret from {0} is not a secret URI (a phrase or 0x-seed, with //derivations)")]
-    BadUri(String),
+    #[error("the key from {origin} {reason}")]
+    Uri {
+        origin: String,
+        reason: SecretUriError,
+    },
+    #[error("the environment variable {0} is not valid UTF-8")]
+    VariableNotText(String),
     #[error("the keystore {} needs password_file or password_env", path.display())]
     NoPassword { path: PathBuf },
+    #[error("{} is not a JSON keystore; a file with a secret URI is named by suri_file", path.display())]
+    NotAKeystore { path: PathBuf },
     #[error("this key is in the signing daemon at {}, which signs for `relayer run` only; give the key itself here", path.display())]
     HeldByDaemon { path: PathBuf },
     #[error(
@@ -124,9 +134,7 @@ pub fn load_key(source: &KeySource) -> Result<Keypair, KeyError> {
             }
             from_uri("suri", &SecretString::from(suri.as_str()))
         }
-        (None, Some(path), None, None) => {
-            from_uri(&path.display().to_string(), &read_secret(path)?)
-        }
+        (None, Some(path), None, None) => from_file(path, source),
         (None, None, Some(name), None) => from_uri(name, &read_variable(name)?),
         (None, None, None, Some(path)) => from_keystore(path, source),
         _ => Err(KeyError::NotOneSource),
@@ -134,13 +142,41 @@ pub fn load_key(source: &KeySource) -> Result<Keypair, KeyError> {
 }
 
 fn from_uri(origin: &str, secret: &SecretString) -> Result<Keypair, KeyError> {
-    let bad = || KeyError::BadUri(origin.to_owned());
-    let uri = SecretUri::from_str(secret.expose_secret()).map_err(|_| bad())?;
-    Keypair::from_uri(&uri).map_err(|_| bad())
+    key_of_uri(secret).map_err(|reason| KeyError::Uri {
+        origin: origin.to_owned(),
+        reason,
+    })
+}
+
+/// The key of a file, which its content tells to be a keystore or a secret URI.
+fn from_file(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
+    let text = read_secret(path)?;
+    if is_json(&text) {
+        return open_keystore(path, &text, source);
+    }
+    let line = without_final_line_break(text.expose_secret());
+    from_uri(&path.display().to_string(), &SecretString::from(line))
+}
+
+fn is_json(text: &SecretString) -> bool {
+    text.expose_secret().trim_start().starts_with('{')
 }
 
 fn from_keystore(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
-    let json = read_secret(path)?;
+    let text = read_secret(path)?;
+    if !is_json(&text) {
+        return Err(KeyError::NotAKeystore {
+            path: path.to_owned(),
+        });
+    }
+    open_keystore(path, &text, source)
+}
+
+fn open_keystore(
+    path: &Path,
+    json: &SecretString,
+    source: &KeySource,
+) -> Result<Keypair, KeyError> {
     // The library does not check that the parameters are complete.
     let encoded = serde_json::from_str::<EncodedKeystore>(json.expose_secret());
     if encoded.is_ok_and(|keystore| keystore.encoded.len() < ENCODED_CHARS_MIN) {
@@ -149,8 +185,12 @@ fn from_keystore(path: &Path, source: &KeySource) -> Result<Keypair, KeyError> {
             reason: "it is cut off".to_owned(),
         });
     }
+    // A password is taken as it is: blanks at its ends belong to it.
     let password = match (&source.password_file, &source.password_env) {
-        (Some(file), None) => read_secret(file)?,
+        (Some(file), None) => {
+            let text = read_secret(file)?;
+            SecretString::from(without_final_line_break(text.expose_secret()))
+        }
         (None, Some(name)) => read_variable(name)?,
         _ => {
             return Err(KeyError::NoPassword {
@@ -176,8 +216,11 @@ struct EncodedKeystore {
 const ENCODED_CHARS_MIN: usize = 96;
 
 fn read_variable(name: &str) -> Result<SecretString, KeyError> {
-    let value = std::env::var(name).map_err(|_| KeyError::NoVariable(name.to_owned()))?;
-    Ok(SecretString::from(value.trim()))
+    match env::var(name) {
+        Ok(value) => Ok(SecretString::from(value)),
+        Err(env::VarError::NotPresent) => Err(KeyError::NoVariable(name.to_owned())),
+        Err(env::VarError::NotUnicode(_)) => Err(KeyError::VariableNotText(name.to_owned())),
+    }
 }
 
 /// Reads a file, if only its owner may read it.
@@ -203,114 +246,10 @@ fn read_secret(path: &Path) -> Result<SecretString, KeyError> {
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(io)?;
-    Ok(SecretString::from(text.trim()))
+    Ok(SecretString::from(text))
 }
 
 #[cfg(test)]
+#[path = "keys_tests.rs"]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn development_keys_are_the_well_known_ones() {
-        let source = KeySource {
-            suri: Some("//Alice".into()),
-            ..KeySource::default()
-        };
-        let alice = load_key(&source).unwrap();
-        assert_eq!(
-            llm_oracle_support::address::ss58(&crate::account_of(&alice)),
-            "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
-        );
-    }
-
-    #[test]
-    fn a_key_file_that_others_can_read_is_refused_with_its_mode() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        fs::write(&path, "//Bob\n").unwrap();
-        let source = KeySource {
-            suri_file: Some(path.clone()),
-            ..KeySource::default()
-        };
-        for mode in [0o644, 0o640, 0o604] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let error = load_key(&source).err().unwrap();
-            assert!(matches!(error, KeyError::Exposed { mode: found, .. } if found == mode));
-            let text = error.to_string();
-            assert!(
-                text.contains(&format!("{mode:03o}")) && text.contains("chmod 600"),
-                "{text}"
-            );
-            assert!(!text.contains("Bob"), "{text}");
-        }
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(load_key(&source).is_ok());
-    }
-
-    #[test]
-    fn secrets_in_the_configuration_file_are_refused() {
-        let phrase = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
-        let source = KeySource {
-            suri: Some(phrase.into()),
-            ..KeySource::default()
-        };
-        let error = load_key(&source).err().unwrap();
-        assert!(matches!(error, KeyError::NotADevelopmentKey));
-        assert!(!error.to_string().contains("bottom"));
-        assert!(matches!(
-            load_key(&KeySource::default()),
-            Err(KeyError::NotOneSource)
-        ));
-    }
-    #[test]
-    fn a_signer_stands_alone_and_with_its_account() {
-        let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-        let source = KeySource {
-            signer: Some("signer.sock".into()),
-            account: Some(alice.into()),
-            ..KeySource::default()
-        };
-        let signer = load_signer(&source).unwrap();
-        assert_eq!(llm_oracle_support::address::ss58(&signer.account()), alice);
-        assert!(matches!(
-            load_key(&source),
-            Err(KeyError::HeldByDaemon { .. })
-        ));
-        for (wrong, part) in [
-            (
-                KeySource {
-                    account: None,
-                    ..source.clone()
-                },
-                "together",
-            ),
-            (
-                KeySource {
-                    signer: None,
-                    ..source.clone()
-                },
-                "together",
-            ),
-            (
-                KeySource {
-                    suri: Some("//Bob".into()),
-                    ..source.clone()
-                },
-                "exactly one",
-            ),
-            (
-                KeySource {
-                    account: Some("5Grw".into()),
-                    ..source.clone()
-                },
-                "'5Grw'",
-            ),
-        ] {
-            let refused = load_signer(&wrong).err().unwrap().to_string();
-            assert!(refused.contains(part), "{refused}");
-        }
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ mod keys;
 mod message;
 mod peer_message;
 mod remote;
+mod secret_uri;
 mod signer;
 pub mod wire;
 
@@ -22,5 +23,6 @@ pub use keys::{load_key, load_signer, KeyError, KeySource};
 pub use message::{signed_part, AnswerToSign, CallToSign, RegistrationToSign, SeatToSign};
 pub use peer_message::{OperatorId, PeerMessageHeader, PeerMessageToSign};
 pub use remote::{RemoteSigner, SIGN_TIMEOUT};
+pub use secret_uri::{key_of_uri, SecretUriError};
 pub use signer::Signer;
 pub use subxt_signer::sr25519::Keypair;

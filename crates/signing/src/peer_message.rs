@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_letter_and_a_receipt_never_change() {
+    fn the_bytes_of_a_peer_message_and_a_receipt_never_change() {
         let deployment = ["01".repeat(32), "02".repeat(32)].concat();
         let head = ["03".repeat(32), "04".repeat(32), "05".repeat(16)].concat();
         let rest = [deployment, head, "04050607".to_owned(), "08".repeat(32)].concat();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn no_letter_or_receipt_is_the_beginning_of_a_message_of_the_chain() {
+    fn no_peer_message_or_receipt_is_the_beginning_of_a_message_of_the_chain() {
         let context = Context {
             domain: [1; 32],
             contract: [2; 32].into(),

@@ -97,8 +97,8 @@ impl Run {
                 view.summary.delivery,
                 DeliveryStatus::Waiting | DeliveryStatus::Failed(_)
             );
-            let open = !view.summary.settled || waits;
-            if open && self.witness.is_worth_ending(&view) && !self.gave_up(id) {
+            let unended = !view.summary.settled || waits;
+            if unended && self.witness.is_worth_ending(&view) && !self.gave_up(id) {
                 open.push(format!(
                     "{id} is not settled and delivered: {:?}",
                     view.summary

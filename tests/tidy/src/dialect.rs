@@ -81,6 +81,9 @@ pub const TERMS: &[Term] = &[
             "letters or",
             "capital letter",
             "case letter",
+            // Names of characters in Unicode.
+            "hebrew letter",
+            "small letter",
             "letter or digit",
             // In tests of models: a text, and the alphabet of base64.
             "wrote the letter",

@@ -16,7 +16,7 @@ pub enum ConfigSubcommand {
     Show(ConfigShowArgs),
 }
 
-crate::run_variants!(ConfigSubcommand { Show });
+crate::subcommand::run_variants!(ConfigSubcommand { Show });
 
 /// Arguments of `config show`: none of its own.
 #[derive(Args, Debug)]

@@ -7,6 +7,7 @@ use crate::{
     contract_call::{deposit_json, nothing_sent},
     exit::{self, CliError, CommandResult},
     flags::SigningFlags,
+    funds::{check_deposit, Charges},
     money::Planck,
     subcommand::RunSubcommand,
 };
@@ -52,10 +53,18 @@ impl RunSubcommand for DeployArgs {
         let chain = context.chain().await?;
         let unit = chain.coin_unit().await?;
         let constructor = messages::with_defaults(chain.genesis(), unit);
+        // What is known to fail is not sent: it would cost its fee.
+        let dry = chain
+            .deploy_dry_run(&signer.account, &wasm, &constructor, 0, &salt)
+            .await?;
+        check_deposit(dry.deposit, self.sign.storage_deposit_limit)?;
+        let charges = Charges {
+            value: 0,
+            fee: 0,
+            deposit: dry.deposit,
+        };
+        charges.check(&signer.account, chain.free_balance(&signer.account).await?)?;
         if self.sign.dry_run {
-            let dry = chain
-                .deploy_dry_run(&signer.account, &wasm, &constructor, 0, &salt)
-                .await?;
             let json = json!({
                 "dry_run": true,
                 "contract": ss58(&dry.address),

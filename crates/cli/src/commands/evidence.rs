@@ -23,7 +23,7 @@ pub enum EvidenceSubcommand {
     Export(EvidenceExportArgs),
 }
 
-crate::run_variants!(EvidenceSubcommand { Export });
+crate::subcommand::run_variants!(EvidenceSubcommand { Export });
 
 /// Arguments of `evidence export`.
 #[derive(Args, Debug)]

@@ -19,7 +19,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "ID")]
     pub from: Option<u64>,
     /// Maximum number of requests to list
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
 }
 

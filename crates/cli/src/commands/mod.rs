@@ -90,7 +90,7 @@ pub enum Subcommands<M: Subcommand> {
     More(M),
 }
 
-crate::run_variants!(Subcommands<M: MoreSubcommands> {
+crate::subcommand::run_variants!(Subcommands<M: MoreSubcommands> {
     Ask,
     Show,
     List,

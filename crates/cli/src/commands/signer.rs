@@ -23,7 +23,7 @@ pub enum SignerSubcommand {
     Settings(SignerSettingsArgs),
 }
 
-crate::run_variants!(SignerSubcommand { Run, Settings });
+crate::subcommand::run_variants!(SignerSubcommand { Run, Settings });
 
 /// Arguments of `signer run`.
 #[derive(Args, Debug)]

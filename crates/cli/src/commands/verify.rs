@@ -27,7 +27,7 @@ pub struct VerifyArgs {
     /// Folder with exported evidence
     #[arg(long, value_name = "DIR")]
     pub evidence: Option<PathBuf>,
-    /// Relayer that serves evidence, such as http://127.0.0.1:9615; may be repeated
+    /// Relayer that serves evidence, such as http://127.0.0.1:9616; may be repeated
     #[arg(long, value_name = "URL")]
     pub from: Vec<String>,
     /// Model file (GGUF) to reproduce local answers with [default: that of the settings]

@@ -1,10 +1,10 @@
 //! The key that signs transactions: a secret URI, or a file that only its owner can read.
 
-use llm_oracle_signing::{load_key, KeyError, KeySource};
-use secrecy::{ExposeSecret, SecretString};
+use llm_oracle_signing::{key_of_uri, load_key, KeyError, KeySource};
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
-use std::{path::PathBuf, str::FromStr};
-use subxt_signer::{sr25519::Keypair, SecretUri};
+use std::path::PathBuf;
+use subxt_signer::sr25519::Keypair;
 
 /// Variable with the password of a key file that polkadot.js exported.
 pub const PASSWORD_VARIABLE: &str = "LLM_ORACLE_KEY_PASSWORD";
@@ -31,7 +31,7 @@ impl<'de> Deserialize<'de> for SecretUriText {
 pub enum SignerSource {
     /// A secret URI: a phrase, a 0x-seed, or a development path such as `//Alice`.
     Uri(SecretUriText),
-    /// A file with a secret URI; with the ending `.json` one that polkadot.js exported.
+    /// A file with a secret URI, or one that polkadot.js exported.
     File(PathBuf),
 }
 
@@ -42,19 +42,14 @@ impl SignerSource {
     /// When the URI is not valid, or the file is missing, readable by others or locked.
     pub fn load(&self) -> Result<Keypair, KeyError> {
         match self {
-            Self::Uri(text) => SecretUri::from_str(text.0.expose_secret())
-                .ok()
-                .and_then(|uri| Keypair::from_uri(&uri).ok())
-                .ok_or_else(|| KeyError::BadUri("suri".to_owned())),
-            Self::File(path) if path.extension().is_some_and(|ending| ending == "json") => {
-                load_key(&KeySource {
-                    keystore: Some(path.clone()),
-                    password_env: Some(PASSWORD_VARIABLE.to_owned()),
-                    ..KeySource::default()
-                })
-            }
+            Self::Uri(text) => key_of_uri(&text.0).map_err(|reason| KeyError::Uri {
+                origin: "suri".to_owned(),
+                reason,
+            }),
+            // The content tells which of the two it is.
             Self::File(path) => load_key(&KeySource {
                 suri_file: Some(path.clone()),
+                password_env: Some(PASSWORD_VARIABLE.to_owned()),
                 ..KeySource::default()
             }),
         }

@@ -31,7 +31,7 @@ use figment2::{
     providers::{Format, Toml},
     Figment,
 };
-use overrides::from_environment;
+use overrides::{first_not_text, from_environment};
 use std::path::{Path, PathBuf};
 
 /// The settings file without a flag: the first of the two that exists.
@@ -44,8 +44,18 @@ fn usual_file() -> Option<PathBuf> {
 /// Loads the settings.
 ///
 /// # Errors
-/// When the named file cannot be read, or a key in it is unknown or of a wrong type.
+/// When the named file cannot be read, a key in it is unknown or of a wrong type, or a value is not text.
 pub fn load(file: Option<&Path>, flags: &Overrides) -> Result<Settings, ConfigError> {
+    let set = |name: &str| std::env::var_os(name);
+    if let Some(name) = first_not_text(&set) {
+        let reason = format!("the environment variable {name} is not valid UTF-8");
+        return Err(ConfigError::Wrong(reason));
+    }
+    if let Some(flag) = flags.first_not_text() {
+        let reason =
+            format!("the path given with {flag} is not valid UTF-8; rename it or link to it");
+        return Err(ConfigError::Wrong(reason));
+    }
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     load_with(
         file.map(Path::to_owned).or_else(usual_file),

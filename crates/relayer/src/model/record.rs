@@ -1,6 +1,6 @@
 //! From a model's reply to an answer that stands.
 
-use super::queue::ModelRequest;
+use super::request::ModelRequest;
 use crate::{error::RelayerError, ops::Ops};
 use llm_oracle_evidence::{self as evidence, AnswerTimes, NumberedSecret};
 use llm_oracle_llm::ProviderReply;

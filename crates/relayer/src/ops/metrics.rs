@@ -1,6 +1,6 @@
 //! The registry of `/metrics`. `docs/operating.md` has one row for each; a test compares them.
 
-use super::{IterationResult, OperatorStatus};
+use super::OperatorStatus;
 use llm_oracle_peers::PeerCounters;
 use llm_oracle_store::{AttemptState, JobState, Stats};
 use prometheus_client::{
@@ -15,6 +15,15 @@ use prometheus_client::{
     registry::Registry,
 };
 use std::{fmt, sync::atomic::AtomicU64, time::Duration};
+
+/// What one iteration came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IterationResult {
+    /// It did something.
+    Worked,
+    /// There was nothing to do.
+    Idle,
+}
 
 /// Prefix of every name.
 const PREFIX: &str = "llm_oracle";

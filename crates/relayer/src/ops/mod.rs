@@ -13,12 +13,12 @@ mod server;
 mod status;
 
 pub use listing::metric_names;
-pub use metrics::Metrics;
+pub use metrics::{IterationResult, Metrics};
 pub use notify::{keep_notified, ready};
 pub use server::{serve, Desk};
-pub use status::{Health, OperatorStatus, Status};
+pub use status::{Health, HealthVerdict, OperatorStatus, Status, LIVE_WITHIN};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::{
     net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -26,10 +26,6 @@ use std::{
 };
 
 use llm_oracle_store::now_ms;
-
-/// Longest time between two iterations of a relayer that lives. An iteration may wait for several requests to a
-/// node, each of which has a deadline of its own.
-pub const LIVE_WITHIN: Duration = Duration::from_secs(180);
 
 /// File in the store's folder with the address that a running relayer listens at.
 pub const ADDRESS_FILE: &str = "ops-address";
@@ -46,7 +42,7 @@ pub struct OpsConfig {
 impl Default for OpsConfig {
     fn default() -> Self {
         Self {
-            listen: "127.0.0.1:9615".to_owned(),
+            listen: "127.0.0.1:9616".to_owned(),
         }
     }
 }
@@ -62,20 +58,11 @@ impl OpsConfig {
         }
         self.listen.parse().map(Some).map_err(|_| {
             format!(
-                "listen = '{}' in [ops] is no address; give an IP address and a port such as 127.0.0.1:9615, or off",
+                "listen = '{}' in [ops] is no address; give an IP address and a port such as 127.0.0.1:9616, or off",
                 self.listen
             )
         })
     }
-}
-
-/// What one iteration came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IterationResult {
-    /// It did something.
-    Worked,
-    /// There was nothing to do.
-    Idle,
 }
 
 /// A handle that the pipeline writes to and everybody else reads from.
@@ -191,24 +178,6 @@ impl Ops {
     }
 }
 
-/// A yes or no with its reasons.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verdict {
-    /// Whether it is well.
-    pub ok: bool,
-    /// Why not.
-    pub reasons: Vec<String>,
-}
-
-impl Verdict {
-    fn of(reasons: Vec<String>) -> Self {
-        Self {
-            ok: reasons.is_empty(),
-            reasons,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,7 +237,7 @@ mod tests {
         };
         assert_eq!(listen("off").address(), Ok(None));
         assert!(matches!(OpsConfig::default().address(), Ok(Some(_))));
-        for wrong in ["", "9615", "localhost:9615", "no"] {
+        for wrong in ["", "9616", "localhost:9616", "no"] {
             let refused = listen(wrong).address().unwrap_err();
             assert!(refused.contains(&format!("'{wrong}'")), "{refused}");
         }

@@ -1,6 +1,6 @@
 //! The HTTP server: five paths, all of them read only, everything bounded.
 
-use super::{Ops, Verdict};
+use super::{HealthVerdict, Ops};
 use http_body_util::Full;
 use hyper::{
     body::{Bytes, Incoming},
@@ -54,7 +54,7 @@ impl Reply {
         Self::json(status, &json!({ "error": reason }))
     }
 
-    fn verdict(verdict: &Verdict) -> Self {
+    fn verdict(verdict: &HealthVerdict) -> Self {
         let status = if verdict.ok {
             StatusCode::OK
         } else {

@@ -1,9 +1,12 @@
 //! What `/status` shows and what `/livez` and `/readyz` decide on.
 
-use super::{Verdict, LIVE_WITHIN};
 use llm_oracle_store::now_ms;
 use serde::Serialize;
 use std::time::Duration;
+
+/// Longest time between two iterations of a relayer that lives. An iteration may wait for several requests to a
+/// node, each of which has a deadline of its own.
+pub const LIVE_WITHIN: Duration = Duration::from_secs(180);
 
 /// What a relayer says about itself. Amounts are decimal text in planck, as in every JSON of this
 /// program: JSON's numbers end at 2^53.
@@ -119,9 +122,9 @@ impl Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {
     /// The main loop makes progress. If not, only a restart helps.
-    pub live: Verdict,
+    pub live: HealthVerdict,
     /// It reaches its node and has an operator that may take seats.
-    pub ready: Verdict,
+    pub ready: HealthVerdict,
 }
 
 impl Health {
@@ -148,8 +151,25 @@ impl Health {
             ready.push("it is stopping".to_owned());
         }
         Self {
-            live: Verdict::of(live),
-            ready: Verdict::of(ready),
+            live: HealthVerdict::of(live),
+            ready: HealthVerdict::of(ready),
+        }
+    }
+}
+/// Whether a check holds, with the reasons if not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HealthVerdict {
+    /// Whether it is well.
+    pub ok: bool,
+    /// Why not.
+    pub reasons: Vec<String>,
+}
+
+impl HealthVerdict {
+    fn of(reasons: Vec<String>) -> Self {
+        Self {
+            ok: reasons.is_empty(),
+            reasons,
         }
     }
 }

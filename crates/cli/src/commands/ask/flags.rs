@@ -10,7 +10,7 @@ use std::str::FromStr;
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("answer_type").required(true))]
 pub struct AskArgs {
-    /// The question
+    /// The question; - reads it from stdin
     pub prompt: String,
     /// System prompt: an instruction before the question
     #[arg(long, value_name = "TEXT")]
@@ -73,13 +73,8 @@ pub struct AnswerFlags {
     /// Yes or no
     #[arg(long = "bool", group = "answer_type")]
     pub yes_no: bool,
-    /// One of these options, separated by commas
-    #[arg(
-        long,
-        value_name = "OPTIONS",
-        value_delimiter = ',',
-        group = "answer_type"
-    )]
+    /// One of these options, separated by commas; given several times, each is one option with its commas
+    #[arg(long, value_name = "OPTIONS", group = "answer_type")]
     pub choice: Option<Vec<String>>,
     /// A number
     #[arg(long, group = "answer_type")]
@@ -96,7 +91,7 @@ pub struct AnswerFlags {
     /// Maximum size of the text, 1 to 2048 bytes
     #[arg(long, value_name = "N", conflicts_with_all = ["yes_no", "choice", "number", "json_schema"], default_value_t = 256)]
     pub max_bytes: u32,
-    /// JSON that fits this schema: a file, or the schema itself
+    /// JSON that fits this schema: a file, or the schema itself, which is true, false or begins with {
     #[arg(long, value_name = "FILE|SCHEMA", group = "answer_type")]
     pub json_schema: Option<String>,
 }

@@ -1,21 +1,26 @@
 //! `ask`: a question, its stages, its answer.
 
 mod flags;
+mod overview;
+mod question_text;
+mod schema;
 mod terms;
 
 pub use flags::AskArgs;
 
 use crate::{
+    answers::kind_json,
     config::Overrides,
     context::CommandContext,
     contract_call::{nothing_sent, receipt_json, CallCost, ContractCall},
-    exit::{self, CommandResult},
+    exit::{self, CliError, CommandResult},
     follow,
     money::Planck,
     subcommand::RunSubcommand,
 };
-use llm_oracle_chain::messages;
-use llm_oracle_primitives::{Assignment, Quote};
+use llm_oracle_chain::{messages, CheckedOracle};
+use llm_oracle_primitives::{Assignment, Quote, Terms};
+use overview::{committee, overview, too_few};
 use serde_json::{json, Value};
 use std::time::Duration;
 use terms::terms;
@@ -54,12 +59,19 @@ async fn ask(context: &CommandContext, args: &AskArgs) -> CommandResult {
         value,
         call: messages::ask(&terms, reward, args.use_credit),
     };
+    let warning = too_few(&terms, able(&checked, &terms).await?);
+    if let Some(warning) = warning {
+        context.out.stage(format!("warning    {warning}"));
+    }
     if args.sign.dry_run {
-        let cost = ask.cost().await?;
-        let (text, json) = dry_run(&terms.assignment, &quote, &cost, ask.value);
+        let cost = ask.cost(&args.sign).await?;
+        let (text, json) = dry_run(&terms, &quote, &cost, ask.value);
         context.out.result(&text, &json)?;
         return Ok(exit::OK);
     }
+    context
+        .out
+        .stage(format!("question   {}", overview(&terms)));
     if !args.sign.skip_confirm {
         context
             .out
@@ -84,21 +96,29 @@ async fn ask(context: &CommandContext, args: &AskArgs) -> CommandResult {
     followed.print(&context.out, Some(&terms))
 }
 
-/// The kind of committee.
-fn committee(assignment: &Assignment) -> String {
-    match assignment {
-        Assignment::Named { .. } => "named".to_owned(),
-        Assignment::Set(set) => format!("set {set}"),
-        Assignment::Open { .. } => "open".to_owned(),
+/// How many operators may take a seat: all that are registered, those of the set, or those of the named that are
+/// registered.
+async fn able(checked: &CheckedOracle, terms: &Terms) -> Result<u32, CliError> {
+    let operators = match &terms.assignment {
+        Assignment::Named { operators } => operators,
+        Assignment::Open { .. } => return Ok(checked.config.operators),
+        Assignment::Set(number) => {
+            let set = checked.oracle.set(*number, None).await?;
+            let members = set.map_or(0, |set| set.slots.len());
+            return Ok(u32::try_from(members).unwrap_or(u32::MAX));
+        }
+    };
+    let mut able = 0_u32;
+    for account in operators {
+        let registered = checked.oracle.operator(account, None).await?;
+        if registered.is_some_and(|operator| !operator.barred) {
+            able = able.saturating_add(1);
+        }
     }
+    Ok(able)
 }
 
-fn dry_run<T>(
-    assignment: &Assignment,
-    quote: &Quote,
-    cost: &CallCost<T>,
-    value: u128,
-) -> (String, Value) {
+fn dry_run<T>(terms: &Terms, quote: &Quote, cost: &CallCost<T>, value: u128) -> (String, Value) {
     let mut json = cost.json(value);
     json["quote"] = json!({
         "rewards": quote.rewards.to_string(),
@@ -106,17 +126,21 @@ fn dry_run<T>(
         "delivery": quote.delivery.to_string(),
         "total": quote.total.to_string(),
     });
-    json["committee"] = json!(committee(assignment));
+    json["committee"] = json!(committee(&terms.assignment));
+    json["kind"] = kind_json(&terms.answer);
+    json["seats"] = json!(terms.seats);
+    json["threshold"] = json!(terms.threshold);
     json["opens_at"] = json!(quote.opens_at);
     json["commit_deadline"] = json!(quote.commit_deadline);
     json["reveal_deadline"] = json!(quote.reveal_deadline);
     let text = format!(
-        "rewards          {}\nseat fees        {}\ndelivery         {}\n{}\ncommittee        {}\ndeadlines        commits from block {} until block {}, reveals until block {}\n{}",
+        "rewards          {}\nseat fees        {}\ndelivery         {}\n{}\ncommittee        {}\nasks for         {}\ndeadlines        commits from block {} until block {}, reveals until block {}\n{}",
         Planck(quote.rewards),
         Planck(quote.seat_fees),
         Planck(quote.delivery),
         cost.text(value),
-        committee(assignment),
+        committee(&terms.assignment),
+        overview(terms),
         quote.opens_at,
         quote.commit_deadline,
         quote.reveal_deadline,

@@ -1,13 +1,17 @@
 //! From the arguments of `ask` to checked terms.
 
-use super::flags::{AnswerFlags, AskArgs};
+use super::{
+    flags::{AnswerFlags, AskArgs},
+    question_text::{not_blank, options, prompt},
+    schema::schema,
+};
 use crate::exit::CliError;
 use llm_oracle_llm::check_answer_type;
 use llm_oracle_primitives::{
     canonical::parse_decimal, AnswerKind, Assignment, LeastRecord, ModelRef, Sampling, Source,
     Terms,
 };
-use std::fs;
+use std::io;
 
 /// Seats of a request without `--seats`.
 const SEATS: u8 = 3;
@@ -20,6 +24,8 @@ const BYTES_PER_TOKEN: u32 = 2;
 /// # Errors
 /// The first broken rule. Nothing has been sent by then.
 pub fn terms(args: &AskArgs) -> Result<Terms, CliError> {
+    let prompt = prompt(&args.prompt, io::stdin())?;
+    not_blank("--system", args.system.as_deref().unwrap_or_default())?;
     let seats = seats(args)?;
     let answer = kind(&args.answer)?;
     let terms = Terms {
@@ -27,7 +33,7 @@ pub fn terms(args: &AskArgs) -> Result<Terms, CliError> {
             .model
             .as_ref()
             .map_or(ModelRef::Any, |name| ModelRef::Name(name.clone().into())),
-        prompt: args.prompt.clone().into(),
+        prompt: prompt.into(),
         system: args.system.clone().map(Into::into),
         sources: sources(args),
         sampling: sampling(&answer),
@@ -93,25 +99,6 @@ fn sampling(kind: &AnswerKind) -> Sampling {
     }
 }
 
-/// A JSON schema, given as text or as a file's name, in canonical form: white space would cost storage.
-fn schema(given: &str) -> Result<Vec<u8>, CliError> {
-    let inline = given.trim_start().starts_with('{');
-    let text = if inline {
-        given.to_owned()
-    } else {
-        fs::read_to_string(given).map_err(|error| {
-            CliError::usage(format!("--json-schema '{given}' cannot be read: {error}"))
-                .help("give a file with a JSON schema, or the schema itself, which begins with {")
-        })?
-    };
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
-        let shown = if inline { "given" } else { given };
-        CliError::usage(format!("the JSON schema '{shown}' is not JSON: {error}"))
-    })?;
-    serde_json_canonicalizer::to_vec(&value)
-        .map_err(|error| CliError::usage(format!("the JSON schema cannot be written: {error}")))
-}
-
 fn seats(args: &AskArgs) -> Result<u8, CliError> {
     match args.seats {
         Some(seats) if args.one_step && seats != 1 => Err(CliError::usage(format!(
@@ -129,11 +116,8 @@ fn majority(seats: u8) -> u8 {
 }
 
 fn kind(flags: &AnswerFlags) -> Result<AnswerKind, CliError> {
-    if let Some(options) = &flags.choice {
-        let options = options
-            .iter()
-            .map(|option| option.trim().as_bytes().to_vec())
-            .collect();
+    if let Some(given) = &flags.choice {
+        let options = options(given)?;
         return Ok(AnswerKind::Choice { options });
     }
     if flags.text {

@@ -7,6 +7,7 @@ use crate::{
     NoMoreSubcommands,
 };
 use clap::Parser;
+use std::fs;
 
 fn ask(arguments: &[&str]) -> Result<Terms, CliError> {
     let line = ["llm-oracle", "ask", "Is it so?"].iter().chain(arguments);
@@ -199,7 +200,7 @@ fn open_answers_have_a_length_or_a_schema() {
             &["--json-schema", "/nowhere/schema.json"],
             "/nowhere/schema.json",
         ),
-        (&["--json-schema", "{"], "not JSON"),
+        (&["--json-schema", "{"], "not usable"),
         (&["--json-schema", "{}", "--text"], "--text"),
     ] {
         let refused = ask(arguments).unwrap_err();

@@ -32,7 +32,7 @@ pub enum OperatorSubcommand {
     ReportEquivocation(report_equivocation::ReportArgs),
 }
 
-crate::run_variants!(OperatorSubcommand {
+crate::subcommand::run_variants!(OperatorSubcommand {
     Register,
     Family,
     Owner,

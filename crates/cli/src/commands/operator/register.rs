@@ -13,15 +13,19 @@ use crate::{
 };
 use clap::Args;
 use llm_oracle_chain::{messages, ChainError};
+use llm_oracle_primitives::{Balance, Params};
 use llm_oracle_signing::{RemoteSigner, Signer as _};
 use llm_oracle_support::address::ss58;
 use serde_json::json;
 use std::path::PathBuf;
 
+/// Missed reveals that the default bond survives.
+const ROOM_SEATS: Balance = 10;
+
 /// Arguments of `operator register`.
 #[derive(Args, Debug)]
 pub struct OperatorRegisterArgs {
-    /// Bond, planck or with UNIT [default: the minimum]
+    /// Bond, planck or with UNIT [default: the minimum and room for ten missed reveals]
     #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
     pub bond: Option<Planck>,
     /// The account that gets the operator's money: SS58, 0x-hex or a development key [default: the operator]
@@ -36,6 +40,30 @@ pub struct OperatorRegisterArgs {
     /// Key and transaction.
     #[command(flatten)]
     pub sign: SigningFlags,
+}
+
+/// The bond without `--bond`: exactly the minimum would end the operator at its first missed reveal, while
+/// its model goes on being paid.
+fn default_bond(params: &Params) -> Balance {
+    let room = params.seat_bond.saturating_mul(ROOM_SEATS);
+    params.min_bond.saturating_add(room)
+}
+
+/// How many missed reveals a bond survives.
+fn room(params: &Params, bond: Balance) -> String {
+    let above = bond.saturating_sub(params.min_bond);
+    let min_bond = Planck(params.min_bond);
+    match above.checked_div(params.seat_bond) {
+        Some(0) => format!(
+            "bond       {}: one missed reveal takes it below the minimum of {min_bond}, and no seat can be taken then",
+            Planck(bond)
+        ),
+        Some(missed) => format!(
+            "bond       {}: {missed} missed reveals keep it at the minimum of {min_bond}",
+            Planck(bond)
+        ),
+        None => format!("bond       {}: the minimum is {min_bond}", Planck(bond)),
+    }
 }
 
 /// An operator's key that a signer holds; another key then pays.
@@ -59,8 +87,9 @@ impl RunSubcommand for OperatorRegisterArgs {
     async fn run(self, context: &CommandContext) -> CommandResult {
         let signer = context.signer()?;
         let checked = context.oracle().await?;
-        let min_bond = checked.config.params.min_bond;
-        let bond = self.bond.map_or(min_bond, |bond| bond.0);
+        let params = &checked.config.params;
+        let bond = self.bond.map_or(default_bond(params), |bond| bond.0);
+        context.out.stage(room(params, bond));
         let (account, call) = match (&self.remote.signer, &self.remote.operator) {
             (Some(socket), Some(operator)) => {
                 let remote = RemoteSigner::new(socket.clone(), operator.0);
@@ -100,5 +129,24 @@ impl RunSubcommand for OperatorRegisterArgs {
         );
         context.out.result(&text, &json)?;
         Ok(exit::OK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_bond_survives_missed_reveals() {
+        let params = Params::for_unit(1_000_000_000_000);
+        let bond = default_bond(&params);
+        assert!(bond > params.min_bond);
+        assert!(room(&params, bond).contains("10 missed reveals keep it"));
+        for bond in [params.min_bond, params.min_bond.saturating_add(1)] {
+            assert!(room(&params, bond).contains("one missed reveal takes it below"));
+        }
+        assert!(
+            room(&params, params.min_bond.saturating_add(params.seat_bond)).contains("1 missed")
+        );
     }
 }

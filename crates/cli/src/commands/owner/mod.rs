@@ -31,7 +31,7 @@ pub enum OwnerSubcommand {
     Upgrade(upgrade::UpgradeArgs),
 }
 
-crate::run_variants!(OwnerSubcommand {
+crate::subcommand::run_variants!(OwnerSubcommand {
     Status,
     Pause,
     Resume,

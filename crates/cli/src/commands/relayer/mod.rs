@@ -14,4 +14,4 @@ pub enum RelayerSubcommand {
     Status(status::RelayerStatusArgs),
 }
 
-crate::run_variants!(RelayerSubcommand { Run, Status });
+crate::subcommand::run_variants!(RelayerSubcommand { Run, Status });

@@ -7,6 +7,7 @@ use crate::{
     money::Planck,
     output::table,
     subcommand::RunSubcommand,
+    terminal::one_line,
 };
 use clap::Args;
 use llm_oracle_relayer::ops::ADDRESS_FILE;
@@ -45,7 +46,7 @@ impl RunSubcommand for RelayerStatusArgs {
         let value: Value = serde_json::from_slice(&fetched.body)
             .ok()
             .filter(|value: &Value| fetched.status == 200 && value["ready"].is_object())
-            .ok_or_else(|| no_relayer("a different server answers there".to_owned()))?;
+            .ok_or_else(|| no_relayer(other_server(fetched.status, &fetched.body)))?;
         context.out.result(&text(&value), &value)?;
         let health = [&value["live"]["ok"], &value["ready"]["ok"]];
         Ok(if health.iter().all(|ok| **ok == Value::Bool(true)) {
@@ -54,6 +55,20 @@ impl RunSubcommand for RelayerStatusArgs {
             exit::UNHEALTHY
         })
     }
+}
+
+/// What answers, if it is no relayer.
+fn other_server(status: u16, body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let what = if text.contains("substrate_") {
+        "the metrics of a Substrate node are served there".to_owned()
+    } else if text.starts_with("# HELP") || text.starts_with("# TYPE") {
+        "the metrics of another program are served there".to_owned()
+    } else {
+        let start: String = text.chars().take(60).collect();
+        format!("another server answers there: '{}'", one_line(start.trim()))
+    };
+    format!("{what} (HTTP status {status})")
 }
 
 /// The address of the relayer: it writes it into its store, because the port may be any free one.
@@ -171,6 +186,24 @@ fn job(one: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_answers_instead_of_a_relayer_is_told() {
+        for (status, body, part) in [
+            (404, "Not found.", "'Not found.' (HTTP status 404)"),
+            (200, "# HELP substrate_block_height x", "a Substrate node"),
+            (200, "# HELP go_threads x", "another program"),
+            (
+                200,
+                "{\"ready\":1}",
+                "another server answers there: '{\"ready\":1}'",
+            ),
+            (200, "\u{1b}[2J", "'\u{fffd}[2J'"),
+        ] {
+            let told = other_server(status, body.as_bytes());
+            assert!(told.contains(part), "{told}");
+        }
+    }
 
     #[test]
     fn a_status_reads_in_lines() {

@@ -32,7 +32,7 @@ impl std::error::Error for NotJson {}
 ///
 /// # Errors
 /// When it is no JSON, or an integer would change.
-pub fn json(input: &str) -> Result<String, NotJson> {
+pub fn canonical_json(input: &str) -> Result<String, NotJson> {
     let malformed = |error: serde_json::Error| NotJson::Malformed(error.to_string());
     let mut reader = serde_json::Deserializer::from_str(input);
     // Passed on piece by piece: a value in between would hide names that stand twice.
@@ -126,7 +126,7 @@ mod tests {
             ("100E-2", "1"),
             ("\"1.50\"", "\"1.50\""),
         ] {
-            assert_eq!(json(input).as_deref(), Ok(canonical), "{input}");
+            assert_eq!(canonical_json(input).as_deref(), Ok(canonical), "{input}");
         }
     }
 
@@ -160,8 +160,12 @@ mod tests {
             (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
         ] {
             let spelled = format!("{:e}", f64::from_bits(bits));
-            assert_eq!(json(&spelled).as_deref(), Ok(canonical), "{spelled}");
-            assert_eq!(json(canonical).as_deref(), Ok(canonical));
+            assert_eq!(
+                canonical_json(&spelled).as_deref(),
+                Ok(canonical),
+                "{spelled}"
+            );
+            assert_eq!(canonical_json(canonical).as_deref(), Ok(canonical));
         }
     }
 
@@ -187,12 +191,12 @@ mod tests {
             "\u{feff}1",
         ] {
             assert!(
-                matches!(json(input), Err(NotJson::Malformed(_))),
+                matches!(canonical_json(input), Err(NotJson::Malformed(_))),
                 "{input}: {:?}",
-                json(input)
+                canonical_json(input)
             );
         }
-        assert!(json(&"[".repeat(100_000)).is_err());
+        assert!(canonical_json(&"[".repeat(100_000)).is_err());
     }
 
     #[test]
@@ -206,17 +210,20 @@ mod tests {
             ("[18446744073709551617]", "18446744073709551617"),
             ("1000000000000000000000", "1000000000000000000000"),
         ] {
-            assert_eq!(json(input), Err(NotJson::Rounded(integer.to_owned())));
+            assert_eq!(
+                canonical_json(input),
+                Err(NotJson::Rounded(integer.to_owned()))
+            );
         }
         for input in [
             "9007199254740992",
             "-9007199254740994",
             "\"9007199254740993\"",
         ] {
-            assert_eq!(json(input).as_deref(), Ok(input));
+            assert_eq!(canonical_json(input).as_deref(), Ok(input));
         }
         assert_eq!(
-            json("9007199254740993.0").as_deref(),
+            canonical_json("9007199254740993.0").as_deref(),
             Ok("9007199254740992")
         );
     }
@@ -307,16 +314,16 @@ mod tests {
     proptest! {
         #[test]
         fn equal_documents_have_equal_canonical_bytes(document in tree()) {
-            let canonical = json(&plain(&document));
+            let canonical = canonical_json(&plain(&document));
             prop_assert!(canonical.is_ok(), "{canonical:?}");
-            prop_assert_eq!(json(&fancy(&document)), canonical);
+            prop_assert_eq!(canonical_json(&fancy(&document)), canonical);
         }
 
         #[test]
         fn canonical_json_is_a_fixed_point_and_means_the_same(document in tree()) {
             let spelled = plain(&document);
-            let canonical = json(&spelled).unwrap_or_default();
-            prop_assert_eq!(json(&canonical), Ok(canonical.clone()));
+            let canonical = canonical_json(&spelled).unwrap_or_default();
+            prop_assert_eq!(canonical_json(&canonical), Ok(canonical.clone()));
             let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).map_err(|error| error.to_string());
             // Compared as doubles, which is what a number means here.
             let meant = value(&canonical).and_then(|v| serde_json_canonicalizer::to_string(&v).map_err(|e| e.to_string()));
@@ -325,14 +332,14 @@ mod tests {
 
         #[test]
         fn integers_are_kept_or_refused(integer: i128) {
-            if let Ok(canonical) = json(&integer.to_string()) {
+            if let Ok(canonical) = canonical_json(&integer.to_string()) {
                 prop_assert_eq!(canonical, integer.to_string());
             }
         }
 
         #[test]
         fn any_text_is_read_or_refused(input in "[\\[\\]{}\",:\\\\0-9eE.+\\-a u]*") {
-            let _ = json(&input);
+            let _ = canonical_json(&input);
         }
     }
 }

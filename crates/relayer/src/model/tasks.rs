@@ -1,0 +1,137 @@
+//! The calls of the model: what runs, what waits for a free place, and what has come back.
+
+use super::request::{ModelReply, ModelRequest};
+use crate::requests::DeadlineQueue;
+use llm_oracle_llm::{ModelQuestion, Provider};
+use llm_oracle_primitives::BlockNumber;
+use llm_oracle_store::SeatId;
+use llm_oracle_support::clock::Instant;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::task::{self, AbortHandle, JoinError, JoinSet};
+
+/// Questions that may wait for the model; more stay on the chain until these are through.
+const WAITING_MAX: usize = 256;
+
+/// A call that has ended: its reply, or how its task died.
+pub(super) type ModelCall = Result<ModelReply, JoinError>;
+
+/// Questions in the model's hands and before it.
+pub(super) struct ModelTasks {
+    max_concurrent: usize,
+    waiting: DeadlineQueue<(ModelRequest, ModelQuestion)>,
+    running: JoinSet<ModelReply>,
+    tasks: BTreeMap<SeatId, (BlockNumber, AbortHandle)>,
+    finished: Vec<ModelCall>,
+}
+
+impl ModelTasks {
+    pub(super) fn new(max_concurrent: u16) -> Self {
+        Self {
+            max_concurrent: max_concurrent.max(1).into(),
+            waiting: DeadlineQueue::new(WAITING_MAX),
+            running: JoinSet::new(),
+            tasks: BTreeMap::new(),
+            finished: Vec::new(),
+        }
+    }
+
+    /// Whether a seat's question is with the model or waits for it.
+    pub(super) fn contains(&self, seat: &SeatId) -> bool {
+        self.is_running(seat) || self.waiting.contains(seat)
+    }
+
+    /// Whether a seat's question is with the model, or its reply is not yet recorded.
+    pub(super) fn is_running(&self, seat: &SeatId) -> bool {
+        self.tasks.contains_key(seat)
+    }
+
+    /// Questions under way.
+    pub(super) fn len(&self) -> usize {
+        self.tasks.len().saturating_add(self.waiting.len())
+    }
+
+    /// Whether no question is with the model.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Lets a question wait for a free place. If there are too many, the one that is due last is dropped.
+    pub(super) fn push(&mut self, request: ModelRequest, question: ModelQuestion) {
+        let (deadline, seat) = (request.deadline, request.stake.entry);
+        self.waiting.push(deadline, seat, (request, question));
+    }
+
+    /// The question that is due first, if the model has a free place.
+    pub(super) fn pop(&mut self) -> Option<(ModelRequest, ModelQuestion)> {
+        let has_place = self.tasks.len() < self.max_concurrent;
+        has_place.then(|| self.waiting.pop()).flatten()
+    }
+
+    /// Calls the model.
+    pub(super) fn spawn(
+        &mut self,
+        provider: Arc<dyn Provider>,
+        request: ModelRequest,
+        question: ModelQuestion,
+    ) {
+        let (seat, deadline) = (request.stake.entry, request.deadline);
+        let task = self.running.spawn(async move {
+            let started = Instant::now();
+            let result = provider.answer(&question).await;
+            ModelReply {
+                request,
+                result,
+                took: started.elapsed(),
+            }
+        });
+        self.tasks.insert(seat, (deadline, task));
+    }
+
+    /// Stops what can't be committed above this block any more, and returns its seats.
+    pub(super) fn cancel_overdue(&mut self, best: BlockNumber) -> Vec<SeatId> {
+        let mut dropped = self.waiting.drop_overdue(best);
+        self.tasks.retain(|seat, (deadline, task)| {
+            let overdue = *deadline <= best;
+            if overdue {
+                task.abort();
+                dropped.push(*seat);
+            }
+            !overdue
+        });
+        dropped
+    }
+
+    /// Waits for any call to end; for ever when there is none.
+    pub(super) async fn any(&mut self) {
+        match self.running.join_next().await {
+            Some(call) => self.finished.push(call),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// All calls that have ended.
+    pub(super) fn take_finished(&mut self) -> Vec<ModelCall> {
+        while let Some(call) = self.running.try_join_next() {
+            self.finished.push(call);
+        }
+        std::mem::take(&mut self.finished)
+    }
+
+    /// Returns calls that could not be recorded now.
+    pub(super) fn put_back(&mut self, calls: Vec<ModelCall>) {
+        self.finished.extend(calls);
+    }
+
+    /// Forgets a seat's question, whose reply is recorded.
+    pub(super) fn remove(&mut self, seat: &SeatId) {
+        self.tasks.remove(seat);
+    }
+
+    /// The seat of a task that has died.
+    pub(super) fn seat_of(&self, id: task::Id) -> Option<SeatId> {
+        let mut tasks = self.tasks.iter();
+        tasks
+            .find(|(_, (_, task))| task.id() == id)
+            .map(|(seat, _)| *seat)
+    }
+}

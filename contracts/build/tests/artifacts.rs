@@ -8,7 +8,7 @@ use ink_metadata::InkProject;
 use llm_oracle_build::{check_wasm, code_hash};
 use llm_oracle_primitives::{
     event::{Ended, Payout},
-    Answer, AnswerKind, Assignment, Margin, ModelRef, Outcome, Prompt, Sampling, Terms,
+    Answer, AnswerKind, Assignment, Margin, ModelRef, Outcome, Sampling, Terms,
 };
 use scale::Encode;
 use scale_value::{
@@ -88,13 +88,15 @@ fn a_call_is_transcoded_from_the_metadata_alone() {
     let ask = ask.expect("there is `ask`");
     let arguments = [
         value(
-            "{ model: Name((109, 110)), prompt: Inline((119, 104, 121, 63)), system: None(), \
+            "{ model: Name((109, 110)), prompt: (119, 104, 121, 63), system: None(), sources: (), \
                answer: Number { scale: 2, tolerance: 5 }, \
                sampling: { max_tokens: 64, temperature_milli: 0, seed: 9 }, seats: 3, \
-               threshold: 2, assignment: Open(), one_step: false, commit_blocks: 10, \
-               reveal_blocks: 20, callback: None(), refund_to: None() }",
+               threshold: 2, assignment: Open { least: { agreement_ppm: 0, answers: 0 } }, \
+               max_seats_per_family: 1, min_confidence: 60, not_before: 77, commit_blocks: 10, \
+               reveal_blocks: 20, callback: None(), refund_to: None(), one_step: false }",
         ),
         value("20000000000"),
+        value("true"),
     ];
     let mut call = ask.selector().to_bytes().to_vec();
     for (argument, param) in arguments.iter().zip(ask.args()) {
@@ -103,8 +105,9 @@ fn a_call_is_transcoded_from_the_metadata_alone() {
     }
     let terms = Terms {
         model: ModelRef::Name(b"mn".to_vec()),
-        prompt: Prompt::Inline(b"why?".to_vec()),
+        prompt: b"why?".to_vec(),
         system: None,
+        sources: vec![],
         answer: AnswerKind::Number {
             scale: 2,
             tolerance: 5,
@@ -116,15 +119,18 @@ fn a_call_is_transcoded_from_the_metadata_alone() {
         },
         seats: 3,
         threshold: 2,
-        assignment: Assignment::Open,
-        one_step: false,
+        assignment: Assignment::open(),
+        max_seats_per_family: 1,
+        min_confidence: 60,
+        not_before: 77,
         commit_blocks: 10,
         reveal_blocks: 20,
         callback: None,
         refund_to: None,
+        one_step: false,
     };
     let selector = &llm_oracle_primitives::digest::blake2(b"ask")[..4];
-    let expected = [selector, &(terms, 20_000_000_000u128).encode()].concat();
+    let expected = [selector, &(terms, 20_000_000_000u128, true).encode()].concat();
     assert_eq!(call, expected);
 }
 
@@ -152,7 +158,7 @@ fn an_event_is_decoded_from_the_metadata_alone() {
         }],
         refund: 12,
         fee: 13,
-        sunk: 14,
+        to_sink: 14,
     };
     let (bytes, events) = (event.encode(), project.spec().events());
     let ended = events.iter().find(|event| event.label() == "Ended");
@@ -172,7 +178,12 @@ fn an_event_is_decoded_from_the_metadata_alone() {
         let found = fields.iter().find(|(label, _)| label == name);
         &found.unwrap_or_else(|| panic!("no field {name}")).1
     };
-    for (name, amount) in [("request_id", 7), ("refund", 12), ("fee", 13), ("sunk", 14)] {
+    for (name, amount) in [
+        ("request_id", 7),
+        ("refund", 12),
+        ("fee", 13),
+        ("to_sink", 14),
+    ] {
         assert_eq!(field(name).as_u128(), Some(amount), "{name}");
     }
     let margin = field("outcome").at("margin").expect("a margin");

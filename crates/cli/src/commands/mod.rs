@@ -41,6 +41,7 @@ pub struct CommandLine<M: Subcommand> {
 
 /// All subcommands, in the order in which `--help` lists them.
 #[derive(Subcommand, Debug)]
+#[allow(clippy::large_enum_variant)] // A process makes one.
 pub enum Subcommands<M: Subcommand> {
     /// Ask a question and wait for the answer
     Ask(ask::AskArgs),

@@ -111,12 +111,15 @@ fn a_fee_that_does_not_divide_leaves_its_remainder_to_the_requester() {
     let quote: Result<Quote, Error> = world.view("quote", (&asked, reward));
     let total = quote.unwrap().total;
     for answers in [[YES, YES, YES], [YES, YES, NO], [YES, NO, CANNOT_TELL]] {
-        let id: RequestId = world.call(ASKER, total, "ask", (&asked, reward)).unwrap();
+        let id: RequestId = world
+            .call(ASKER, total, "ask", (&asked, reward, false))
+            .unwrap();
         world.finish(id, &answers);
         let view = world.request(id);
         let gross = |state| match (state, &view.outcome) {
             (SeatState::Agreed, _) => reward,
-            (SeatState::Dissented | SeatState::Abstained, Some(Outcome::NoConsensus { .. })) => {
+            (SeatState::Dissented | SeatState::Inconclusive, _)
+            | (SeatState::Abstained, Some(Outcome::Undetermined { .. })) => {
                 share(reward, odd.effort_ppm)
             }
             _ => 0,
@@ -173,7 +176,8 @@ fn numbers_at_their_ends_neither_overflow_nor_agree_by_wrapping() {
     for reward in [u128::MAX, u128::MAX / 3, u128::MAX / 32] {
         let asked = terms(AnswerKind::Bool, 32, 17);
         let quoted: Result<Quote, Error> = world.view("quote", (&asked, reward));
-        let given: Result<RequestId, Error> = world.call(ASKER, UNIT, "ask", (&asked, reward));
+        let given: Result<RequestId, Error> =
+            world.call(ASKER, UNIT, "ask", (&asked, reward, false));
         assert!(quoted.is_err() || quoted.is_ok_and(|quote| quote.total > UNIT));
         assert!(
             matches!(given, Err(Error::Overflow | Error::ValueTooLow { .. })),

@@ -234,7 +234,7 @@ fn oversized_inputs_are_refused_before_storage() {
     ];
     let total = world.ledger().total;
     for (number, bad) in cases.into_iter().enumerate() {
-        let outcome = world.send(ASKER, 100 * UNIT, "ask", &(&bad, REWARD));
+        let outcome = world.send(ASKER, 100 * UNIT, "ask", &(&bad, REWARD, false));
         assert!(!outcome.succeeded(), "case {number}");
         assert_eq!(outcome.deposit_signed(), 0);
     }

@@ -159,7 +159,7 @@ fn a_payee_below_the_existential_deposit_blocks_no_one() {
             ASKER,
             needed + EXISTENTIAL_DEPOSIT - 1,
             "ask",
-            (&asked, REWARD),
+            (&asked, REWARD, false),
         )
         .unwrap();
     world.finish(id, &[YES]);

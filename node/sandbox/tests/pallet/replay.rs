@@ -121,7 +121,7 @@ fn places(worlds: &mut [World]) -> Vec<Place> {
     ] {
         for (asker, terms) in asks {
             let id = worlds[world]
-                .call(asker, value, "ask", (terms, REWARD))
+                .call(asker, value, "ask", (terms, REWARD, false))
                 .unwrap();
             places.extend([0, 1].map(|operator| Place {
                 world,

@@ -19,6 +19,7 @@ pub mod event;
 pub mod limits;
 mod message;
 mod params;
+mod source;
 mod terms;
 mod view;
 
@@ -28,9 +29,8 @@ pub use deployment::DeploymentId;
 pub use error::Error;
 pub use message::{AnswerEntry, CommitEntry, Equivocation, Quote, RevealEntry, SignedAnswer};
 pub use params::Params;
-pub use terms::{
-    AnswerKind, Assignment, CallbackLimits, LeastRecord, ModelRef, Sampling, Source, Terms,
-};
+pub use source::Source;
+pub use terms::{AnswerKind, Assignment, CallbackLimits, LeastRecord, ModelRef, Sampling, Terms};
 pub use view::{
     AnswerState, Config, DeliveryStatus, LedgerView, OperatorView, Phase, RequestView, SeatState,
     SeatView, SetView, Summary,

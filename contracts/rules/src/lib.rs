@@ -20,21 +20,22 @@ mod moves;
 mod operator;
 mod oracle;
 mod packed;
+mod params_cell;
 mod request;
 mod seat;
 mod settlement;
 pub mod tally;
 mod text;
+mod versions;
 
 pub use form::Form;
-pub use host::{
-    Account, Announced, Counters, Host, Identity, Key, OperatorSet, ParamsCell, Treasury,
-};
+pub use host::{Account, Announced, Counters, Host, Identity, Key, OperatorSet, Treasury};
 #[cfg(feature = "std")]
 pub use memory::MemoryHost;
 pub use operator::{Operator, OperatorCell, Profile, OPERATOR_STRIDE};
 pub use oracle::{Batch, Oracle};
 pub use packed::Packed;
+pub use params_cell::ParamsCell;
 pub use request::{Delivery, End, Money, Request};
 pub use seat::{Opened, Seat};
 pub use settlement::{SeatSettlement, Settlement};

@@ -86,23 +86,18 @@ impl Settlement {
         tracker: &mut RequestTracker,
     ) -> Result<EndingPlan, RelayerError> {
         let id = view.summary.request_id;
-        let nobody_seated = view.seats.is_empty();
         let has_seat = |operator: &Operator| {
             let mut seats = view.seats.iter();
             seats.any(|seat| seat.operator == operator.account)
         };
         let own_seats = operators.iter().any(has_seat);
-        // Whose request it is not gets nothing for settling or delivering it.
-        if !own_seats && !nobody_seated {
+        // Nothing pays for settling it. An attempt to deliver would be paid where nobody took a seat, but only the
+        // time of the callback, which need not cover the fee.
+        if !own_seats {
             return Ok(EndingPlan::Over);
         }
         let paid = view.delivery_price > 0;
         let (purpose, act) = match (view.summary.settled, view.callback) {
-            // A delivery settles it too.
-            (false, Some(limits)) if nobody_seated && paid => {
-                (Purpose::Deliver, Act::Deliver(limits))
-            }
-            (false, _) if nobody_seated => return Ok(EndingPlan::Over),
             (false, _) => (Purpose::Advance, Act::Advance),
             (true, Some(_)) if !paid => return Ok(EndingPlan::Over),
             (true, Some(limits)) => (Purpose::Deliver, Act::Deliver(limits)),
@@ -129,7 +124,7 @@ impl Settlement {
         let mut active = operators.active();
         if purpose == Purpose::Deliver {
             // It is paid to those that have a seat.
-            active.retain(|index| nobody_seated || has_seat(&operators[*index]));
+            active.retain(|index| has_seat(&operators[*index]));
         }
         if active.is_empty() {
             return Ok(EndingPlan::Over);

@@ -97,7 +97,12 @@ impl Relayer {
             self.finish(id);
             return Ok(());
         };
-        if summary.settled {
+        // Where we have no seat nobody pays us for settling it, and its end stands all the same.
+        let has_seat = |operator: &crate::operators::Operator| {
+            jobs::seat_of(&view, operator.account.as_ref()).is_some()
+        };
+        let is_ours = self.operators.iter().any(has_seat);
+        if summary.settled || (summary.phase == Phase::Ended && !is_ours) {
             self.close_spend(&view);
             let ends = jobs::ends(&self.operators, &view, &known.recall);
             work.ended_something |= !ends.is_empty();

@@ -89,8 +89,7 @@ impl Witness {
     pub fn is_worth_ending(&self, view: &RequestView) -> bool {
         let mut holders = view.seats.iter().map(|seat| seat.operator);
         let seated = holders.any(|holder| self.is_ours(holder.as_ref()));
-        let paid = view.delivery_price > 0 && (seated || view.seats.is_empty());
-        paid || (seated && !view.summary.settled)
+        seated && (view.delivery_price > 0 || !view.summary.settled)
     }
 
     /// A question is put to the model.

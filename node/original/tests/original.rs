@@ -50,6 +50,8 @@ mod replay;
 mod solvency;
 #[path = "original/whole.rs"]
 mod whole;
+#[path = "../../sandbox/tests/pallet/upgrade.rs"]
+mod upgrade;
 #[path = "../../sandbox/tests/pallet/world.rs"]
 mod world;
 #[path = "../../sandbox/tests/pallet/zoo.rs"]

@@ -49,6 +49,8 @@ mod reached;
 mod replay;
 #[path = "../../sandbox/tests/pallet/solvency.rs"]
 mod solvency;
+#[path = "../../sandbox/tests/pallet/upgrade.rs"]
+mod upgrade;
 #[path = "../../sandbox/tests/pallet/world.rs"]
 mod world;
 #[path = "../../sandbox/tests/pallet/zoo.rs"]

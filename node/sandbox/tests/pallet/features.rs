@@ -1,21 +1,17 @@
 //! Open answers, sets and families, equivocation and the owner's powers, on the pallet.
 
 use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, Equivocation, Error, Hash,
-    LeastRecord, OperatorView, Outcome, Params, Phase, RequestId, RevealEntry, SeatAnswer,
-    SignedAnswer, digest, limits,
+    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, Equivocation, Error,
+    LeastRecord, OperatorView, Outcome, Params, Phase, RequestId, SeatAnswer, SignedAnswer, digest,
+    limits,
 };
-use llm_oracle_sandbox::runtime::Contracts;
 
 use crate::{
     keys::{SURE, secrets},
-    world::{
-        ASKER, CARRIER, DEPLOYER, NO, Raw, STRANGER, UNIT, World, YES, on_chain,
-        oracle_of_version_2, params, terms, terms_of_version_2,
-    },
+    world::{ASKER, CARRIER, DEPLOYER, NO, STRANGER, World, YES, on_chain, params, terms},
 };
 
-fn outcome(world: &mut World, id: RequestId) -> Outcome {
+pub fn outcome(world: &mut World, id: RequestId) -> Outcome {
     match world.answer_of(id) {
         Ok(AnswerState::Final(outcome)) => outcome,
         other => panic!("request {id}: {other:?}"),
@@ -23,7 +19,7 @@ fn outcome(world: &mut World, id: RequestId) -> Outcome {
 }
 
 /// Commits and reveals; no call may move a storage deposit.
-fn carry(world: &mut World, id: RequestId, seats: &[(usize, Answer)]) {
+pub fn carry(world: &mut World, id: RequestId, seats: &[(usize, Answer)]) {
     for (index, answer) in seats {
         let entry = world.commit_entry(id, *index, answer);
         let sent = world.send(CARRIER, 0, "commit", &entry);
@@ -265,186 +261,6 @@ fn parameters_announced_in_the_middle_touch_no_open_request() {
     assert_eq!((view.seat_bond, view.fee), (params().seat_bond, 0));
     let operator = world.operator(0);
     assert_eq!((operator.locked, operator.bond), (0, params().min_bond));
-}
-
-/// The oracle of version 2, its storage as that code wrote it, and a request in each phase.
-pub struct Before {
-    pub world: World,
-    pub committing: RequestId,
-    revealing: RequestId,
-    settled: RequestId,
-    drawn: RequestId,
-    /// Digest of the terms of requests that are not drawn.
-    terms_digest: Hash,
-}
-
-/// A seat's context under version 2.
-fn context_2(world: &World, id: RequestId, terms: Hash, index: usize) -> digest::Context {
-    digest::Context {
-        domain: world.config.domain,
-        contract: world.oracle,
-        request_id: id,
-        terms_digest: terms,
-        round: 0,
-        phase: 0,
-        operator: world.operators[index].id,
-        model: 0,
-    }
-}
-
-fn commit_2(world: &mut World, id: RequestId, terms: Hash, index: usize) {
-    let context = context_2(world, id, terms, index);
-    let (salt, evidence) = secrets(&context);
-    let commitment = digest::commitment(&context, &YES, None, &evidence, &salt);
-    let until = world.block() + 100;
-    let message = digest::seat_message(&context, &commitment, &evidence, until);
-    let operator = &world.operators[index];
-    let permission = Some((until, operator.sign(&message)));
-    // Version 2 had a model number behind the slot.
-    let entry = (id, operator.slot, 0u32, commitment, evidence, permission);
-    world.call::<()>(CARRIER, 0, "commit", entry).unwrap();
-}
-
-/// The salt, the evidence and the signature that reveal a seat of version 2.
-fn reveal_2(world: &World, id: RequestId, terms: Hash, index: usize) -> RevealEntry {
-    let context = context_2(world, id, terms, index);
-    let (salt, evidence) = secrets(&context);
-    let message = digest::answer_message(&context, &YES, None, &evidence);
-    RevealEntry {
-        request_id: id,
-        slot: world.operators[index].slot,
-        answer: YES,
-        confidence: 0,
-        salt,
-        signature: world.operators[index].sign(&message),
-    }
-}
-
-pub fn version_2() -> Before {
-    let mut world = oracle_of_version_2(3);
-    let ask = |world: &mut World, drawn| {
-        let (asked, digest) = terms_of_version_2(drawn, None);
-        let arguments = [asked, codec::Encode::encode(&crate::world::REWARD)].concat();
-        let id: RequestId = world.call(ASKER, UNIT, "ask", Raw(arguments)).unwrap();
-        (id, digest)
-    };
-    let (committing, terms_digest) = ask(&mut world, false);
-    commit_2(&mut world, committing, terms_digest, 0);
-    let (revealing, _) = ask(&mut world, false);
-    let (settled, _) = ask(&mut world, false);
-    let (drawn, of_drawn) = ask(&mut world, true);
-    for index in 0..3 {
-        commit_2(&mut world, revealing, terms_digest, index);
-        commit_2(&mut world, settled, terms_digest, index);
-    }
-    for index in 0..3 {
-        let entry = reveal_2(&world, settled, terms_digest, index);
-        let (id, slot) = (entry.request_id, entry.slot);
-        let entry = (id, slot, entry.answer, entry.salt, entry.signature);
-        world.call::<()>(CARRIER, 0, "reveal", entry).unwrap();
-    }
-    world.pass(9);
-    // Its committee is drawn by now, of all three: one takes its seat.
-    commit_2(&mut world, drawn, of_drawn, 0);
-    Before {
-        world,
-        committing,
-        revealing,
-        settled,
-        drawn,
-        terms_digest,
-    }
-}
-
-/// Announces the code of this version and installs it when it is due, in the middle of everything.
-pub fn upgrade(world: &mut World) {
-    let code = crate::world::wasm("llm_oracle");
-    let hash = world.sandbox.upload(&code, on_chain(DEPLOYER)).unwrap();
-    let oracle = on_chain(world.oracle);
-    world.sandbox.execute(|| {
-        let root = llm_oracle_sandbox::RuntimeOrigin::root();
-        Contracts::set_code(root, oracle.into(), hash).unwrap();
-    });
-    world.config = world.view("config", ());
-}
-
-#[test]
-fn upgrade_mid_request() {
-    let mut before = version_2();
-    let ledger = before.world.ledger();
-    upgrade(&mut before.world);
-    let Before {
-        mut world,
-        committing,
-        revealing,
-        settled,
-        drawn,
-        terms_digest,
-    } = before;
-    assert_eq!(world.config.interface_version, 3);
-    assert_eq!(world.config.params.seat_bond, params().seat_bond);
-    assert_eq!(world.ledger(), ledger);
-    assert!(matches!(
-        outcome(&mut world, settled),
-        Outcome::Answered { .. }
-    ));
-    for index in 0..3 {
-        let operator = world.operator(index);
-        assert_eq!(operator.owner, operator.operator);
-        assert_eq!((operator.first_id, operator.agreed), (0, 1));
-    }
-
-    // What was committed before is revealed as it was signed then, and no cell changes its size.
-    for index in 0..3 {
-        let entry = reveal_2(&world, revealing, terms_digest, index);
-        let sent = world.send(CARRIER, 0, "reveal", &entry);
-        assert!(sent.succeeded(), "{sent:?}");
-        let deposit = sent.deposit_signed();
-        if index < 2 {
-            assert_eq!(deposit, 0);
-        } else {
-            // Its end writes the treasury without the beacon that stood behind it.
-            assert!(deposit < 0, "{deposit}");
-        }
-    }
-    assert!(matches!(
-        outcome(&mut world, revealing),
-        Outcome::Answered { .. }
-    ));
-    // Nobody takes another seat. What was committed is released at the deadline.
-    let answer = world.commit(committing, 1, &YES);
-    let refused = Err(Error::AskedBefore {
-        interface_version: 2,
-    });
-    assert_eq!(answer, refused);
-    world.pass(20);
-    for id in [committing, drawn] {
-        assert_eq!(world.call(STRANGER, 0, "advance", id), Ok(Phase::Ended));
-        assert_eq!(outcome(&mut world, id), Outcome::Expired);
-        assert_eq!(world.request(id).seats[0].forfeited, 0);
-    }
-    for id in [committing, revealing, settled, drawn] {
-        assert_eq!(world.call(ASKER, 0, "prune", id), Ok(()));
-    }
-    for index in 0..3 {
-        assert_eq!(world.operator(index).locked, 0);
-    }
-    let id = world.ask(&terms(AnswerKind::Bool, 3, 2)).unwrap();
-    carry(&mut world, id, &[(0, YES), (1, YES), (2, NO)]);
-    let ledger = world.ledger();
-    assert_eq!(ledger.total, ledger.balance);
-
-    // And the owner can announce the next code.
-    let hash = world.code_hash();
-    let from: u32 = world.call(DEPLOYER, 0, "announce_upgrade", hash).unwrap();
-    let now = world.block();
-    let early = world.call::<()>(DEPLOYER, 0, "upgrade", ());
-    assert_eq!(early, Err(Error::NotDueYet { from, now }));
-    world.jump_to(from);
-    let refused = world.call::<()>(STRANGER, 0, "upgrade", ());
-    assert_eq!(refused, Err(Error::NotTheOwner));
-    assert_eq!(world.call(DEPLOYER, 0, "upgrade", ()), Ok(()));
-    assert_eq!(world.code_hash(), hash);
 }
 
 #[test]

@@ -27,5 +27,6 @@ mod plans;
 mod reached;
 mod replay;
 mod solvency;
+mod upgrade;
 mod world;
 mod zoo;

@@ -283,8 +283,8 @@ fn wrong_calls() -> Vec<Error> {
 
 /// A request of version 2 takes no more seats.
 fn asked_before() -> Vec<Error> {
-    let mut before = crate::features::version_2();
-    crate::features::upgrade(&mut before.world);
+    let mut before = crate::upgrade::version_2();
+    crate::upgrade::upgrade(&mut before.world);
     let world = &mut before.world;
     vec![refusal(world.commit(before.committing, 1, &YES))]
 }

@@ -4,9 +4,9 @@ use std::{path::PathBuf, sync::OnceLock};
 
 use codec::{Decode, Encode};
 use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, BlockNumber, CallbackLimits,
-    CommitEntry, Config, DeliveryStatus, Error, Hash, LedgerView, ModelRef, OperatorView, Params,
-    Quote, RequestId, RequestView, RevealEntry, Sampling, Slot, Terms, digest,
+    AccountId, Answer, AnswerKind, AnswerState, Assignment, Balance, BlockNumber, CommitEntry,
+    Config, DeliveryStatus, Error, Hash, LedgerView, ModelRef, OperatorView, Params, Quote,
+    RequestId, RequestView, RevealEntry, Sampling, Slot, Terms, digest,
 };
 use llm_oracle_rules::{
     Oracle as Rules,
@@ -157,7 +157,12 @@ impl World {
     }
 
     /// Deploys some version of the oracle; the caller fills the config in.
-    fn deploy_code(mut sandbox: Sandbox, code: &[u8], arguments: &impl Encode, salt: u8) -> Self {
+    pub fn deploy_code(
+        mut sandbox: Sandbox,
+        code: &[u8],
+        arguments: &impl Encode,
+        salt: u8,
+    ) -> Self {
         for id in [DEPLOYER, SINK, ASKER, CARRIER, STRANGER] {
             sandbox.mint(&on_chain(id), 1_000_000 * UNIT).unwrap();
         }
@@ -409,68 +414,6 @@ impl World {
     pub fn deliver(&mut self, id: RequestId) -> Result<DeliveryStatus, Error> {
         self.call(CARRIER, 0, "deliver", id)
     }
-}
-
-/// What an ask under version 2 needs: its terms had no sources, families or confidence, and its digest
-/// no reward.
-pub fn terms_of_version_2(drawn: bool, limits: Option<CallbackLimits>) -> (Vec<u8>, Hash) {
-    let (text, nothing) = (b"is the sky blue?".to_vec(), 0u8);
-    let assignment = if drawn { 2u8 } else { 0u8 };
-    let asked = (
-        (nothing, nothing, text, nothing),
-        (AnswerKind::Bool, Sampling::default(), 3u8, 2u8, assignment),
-        (false, 10u32, 10u32, limits, None::<AccountId>),
-    )
-        .encode();
-    let tagged = [&b"llm-oracle/terms/1"[..], ASKER.as_ref(), &asked].concat();
-    (asked.clone(), digest::blake2(&tagged))
-}
-
-/// The code of version 2, with registered operators and the parameters of [`params`].
-pub fn oracle_of_version_2(operators: u8) -> World {
-    let code = include_bytes!("../fixtures/llm_oracle_2.wasm");
-    let now = params();
-    let amounts = [
-        now.min_bond,
-        now.seat_bond,
-        now.min_reward,
-        now.commit_fee,
-        now.delivery_reward,
-    ];
-    let numbers = [
-        now.fee_ppm,
-        now.effort_ppm,
-        now.effort_ppm,
-        now.report_ppm,
-        now.open_delay,
-        now.min_window,
-        now.max_window,
-        now.delivery_blocks,
-        now.retention_blocks,
-        now.unbonding_blocks,
-        now.upgrade_delay_blocks + 8,
-        2,
-        8,
-    ];
-    let arguments = (GENESIS, amounts, numbers, Some(SINK));
-    let mut world = World::deploy_code(Sandbox::new(), code, &arguments, 0);
-    let config: Vec<u8> = world.view::<Raw>("config", ()).0;
-    // The version, then the domain.
-    world.config.domain = config[4..36].try_into().unwrap();
-    for seed in 1..=operators {
-        let mut operator = Operator::new(seed);
-        let parts = [
-            &b"llm-oracle/register/1"[..],
-            &world.config.domain,
-            world.oracle.as_ref(),
-            operator.id.as_ref(),
-        ];
-        let arguments = (operator.id, operator.sign(&parts.concat()));
-        let bond = now.min_bond;
-        operator.slot = world.call(CARRIER, bond, "register", arguments).unwrap();
-        world.operators.push(operator);
-    }
-    world
 }
 
 /// Bytes as they are.

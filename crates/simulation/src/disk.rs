@@ -112,7 +112,11 @@ impl Disk {
             JobState::Answered => false,
             JobState::Committed => seat.is_some(),
             JobState::Revealed => seat.is_some_and(|seat| !open.contains(&seat.state)),
-            JobState::Ended => view.is_none_or(|view| view.summary.settled),
+            // An end that nobody has settled stands all the same.
+            JobState::Ended => view.as_ref().is_none_or(|view| {
+                let over = seat.is_none() && view.summary.phase == Phase::Ended;
+                view.summary.settled || over
+            }),
             JobState::Abandoned => reason.as_ref().is_some_and(|reason| !reason.is_empty()),
             // There is nobody else with our keys.
             JobState::UnknownCommitment => false,

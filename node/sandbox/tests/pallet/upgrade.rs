@@ -1,8 +1,9 @@
 //! Version 3 in the place of version 2, in the middle of requests in every phase.
 
+use codec::Encode;
 use llm_oracle_primitives::{
-    AccountId, AnswerKind, Balance, CallbackLimits, Error, Hash, Outcome, Phase, RequestId,
-    RevealEntry, Sampling, digest,
+    AccountId, AnswerKind, CallbackLimits, Error, Hash, Outcome, Phase, RequestId, RevealEntry,
+    Sampling, digest,
 };
 use llm_oracle_sandbox::{Sandbox, runtime::Contracts};
 

@@ -106,6 +106,5 @@ async fn json_is_agreed_on_in_its_canonical_form_and_counts_for_the_record() {
         assert_eq!(record["agreed"], agreed);
         assert_eq!(record["agreement_ppm"], agreement_ppm);
         assert_eq!(record["slashed"], json!(false));
-        assert!(record["tickets"].as_u64().unwrap() > 0);
     }
 }

@@ -96,7 +96,12 @@ async fn parameters_and_code_are_announced_and_wait() {
         .await
         .refused(2, &["fee_ppm = 200001"]);
 
-    let code = hex0x(&[7; 32]);
+    // Code that is not on the chain cannot be announced; the oracle's own is there.
+    owner(&world, &key, &["announce-upgrade", &hex0x(&[7; 32])])
+        .await
+        .refused(5, &["no code with the announced hash"]);
+    let own = llm_oracle_tests::setting::wasm("llm_oracle");
+    let code = hex0x(&llm_oracle_primitives::digest::blake2(&own));
     owner(&world, &key, &["upgrade"])
         .await
         .refused(5, &["announced"]);

@@ -66,7 +66,7 @@ fn messages(table: &mut Table) {
     }
     let first = world.operators[0].id;
     world.fund(first, 10 * UNIT);
-    table.row("bond", cost(&mut world, CARRIER, UNIT, "bond", &0u32));
+    table.row("bond", cost(&mut world, CARRIER, 7 * UNIT, "bond", &0u32));
     table.row(
         "unbond",
         cost(&mut world, first, 0, "unbond", &(0u32, UNIT)),

@@ -8,7 +8,7 @@ use llm_oracle_primitives::{
 
 use crate::{
     keys::{SURE, secrets},
-    world::{ASKER, CARRIER, DEPLOYER, NO, STRANGER, World, YES, on_chain, params, terms},
+    world::{ASKER, CARRIER, DEPLOYER, NO, STRANGER, UNIT, World, YES, on_chain, params, terms},
 };
 
 pub fn outcome(world: &mut World, id: RequestId) -> Outcome {
@@ -123,6 +123,7 @@ fn sybil_bounds() {
     // A limit of seats a family holds for whoever declares it.
     for index in [0, 1, 2] {
         let (key, slot) = (world.operators[index].id, world.operators[index].slot);
+        world.fund(key, UNIT);
         let declared = world.call::<()>(key, 0, "declare_family", (slot, b"m-1".to_vec()));
         assert_eq!(declared, Ok(()));
     }

@@ -121,10 +121,13 @@ pub mod llm_oracle {
             &mut self,
             operator: AccountId,
             owner: AccountId,
-            family: Vec<u8>,
+            family: Small<Vec<u8>>,
             signature: Signature,
         ) -> Result<Slot, Error> {
-            let profile = Profile { owner, family };
+            let profile = Profile {
+                owner,
+                family: family.0,
+            };
             run(|oracle| oracle.register(operator, profile, &signature))
         }
 
@@ -136,8 +139,8 @@ pub mod llm_oracle {
         /// # Events
         /// `FamilyDeclared`.
         #[ink(message)]
-        pub fn declare_family(&mut self, slot: Slot, family: Vec<u8>) -> Result<(), Error> {
-            run(|oracle| oracle.declare_family(slot, family))
+        pub fn declare_family(&mut self, slot: Slot, family: Small<Vec<u8>>) -> Result<(), Error> {
+            run(|oracle| oracle.declare_family(slot, family.0))
         }
 
         /// Names another account that gets an operator's money. Only for the one that gets it now.
@@ -160,8 +163,8 @@ pub mod llm_oracle {
         /// # Events
         /// `SetPublished`.
         #[ink(message)]
-        pub fn publish_set(&mut self, operators: Vec<AccountId>) -> Result<u32, Error> {
-            run(|oracle| oracle.publish_set(&operators))
+        pub fn publish_set(&mut self, operators: Small<Vec<AccountId>>) -> Result<u32, Error> {
+            run(|oracle| oracle.publish_set(&operators.0))
         }
 
         /// Adds the value sent to an operator's bond. Anyone may call; a stranger adds at least a

@@ -100,8 +100,7 @@ pub fn tally(rule: &Rule<'_>, votes: &[Vote]) -> Verdict {
     };
     let (agreeing, spread) = best.map_or((0, 0), |best| agreement(form, &ballots, &best));
     let (confidence, families) = best.map_or((0, 0), |best| certainty(form, votes, &best));
-    let abstained =
-        Reason::ALL.map(|reason| count(&ballots, |ballot| **ballot == Ballot::Abstention(reason)));
+    let abstained = abstentions(&ballots);
     let margin = Margin {
         seats: rule.seats,
         revealed: votes.len() as u8, // At most 32.
@@ -133,29 +132,41 @@ fn count(ballots: &[Ballot], which: impl Fn(&&Ballot) -> bool) -> u8 {
     ballots.iter().filter(which).count() as u8 // At most 32.
 }
 
-/// Lower median of the confidences of the votes that stand with the `best`, and how many families they
-/// are of.
-fn certainty(form: &Form, votes: &[Vote], best: &Ballot) -> (u8, u8) {
-    let mut confidences = [0u8; 101];
-    let mut families: Vec<[u8; 4]> = Vec::new();
-    let mut agreeing = 0usize;
-    for vote in votes.iter().filter(|vote| vote.ballot.agrees(form, best)) {
-        if let Some(count) = confidences.get_mut(usize::from(vote.confidence)) {
-            *count = count.saturating_add(1);
+/// Abstentions by reason, in the order of [`llm_oracle_primitives::Reason::ALL`].
+fn abstentions(ballots: &[Ballot]) -> [u8; 6] {
+    let mut counts = [0u8; 6];
+    for ballot in ballots {
+        if let Ballot::Abstention(reason) = ballot {
+            if let Some(count) = counts.get_mut(*reason as usize) {
+                *count = count.saturating_add(1);
+            }
         }
-        if !families.contains(&vote.family) {
-            families.push(vote.family);
-        }
-        agreeing = agreeing.saturating_add(1);
     }
-    let middle = agreeing.saturating_add(1) / 2;
-    let mut passed = 0usize;
-    let median = confidences.iter().position(|count| {
-        passed = passed.saturating_add(usize::from(*count));
-        passed >= middle && middle > 0
-    });
-    // At most 100, and at most 32 families.
-    (median.unwrap_or(0) as u8, families.len() as u8)
+    counts
+}
+
+/// Lower median of the confidences of the votes that stand with the `best`, and how many families they
+/// are of. By rank, as [`lower_median`].
+fn certainty(form: &Form, votes: &[Vote], best: &Ballot) -> (u8, u8) {
+    let agrees = |vote: &&Vote| vote.ballot.agrees(form, best);
+    let agreeing: Vec<&Vote> = votes.iter().filter(agrees).collect();
+    let middle = agreeing.len().saturating_sub(1) / 2;
+    let is_middle = |one: &&&Vote| {
+        let below = |most: u8| {
+            let lower = agreeing.iter().filter(|other| other.confidence < most);
+            lower.count()
+        };
+        let confidence = one.confidence;
+        (below(confidence)..below(confidence.saturating_add(1))).contains(&middle)
+    };
+    let median = agreeing.iter().find(is_middle);
+    let is_first = |(index, vote): &(usize, &&Vote)| {
+        let mut before = agreeing.iter().take(*index);
+        !before.any(|other| other.family == vote.family)
+    };
+    let families = agreeing.iter().enumerate().filter(is_first).count();
+    // At most 32 families.
+    (median.map_or(0, |vote| vote.confidence), families as u8)
 }
 
 /// How many ballots stand with the `best`, and how far apart they are.

@@ -68,6 +68,8 @@ pub fn whole(world: &mut World, members: &[usize], requests: usize, carried: Car
         .map(|(id, seat)| world.reveal_entry(id, seat, &YES))
         .collect();
     let reveals = send(world, "reveal", &reveals, carried);
+    let prunable = world.block() + world.config.params.delivery_blocks;
+    world.jump_to(prunable);
     for id in &ids {
         assert!(world.request(*id).summary.settled);
         world.call::<()>(ASKER, 0, "prune", *id).unwrap();

@@ -48,10 +48,10 @@ mod reached;
 mod replay;
 #[path = "../../sandbox/tests/pallet/solvency.rs"]
 mod solvency;
-#[path = "original/whole.rs"]
-mod whole;
 #[path = "../../sandbox/tests/pallet/upgrade.rs"]
 mod upgrade;
+#[path = "original/whole.rs"]
+mod whole;
 #[path = "../../sandbox/tests/pallet/world.rs"]
 mod world;
 #[path = "../../sandbox/tests/pallet/zoo.rs"]

@@ -182,7 +182,10 @@ fn the_command_line_page_has_every_exit_code_and_every_subcommand() {
     assert_eq!(listed.join(" "), codes, "left: page, right: --help");
     let (_, list) = head.split_once("Commands:").unwrap();
     let names = list.lines().skip(1).take_while(|line| !line.is_empty());
-    let names = names.filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    // A long description goes on in the next line, further in.
+    let entries = names.filter_map(|line| line.strip_prefix("  "));
+    let entries = entries.filter(|entry| !entry.starts_with(' '));
+    let names = entries.filter_map(|entry| entry.split_whitespace().next());
     let mut count = 0;
     for name in names.filter(|name| *name != "help") {
         let quoted = page.split('`').skip(1).step_by(2);

@@ -107,12 +107,12 @@ pub mod llm_oracle {
         }
 
         /// Registers an operator, whose id is its sr25519 key, with the value sent as its bond. `owner`
-        /// gets its money; `family` is what it declares its model to be. Anyone may bring the operator's
-        /// signature over the register message.
+        /// gets its money, and stays its owner when it registers again; `family` is what it declares its
+        /// model to be. Anyone may bring the operator's signature over the register message.
         ///
         /// # Errors
         /// `Paused`, `BondTooLow`, `FamilyLength`, `BadSignature`, `AlreadyRegistered`, `Barred`,
-        /// `Overflow`.
+        /// `NotOperatorsOwner`, `Overflow`.
         ///
         /// # Events
         /// `Registered`.
@@ -308,8 +308,8 @@ pub mod llm_oracle {
         }
 
         /// Hands the outcome of an ended request to the requester's `on_answer`. Must be sent as a
-        /// transaction. The first attempt of an operator with a seat earns the price of the callback's
-        /// limits, whether the callback takes the outcome or not; success earns the rest of the escrow.
+        /// transaction. The first attempt of an operator with a seat earns its price, whether the callback
+        /// takes the outcome or not; success earns the rest of the escrow.
         ///
         /// # Errors
         /// `CallerNotOrigin`, `NoSuchRequest`, `NotEnded`, `NoCallback`, `AlreadyDelivered`,

@@ -336,6 +336,20 @@ impl World {
         }
     }
 
+    /// Lets the commit phase pass, and settles the request by the command line. Relayers don't, where
+    /// nobody has a seat.
+    ///
+    /// # Panics
+    /// When the request does not exist or cannot be settled.
+    pub async fn expire(&self, id: RequestId) {
+        self.mine_past(self.view(id).await.summary.commit_deadline)
+            .await;
+        let id = id.to_string();
+        self.cli(&["advance", &id, "--suri", &self.owner.suri, "--json"])
+            .await
+            .json(0);
+    }
+
     /// Runs a command against this node and contract.
     pub async fn cli(&self, arguments: &[&str]) -> Cli {
         let contract = ss58(&self.oracle.address);

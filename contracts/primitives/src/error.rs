@@ -172,9 +172,10 @@ pub enum Error {
         not_before: BlockNumber,
         most: BlockNumber,
     },
-    /// A named operator is barred or has too little bond to take a seat (position in the list).
+    /// Fewer named operators than the threshold can take a seat: this one is barred or has too little bond
+    /// (position in the list).
     NamedNotReady { position: u8 },
-    /// Only the operator's owner names another one.
+    /// Only the operator's owner names another one; registering again doesn't either.
     NotOperatorsOwner { slot: Slot },
     /// No set has this number.
     NoSuchSet { set: u32 },
@@ -275,8 +276,8 @@ impl Error {
             BadSource { position } => format!("source number {position} (counted from 0) is empty, over a limit, or no https:// page; see docs/protocol.md"),
             ConfidenceOutOfRange { confidence } => format!("a confidence of {confidence}; give 0 to 100"),
             NotBeforeTooLate { not_before, most } => format!("the first block for commits is {not_before}; the latest is {most}"),
-            NamedNotReady { position } => format!("named operator number {position} (counted from 0) is barred or has too little bond to take a seat"),
-            NotOperatorsOwner { slot } => format!("only the owner of the operator of slot {slot} names another one"),
+            NamedNotReady { position } => format!("named operator number {position} (counted from 0) is barred or has too little bond to take a seat, and fewer than the threshold can"),
+            NotOperatorsOwner { slot } => format!("only the owner of the operator of slot {slot} names another one; to register it again, give its present owner"),
             NoSuchSet { set } => format!("no set has number {set}"),
             SetSize { operators, least, most } => format!("a set of {operators} operators; {least} to {most} are needed"),
             NotInSet { slot, set } => format!("the operator of slot {slot} is not in set {set}"),

@@ -58,6 +58,10 @@ pub const BATCH_RESERVE_REF_TIME: u64 = 8_000_000_000;
 /// Gas that must be left above a callback's own limit before it is called, picoseconds: the call
 /// itself and the bookkeeping after it.
 pub const DELIVERY_RESERVE_REF_TIME: u64 = 3_000_000_000;
+/// What an attempt to deliver takes besides the callback's own time, with the chain's part of the
+/// transaction, picoseconds. The escrow pays for it, so that a callback that fails at once costs its
+/// transmitter nothing.
+pub const DELIVERY_CALL_REF_TIME: u64 = 4_000_000_000;
 
 /// Parts per million in a whole.
 pub const PPM: u32 = 1_000_000;

@@ -68,7 +68,7 @@ pub struct Quote {
     pub rewards: Balance,
     /// Seat fees of all seats, planck: for taking a seat, and for each block of both windows.
     pub seat_fees: Balance,
-    /// Escrow for the delivery, planck: its reward, the price of its limits, its storage deposit.
+    /// Escrow for the delivery, planck: its reward, the price of an attempt, its storage deposit.
     pub delivery: Balance,
     /// The sum, planck, which is the least value to send.
     pub total: Balance,

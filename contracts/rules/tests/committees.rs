@@ -5,8 +5,8 @@ mod common;
 
 use common::{account, dev, terms, Operator, World, ASKER, TRANSMITTER};
 use llm_oracle_primitives::{
-    digest, AccountId, Answer, AnswerKind, Assignment, Error, LeastRecord, Outcome, Phase, Reason,
-    RequestId, SeatState, Terms,
+    digest, AccountId, Answer, AnswerKind, AnswerState, Assignment, Error, LeastRecord, Outcome,
+    Phase, Reason, RequestId, SeatState, Terms,
 };
 use llm_oracle_rules::Profile;
 
@@ -81,19 +81,34 @@ fn a_set_that_no_request_could_use_is_refused() {
     assert_eq!(world.ask(of(Assignment::Set(0))), Err(size(2, 3)));
 }
 
-/// Without it a request that names them could only expire, in its whole window.
+/// A request that could only expire is refused; one operator that leaves stops nobody who names it.
 #[test]
-fn named_operators_that_can_take_no_seat_are_refused_at_the_ask() {
+fn a_committee_of_which_too_few_can_take_a_seat_is_refused_at_the_ask() {
     let mut world = World::new(3, dev());
     let named = of(Assignment::Named {
         operators: ids(&world, &[0, 1, 2]),
     });
-    let (id, slot) = (world.operators[1].id, world.operators[1].slot);
-    let all = u128::MAX;
-    world
-        .chain
-        .call(id, 0, |oracle| oracle.unbond(slot, all))
-        .unwrap();
+    let leave = |world: &mut World, index: usize| {
+        let (id, slot) = (world.operators[index].id, world.operators[index].slot);
+        let all = u128::MAX;
+        let unbond = world.chain.call(id, 0, |oracle| oracle.unbond(slot, all));
+        unbond.unwrap();
+    };
+    leave(&mut world, 1);
+    let id = world.ask(named.clone()).unwrap();
+    for index in [0, 2] {
+        world.commit(id, index, &YES).unwrap();
+    }
+    world.chain.block += 11;
+    for index in [0, 2] {
+        world.reveal(id, index, &YES).unwrap();
+    }
+    let answer = world.chain.view(|oracle| oracle.answer_of(id));
+    assert!(matches!(
+        answer,
+        Ok(AnswerState::Final(Outcome::Answered { .. }))
+    ));
+    leave(&mut world, 2);
     assert_eq!(world.ask(named), Err(Error::NamedNotReady { position: 1 }));
 }
 

@@ -5,13 +5,15 @@ mod common;
 
 use common::{account, dev, terms, World, ASKER, REWARD, TRANSMITTER};
 use llm_oracle_primitives::{
-    AccountId, Answer, AnswerKind, AnswerState, Balance, CallbackLimits, DeliveryStatus, Error,
-    Outcome, Params, RequestId, Terms,
+    limits, AccountId, Answer, AnswerKind, AnswerState, Balance, CallbackLimits, DeliveryStatus,
+    Error, Outcome, Params, RequestId, Terms,
 };
-use llm_oracle_rules::{MemoryHost, Oracle, Refusal};
+use llm_oracle_rules::{MemoryHost, Oracle, Profile, Refusal};
 
 const YES: Answer = Answer::Bool(true);
 const OWNER: AccountId = account(0xee);
+/// What an attempt to deliver earns here: a planck for a picosecond.
+const PRICE: Balance = 1_000 + limits::DELIVERY_CALL_REF_TIME as Balance;
 const SINK: AccountId = account(0xdd);
 
 fn call<T>(
@@ -97,6 +99,34 @@ fn the_owner_gets_the_money_and_only_it_names_another() {
     world.check_books();
 }
 
+/// Once a bond is out it is credit of the operator, and whoever has its key could register it again.
+#[test]
+fn a_thief_of_the_key_gets_no_bond_by_registering_the_operator_again() {
+    let mut world = World::new(1, dev());
+    let (key, safe, thief) = (world.operators[0].id, account(0x70), account(0x66));
+    call(&mut world, key, |o| o.name_owner(0, safe)).unwrap();
+    call(&mut world, key, |o| o.unbond(0, Balance::MAX)).unwrap();
+    world.chain.block += dev().unbonding_blocks;
+    call(&mut world, TRANSMITTER, |o| o.release(0)).unwrap();
+    let operator = common::Operator::new(1);
+    // The thief's own account, and that of the first registration: its signature is public.
+    for owner in [thief, key] {
+        let family = Vec::new();
+        let again = world.register_as(&operator, dev().min_bond, Profile { owner, family });
+        assert_eq!(again, Err(Error::NotOperatorsOwner { slot: 0 }));
+    }
+    let profile = Profile {
+        owner: safe,
+        family: b"m".to_vec(),
+    };
+    let again = world.register_as(&operator, dev().min_bond, profile);
+    assert_eq!(again, Ok(0));
+    let paid = call(&mut world, TRANSMITTER, |o| o.withdraw(&key)).unwrap();
+    assert_eq!(world.chain.paid.get(&safe), Some(&paid));
+    assert_eq!(paid, dev().min_bond);
+    world.check_books();
+}
+
 /// The chain refuses a payment that would leave its payee below the existential deposit.
 #[test]
 fn a_payee_that_the_chain_refuses_holds_up_no_other() {
@@ -113,6 +143,11 @@ fn a_payee_that_the_chain_refuses_holds_up_no_other() {
     world.commit(id, 0, &YES).unwrap();
     world.reveal(id, 0, &YES).unwrap();
     let owed = credit(&mut world, key);
+    let earned = world
+        .chain
+        .view(|o| o.operators_view(0, 1))
+        .remove(0)
+        .earned;
     for (refused, payee, left) in [(key, safe, 1), (safe, key, owed - 1)] {
         let mut world = World {
             chain: world.chain.clone(),
@@ -123,6 +158,9 @@ fn a_payee_that_the_chain_refuses_holds_up_no_other() {
         assert_eq!(paid, owed - left);
         assert_eq!(world.chain.paid.get(&payee), Some(&paid));
         assert_eq!(credit(&mut world, key), left);
+        // What was not paid is not earned twice.
+        let view = world.chain.view(|o| o.operators_view(0, 1)).remove(0);
+        assert_eq!(view.earned, earned);
         world.check_books();
         let none = call(&mut world, TRANSMITTER, |o| o.withdraw(&key));
         assert_eq!(none, Err(Error::TransferFailed { amount: left }));
@@ -134,7 +172,7 @@ fn an_attempt_to_deliver_is_paid_once_whether_the_callback_takes_it_or_not() {
     let mut world = World::new(2, dev());
     let id = answered(&mut world, with_callback(1));
     let (seated, stranger) = (world.operators[0].id, world.operators[1].id);
-    let (before, price) = (credit(&mut world, seated), 1_000);
+    let (before, price) = (credit(&mut world, seated), PRICE);
     world.chain.callbacks_succeed = false;
     let deliver = |world: &mut World, who| call(world, who, |o| o.deliver(id));
     // Strangers earn nothing by failing, and use up nobody's pay.
@@ -177,7 +215,7 @@ fn a_stranger_that_delivers_earns_the_reward_and_the_price_goes_back() {
     assert_eq!(credit(&mut world, TRANSMITTER), earned);
     let before = credit(&mut world, ASKER);
     call(&mut world, ASKER, |o| o.prune(id)).unwrap();
-    assert_eq!(credit(&mut world, ASKER), before + 1_000);
+    assert_eq!(credit(&mut world, ASKER), before + PRICE);
     world.check_books();
 }
 
@@ -193,7 +231,7 @@ fn an_expired_request_pays_any_operator_for_its_attempt() {
     call(&mut world, gone, |o| o.deliver(id)).unwrap();
     assert_eq!(credit(&mut world, gone), 0);
     call(&mut world, key, |o| o.deliver(id)).unwrap();
-    assert_eq!(credit(&mut world, key), 1_000);
+    assert_eq!(credit(&mut world, key), PRICE);
     world.check_books();
 }
 

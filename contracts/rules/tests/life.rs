@@ -9,8 +9,8 @@ mod common;
 
 use common::{account, terms, World, ASKER, REWARD, TRANSMITTER};
 use llm_oracle_primitives::{
-    Answer, AnswerKind, AnswerState, Assignment, CallbackLimits, DeliveryStatus, Error, Outcome,
-    Params, Phase, Reason, SeatState,
+    limits, Answer, AnswerKind, AnswerState, Assignment, Balance, CallbackLimits, DeliveryStatus,
+    Error, Outcome, Params, Phase, Reason, SeatState,
 };
 
 const YES: Answer = Answer::Bool(true);
@@ -501,7 +501,8 @@ fn an_operator_that_delivers_is_credited_in_its_own_account() {
         .call(transmitter, 0, |oracle| oracle.deliver(id))
         .unwrap();
     assert_eq!(world.chain.cells(), cells, "no cell is opened for it");
-    let earned = common::dev().delivery_reward + 1_000 + 1_000;
+    let call = Balance::from(limits::DELIVERY_CALL_REF_TIME);
+    let earned = common::dev().delivery_reward + 1_000 + 1_000 + call;
     assert_eq!(
         world.chain.view(|oracle| oracle.credit_of(&transmitter)),
         before + earned

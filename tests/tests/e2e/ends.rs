@@ -21,16 +21,9 @@ async fn an_expired_request_gives_everything_back() {
         .await
         .unwrap();
     let id = world.ask(&terms).await;
-    world
-        .mine_past(world.view(id).await.summary.commit_deadline)
-        .await;
     let requester = &world.requester;
     // Anyone may settle it.
-    let id_text = id.to_string();
-    world
-        .cli(&["advance", &id_text, "--suri", &world.owner.suri, "--json"])
-        .await
-        .json(0);
+    world.expire(id).await;
     let view = world.view(id).await;
     assert_eq!(view.outcome, Some(Outcome::Expired));
     assert_eq!(view.refund, quote.total);
@@ -50,7 +43,10 @@ async fn an_expired_request_gives_everything_back() {
         .await
         .unwrap();
     assert_eq!(after - before, quote.total);
-    let shown = world.cli(&["show", &id_text, "--json"]).await.json(0);
+    let shown = world
+        .cli(&["show", &id.to_string(), "--json"])
+        .await
+        .json(0);
     assert_eq!(shown["status"], "expired");
 }
 
@@ -149,15 +145,7 @@ async fn a_model_that_nobody_serves_expires_and_the_reason_is_on_record() {
     served.model = llm_oracle_primitives::ModelRef::Name(b"scripted".to_vec());
     let second = world.ask(&served).await;
     world.ended(second).await;
-    world
-        .mine_past(world.view(id).await.summary.commit_deadline)
-        .await;
-    // Nobody has a seat in it, so no relayer pays for its end.
-    let id_text = id.to_string();
-    world
-        .cli(&["advance", &id_text, "--suri", &world.owner.suri, "--json"])
-        .await
-        .json(0);
+    world.expire(id).await;
     let view = world.view(id).await;
     assert_eq!(view.outcome, Some(Outcome::Expired));
     assert!(relayer.runs());

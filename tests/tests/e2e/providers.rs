@@ -64,14 +64,7 @@ async fn provider_down_loses_nothing() {
         let stands = SeatAnswer::Whole(answer.clone());
         assert_eq!(view.seats[0].answer, Some(stands), "{prompt}");
     }
-    let deadline = world.view(gone).await.summary.commit_deadline;
-    world.mine_past(deadline).await;
-    // Nobody has a seat in it, so no relayer pays for its end.
-    let id_text = gone.to_string();
-    world
-        .cli(&["advance", &id_text, "--suri", &world.owner.suri, "--json"])
-        .await
-        .json(0);
+    world.expire(gone).await;
     let view = world.ended(gone).await;
     let taken = view
         .seats

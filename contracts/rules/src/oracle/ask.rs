@@ -4,8 +4,8 @@ use ink::prelude::vec::Vec;
 use llm_oracle_primitives::{
     digest,
     event::{Asked, Event},
-    limits::{MAX_CALLBACK_COINS, MAX_SET, MAX_TERMS_BYTES},
-    AccountId, Assignment, Balance, Error, Params, Quote, RequestId, Slot, Terms,
+    limits::{DELIVERY_CALL_REF_TIME, MAX_CALLBACK_COINS, MAX_SET, MAX_TERMS_BYTES},
+    AccountId, Assignment, Balance, CallbackLimits, Error, Params, Quote, RequestId, Slot, Terms,
 };
 
 use super::Oracle;
@@ -177,7 +177,7 @@ impl<H: Host> Oracle<H> {
             if limits.storage_deposit > most {
                 return refuse(Error::CallbackLimit);
             }
-            delivery_price = self.host.price_of(limits.ref_time);
+            delivery_price = self.price_of_attempt(&limits);
             let success = add(params.delivery_reward, limits.storage_deposit)?;
             escrow = add(delivery_price, success)?;
         }
@@ -191,8 +191,14 @@ impl<H: Host> Oracle<H> {
         })
     }
 
-    /// Slots that the terms name. Whoever can't take a seat now is refused: such a request would only
-    /// expire.
+    /// What an attempt to deliver costs at most, planck: the callback's time, and the transaction around it.
+    pub(super) fn price_of_attempt(&self, limits: &CallbackLimits) -> Balance {
+        let time = limits.ref_time.saturating_add(DELIVERY_CALL_REF_TIME);
+        self.host.price_of(time)
+    }
+
+    /// Slots that the terms name. Where too few of them can take a seat now, the ask is refused: such a
+    /// request would only expire.
     fn named_slots(&mut self, terms: &Terms, params: &Params) -> Result<Vec<Slot>, Refusal> {
         let operators = match &terms.assignment {
             Assignment::Open { .. } => return Ok(Vec::new()),
@@ -212,16 +218,22 @@ impl<H: Host> Oracle<H> {
             Assignment::Named { operators } => operators,
         };
         let mut slots = Vec::with_capacity(operators.len());
+        let (mut ready, mut absent) = (0u8, None);
         for (position, id) in operators.iter().enumerate() {
             let position = position as u8; // At most 32 are named.
             let slot = self.host.slot_of(id);
             let slot = slot.ok_or(Error::NamedNotRegistered { position })?;
-            if !self.operator(slot)?.is_ready(params.min_bond) {
-                return refuse(Error::NamedNotReady { position });
+            if self.operator(slot)?.is_ready(params.min_bond) {
+                ready = ready.saturating_add(1);
+            } else {
+                absent = absent.or(Some(position));
             }
             slots.push(slot);
         }
-        Ok(slots)
+        match absent {
+            Some(position) if ready < terms.threshold => refuse(Error::NamedNotReady { position }),
+            _ => Ok(slots),
+        }
     }
 }
 

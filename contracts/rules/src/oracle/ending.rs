@@ -102,7 +102,7 @@ impl<H: Host> Oracle<H> {
     }
 
     /// Hands the outcome of an ended request to its requester. An attempt of a transmitter that has a seat
-    /// in the request earns the price of the callback's limits, once, whether the callback takes the
+    /// in the request earns its price, once, whether the callback takes the
     /// outcome or not; success earns the rest of the escrow, whoever sent it. A failed one can be tried
     /// again.
     ///
@@ -192,12 +192,12 @@ impl<H: Host> Oracle<H> {
     ///
     /// # Errors
     /// `NoSuchRequest`, `NoCallback`, `AlreadyDelivered`, `Delivering`, `ValueTooLow` below the price of
-    /// the callback's limits.
+    /// an attempt.
     pub fn fund_delivery(&mut self, id: RequestId) -> Result<(), Refusal> {
         let mut request = self.stored(id)?;
         request.can_deliver()?;
         let limits = request.callback.ok_or(Error::NoCallback)?;
-        let (sent, needed) = (self.host.value(), self.host.price_of(limits.ref_time));
+        let (sent, needed) = (self.host.value(), self.price_of_attempt(&limits));
         if sent < needed {
             return refuse(Error::ValueTooLow { sent, needed });
         }

@@ -27,10 +27,11 @@ impl<H: Host> Oracle<H> {
     }
 
     /// Registers an operator with the value sent as its bond; any transmitter may bring its signature. A
-    /// former operator whose bond is gone gets its old slot back.
+    /// former operator whose bond is gone gets its old slot back, and keeps its owner.
     ///
     /// # Errors
-    /// `Paused`, `BondTooLow`, `FamilyLength`, `BadSignature`, `AlreadyRegistered`, `Barred`, `Overflow`.
+    /// `Paused`, `BondTooLow`, `FamilyLength`, `BadSignature`, `AlreadyRegistered`, `Barred`,
+    /// `NotOperatorsOwner`, `Overflow`.
     pub fn register(
         &mut self,
         id: AccountId,
@@ -54,7 +55,7 @@ impl<H: Host> Oracle<H> {
         }
         let now = self.host.block();
         let mut operator = match known {
-            Some(slot) => self.returning(slot)?,
+            Some(slot) => self.returning(slot, &profile.owner)?,
             None => {
                 self.host.set_slot_of(&id, slot);
                 counters.next_slot = slot.checked_add(1).ok_or_else(overflow)?;
@@ -78,14 +79,18 @@ impl<H: Host> Oracle<H> {
         Ok(slot)
     }
 
-    /// The account of a former operator whose bond is gone.
-    fn returning(&mut self, slot: Slot) -> Result<Operator, Refusal> {
+    /// The account of a former operator whose bond is gone. What it is still owed is its owner's, so that
+    /// nobody with the operator's key alone names another one here.
+    fn returning(&mut self, slot: Slot, owner: &AccountId) -> Result<Operator, Refusal> {
         let operator = self.operator(slot)?;
         if operator.is_barred() {
             return refuse(Error::Barred { slot });
         }
         if operator.bond > 0 {
             return refuse(Error::AlreadyRegistered { slot });
+        }
+        if self.profile(slot, operator.id()).owner != *owner {
+            return refuse(Error::NotOperatorsOwner { slot });
         }
         Ok(operator)
     }
@@ -215,10 +220,9 @@ impl<H: Host> Oracle<H> {
             self.take_from_treasury(id)?,
         )?;
         let (mut earned, mut owner) = (0, *id);
-        if let Some(slot) = self.host.slot_of(id) {
-            let mut operator = self.operator(slot)?;
-            earned = core::mem::take(&mut operator.credit);
-            self.set_operator(slot, &operator);
+        let slot = self.host.slot_of(id);
+        if let Some(slot) = slot {
+            earned = self.swap_credit(slot, 0)?;
             owner = self.profile(slot, *id).owner;
         }
         if owner == *id {
@@ -233,14 +237,22 @@ impl<H: Host> Oracle<H> {
             self.credit(id, own)?;
         }
         let earned_paid = self.pay_out(&owner, earned)?;
-        if earned_paid < earned {
-            self.credit_transmitter(id, earned)?;
+        if let Some(slot) = slot.filter(|_| earned_paid < earned) {
+            self.swap_credit(slot, earned)?;
         }
         let paid = add(own_paid, earned_paid)?;
         if paid == 0 {
             return refuse(Error::TransferFailed { amount });
         }
         Ok(paid)
+    }
+
+    /// Puts another amount in the place of what an operator is owed, and returns that.
+    fn swap_credit(&mut self, slot: Slot, credit: Balance) -> Result<Balance, Refusal> {
+        let mut operator = self.operator(slot)?;
+        let before = core::mem::replace(&mut operator.credit, credit);
+        self.set_operator(slot, &operator);
+        Ok(before)
     }
 
     /// Pays out what has been taken off the books; 0 when the chain refuses.
@@ -278,8 +290,8 @@ impl<H: Host> Oracle<H> {
             amount = core::mem::take(&mut self.change_treasury().owner_credit);
         }
         if identity.sink() == *id {
-            let sunk = core::mem::take(&mut self.change_treasury().sink_credit);
-            amount = add(amount, sunk)?;
+            let forfeits = core::mem::take(&mut self.change_treasury().sink_credit);
+            amount = add(amount, forfeits)?;
         }
         Ok(amount)
     }

@@ -2,7 +2,9 @@
 
 use codec::Encode;
 use frame_support::dispatch::{DispatchClass, DispatchInfo, Pays};
-use llm_oracle_primitives::{AnswerKind, Balance, CallbackLimits, Error, Quote, Terms};
+use llm_oracle_primitives::{
+    AnswerKind, Balance, CallbackLimits, DeliveryStatus, Error, Quote, Terms, limits,
+};
 use llm_oracle_sandbox::{CallOutcome, RuntimeCall, Weight, extension, runtime};
 use pallet_contracts::WeightInfo;
 use runtime::{Runtime, TransactionPayment};
@@ -73,7 +75,8 @@ fn the_fee_multiplier_stays_one() {
 fn a_long_callback_quotes_more_than_a_short_one() {
     let mut world = World::new(0);
     world.pass(MANY_BLOCKS);
-    let fixed = world.config.params.delivery_reward + LIMITS.storage_deposit;
+    let call = Balance::from(limits::DELIVERY_CALL_REF_TIME);
+    let fixed = world.config.params.delivery_reward + LIMITS.storage_deposit + call;
     for ref_time in [1, LONGEST_PS] {
         let quoted = delivery(&mut world, ref_time);
         assert_eq!(quoted, fixed + Balance::from(ref_time), "{ref_time} ps");
@@ -96,6 +99,25 @@ fn the_escrow_covers_the_fee_of_the_dearest_delivery() {
     assert!(paid > Balance::from(used), "{paid} for {used} ps");
     let held = escrow - LIMITS.storage_deposit;
     assert!(paid <= held, "{paid} of {held}");
+}
+
+/// The reward is for success; a callback that fails, early or late, still leaves its operator no poorer.
+#[test]
+fn an_attempt_on_a_callback_that_fails_earns_its_fee() {
+    for mode in [mode::TRAP, mode::REVERT, mode::LOOP] {
+        let mut zoo = Zoo::new(1);
+        let id = zoo.answered(mode);
+        zoo.world.pass(1);
+        let operator = zoo.world.operators[0].id;
+        let before = zoo.world.credit_of(operator);
+        let outcome = zoo.world.send(operator, 0, "deliver", &id);
+        assert!(outcome.succeeded(), "{mode}: {outcome:?}");
+        let delivery = zoo.world.request(id).summary.delivery;
+        assert_eq!(delivery, DeliveryStatus::Failed(1), "{mode}");
+        let paid = fee(&mut zoo.world, &outcome);
+        let earned = zoo.world.credit_of(operator) - before;
+        assert!(paid > 0 && paid <= earned, "{mode}: {paid} of {earned}");
+    }
 }
 
 /// Each operator sends its own commit and its own reveal, which is the dearest way. What it is paid for

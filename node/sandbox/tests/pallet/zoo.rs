@@ -2,7 +2,7 @@
 
 use codec::{Decode, Encode};
 use llm_oracle_primitives::{
-    AccountId, AnswerKind, Balance, CallbackLimits, Error, Outcome, RequestId, Terms,
+    AccountId, AnswerKind, Balance, CallbackLimits, Error, Outcome, RequestId, Terms, limits,
 };
 
 use super::world::{ASKER, CARRIER, REWARD, UNIT, World, YES, input, on_chain, returned, terms};
@@ -93,8 +93,8 @@ impl Zoo {
     /// Price of [`Self::terms`], with some to spare.
     pub fn price(&self) -> Balance {
         let params = self.world.config.params;
-        let escrow =
-            params.delivery_reward + Balance::from(LIMITS.ref_time) + LIMITS.storage_deposit;
+        let attempt = Balance::from(LIMITS.ref_time + limits::DELIVERY_CALL_REF_TIME);
+        let escrow = params.delivery_reward + attempt + LIMITS.storage_deposit;
         REWARD + self.world.seat_fee() + escrow
     }
 

@@ -3,53 +3,18 @@
 
 mod common;
 
-use common::{account, dev, terms, World, ASKER, REWARD, TRANSMITTER};
-use llm_oracle_primitives::{
-    limits, AccountId, Answer, AnswerKind, AnswerState, Balance, CallbackLimits, DeliveryStatus,
-    Error, Outcome, Params, RequestId, Terms,
+use common::{
+    account, answered, call, credit, dev, terms, with_callback, World, ASKER, REWARD, TRANSMITTER,
 };
-use llm_oracle_rules::{MemoryHost, Oracle, Profile, Refusal};
+use llm_oracle_primitives::{
+    AccountId, Answer, AnswerKind, AnswerState, Balance, CallbackLimits, Error, Outcome, Params,
+    Terms,
+};
+use llm_oracle_rules::{MemoryHost, Profile};
 
 const YES: Answer = Answer::Bool(true);
 const OWNER: AccountId = account(0xee);
-/// What an attempt to deliver earns here: a planck for a picosecond.
-const PRICE: Balance = 1_000 + limits::DELIVERY_CALL_REF_TIME as Balance;
 const SINK: AccountId = account(0xdd);
-
-fn call<T>(
-    world: &mut World,
-    caller: AccountId,
-    message: impl FnOnce(&mut Oracle<&mut MemoryHost>) -> Result<T, Refusal>,
-) -> Result<T, Error> {
-    world.chain.call(caller, 0, message)
-}
-
-fn credit(world: &mut World, id: AccountId) -> Balance {
-    world.chain.view(|oracle| oracle.credit_of(&id))
-}
-
-fn with_callback(seats: u8) -> Terms {
-    Terms {
-        callback: Some(CallbackLimits {
-            ref_time: 1_000,
-            proof_size: 1_000,
-            storage_deposit: 500,
-        }),
-        ..terms(AnswerKind::Bool, seats, seats / 2 + 1)
-    }
-}
-
-fn answered(world: &mut World, terms: Terms) -> RequestId {
-    let seats = usize::from(terms.seats);
-    let id = world.ask(terms).unwrap();
-    for index in 0..seats {
-        world.commit(id, index, &YES).unwrap();
-    }
-    for index in 0..seats {
-        world.reveal(id, index, &YES).unwrap();
-    }
-    id
-}
 
 #[test]
 fn a_strangers_planck_holds_up_no_exit() {
@@ -165,74 +130,6 @@ fn a_payee_that_the_chain_refuses_holds_up_no_other() {
         let none = call(&mut world, TRANSMITTER, |o| o.withdraw(&key));
         assert_eq!(none, Err(Error::TransferFailed { amount: left }));
     }
-}
-
-#[test]
-fn an_attempt_to_deliver_is_paid_once_whether_the_callback_takes_it_or_not() {
-    let mut world = World::new(2, dev());
-    let id = answered(&mut world, with_callback(1));
-    let (seated, stranger) = (world.operators[0].id, world.operators[1].id);
-    let (before, price) = (credit(&mut world, seated), PRICE);
-    world.chain.callbacks_succeed = false;
-    let deliver = |world: &mut World, who| call(world, who, |o| o.deliver(id));
-    // Strangers earn nothing by failing, and use up nobody's pay.
-    for (who, failures) in [(stranger, 1), (ASKER, 2)] {
-        let failed = deliver(&mut world, who);
-        assert_eq!(failed, Ok(DeliveryStatus::Failed(failures)));
-        assert_eq!(credit(&mut world, who), 0);
-    }
-    assert_eq!(deliver(&mut world, seated), Ok(DeliveryStatus::Failed(3)));
-    assert_eq!(credit(&mut world, seated), before + price);
-    assert_eq!(deliver(&mut world, seated), Ok(DeliveryStatus::Failed(4)));
-    assert_eq!(credit(&mut world, seated), before + price);
-    // Whoever wants another attempt pays for it.
-    let fund = |world: &mut World, value| {
-        world
-            .chain
-            .call(ASKER, value, |oracle| oracle.fund_delivery(id))
-    };
-    let short = Err(Error::ValueTooLow {
-        sent: price - 1,
-        needed: price,
-    });
-    assert_eq!(fund(&mut world, price - 1), short);
-    assert_eq!(fund(&mut world, price), Ok(()));
-    world.check_books();
-    world.chain.callbacks_succeed = true;
-    assert_eq!(deliver(&mut world, seated), Ok(DeliveryStatus::Delivered));
-    let success = dev().delivery_reward + 500;
-    assert_eq!(credit(&mut world, seated), before + 2 * price + success);
-    assert_eq!(fund(&mut world, price), Err(Error::AlreadyDelivered));
-    world.check_books();
-}
-
-#[test]
-fn a_stranger_that_delivers_earns_the_reward_and_the_price_goes_back() {
-    let mut world = World::new(1, dev());
-    let id = answered(&mut world, with_callback(1));
-    call(&mut world, TRANSMITTER, |o| o.deliver(id)).unwrap();
-    let earned = dev().delivery_reward + 500;
-    assert_eq!(credit(&mut world, TRANSMITTER), earned);
-    let before = credit(&mut world, ASKER);
-    call(&mut world, ASKER, |o| o.prune(id)).unwrap();
-    assert_eq!(credit(&mut world, ASKER), before + PRICE);
-    world.check_books();
-}
-
-/// Where nobody took a seat the outcome is delivered by any operator with a bond.
-#[test]
-fn an_expired_request_pays_any_operator_for_its_attempt() {
-    let mut world = World::new(2, dev());
-    let id = world.ask(with_callback(3)).unwrap();
-    world.chain.block += 11;
-    world.chain.callbacks_succeed = false;
-    let (key, gone) = (world.operators[0].id, world.operators[1].id);
-    call(&mut world, gone, |o| o.unbond(1, Balance::MAX)).unwrap();
-    call(&mut world, gone, |o| o.deliver(id)).unwrap();
-    assert_eq!(credit(&mut world, gone), 0);
-    call(&mut world, key, |o| o.deliver(id)).unwrap();
-    assert_eq!(credit(&mut world, key), PRICE);
-    world.check_books();
 }
 
 /// A window too short for anybody to reveal in pays nobody, least of all whoever set it; and one silent

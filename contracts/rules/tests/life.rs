@@ -9,8 +9,8 @@ mod common;
 
 use common::{account, terms, World, ASKER, REWARD, TRANSMITTER};
 use llm_oracle_primitives::{
-    limits, Answer, AnswerKind, AnswerState, Assignment, Balance, CallbackLimits, DeliveryStatus,
-    Error, Outcome, Params, Phase, Reason, SeatState,
+    Answer, AnswerKind, AnswerState, Assignment, CallbackLimits, Error, Outcome, Params, Phase,
+    Reason, SeatState,
 };
 
 const YES: Answer = Answer::Bool(true);
@@ -371,39 +371,6 @@ fn a_batch_undoes_nothing_for_an_entry_that_fails() {
 }
 
 #[test]
-fn a_failed_delivery_changes_no_result_and_can_be_repeated() {
-    let mut world = world();
-    let mut terms = terms(AnswerKind::Bool, 1, 1);
-    terms.callback = callback();
-    let id = world.ask(terms).unwrap();
-    world.chain.block += 2;
-    let deliver = |world: &mut World| {
-        world
-            .chain
-            .call(TRANSMITTER, 0, |oracle| oracle.deliver(id))
-    };
-    assert_eq!(deliver(&mut world), Err(Error::NotEnded));
-    world.commit(id, 0, &YES).unwrap();
-    world.reveal(id, 0, &YES).unwrap();
-    let result = world.chain.view(|oracle| oracle.answer_of(id));
-    world.chain.callbacks_succeed = false;
-    assert_eq!(deliver(&mut world), Ok(DeliveryStatus::Failed(1)));
-    assert_eq!(deliver(&mut world), Ok(DeliveryStatus::Failed(2)));
-    assert_eq!(world.chain.view(|oracle| oracle.answer_of(id)), result);
-    assert_eq!(world.chain.view(|oracle| oracle.credit_of(&TRANSMITTER)), 0);
-    world.chain.callbacks_succeed = true;
-    assert_eq!(deliver(&mut world), Ok(DeliveryStatus::Delivered));
-    assert_eq!(deliver(&mut world), Err(Error::AlreadyDelivered));
-    // The price of its attempt is kept for those who have a seat.
-    let earned = common::dev().delivery_reward + 1_000;
-    assert_eq!(
-        world.chain.view(|oracle| oracle.credit_of(&TRANSMITTER)),
-        earned
-    );
-    world.check_books();
-}
-
-#[test]
 fn pruning_leaves_nothing_and_returns_the_unearned_escrow() {
     let mut world = world();
     let cells = world.chain.cells();
@@ -483,29 +450,4 @@ fn the_cell_of_a_request_never_changes_its_size() {
         .call(TRANSMITTER, 0, |oracle| oracle.deliver(id))
         .unwrap();
     assert_eq!(world.chain.stored(id).unwrap().encoded_size(), size);
-}
-
-#[test]
-fn an_operator_that_delivers_is_credited_in_its_own_account() {
-    let mut world = world();
-    let mut terms = terms(AnswerKind::Bool, 1, 1);
-    terms.callback = callback();
-    let id = world.ask(terms).unwrap();
-    world.chain.block += 2;
-    world.commit(id, 0, &YES).unwrap();
-    world.reveal(id, 0, &YES).unwrap();
-    let (transmitter, cells) = (world.operators[0].id, world.chain.cells());
-    let before = world.chain.view(|oracle| oracle.credit_of(&transmitter));
-    world
-        .chain
-        .call(transmitter, 0, |oracle| oracle.deliver(id))
-        .unwrap();
-    assert_eq!(world.chain.cells(), cells, "no cell is opened for it");
-    let call = Balance::from(limits::DELIVERY_CALL_REF_TIME);
-    let earned = common::dev().delivery_reward + 1_000 + 1_000 + call;
-    assert_eq!(
-        world.chain.view(|oracle| oracle.credit_of(&transmitter)),
-        before + earned
-    );
-    world.check_books();
 }

@@ -177,7 +177,7 @@ impl<H: Host> Oracle<H> {
             if limits.storage_deposit > most {
                 return refuse(Error::CallbackLimit);
             }
-            delivery_price = self.price_of_attempt(&limits);
+            delivery_price = price_of_attempt(&self.host, &limits);
             let success = add(params.delivery_reward, limits.storage_deposit)?;
             escrow = add(delivery_price, success)?;
         }
@@ -189,12 +189,6 @@ impl<H: Host> Oracle<H> {
             escrow,
             delivery_price,
         })
-    }
-
-    /// What an attempt to deliver costs at most, planck: the callback's time, and the transaction around it.
-    pub(super) fn price_of_attempt(&self, limits: &CallbackLimits) -> Balance {
-        let time = limits.ref_time.saturating_add(DELIVERY_CALL_REF_TIME);
-        self.host.price_of(time)
     }
 
     /// Slots that the terms name. Where too few of them can take a seat now, the ask is refused: such a
@@ -242,4 +236,10 @@ fn cost(request: &Request) -> Result<Balance, Refusal> {
     let seats = request.seats.len() as u8; // At most 32.
     let per_seat = add(request.reward, request.seat_fee)?;
     add(times(per_seat, seats)?, request.escrow)
+}
+
+/// What an attempt to deliver costs at most, planck: the callback's time, and the transaction around it.
+pub(super) fn price_of_attempt(host: &impl Host, limits: &CallbackLimits) -> Balance {
+    let time = limits.ref_time.saturating_add(DELIVERY_CALL_REF_TIME);
+    host.price_of(time)
 }

@@ -7,7 +7,7 @@ use llm_oracle_primitives::{
     AccountId, Balance, BlockNumber, DeliveryStatus, Error, Outcome, RequestId, SeatState,
 };
 
-use super::Oracle;
+use super::{ask::price_of_attempt, Oracle};
 use crate::{add, refuse, sub, text::read_text, Delivery, Host, Refusal, Request, Settlement};
 
 impl<H: Host> Oracle<H> {
@@ -197,7 +197,7 @@ impl<H: Host> Oracle<H> {
         let mut request = self.stored(id)?;
         request.can_deliver()?;
         let limits = request.callback.ok_or(Error::NoCallback)?;
-        let (sent, needed) = (self.host.value(), self.price_of_attempt(&limits));
+        let (sent, needed) = (self.host.value(), price_of_attempt(&self.host, &limits));
         if sent < needed {
             return refuse(Error::ValueTooLow { sent, needed });
         }

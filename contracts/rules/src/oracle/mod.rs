@@ -128,14 +128,6 @@ impl<H: Host> Oracle<H> {
             .ok_or_else(|| Error::NoSuchOperator { slot }.into())
     }
 
-    /// What an operator says of itself: one of an earlier version owns itself and declares nothing.
-    fn profile(&self, slot: Slot, id: AccountId) -> Profile {
-        self.host.profile(slot).unwrap_or(Profile {
-            owner: id,
-            family: Vec::new(),
-        })
-    }
-
     fn set_operator(&mut self, slot: Slot, operator: &Operator) {
         let loaded = self.cell(slot);
         loaded.cell.set(slot, operator);
@@ -193,4 +185,12 @@ impl<H: Host> Oracle<H> {
         self.host.set_counters(&counters);
         Ok(())
     }
+}
+
+/// What an operator says of itself: one of an earlier version owns itself and declares nothing.
+fn profile(host: &impl Host, slot: Slot, id: AccountId) -> Profile {
+    host.profile(slot).unwrap_or(Profile {
+        owner: id,
+        family: Vec::new(),
+    })
 }

@@ -10,7 +10,7 @@ use llm_oracle_primitives::{
     AccountId, Balance, Error, Signature, Slot,
 };
 
-use super::Oracle;
+use super::{profile, Oracle};
 use crate::{add, overflow, refuse, Host, Identity, Operator, Profile, Refusal, Treasury};
 
 impl<H: Host> Oracle<H> {
@@ -89,7 +89,7 @@ impl<H: Host> Oracle<H> {
         if operator.bond > 0 {
             return refuse(Error::AlreadyRegistered { slot });
         }
-        if self.profile(slot, operator.id()).owner != *owner {
+        if profile(&self.host, slot, operator.id()).owner != *owner {
             return refuse(Error::NotOperatorsOwner { slot });
         }
         Ok(operator)
@@ -117,7 +117,7 @@ impl<H: Host> Oracle<H> {
     /// `NoSuchOperator`, `NotOperatorsOwner`.
     pub fn name_owner(&mut self, slot: Slot, owner: AccountId) -> Result<(), Refusal> {
         let id = self.operator(slot)?.id();
-        let mut profile = self.profile(slot, id);
+        let mut profile = profile(&self.host, slot, id);
         if profile.owner != self.host.caller() {
             return refuse(Error::NotOperatorsOwner { slot });
         }
@@ -131,7 +131,7 @@ impl<H: Host> Oracle<H> {
     /// The caller's operator: its own key or its owner may act for it.
     fn own_operator(&mut self, slot: Slot) -> Result<(Operator, Profile), Refusal> {
         let operator = self.operator(slot)?;
-        let profile = self.profile(slot, operator.id());
+        let profile = profile(&self.host, slot, operator.id());
         let caller = self.host.caller();
         if caller != operator.id() && caller != profile.owner {
             return refuse(Error::NotTheOperator { slot });
@@ -154,7 +154,7 @@ impl<H: Host> Oracle<H> {
         let least = self.params().min_bond / STRANGERS_BOND_DIVISOR;
         if value < least
             && caller != operator.id()
-            && caller != self.profile(slot, operator.id()).owner
+            && caller != profile(&self.host, slot, operator.id()).owner
         {
             return refuse(Error::BondTooLow { bond: value, least });
         }
@@ -223,7 +223,7 @@ impl<H: Host> Oracle<H> {
         let slot = self.host.slot_of(id);
         if let Some(slot) = slot {
             earned = self.swap_credit(slot, 0)?;
-            owner = self.profile(slot, *id).owner;
+            owner = profile(&self.host, slot, *id).owner;
         }
         if owner == *id {
             own = add(own, core::mem::take(&mut earned))?;

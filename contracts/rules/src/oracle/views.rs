@@ -6,7 +6,7 @@ use llm_oracle_primitives::{
     RequestId, RequestView, SeatView, Slot, Summary, Terms, INTERFACE_VERSION,
 };
 
-use super::Oracle;
+use super::{profile, Oracle};
 use crate::{Host, Refusal, Request, Seat, Settlement};
 
 impl<H: Host> Oracle<H> {
@@ -190,7 +190,7 @@ impl<H: Host> Oracle<H> {
 
     fn operator_at(&mut self, slot: Slot) -> Option<OperatorView> {
         let operator = self.operator(slot).ok()?;
-        let profile = self.profile(slot, operator.id());
+        let profile = profile(&self.host, slot, operator.id());
         Some(operator.view(slot, profile))
     }
 

@@ -2,12 +2,13 @@
 #![allow(dead_code)] // Each test binary uses its own part.
 
 use llm_oracle_primitives::{
-    digest, AccountId, Answer, AnswerEntry, AnswerKind, Assignment, Balance, CommitEntry, Error,
-    Hash, ModelRef, Params, RequestId, RevealEntry, Sampling, Signature, Slot, Terms,
+    digest, AccountId, Answer, AnswerEntry, AnswerKind, Assignment, Balance, CallbackLimits,
+    CommitEntry, Error, Hash, ModelRef, Params, RequestId, RevealEntry, Sampling, Signature, Slot,
+    Terms,
 };
 use llm_oracle_rules::{
     cells::{CellHost, Cells},
-    MemoryHost, Oracle, Profile,
+    MemoryHost, Oracle, Profile, Refusal,
 };
 use schnorrkel::{signing_context, ExpansionMode, Keypair, MiniSecretKey};
 
@@ -247,4 +248,42 @@ impl World {
             "ledger and what is owed"
         );
     }
+}
+
+/// A message without money.
+pub fn call<T>(
+    world: &mut World,
+    caller: AccountId,
+    message: impl FnOnce(&mut Oracle<&mut MemoryHost>) -> Result<T, Refusal>,
+) -> Result<T, Error> {
+    world.chain.call(caller, 0, message)
+}
+
+pub fn credit(world: &mut World, id: AccountId) -> Balance {
+    world.chain.view(|oracle| oracle.credit_of(&id))
+}
+
+/// A committee of `seats`, and a callback.
+pub fn with_callback(seats: u8) -> Terms {
+    Terms {
+        callback: Some(CallbackLimits {
+            ref_time: 1_000,
+            proof_size: 1_000,
+            storage_deposit: 500,
+        }),
+        ..terms(AnswerKind::Bool, seats, seats / 2 + 1)
+    }
+}
+
+/// A request that every seat has answered with yes.
+pub fn answered(world: &mut World, terms: Terms) -> RequestId {
+    let seats = usize::from(terms.seats);
+    let id = world.ask(terms).unwrap();
+    for index in 0..seats {
+        world.commit(id, index, &Answer::Bool(true)).unwrap();
+    }
+    for index in 0..seats {
+        world.reveal(id, index, &Answer::Bool(true)).unwrap();
+    }
+    id
 }

@@ -5,16 +5,20 @@
 use super::{
     call::Call,
     error::ChainError,
-    heads::HeadSubscription,
+    heads::{HeadSubscription, PushedHeads},
     health::NodeStatus,
-    types::{DryRun, DryRunOutcome, DryRunRequest, Head, SignedTx, Weight},
+    transport::RpcCount,
+    types::{
+        Changes, DryRun, DryRunLimits, DryRunOutcome, DryRunRequest, Head, SignedTx, TxTerms,
+        Weight,
+    },
 };
 use async_trait::async_trait;
 use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
 use llm_oracle_rules::Key;
 use llm_oracle_signing::Signer;
 use scale::Decode;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Any chain that the relayer can work on. Cheap to clone.
 pub type AnyChain = Arc<dyn ChainApi>;
@@ -38,6 +42,26 @@ pub trait ChainApi: Send + Sync {
     async fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, ChainError>;
     /// Subscribes to finalized heads.
     async fn finalized_heads(&self) -> Result<HeadSubscription, ChainError>;
+    /// What the node has said of its heads by itself; without a subscription nothing.
+    fn pushed_heads(&self) -> Option<PushedHeads> {
+        None
+    }
+    /// The finalized block at a height, if it is known without asking.
+    fn known_hash(&self, _number: BlockNumber) -> Option<Hash> {
+        None
+    }
+    /// Requests sent over this connection so far.
+    fn rpc_count(&self) -> RpcCount {
+        RpcCount::default()
+    }
+    /// How long the node wants no request.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+    /// Which requests of an oracle a block has changed, by its events. `Unknown` is always right.
+    async fn changes(&self, _contract: &AccountId, _block: Hash) -> Result<Changes, ChainError> {
+        Ok(Changes::Unknown)
+    }
     /// The node's own state, its heads, and its block at the height of `seen`. The caller adds for how
     /// long the best block has not changed.
     async fn node_status(&self, seen: Option<Head>) -> Result<NodeStatus, ChainError>;
@@ -77,6 +101,18 @@ pub trait ChainApi: Send + Sync {
     /// Signs a call of a contract. Nothing is sent. `Node` when the chain has a fee extension that is
     /// not known here, with its name; `Immortal` if the transaction would never expire; `Signer`.
     #[allow(clippy::too_many_arguments)] // The transaction's own fields, each needed.
+    async fn sign_call_with(
+        &self,
+        signer: &dyn Signer,
+        terms: TxTerms,
+        contract: &AccountId,
+        value: Balance,
+        input: &[u8],
+        gas_limit: Weight,
+        storage_deposit_limit: Option<Balance>,
+    ) -> Result<SignedTx, ChainError>;
+    /// The same without a tip, valid for as long as the chain allows.
+    #[allow(clippy::too_many_arguments)] // As above.
     async fn sign_call(
         &self,
         signer: &dyn Signer,
@@ -86,7 +122,11 @@ pub trait ChainApi: Send + Sync {
         input: &[u8],
         gas_limit: Weight,
         storage_deposit_limit: Option<Balance>,
-    ) -> Result<SignedTx, ChainError>;
+    ) -> Result<SignedTx, ChainError> {
+        let (terms, deposit) = (nonce.into(), storage_deposit_limit);
+        self.sign_call_with(signer, terms, contract, value, input, gas_limit, deposit)
+            .await
+    }
     /// The most that signed bytes can cost beside deposits, planck, as the chain estimates it: the fee
     /// for the whole gas limit, of which the unused part is paid back. Nothing is sent.
     async fn fee_of(&self, bytes: &[u8]) -> Result<Balance, ChainError>;
@@ -115,11 +155,11 @@ impl dyn ChainApi {
         call: &Call<T>,
         at: Option<Hash>,
     ) -> Result<DryRun<T>, ChainError> {
-        self.dry_run_within(origin, contract, value, call, None, at)
+        self.dry_run_within(origin, contract, value, call, DryRunLimits::default(), at)
             .await
     }
 
-    /// The same under a gas limit, for calls that read how much gas is left.
+    /// The same under limits, for calls that read how much gas is left, or that run code of strangers.
     ///
     /// # Errors
     /// As [`Self::dry_run`].
@@ -129,7 +169,7 @@ impl dyn ChainApi {
         contract: &AccountId,
         value: Balance,
         call: &Call<T>,
-        gas_limit: Option<Weight>,
+        limits: DryRunLimits,
         at: Option<Hash>,
     ) -> Result<DryRun<T>, ChainError> {
         let request = DryRunRequest {
@@ -138,7 +178,7 @@ impl dyn ChainApi {
             value,
             message: call.name(),
             input: call.input(),
-            gas_limit,
+            limits,
             at,
         };
         let outcome = self.run_call(request).await?;

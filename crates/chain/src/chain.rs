@@ -2,30 +2,34 @@
 
 use super::{
     api::ChainApi,
-    connection::{block_number, Connection, REQUEST_TIMEOUT},
+    changes::changes,
+    connection::{Connection, REQUEST_TIMEOUT},
     contracts_api,
     error::ChainError,
     event::{oracle_events, LocatedEvent},
     fee,
-    heads::HeadSubscription,
+    heads::{HeadSubscription, PushedHeads},
     health::NodeStatus,
     inclusion::submit,
-    inputs, sign, state,
-    types::{DryRunOutcome, DryRunRequest, Head, SignedTx, Weight},
+    inputs,
+    node_health::NodeHealth,
+    sign, state,
+    transport::RpcCount,
+    types::{Changes, DryRunOutcome, DryRunRequest, Head, SignedTx, TxTerms, Weight},
 };
 use async_trait::async_trait;
-use futures::StreamExt;
 use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
 use llm_oracle_rules::Key;
 use llm_oracle_signing::Signer;
 use llm_oracle_support::address::account32;
-use std::time::Duration;
-use subxt::{config::Header, utils::MultiAddress};
+use std::{sync::Arc, time::Duration};
+use subxt::utils::MultiAddress;
 
 /// A connection to one node. Cheap to clone. A lost connection stays lost: connect again.
 #[derive(Clone)]
 pub struct Chain {
     pub(super) connection: Connection,
+    health: Arc<NodeHealth>,
 }
 
 impl std::fmt::Debug for Chain {
@@ -41,7 +45,7 @@ impl Chain {
     ///
     /// # Errors
     /// `Unreachable` when nothing answers within 10 seconds; `Unsupported` when the chain has no
-    /// pallet-contracts.
+    /// pallet-contracts; `Unhealthy` when it may only not have got that far.
     pub async fn connect(url: &str) -> Result<Self, ChainError> {
         Self::connect_within(url, REQUEST_TIMEOUT).await
     }
@@ -55,13 +59,29 @@ impl Chain {
         let head = connection.finalized().await?;
         let at = connection.at(head.hash).await?;
         let metadata = at.metadata();
-        let contracts = metadata.runtime_api_trait_by_name("ContractsApi");
-        if contracts.is_none() {
-            return Err(ChainError::Unsupported(
-                "the runtime API ContractsApi".into(),
-            ));
+        let serves_contracts = metadata.runtime_api_trait_by_name("ContractsApi").is_some();
+        let chain = Self::over(connection);
+        if serves_contracts {
+            return Ok(chain);
         }
-        Ok(Self { connection })
+        // The runtime of old blocks may lack what that of today has.
+        if head.number == 0 || chain.health.get(&chain.connection).await?.is_syncing {
+            return Err(ChainError::Unhealthy {
+                url: chain.connection.url().to_owned(),
+                reason: "it is still syncing, and its finalized block has no ContractsApi".into(),
+            });
+        }
+        Err(ChainError::Unsupported(
+            "the runtime API ContractsApi".into(),
+        ))
+    }
+
+    /// A chain over a connection that stands.
+    pub(super) fn over(connection: Connection) -> Self {
+        Self {
+            connection,
+            health: Arc::default(),
+        }
     }
 
     /// The newest finalized block.
@@ -130,25 +150,40 @@ impl ChainApi for Chain {
     }
 
     async fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, ChainError> {
-        self.connection.hash_at(number).await
+        match self.connection.known_hash(number) {
+            Some(hash) => Ok(Some(hash)),
+            None => self.connection.hash_at(number).await,
+        }
     }
 
     async fn finalized_heads(&self) -> Result<HeadSubscription, ChainError> {
-        let stream = self.connection.rpc.chain_subscribe_finalized_heads().await;
-        let stream = stream.map_err(|error| self.connection.lift("finalized heads", &error))?;
-        Ok(HeadSubscription::over(stream.map(|header| {
-            let number = header.ok()?.number();
-            block_number(number).ok()
-        })))
+        self.connection.subscribe().await
+    }
+
+    fn pushed_heads(&self) -> Option<PushedHeads> {
+        self.connection.pushed_heads()
+    }
+
+    fn known_hash(&self, number: BlockNumber) -> Option<Hash> {
+        self.connection.known_hash(number)
+    }
+
+    fn rpc_count(&self) -> RpcCount {
+        self.connection.state().count()
+    }
+
+    fn pause(&self) -> Option<Duration> {
+        self.connection.state().pause()
+    }
+
+    async fn changes(&self, contract: &AccountId, block: Hash) -> Result<Changes, ChainError> {
+        changes(&self.connection, contract, block).await
     }
 
     async fn node_status(&self, seen: Option<Head>) -> Result<NodeStatus, ChainError> {
         let connection = &self.connection;
         // The finalized head first: read at the same time, the best one could be below.
-        let health = async {
-            let health = connection.rpc.system_health().await;
-            health.map_err(|error| connection.lift("its health", &error))
-        };
+        let health = self.health.get(connection);
         let (health, finalized) = futures::try_join!(health, connection.finalized())?;
         let best = connection.best().await?;
         let at_seen = match seen {
@@ -161,13 +196,12 @@ impl ChainApi for Chain {
         Ok(NodeStatus {
             genesis: connection.genesis(),
             syncing: health.is_syncing,
-            peers: health.peers as u64,
-            expects_peers: health.should_have_peers,
+            peers: health.peers,
+            expects_peers: health.expects_peers,
             best,
             finalized,
             stalled_for_ms: 0,
             at_seen,
-            at_common: None,
         })
     }
 
@@ -226,10 +260,10 @@ impl ChainApi for Chain {
         contracts_api::run_call(&self.connection, request).await
     }
 
-    async fn sign_call(
+    async fn sign_call_with(
         &self,
         signer: &dyn Signer,
-        nonce: u64,
+        terms: TxTerms,
         contract: &AccountId,
         value: Balance,
         input: &[u8],
@@ -243,7 +277,7 @@ impl ChainApi for Chain {
             storage_deposit_limit,
             data: input.to_vec(),
         };
-        sign::sign_call(&self.connection, signer, nonce, call).await
+        sign::sign_call(&self.connection, signer, terms, call).await
     }
 
     async fn fee_of(&self, bytes: &[u8]) -> Result<Balance, ChainError> {

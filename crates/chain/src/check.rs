@@ -55,17 +55,31 @@ async fn check_interface<C: AsRef<dyn ChainApi>>(
     let address = oracle.address;
     let version = match oracle.interface_version(None).await {
         Ok(version) => version,
-        Err(error) if error.is_connection() => return Err(error),
-        Err(error) => {
+        Err(error) if is_answer_of_another(&error) => {
             let reason = format!("asked for its interface_version, {error}");
             return Err(ChainError::NotAnOracle { address, reason });
         }
+        // A node that refuses says nothing about the contract.
+        Err(error) => return Err(error),
     };
     if version == INTERFACE_VERSION {
         return Ok(());
     }
     let reason = format!("its interface version is {version}, and ours is {INTERFACE_VERSION}");
     Err(ChainError::NotAnOracle { address, reason })
+}
+
+/// Whether a contract that has no such message has answered: it traps, reverts, or returns other bytes.
+fn is_answer_of_another(error: &ChainError) -> bool {
+    match error {
+        ChainError::Contract(_) | ChainError::ForeignContract { .. } => true,
+        ChainError::Decode { .. } => true,
+        ChainError::Dispatch { name, .. } => {
+            let ends = ["ContractTrapped", "ContractReverted"];
+            ends.iter().any(|end| *name == format!("Contracts::{end}"))
+        }
+        _ => false,
+    }
 }
 
 fn check_domain(config: &Config, genesis: &Hash) -> Result<(), ChainError> {

@@ -2,14 +2,16 @@
 
 use super::{
     error::ChainError,
+    heads::{HeadFeed, HeadSubscription, PushedHeads},
     quick_ack,
     redact::redact,
-    transport::{ConnectionFailure, TimeoutRpcClient},
-    types::Head,
+    refusal::RpcRefusal,
+    transport::{ConnectionState, TimeoutRpcClient},
+    types::{block_number, Head, Rpc},
 };
-use llm_oracle_primitives::{BlockNumber, Hash};
+use llm_oracle_primitives::{AccountId, BlockNumber, Hash};
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     fmt::Display,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -17,9 +19,9 @@ use std::{
 use subxt::{
     backend::LegacyBackend,
     client::{ClientAtBlock, OnlineClient, OnlineClientAtBlockImpl},
-    config::{Header, RpcConfigFor, SubstrateConfig},
+    config::{Header, SubstrateConfig},
     events::Events,
-    rpcs::{LegacyRpcMethods, RpcClient, RpcClientT},
+    rpcs::{RpcClient, RpcClientT},
     utils::H256,
 };
 
@@ -35,7 +37,6 @@ const CACHED_BLOCKS: usize = 6;
 pub(super) type AtBlock = ClientAtBlock<SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
 /// The blocks that were read last, oldest first.
 type BlockCache = VecDeque<(Hash, Arc<AtBlock>)>;
-type Rpc = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
 
 /// A connection to one node. Cheap to clone; clones share it. A lost connection stays lost.
 #[derive(Clone)]
@@ -45,9 +46,12 @@ pub(super) struct Connection {
     pub(super) rpc: Rpc,
     /// Any other RPC method.
     pub(super) raw: RpcClient,
-    failure: ConnectionFailure,
+    state: ConnectionState,
+    feed: Arc<HeadFeed>,
     url: Arc<str>,
     cache: Arc<Mutex<BlockCache>>,
+    /// Where contracts have their entries: it is the same for as long as a contract exists.
+    pub(super) tries: Arc<Mutex<HashMap<AccountId, Vec<u8>>>>,
 }
 
 impl Connection {
@@ -73,10 +77,10 @@ impl Connection {
         url: Arc<str>,
         request_timeout: Duration,
     ) -> Result<Self, ChainError> {
-        let failure = ConnectionFailure::default();
+        let state = ConnectionState::default();
         let raw = RpcClient::new(TimeoutRpcClient {
             inner,
-            failure: failure.clone(),
+            state: state.clone(),
             timeout: request_timeout,
         });
         let backend = Arc::new(LegacyBackend::builder().build(raw.clone()));
@@ -91,9 +95,11 @@ impl Connection {
             client,
             rpc,
             raw,
-            failure,
+            state,
+            feed: Arc::default(),
             url,
             cache: Arc::default(),
+            tries: Arc::default(),
         })
     }
 
@@ -109,7 +115,28 @@ impl Connection {
 
     /// Whether the connection is lost.
     pub(super) fn is_lost(&self) -> bool {
-        self.failure.reason().is_some()
+        self.state.failure().is_some()
+    }
+
+    /// What is known of the connection: requests so far, pauses that the node wants.
+    pub(super) fn state(&self) -> &ConnectionState {
+        &self.state
+    }
+
+    /// Subscribes to the node's heads: it says them by itself from then on.
+    pub(super) async fn subscribe(&self) -> Result<HeadSubscription, ChainError> {
+        let subscribed = self.feed.subscribe(&self.rpc).await;
+        subscribed.map_err(|error| self.lift("finalized heads", &error))
+    }
+
+    /// What the node has said of its heads by itself.
+    pub(super) fn pushed_heads(&self) -> Option<PushedHeads> {
+        self.feed.heads().filter(|_| !self.is_lost())
+    }
+
+    /// The finalized block at a height, if the node has said it by itself.
+    pub(super) fn known_hash(&self, number: BlockNumber) -> Option<Hash> {
+        self.feed.finalized_at(number)
     }
 
     /// Identifies the connection: clones share the cache, other connections have their own.
@@ -131,13 +158,21 @@ impl Connection {
     }
 
     async fn head(&self, hash: H256) -> Result<Head, ChainError> {
+        if let Some(number) = self.feed.number_of(&hash.0) {
+            return Ok(Head {
+                hash: hash.0,
+                number,
+            });
+        }
         let header = self.rpc.chain_get_header(Some(hash)).await;
         let header = header
             .map_err(|error| self.lift("a header", &error))?
             .ok_or_else(|| ChainError::decode("a header", format!("no block {hash:?}")))?;
+        let number = block_number(header.number())?;
+        self.feed.note(hash.0, number, header.parent_hash.0);
         Ok(Head {
             hash: hash.0,
-            number: block_number(header.number())?,
+            number,
         })
     }
 
@@ -159,7 +194,15 @@ impl Connection {
         if let Some((_, at)) = self.lock().iter().find(|(cached, _)| *cached == hash) {
             return Ok(at.clone());
         }
-        let at = self.client.at_block(H256(hash)).await;
+        let at = match self.feed.number_of(&hash) {
+            Some(number) => {
+                let client = &self.client;
+                client
+                    .at_block_hash_and_number(H256(hash), number.into())
+                    .await
+            }
+            None => self.client.at_block(H256(hash)).await,
+        };
         let at = Arc::new(at.map_err(|error| self.lift("a block", &error))?);
         let mut cache = self.lock();
         if cache.len() >= CACHED_BLOCKS {
@@ -174,12 +217,18 @@ impl Connection {
     /// code that executed it.
     pub(super) async fn executed_by(&self, block: Hash) -> Result<Arc<AtBlock>, ChainError> {
         let at = self.at(block).await?;
-        let header = self.rpc.chain_get_header(Some(H256(block))).await;
-        let header = header.map_err(|error| self.lift("a header", &error))?;
-        let Some(header) = header.filter(|header| header.number > 0) else {
-            return Ok(at);
+        let parent = match self.feed.parent_of(&block) {
+            Some(parent) => parent,
+            None => {
+                let header = self.rpc.chain_get_header(Some(H256(block))).await;
+                let header = header.map_err(|error| self.lift("a header", &error))?;
+                let Some(header) = header.filter(|header| header.number > 0) else {
+                    return Ok(at);
+                };
+                header.parent_hash.0
+            }
         };
-        match self.at(header.parent_hash.0).await {
+        match self.at(parent).await {
             Ok(parent) if parent.spec_version() != at.spec_version() => Ok(parent),
             Err(error) if error.is_connection() => Err(error),
             // The same runtime; or the node has pruned the parent's state, and upgrades are rare.
@@ -204,22 +253,30 @@ impl Connection {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Turns an error of subxt into `Lost` when the connection has failed, and into `Node` otherwise.
+    /// Turns an error of subxt into `Lost` when the connection has failed, and by the node's refusal
+    /// otherwise.
     pub(super) fn lift(&self, what: &str, error: &dyn Display) -> ChainError {
-        match self.failure.reason() {
-            Some(reason) => ChainError::Lost {
+        let (what, reason) = (what.to_owned(), error.to_string());
+        if let Some(lost) = self.state.failure() {
+            return ChainError::Lost {
                 url: self.url.to_string(),
-                reason: reason.to_owned(),
+                reason: lost.to_owned(),
+            };
+        }
+        match self.state.refusal_in(&reason) {
+            Some(RpcRefusal::RateLimited(_)) => ChainError::RateLimited {
+                url: self.url.to_string(),
+                what,
+                reason,
+                pause_ms: self.state.pause().map_or(0, |pause| {
+                    u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
+                }),
             },
-            None => ChainError::Node {
-                what: what.to_owned(),
-                reason: error.to_string(),
-            },
+            Some(RpcRefusal::StateGone) => ChainError::StateGone { what, reason },
+            Some(RpcRefusal::MethodNotFound) => ChainError::MethodNotFound { what, reason },
+            Some(RpcRefusal::Internal | RpcRefusal::Other) | None => {
+                ChainError::Node { what, reason }
+            }
         }
     }
-}
-
-/// The height in a header. Chains with heights beyond 32 bits are not supported.
-pub(super) fn block_number(number: u64) -> Result<BlockNumber, ChainError> {
-    BlockNumber::try_from(number).map_err(|error| ChainError::decode("a block's height", error))
 }

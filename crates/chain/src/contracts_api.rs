@@ -67,8 +67,8 @@ pub(super) async fn run_call(
         account32(request.origin),
         account32(request.contract),
         request.value,
-        request.gas_limit,
-        None,
+        request.limits.gas,
+        request.limits.deposit,
         request.input.to_vec(),
     );
     let ran: Executed<ReturnValue> = call_api(connection, &at, "call", message, args).await?;

@@ -1,55 +1,37 @@
 //! The configured nodes: keeps connections, checks their health, and switches to another when one fails.
+//!
+//! The node in use is looked at in every turn. The others are looked at seldom, in tasks of their own that
+//! nobody waits for; only when no node can be used they are.
 
 use super::{
     api::AnyChain,
-    chain::Chain,
-    connection::REQUEST_TIMEOUT,
+    connect::{Connect, WebSockets},
+    endpoint_node::{EndpointNode, CHECK_SPARES_EVERY},
     error::ChainError,
     health::{
-        common_height, highest, node_fault, stall_ms, verdict, NodeCriteria, NodeStatus,
-        NodeVerdict,
+        believed_height, candidates, judge, node_fault, voters, HeightVote, Judgement,
+        NodeCriteria, NodeStatus,
     },
+    transport::RpcCount,
     types::Head,
 };
-use async_trait::async_trait;
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use futures::future::{join_all, select_all};
-use llm_oracle_primitives::Hash;
-use llm_oracle_support::{clock::Instant, random};
+use futures::future::select_all;
+use llm_oracle_primitives::{BlockNumber, Hash};
 use std::{sync::Arc, time::Duration};
-use tokio::task::JoinHandle;
 
-/// Least request timeout, however short blocks are, milliseconds.
-const REQUEST_TIMEOUT_MS_MIN: u64 = 1_000;
-/// Longest backoff before a node that failed is connected to again.
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
-
-/// Makes connections.
-#[async_trait]
-pub trait Connect: Send + Sync {
-    /// Connects to the node at `url`.
-    async fn connect(&self, url: &str) -> Result<AnyChain, ChainError>;
-}
-
-/// Connects over WebSockets.
-struct WebSockets {
-    request_timeout: Duration,
-}
-
-#[async_trait]
-impl Connect for WebSockets {
-    async fn connect(&self, url: &str) -> Result<AnyChain, ChainError> {
-        let chain = Chain::connect_within(url, self.request_timeout).await?;
-        Ok(Arc::new(chain))
-    }
-}
+/// How long the first choice of a node waits for connections to the others.
+const FIRST_CONNECTIONS_WITHIN: Duration = Duration::from_secs(3);
+/// How long a choice among nodes waits for those that are slower than the first healthy one.
+const OTHERS_WITHIN: Duration = Duration::from_secs(1);
+/// Age of what is known of a node, within which it is used without another look.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A node that passed the health check.
 #[derive(Debug, Clone)]
 pub struct HealthyNode {
     /// The connection to it.
     pub chain: AnyChain,
-    /// Its finalized block, not below any that was acted on before.
+    /// The finalized block that it has and a quorum believes, not below any that was acted on before.
     pub finalized: Head,
     /// Its best block.
     pub best: Head,
@@ -61,28 +43,14 @@ pub struct Endpoints {
     connect: Arc<dyn Connect>,
     block_ms: Option<u64>,
     current: Option<usize>,
-}
-
-struct EndpointNode {
-    url: String,
-    chain: Option<AnyChain>,
-    connecting: Option<JoinHandle<Result<AnyChain, ChainError>>>,
-    backoff: ExponentialBackoff,
-    not_before: Option<Instant>,
-    /// Its best block, and since when it has been that one.
-    best: Option<(Head, Instant)>,
-    /// Why the last attempt to use it failed.
-    last_error: Option<ChainError>,
+    /// Whether a node has been chosen before.
+    has_chosen: bool,
 }
 
 impl Endpoints {
     /// Nodes in the order of preference, with the time between two blocks if there is one.
     pub fn new(urls: &[String], block_ms: Option<u64>) -> Self {
-        let request_timeout = block_ms.map_or(REQUEST_TIMEOUT, |block_ms| {
-            Duration::from_millis(stall_ms(block_ms).max(REQUEST_TIMEOUT_MS_MIN))
-                .min(REQUEST_TIMEOUT)
-        });
-        Self::over(urls, block_ms, Arc::new(WebSockets { request_timeout }))
+        Self::over(urls, block_ms, Arc::new(WebSockets::new(block_ms)))
     }
 
     /// The same over connections of another kind.
@@ -92,10 +60,41 @@ impl Endpoints {
             connect,
             block_ms,
             current: None,
+            has_chosen: false,
         }
     }
 
-    /// Checks the health of every node and chooses one.
+    /// Time between two blocks, milliseconds, if the settings say it.
+    pub fn block_ms(&self) -> Option<u64> {
+        self.block_ms
+    }
+
+    /// Requests to each node so far, by its URL without credentials.
+    pub fn rpc_counts(&self) -> Vec<(String, RpcCount)> {
+        self.nodes.iter().map(EndpointNode::rpc_count).collect()
+    }
+
+    /// All live connections, to healthy nodes or not.
+    pub fn connected(&self) -> Vec<AnyChain> {
+        self.nodes.iter().filter_map(EndpointNode::chain).collect()
+    }
+
+    /// Gives all connections up: the next choice is over new ones.
+    pub fn disconnect(&mut self) {
+        self.current = None;
+        for node in &mut self.nodes {
+            node.disconnect();
+        }
+    }
+
+    /// Tries the others first for a while: the node in use refuses what is asked of it.
+    pub fn avoid_current(&mut self) {
+        if let Some(node) = self.current.and_then(|at| self.nodes.get_mut(at)) {
+            node.avoid();
+        }
+    }
+
+    /// Checks the health of the node in use and chooses one.
     ///
     /// # Errors
     /// `Disagree` when two nodes contradict each other about a finalized block, `Unhealthy` when all
@@ -107,8 +106,15 @@ impl Endpoints {
     ) -> Result<HealthyNode, ChainError> {
         criteria.block_ms = self.block_ms;
         self.connect_all().await;
+        if let Some(node) = self.current.and_then(|current| self.nodes.get_mut(current)) {
+            node.check_in_use(&criteria).await;
+        }
+        self.look_at_spares(&criteria);
         loop {
-            match self.check_endpoints(&criteria).await {
+            if !self.can_use_current(&criteria) {
+                self.check_all(&criteria).await;
+            }
+            match self.choose(&criteria).await {
                 Err(error) if !matches!(error, ChainError::Disagree { .. }) => {
                     // A node whose connection is not made yet may be healthy.
                     if !self.wait_for_one().await {
@@ -120,102 +126,145 @@ impl Endpoints {
         }
     }
 
-    async fn check_endpoints(
-        &mut self,
-        criteria: &NodeCriteria,
-    ) -> Result<HealthyNode, ChainError> {
-        let checks = self.nodes.iter_mut().map(|node| node.check(criteria.seen));
-        let mut statuses = join_all(checks).await;
-        if let Some(number) = common_height(&statuses, criteria) {
-            let requests = self
-                .nodes
-                .iter()
-                .zip(&statuses)
-                .map(|(node, status)| async move {
-                    let chain = node.chain.as_ref().filter(|_| status.is_some())?;
-                    chain.hash_at(number).await.ok().flatten()
-                });
-            let hashes = join_all(requests).await;
-            for (status, hash) in statuses.iter_mut().zip(hashes) {
-                if let Some(status) = status {
-                    status.at_common = hash;
+    fn statuses(&self) -> Vec<Option<NodeStatus>> {
+        self.nodes.iter().map(EndpointNode::status).collect()
+    }
+
+    fn can_use_current(&self, criteria: &NodeCriteria) -> bool {
+        self.current.is_some() && self.candidates(criteria).first().copied() == self.current
+    }
+
+    /// The healthy nodes in the order in which they are tried; last those that refuse.
+    fn candidates(&self, criteria: &NodeCriteria) -> Vec<usize> {
+        let mut found = candidates(&self.statuses(), criteria, self.current);
+        found.sort_by_key(|index| self.nodes.get(*index).is_some_and(EndpointNode::is_avoided));
+        found
+    }
+
+    /// Starts looks at the nodes that are not in use and were not looked at for a while.
+    fn look_at_spares(&mut self, criteria: &NodeCriteria) {
+        let current = self.current;
+        let in_use = current.and_then(|current| self.nodes.get(current)?.status());
+        let probe = in_use.map(|status| status.finalized.number);
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            if Some(index) != current && node.is_due(CHECK_SPARES_EVERY) {
+                node.start_check(criteria.seen, probe);
+            }
+        }
+    }
+
+    /// Looks at all nodes at the same time. Slow ones are waited for only until one is healthy, and a
+    /// moment longer.
+    async fn check_all(&mut self, criteria: &NodeCriteria) {
+        for node in &mut self.nodes {
+            if node.is_due(FRESH) {
+                node.start_check(criteria.seen, None);
+            }
+        }
+        while candidates(&self.statuses(), criteria, None).is_empty() {
+            if !self.finish_one_check().await {
+                return;
+            }
+        }
+        let others = async { while self.finish_one_check().await {} };
+        // What is not finished goes on, and is taken in by a later turn.
+        let _ = tokio::time::timeout(OTHERS_WITHIN, others).await;
+    }
+
+    async fn finish_one_check(&mut self) -> bool {
+        let checking = self.nodes.iter_mut().filter(|node| node.is_checking());
+        let checking: Vec<_> = checking.map(|node| Box::pin(node.finish_check())).collect();
+        if checking.is_empty() {
+            return false;
+        }
+        // Dropping the other futures loses nothing: their tasks keep running.
+        select_all(checking).await;
+        true
+    }
+
+    async fn choose(&mut self, criteria: &NodeCriteria) -> Result<HealthyNode, ChainError> {
+        let mut disagree = None;
+        for index in self.candidates(criteria) {
+            let Some(node) = self.nodes.get_mut(index) else {
+                continue;
+            };
+            if Some(index) != self.current && node.is_due(FRESH) {
+                node.start_check(criteria.seen, None);
+                node.finish_check().await;
+            }
+            let (Some(chain), Some(status)) = (node.chain(), node.status()) else {
+                continue;
+            };
+            let votes = self.votes(index, &chain, &status, criteria).await;
+            match judge(status.finalized.number, &votes) {
+                Judgement::Believed(number) => {
+                    let believed = believed_head(&chain, &status, number, criteria).await;
+                    if let Some(finalized) = believed {
+                        if self.current.replace(index) != Some(index) {
+                            tracing::info!(url = chain.url(), "using this node");
+                        }
+                        self.has_chosen = true;
+                        let best = status.best;
+                        return Ok(HealthyNode {
+                            chain,
+                            finalized,
+                            best,
+                        });
+                    }
+                }
+                Judgement::Contradicted { other, number } => {
+                    disagree = disagree.or(Some((index, other, number)));
                 }
             }
         }
-        match verdict(&statuses, criteria, self.current) {
-            NodeVerdict::Use(index) => self.switch_to(index, &statuses),
-            NodeVerdict::Disagree { one, other } => {
-                let name = |index: usize| self.name(index);
-                Err(ChainError::Disagree {
-                    one: name(one),
-                    other: name(other),
-                    number: common_height(&statuses, criteria).unwrap_or_default(),
-                })
-            }
-            NodeVerdict::NoneHealthy => Err(self.no_healthy_node(&statuses, criteria)),
-        }
-    }
-
-    /// All live connections, to healthy nodes or not.
-    pub fn connected(&self) -> Vec<AnyChain> {
-        let chains = self.nodes.iter().filter_map(|node| node.chain.clone());
-        chains.filter(|chain| !chain.is_lost()).collect()
-    }
-
-    fn switch_to(
-        &mut self,
-        index: usize,
-        statuses: &[Option<NodeStatus>],
-    ) -> Result<HealthyNode, ChainError> {
-        let found = self.nodes.get(index).and_then(|node| node.chain.clone());
-        let status = statuses.get(index).copied().flatten();
-        let (Some(chain), Some(status)) = (found, status) else {
-            // `verdict` chooses among the nodes that were checked.
-            return Err(ChainError::decode("the list of nodes", "one is missing"));
-        };
-        if self.current.is_some_and(|current| current != index) {
-            tracing::warn!(url = chain.url(), "switched to another node");
-        }
-        self.current = Some(index);
-        Ok(HealthyNode {
-            chain,
-            finalized: status.finalized,
-            best: status.best,
+        Err(match disagree {
+            Some((one, other, number)) => ChainError::Disagree {
+                one: self.name(one),
+                other: self.name(other),
+                number,
+            },
+            None => self.no_healthy_node(criteria),
         })
     }
 
+    /// What the others have at the heights of a candidate. Mostly the candidate alone is asked.
+    async fn votes(
+        &mut self,
+        candidate: usize,
+        chain: &AnyChain,
+        status: &NodeStatus,
+        criteria: &NodeCriteria,
+    ) -> Vec<HeightVote> {
+        let statuses = self.statuses();
+        let mut votes = Vec::new();
+        for (other, _) in voters(&statuses, criteria).filter(|(other, _)| *other != candidate) {
+            if let Some(node) = self.nodes.get_mut(other) {
+                votes.extend(node.vote(other, chain, status.finalized).await);
+            }
+        }
+        votes
+    }
+
     fn name(&self, index: usize) -> String {
-        let node = self.nodes.get(index);
-        let chain = node.and_then(|node| node.chain.as_ref());
+        let chain = self.nodes.get(index).and_then(EndpointNode::chain);
         chain.map_or_else(String::new, |chain| chain.url().to_owned())
     }
 
     /// Why no node can be used: what is wrong with those that answer, or why none does.
-    fn no_healthy_node(
-        &mut self,
-        statuses: &[Option<NodeStatus>],
-        criteria: &NodeCriteria,
-    ) -> ChainError {
-        if let Some((expected, found)) = only_other_chains(statuses, criteria) {
+    fn no_healthy_node(&mut self, criteria: &NodeCriteria) -> ChainError {
+        let statuses = self.statuses();
+        if let Some((expected, found)) = only_other_chains(&statuses, criteria) {
             return ChainError::OtherChain { expected, found };
         }
-        let highest = highest(statuses, criteria);
-        let seen = statuses.iter().enumerate();
-        let reasons: Vec<(String, String)> = seen
-            .filter_map(|(index, status)| {
-                let reason = node_fault(status.as_ref()?, criteria, highest)?;
-                Some((self.name(index), reason.to_string()))
-            })
-            .collect();
-        let chain = |(url, reason)| ChainError::Unhealthy { url, reason };
-        let last_error = self
-            .nodes
-            .iter_mut()
-            .find_map(|node| node.last_error.take());
-        reasons
-            .into_iter()
-            .next()
-            .map(chain)
+        let believed = believed_height(&statuses, criteria);
+        let mut seen = statuses.iter().enumerate();
+        let unhealthy = seen.find_map(|(index, status)| {
+            let reason = node_fault(status.as_ref()?, criteria, believed)?.to_string();
+            let url = self.name(index);
+            Some(ChainError::Unhealthy { url, reason })
+        });
+        let last_error = self.nodes.iter_mut().find_map(EndpointNode::take_error);
+        unhealthy
             .or(last_error)
             .unwrap_or_else(|| ChainError::Unreachable {
                 url: "any of the configured nodes".into(),
@@ -223,20 +272,17 @@ impl Endpoints {
             })
     }
 
-    /// Starts connecting to the nodes that are not connected and not in backoff. Waits only if no node is
-    /// connected.
+    /// Starts connecting to the nodes that are not connected and not in backoff, and takes in what looks
+    /// at spares have found. Waits only if no node is connected, and before the first choice.
     async fn connect_all(&mut self) {
         for node in &mut self.nodes {
-            node.start_connecting(&self.connect);
-            if node
-                .connecting
-                .as_ref()
-                .is_some_and(JoinHandle::is_finished)
-            {
-                node.finish_connecting().await;
-            }
+            node.begin(&self.connect).await;
         }
-        while !self.nodes.iter().any(EndpointNode::is_connected) {
+        if !self.has_chosen {
+            let all = async { while self.wait_for_one().await {} };
+            let _ = tokio::time::timeout(FIRST_CONNECTIONS_WITHIN, all).await;
+        }
+        while !self.nodes.iter().any(|node| node.chain().is_some()) {
             if !self.wait_for_one().await {
                 return;
             }
@@ -245,10 +291,7 @@ impl Endpoints {
 
     /// Waits until one pending connection is made or has failed; `false` if none is pending.
     async fn wait_for_one(&mut self) -> bool {
-        let waiting = self
-            .nodes
-            .iter_mut()
-            .filter(|node| node.connecting.is_some());
+        let waiting = self.nodes.iter_mut().filter(|node| node.is_connecting());
         let waiting: Vec<_> = waiting
             .map(|node| Box::pin(node.finish_connecting()))
             .collect();
@@ -261,90 +304,29 @@ impl Endpoints {
     }
 }
 
-impl EndpointNode {
-    fn new(url: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            chain: None,
-            connecting: None,
-            backoff: backoff(),
-            not_before: None,
-            best: None,
-            last_error: None,
-        }
-    }
-
-    fn is_connected(&self) -> bool {
-        self.chain.as_ref().is_some_and(|chain| !chain.is_lost())
-    }
-
-    fn start_connecting(&mut self, connect: &Arc<dyn Connect>) {
-        if self.is_connected() || self.connecting.is_some() {
-            return;
-        }
-        self.chain = None;
-        if self.not_before.is_some_and(|ready| Instant::now() < ready) {
-            return;
-        }
-        let (connect, url) = (connect.clone(), self.url.clone());
-        self.connecting = Some(tokio::spawn(async move { connect.connect(&url).await }));
-    }
-
-    /// Waits for the pending connection, if there is one.
-    async fn finish_connecting(&mut self) {
-        let Some(connecting) = &mut self.connecting else {
-            return;
-        };
-        let made = connecting.await;
-        self.connecting = None;
-        match made {
-            Ok(Ok(chain)) => {
-                self.chain = Some(chain);
-                self.last_error = None;
-            }
-            Ok(Err(error)) => self.failed(error),
-            Err(error) => self.failed(ChainError::decode("a connection's task", error)),
-        }
-    }
-
-    /// Checks the node; `None`, and a backoff before the next connection, when it does not answer.
-    async fn check(&mut self, seen: Option<Head>) -> Option<NodeStatus> {
-        let chain = self.chain.clone()?;
-        match chain.node_status(seen).await {
-            Ok(status) => {
-                self.backoff = backoff();
-                let best = self.best.filter(|(head, _)| *head == status.best);
-                let (_, since) = *self
-                    .best
-                    .insert(best.unwrap_or((status.best, Instant::now())));
-                let stalled_for_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-                Some(NodeStatus {
-                    stalled_for_ms,
-                    ..status
-                })
-            }
-            Err(error) => {
-                self.failed(error);
-                None
-            }
-        }
-    }
-
-    fn failed(&mut self, error: ChainError) {
-        tracing::warn!(%error, "node unusable");
-        let delay = self.backoff.next().unwrap_or(BACKOFF_MAX);
-        self.not_before = Instant::now().checked_add(delay);
-        self.chain = None;
-        self.last_error = Some(error);
+async fn hash_at(chain: &AnyChain, number: BlockNumber) -> Option<Hash> {
+    match chain.known_hash(number) {
+        Some(hash) => Some(hash),
+        None => chain.hash_at(number).await.ok().flatten(),
     }
 }
 
-impl Drop for EndpointNode {
-    fn drop(&mut self) {
-        if let Some(connecting) = &self.connecting {
-            connecting.abort();
-        }
+/// The candidate's block at the height that is believed, not below what was acted on before.
+async fn believed_head(
+    chain: &AnyChain,
+    status: &NodeStatus,
+    number: BlockNumber,
+    criteria: &NodeCriteria,
+) -> Option<Head> {
+    if let Some(seen) = criteria.seen.filter(|seen| seen.number >= number) {
+        // The health check has found it in this node.
+        return Some(seen);
     }
+    if number >= status.finalized.number {
+        return Some(status.finalized);
+    }
+    let hash = hash_at(chain, number).await?;
+    Some(Head { hash, number })
 }
 
 /// The expected genesis and the first other one, if every node answers and serves another chain: then
@@ -358,15 +340,6 @@ fn only_other_chains(
     let first = found.next()?;
     (statuses.iter().all(Option::is_some) && first != expected && found.all(|it| it != expected))
         .then_some((expected, first))
-}
-
-/// Exponential backoff with jitter, so that many relayers don't connect at once to a node that recovers.
-fn backoff() -> ExponentialBackoff {
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(BACKOFF_MAX)
-        .without_max_times();
-    random::jitter(backoff).build()
 }
 
 #[cfg(test)]

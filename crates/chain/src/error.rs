@@ -8,7 +8,7 @@ use llm_oracle_support::address::{hex0x, ss58};
 /// Kind of an error; it determines the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChainErrorKind {
-    /// No node, or no answer from it: connect again later.
+    /// No node, no answer from it, or only a refusal: try again later.
     Unreachable,
     /// The contract or the chain rejected the call: the same call would be rejected again.
     Rejected,
@@ -41,6 +41,22 @@ pub enum ChainError {
     /// The node answered with an error of its own.
     #[error("the node refuses {what}: {reason}")]
     Node { what: String, reason: String },
+    /// The node takes no more requests for a while.
+    #[error("the node at {url} limits requests and refused {what}: {reason}; it is left alone for {pause_ms} ms; a node of your own, or a plan for more requests, has no such limit")]
+    RateLimited {
+        url: String,
+        what: String,
+        reason: String,
+        pause_ms: u64,
+    },
+    /// The node has no state of a block, any more or yet.
+    #[error(
+        "the node has no state to read {what} from: {reason}; it is asked again at a newer block"
+    )]
+    StateGone { what: String, reason: String },
+    /// The node does not serve a method.
+    #[error("the node does not serve {what}: {reason}; use one that serves the usual methods")]
+    MethodNotFound { what: String, reason: String },
     /// The node's pool rejects a transaction.
     #[error("the node refuses the transaction ({name}): {reason}")]
     Pool {
@@ -123,9 +139,12 @@ impl ChainError {
             | Self::Unhealthy { .. }
             | Self::Disagree { .. }
             | Self::NotIncluded { .. }
+            | Self::Node { .. }
+            | Self::RateLimited { .. }
+            | Self::StateGone { .. }
+            | Self::MethodNotFound { .. }
             | Self::Signer(SignerError::Unreachable { .. }) => ChainErrorKind::Unreachable,
-            Self::Node { .. }
-            | Self::Pool { .. }
+            Self::Pool { .. }
             | Self::FeeTooHigh { .. }
             | Self::Contract(_)
             | Self::ForeignContract { .. }
@@ -151,6 +170,18 @@ impl ChainError {
             _ if self.kind() == ChainErrorKind::Mismatch => TxRetry::Fatal,
             _ => TxRetry::Backoff,
         }
+    }
+
+    /// Whether it says something about the node that was asked and nothing about what was asked for: ask
+    /// again later, or another node. The connection stands.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Node { .. }
+                | Self::RateLimited { .. }
+                | Self::StateGone { .. }
+                | Self::MethodNotFound { .. }
+        )
     }
 
     /// Whether it can pass with time, so that the caller goes on: everything but a mismatch, which only a

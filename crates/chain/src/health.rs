@@ -1,8 +1,9 @@
 //! Which of several nodes to use. Pure: the status of each node goes in, a verdict comes out.
 //!
-//! Nodes that are syncing, stalled, lagging, or rolled back below a finalized block are not used. When two
-//! nodes have different finalized blocks at one height, none is used: this process can't tell which one is
-//! right.
+//! Nodes that are syncing, stalled, lagging, far ahead of the others, or rolled back below a finalized block
+//! are not used. A finalized height is believed when more than half of the nodes that answer have it, with
+//! two nodes when both have it. A node that most others contradict is not used; when two nodes contradict
+//! each other and nobody decides, none is used.
 
 use super::types::Head;
 use llm_oracle_primitives::{BlockNumber, Hash};
@@ -10,8 +11,13 @@ use llm_oracle_support::address::hex0x;
 
 /// Block times without a new block after which a node counts as stalled.
 const STALL_BLOCKS: u32 = 3;
-/// Blocks that a node's finalized head may be behind the best of the others, and still be used.
+/// Blocks that a node's finalized head may be behind the height that is believed, and still be used.
 const LAG_BLOCKS_MAX: BlockNumber = 5;
+/// Blocks that it may be ahead of it.
+const LEAD_BLOCKS_MAX: BlockNumber = 5;
+/// Time after which a node without a new block counts as stalled while another one has newer blocks,
+/// milliseconds. For chains that make blocks on demand.
+const LEFT_BEHIND_MS: u64 = 60_000;
 
 /// Result of one health check of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +38,6 @@ pub struct NodeStatus {
     pub stalled_for_ms: u64,
     /// Its block at the height of [`NodeCriteria::seen`], if its finalized head is that high.
     pub at_seen: Option<Hash>,
-    /// Its block at the height that is final for every node; `None` if that was not requested.
-    pub at_common: Option<Hash>,
 }
 
 /// What a node's status is compared with.
@@ -45,6 +49,9 @@ pub struct NodeCriteria {
     pub seen: Option<Head>,
     /// Time between two blocks, milliseconds; unknown on chains that make blocks on demand.
     pub block_ms: Option<u64>,
+    /// Whether the node in use is asked for its heads although it says them by itself: nothing was heard
+    /// of it for a while.
+    pub ask_heads: bool,
 }
 
 /// Why a node is not used.
@@ -71,6 +78,10 @@ pub(super) enum NodeFault {
     },
     Lagging {
         behind: BlockNumber,
+    },
+    /// It claims finalized blocks that the others do not have.
+    Ahead {
+        ahead: BlockNumber,
     },
 }
 
@@ -102,33 +113,21 @@ impl std::fmt::Display for NodeFault {
                     .map_or_else(|| "none".to_owned(), |hash| hex0x(hash))
             ),
             Self::Stalled { stalled_for_ms } => write!(out, "no new block for {stalled_for_ms} ms"),
-            Self::Lagging { behind } => write!(out, "it is {behind} blocks behind another node"),
+            Self::Lagging { behind } => write!(out, "it is {behind} blocks behind the other nodes"),
+            Self::Ahead { ahead } => write!(
+                out,
+                "it claims {ahead} finalized blocks more than the other nodes"
+            ),
         }
     }
 }
 
-/// Which node to use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NodeVerdict {
-    /// Use this one.
-    Use(usize),
-    /// Two nodes have different blocks at a height that is final for both: use none and sign nothing.
-    Disagree {
-        /// One of them.
-        one: usize,
-        /// The other.
-        other: usize,
-    },
-    /// None is healthy.
-    NoneHealthy,
-}
-
-/// Why this node is not used; `None` when it is healthy. `highest` is the highest finalized height of any
-/// node of this chain.
+/// Why this node is not used; `None` when it is healthy. `believed` is the finalized height that
+/// a quorum of the nodes of this chain has.
 pub(super) fn node_fault(
     status: &NodeStatus,
     criteria: &NodeCriteria,
-    highest: BlockNumber,
+    believed: BlockNumber,
 ) -> Option<NodeFault> {
     if criteria
         .genesis
@@ -159,8 +158,12 @@ pub(super) fn node_fault(
         let stalled_for_ms = status.stalled_for_ms;
         return Some(NodeFault::Stalled { stalled_for_ms });
     }
-    let behind = highest.saturating_sub(status.finalized.number);
-    (behind > LAG_BLOCKS_MAX).then_some(NodeFault::Lagging { behind })
+    let behind = believed.saturating_sub(status.finalized.number);
+    if behind > LAG_BLOCKS_MAX {
+        return Some(NodeFault::Lagging { behind });
+    }
+    let ahead = status.finalized.number.saturating_sub(believed);
+    (ahead > LEAD_BLOCKS_MAX).then_some(NodeFault::Ahead { ahead })
 }
 
 /// How long a node may go without a new block, or leave a request unanswered, milliseconds.
@@ -177,25 +180,9 @@ fn is_comparable(status: &NodeStatus, criteria: &NodeCriteria) -> bool {
     ours && !status.syncing
 }
 
-/// The highest finalized height of the comparable nodes.
-pub(super) fn highest(statuses: &[Option<NodeStatus>], criteria: &NodeCriteria) -> BlockNumber {
-    comparable(statuses, criteria)
-        .map(|(_, status)| status.finalized.number)
-        .max()
-        .unwrap_or_default()
-}
-
-/// The height that is final for every comparable node; `None` when there are fewer than two.
-pub(super) fn common_height(
-    statuses: &[Option<NodeStatus>],
-    criteria: &NodeCriteria,
-) -> Option<BlockNumber> {
-    let mut heights = comparable(statuses, criteria).map(|(_, status)| status.finalized.number);
-    let (first, second) = (heights.next()?, heights.next()?);
-    Some(heights.fold(first.min(second), BlockNumber::min))
-}
-
-fn comparable<'a>(
+/// The nodes that have a say about the finalized height: not those that are syncing, on another chain, or
+/// without new blocks while others have some.
+pub(super) fn voters<'a>(
     statuses: &'a [Option<NodeStatus>],
     criteria: &'a NodeCriteria,
 ) -> impl Iterator<Item = (usize, &'a NodeStatus)> {
@@ -203,37 +190,104 @@ fn comparable<'a>(
     there
         .filter_map(|(index, status)| Some((index, status.as_ref()?)))
         .filter(|(_, status)| is_comparable(status, criteria))
+        .filter(|(_, status)| !is_left_behind(status, statuses, criteria))
 }
 
-/// Chooses a node. The current one stays in use while it is healthy; otherwise the first healthy one is
-/// used, in the order of the settings.
-pub(super) fn verdict(
+fn is_left_behind(
+    status: &NodeStatus,
+    statuses: &[Option<NodeStatus>],
+    criteria: &NodeCriteria,
+) -> bool {
+    let limit_ms = criteria.block_ms.map_or(LEFT_BEHIND_MS, stall_ms);
+    let newer = |other: &NodeStatus| {
+        is_comparable(other, criteria) && other.best.number > status.best.number
+    };
+    status.stalled_for_ms > limit_ms && statuses.iter().flatten().any(newer)
+}
+
+/// The finalized height that a quorum claims: with one node its own, with two the lower one.
+pub(super) fn believed_height(
+    statuses: &[Option<NodeStatus>],
+    criteria: &NodeCriteria,
+) -> BlockNumber {
+    let heights = voters(statuses, criteria).map(|(_, status)| status.finalized.number);
+    quorum(heights.collect()).unwrap_or_default()
+}
+
+/// The greatest height that more than half of these reach.
+fn quorum(mut heights: Vec<BlockNumber>) -> Option<BlockNumber> {
+    heights.sort_unstable_by(|one, other| other.cmp(one));
+    heights.get(heights.len() / 2).copied()
+}
+
+/// The healthy nodes in the order in which they are tried: the one in use, then in the order of the
+/// settings.
+pub(super) fn candidates(
     statuses: &[Option<NodeStatus>],
     criteria: &NodeCriteria,
     current: Option<usize>,
-) -> NodeVerdict {
-    let mut reference: Option<(usize, Hash)> = None;
-    for (other, status) in comparable(statuses, criteria) {
-        let Some(hash) = status.at_common else {
-            continue;
-        };
-        match reference {
-            Some((one, expected)) if expected != hash => {
-                return NodeVerdict::Disagree { one, other }
-            }
-            Some(_) => {}
-            None => reference = Some((other, hash)),
-        }
-    }
-    let highest = highest(statuses, criteria);
+) -> Vec<usize> {
+    let believed = believed_height(statuses, criteria);
     let healthy = |index: &usize| {
         let status = statuses.get(*index).and_then(Option::as_ref);
-        status.is_some_and(|status| node_fault(status, criteria, highest).is_none())
+        status.is_some_and(|status| node_fault(status, criteria, believed).is_none())
     };
-    current
-        .filter(healthy)
-        .or_else(|| (0..statuses.len()).find(healthy))
-        .map_or(NodeVerdict::NoneHealthy, NodeVerdict::Use)
+    let others = (0..statuses.len()).filter(|index| Some(*index) != current);
+    current.into_iter().chain(others).filter(healthy).collect()
+}
+
+/// What one node says of a candidate's finalized blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeightVote {
+    /// It has the same block at this height.
+    Agrees(BlockNumber),
+    /// It has another one at this height.
+    Contradicts {
+        /// Which node.
+        other: usize,
+        /// At which height.
+        number: BlockNumber,
+    },
+}
+
+/// What a candidate's finalized head is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// Its blocks up to this height are believed.
+    Believed(BlockNumber),
+    /// As many as agree with it, or more, contradict it.
+    Contradicted {
+        /// One of them.
+        other: usize,
+        /// At which height.
+        number: BlockNumber,
+    },
+}
+
+/// Judges a candidate by what the other nodes have at its heights.
+pub(super) fn judge(finalized: BlockNumber, votes: &[HeightVote]) -> Judgement {
+    let mut heights = vec![finalized];
+    let mut against = None;
+    let mut against_it = 0_usize;
+    for vote in votes {
+        match *vote {
+            HeightVote::Agrees(number) => heights.push(number.min(finalized)),
+            HeightVote::Contradicts { other, number } => {
+                against_it = against_it.saturating_add(1);
+                against = against.or(Some((other, number)));
+            }
+        }
+    }
+    match against {
+        Some((other, number)) if against_it >= heights.len() => {
+            Judgement::Contradicted { other, number }
+        }
+        // Those against it count as having nothing of it.
+        _ => {
+            heights.extend(std::iter::repeat_n(0, against_it));
+            Judgement::Believed(quorum(heights).unwrap_or_default())
+        }
+    }
 }
 
 #[cfg(test)]

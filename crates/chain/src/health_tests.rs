@@ -17,7 +17,6 @@ fn good() -> NodeStatus {
         finalized: head(100),
         stalled_for_ms: 5_000,
         at_seen: Some(head(90).hash),
-        at_common: None,
     }
 }
 
@@ -26,6 +25,7 @@ fn known() -> NodeCriteria {
         genesis: Some([9; 32]),
         seen: Some(head(90)),
         block_ms: Some(6_000),
+        ask_heads: false,
     }
 }
 
@@ -138,6 +138,14 @@ fn the_table() {
             },
             Some(NodeFault::Lagging { behind: 6 }),
         ),
+        (
+            "far ahead",
+            NodeStatus {
+                finalized: head(106),
+                ..good()
+            },
+            Some(NodeFault::Ahead { ahead: 6 }),
+        ),
     ] {
         assert_eq!(node_fault(&status, &known(), 100), verdict, "{name}");
     }
@@ -154,62 +162,92 @@ fn the_table() {
 }
 
 #[test]
-fn the_node_in_use_stays_until_it_is_unfit() {
+fn the_node_in_use_stays_until_it_is_unhealthy() {
     let bad = NodeStatus {
         syncing: true,
         ..good()
     };
     for (statuses, current, expected) in [
-        ([Some(good()), Some(good())], None, NodeVerdict::Use(0)),
-        ([Some(good()), Some(good())], Some(1), NodeVerdict::Use(1)),
-        ([Some(good()), Some(bad)], Some(1), NodeVerdict::Use(0)),
-        ([None, Some(good())], Some(0), NodeVerdict::Use(1)),
-        ([None, Some(bad)], Some(0), NodeVerdict::NoneHealthy),
-        ([None, None], None, NodeVerdict::NoneHealthy),
+        ([Some(good()), Some(good())], None, vec![0, 1]),
+        ([Some(good()), Some(good())], Some(1), vec![1, 0]),
+        ([Some(good()), Some(bad)], Some(1), vec![0]),
+        ([None, Some(good())], Some(0), vec![1]),
+        ([None, Some(bad)], Some(0), vec![]),
+        ([None, None], None, vec![]),
     ] {
-        assert_eq!(verdict(&statuses, &known(), current), expected);
+        assert_eq!(candidates(&statuses, &known(), current), expected);
     }
 }
 
-#[test]
-fn two_that_contradict_each_other_stop_everything() {
-    let says = |hash: u8| {
-        Some(NodeStatus {
-            at_common: Some([hash; 32]),
-            ..good()
-        })
-    };
-    assert_eq!(
-        verdict(&[says(1), None, says(2)], &known(), Some(0)),
-        NodeVerdict::Disagree { one: 0, other: 2 }
-    );
-    assert_eq!(
-        verdict(&[says(1), says(1)], &known(), Some(0)),
-        NodeVerdict::Use(0)
-    );
-    // One that is syncing claims nothing.
-    let syncing = says(2).map(|status| NodeStatus {
-        syncing: true,
-        ..status
-    });
-    assert_eq!(
-        verdict(&[says(1), syncing], &known(), Some(0)),
-        NodeVerdict::Use(0)
-    );
+fn at(number: BlockNumber) -> Option<NodeStatus> {
+    Some(NodeStatus {
+        finalized: head(number),
+        best: head(number.saturating_add(2)),
+        ..good()
+    })
 }
 
 #[test]
-fn heights_are_compared_where_both_are_final() {
-    let at = |number| {
-        Some(NodeStatus {
-            finalized: head(number),
-            ..good()
+fn a_height_is_believed_when_more_than_half_have_it() {
+    for (statuses, expected) in [
+        (vec![at(100), None], 100),
+        (vec![at(100), at(97)], 97),
+        (vec![at(97), at(100), at(99)], 99),
+        (vec![at(97), at(100), at(100), at(99)], 99),
+        // One that claims to be far ahead makes nobody unhealthy.
+        (vec![at(5_000), at(100), at(99)], 100),
+        (vec![at(5_000), at(100)], 100),
+        (vec![None], 0),
+    ] {
+        assert_eq!(
+            believed_height(&statuses, &known()),
+            expected,
+            "{statuses:?}"
+        );
+    }
+    assert_eq!(
+        candidates(&[at(5_000), at(100), at(99)], &known(), Some(0)),
+        [1, 2]
+    );
+    // One that is syncing, or stands still while others go on, claims nothing.
+    let with = |change: fn(&mut NodeStatus)| {
+        at(95).map(|mut status| {
+            change(&mut status);
+            status
         })
     };
-    assert_eq!(
-        common_height(&[at(100), None, at(97), at(99)], &known()),
-        Some(97)
-    );
-    assert_eq!(common_height(&[at(100), None], &known()), None);
-    assert_eq!(highest(&[at(100), None, at(97)], &known()), 100);
+    let syncing = with(|status| status.syncing = true);
+    let stalled = with(|status| status.stalled_for_ms = 18_001);
+    for silent in [syncing, stalled] {
+        assert_eq!(believed_height(&[at(100), silent], &known()), 100);
+    }
+    // On a chain that makes blocks on demand nothing has to come.
+    let on_demand = NodeCriteria {
+        block_ms: None,
+        ..known()
+    };
+    let quiet = with(|status| status.stalled_for_ms = 50_000);
+    assert_eq!(believed_height(&[at(100), quiet], &on_demand), 95);
+    let left = with(|status| status.stalled_for_ms = 60_001);
+    assert_eq!(believed_height(&[at(100), left], &on_demand), 100);
+}
+
+#[test]
+fn nodes_vote_about_blocks() {
+    let agrees = HeightVote::Agrees;
+    let against = |other| HeightVote::Contradicts { other, number: 90 };
+    let contradicted = |other| Judgement::Contradicted { other, number: 90 };
+    for (votes, expected) in [
+        (vec![], Judgement::Believed(100)),
+        (vec![agrees(97)], Judgement::Believed(97)),
+        // It is not higher than itself.
+        (vec![agrees(120)], Judgement::Believed(100)),
+        (vec![agrees(97), agrees(99)], Judgement::Believed(99)),
+        (vec![against(1)], contradicted(1)),
+        (vec![agrees(97), against(2)], Judgement::Believed(97)),
+        (vec![against(1), against(2)], contradicted(1)),
+        (vec![against(1), agrees(97), against(3)], contradicted(1)),
+    ] {
+        assert_eq!(judge(100, &votes), expected, "{votes:?}");
+    }
 }

@@ -1,12 +1,12 @@
 //! Sending a transaction, waiting for its block, and reading what it did there.
 
 use super::{
-    connection::{block_number, AtBlock, Connection},
+    connection::{AtBlock, Connection},
     dispatch_error::dispatch_error_name,
     error::ChainError,
     event::{read_emitted, Event},
     retry::of_pool,
-    types::{InBlock, SignedTx},
+    types::{block_number, InBlock, SignedTx},
 };
 use llm_oracle_primitives::{digest, AccountId, Balance, BlockNumber, Hash};
 use std::time::Duration;

@@ -1,34 +1,28 @@
 //! The inputs of all calls of a contract in a block, whether they succeeded or not.
+//!
+//! A block is full of what strangers wrote. So nothing of it is decoded by the chain's metadata, which
+//! makes a tree of it that is hundreds of times as large: the encoded bytes are searched for the
+//! contract's address, and what follows it is read as the rest of a call. That finds calls inside of other
+//! calls at any depth. It may also find what never ran; whoever uses an input looks at its signatures.
 
-use super::{
-    connection::{AtBlock, Connection},
-    error::ChainError,
-};
-use llm_oracle_primitives::{AccountId, Hash};
-use llm_oracle_support::address::account32;
-use subxt::{
-    client::OnlineClientAtBlockImpl,
-    config::SubstrateConfig,
-    ext::scale_value::{At, Composite, Value, ValueDef},
-    extrinsics::Extrinsic,
-    utils::{AccountId32, MultiAddress, H256},
-};
+use super::{connection::Connection, error::ChainError};
+use llm_oracle_primitives::{limits::MAX_BATCH_BYTES, AccountId, Hash};
+use scale::{Compact, Decode};
+use subxt::utils::H256;
 
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct ContractCallFields {
-    dest: MultiAddress<AccountId32, ()>,
-    data: Vec<u8>,
-}
+/// Longest input that is given out, bytes: the contract refuses longer ones before it looks at a signature.
+const INPUT_BYTES_MAX: usize = MAX_BATCH_BYTES as usize + SELECTOR_BYTES;
+/// Bytes in front of a message's arguments.
+const SELECTOR_BYTES: usize = 4;
+/// Most bytes of inputs of one block, each counted with [`INPUT_OVERHEAD_BYTES`]. More are left out.
+const BLOCK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What one input counts beside its bytes.
+const INPUT_OVERHEAD_BYTES: usize = 64;
+/// Bytes that any transaction has at most; blocks of this kind of chain hold 5 MiB in all.
+const EXTRINSIC_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-#[derive(subxt::ext::scale_decode::DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct BatchFields {
-    calls: Vec<Value<()>>,
-}
-
-/// Selector and arguments of every call of a contract in a block: failed calls too, and calls in batches
-/// of the pallet Utility. A transaction that does not decode is skipped: it is not a call of ours.
+/// Selector and arguments of every call of a contract in a block: failed calls too, and calls inside of
+/// other calls. Bounded: inputs that the contract is sure to refuse for their length are not among them.
 pub(super) async fn contract_inputs(
     connection: &Connection,
     contract: &AccountId,
@@ -38,91 +32,64 @@ pub(super) async fn contract_inputs(
     let body = connection.rpc.chain_get_block(Some(H256(block))).await;
     let body = body.map_err(|error| connection.lift(what, &error))?;
     let body = body.ok_or_else(|| connection.lift(what, &"it has no such block"))?;
-    let bytes = body.block.extrinsics.into_iter();
-    let bytes = bytes.map(|extrinsic| extrinsic.0).collect();
-    let runtime: &AtBlock = &*connection.executed_by(block).await?;
-    let all = runtime.extrinsics().from_bytes(bytes).await;
-    let ours = account32(contract);
-    Ok(all
-        .iter()
-        .filter_map(Result::ok)
-        .flat_map(|extrinsic| inputs_of(&ours, &extrinsic))
-        .collect())
+    let extrinsics = body.block.extrinsics.iter();
+    let extrinsics = extrinsics.map(|extrinsic| extrinsic.0.as_slice());
+    Ok(inputs_within(contract, extrinsics, BLOCK_BYTES_MAX))
 }
 
-type BlockExtrinsic<'a> = Extrinsic<'a, SubstrateConfig, OnlineClientAtBlockImpl<SubstrateConfig>>;
+/// The inputs in these transactions, as many as fit.
+fn inputs_within<'a>(
+    contract: &AccountId,
+    extrinsics: impl Iterator<Item = &'a [u8]>,
+    bytes_max: usize,
+) -> Vec<Vec<u8>> {
+    let mut left = bytes_max;
+    let mut found = Vec::new();
+    let short = extrinsics.filter(|bytes| bytes.len() <= EXTRINSIC_BYTES_MAX);
+    for input in short.flat_map(|bytes| inputs_of(contract, bytes)) {
+        let Some(rest) = left.checked_sub(input.len().saturating_add(INPUT_OVERHEAD_BYTES)) else {
+            tracing::warn!(
+                bytes_max,
+                "a block has more calls of the contract than are looked at"
+            );
+            break;
+        };
+        left = rest;
+        found.push(input.to_vec());
+    }
+    found
+}
 
-fn inputs_of(ours: &AccountId32, extrinsic: &BlockExtrinsic<'_>) -> Vec<Vec<u8>> {
-    match (extrinsic.pallet_name(), extrinsic.call_name()) {
-        ("Contracts", "call") => {
-            let called = extrinsic.decode_call_data_fields_unchecked_as::<ContractCallFields>();
-            let called = called.ok().filter(|called| match &called.dest {
-                MultiAddress::Id(dest) => dest == ours,
-                _ => false,
-            });
-            called.map(|called| called.data).into_iter().collect()
+/// The inputs of all calls of a contract in one encoded transaction.
+fn inputs_of<'a>(contract: &AccountId, bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let mut needle = vec![ADDRESS_IS_ID];
+    needle.extend_from_slice(contract.as_ref());
+    let mut rest = bytes;
+    std::iter::from_fn(move || loop {
+        let at = memchr::memmem::find(rest, &needle)?;
+        rest = rest.get(at.saturating_add(needle.len())..)?;
+        if let Some(input) = input_at(rest) {
+            return Some(input);
         }
-        ("Utility", "batch" | "batch_all" | "force_batch") => {
-            let batch = extrinsic.decode_call_data_fields_unchecked_as::<BatchFields>();
-            let calls = batch.map(|batch| batch.calls).unwrap_or_default();
-            calls.iter().filter_map(|call| nested(ours, call)).collect()
-        }
-        _ => Vec::new(),
-    }
+    })
 }
 
-/// The input of a call inside another one, if it calls our contract.
-fn nested(ours: &AccountId32, call: &Value<()>) -> Option<Vec<u8>> {
-    let inner = variant(call, "Contracts")?.values().next()?;
-    let fields = variant(inner, "call")?;
-    let dest = bytes(variant(fields.at("dest")?, "Id")?.values().next()?)?;
-    (dest == ours.0).then(|| bytes(fields.at("data")?))?
-}
+/// The variant of an address that is an account's id, as `MultiAddress` encodes it.
+const ADDRESS_IS_ID: u8 = 0;
 
-fn variant<'a>(value: &'a Value<()>, name: &str) -> Option<&'a Composite<()>> {
-    match &value.value {
-        ValueDef::Variant(variant) if variant.name == name => Some(&variant.values),
-        _ => None,
-    }
-}
-
-/// Bytes of a dynamic value: a list of numbers, possibly in a wrapper of one field.
-fn bytes(value: &Value<()>) -> Option<Vec<u8>> {
-    let ValueDef::Composite(parts) = &value.value else {
-        return None;
-    };
-    let mut values = parts.values();
-    match (values.next(), values.len()) {
-        (Some(only), 0) if only.as_u128().is_none() => bytes(only),
-        _ => parts
-            .values()
-            .map(|part| u8::try_from(part.as_u128()?).ok())
-            .collect(),
-    }
+/// The input of a call whose destination stands right before these bytes.
+fn input_at(mut bytes: &[u8]) -> Option<&[u8]> {
+    let rest = &mut bytes;
+    let _value = Compact::<u128>::decode(rest).ok()?;
+    let (_ref_time, _proof_size) = <(Compact<u64>, Compact<u64>)>::decode(rest).ok()?;
+    let _deposit_limit = Option::<Compact<u128>>::decode(rest).ok()?;
+    let length = usize::try_from(Compact::<u32>::decode(rest).ok()?.0).ok()?;
+    let input = rest.get(..length)?;
+    (SELECTOR_BYTES..=INPUT_BYTES_MAX)
+        .contains(&length)
+        .then_some(input)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn call(dest: &AccountId32, data: &[u8]) -> Value<()> {
-        // An account is a wrapper of one field around its bytes.
-        let dest = Value::unnamed_composite([Value::from_bytes(dest.0)]);
-        let fields = [
-            ("dest", Value::unnamed_variant("Id", [dest])),
-            ("value", Value::u128(0)),
-            ("data", Value::from_bytes(data)),
-        ];
-        Value::unnamed_variant("Contracts", [Value::named_variant("call", fields)])
-    }
-
-    #[test]
-    fn a_call_inside_a_batch_is_found_by_its_contract() {
-        let (ours, other) = (AccountId32([7; 32]), AccountId32([8; 32]));
-        assert_eq!(nested(&ours, &call(&ours, &[1, 2, 3])), Some(vec![1, 2, 3]));
-        assert_eq!(nested(&ours, &call(&ours, &[])), Some(Vec::new()));
-        assert_eq!(nested(&ours, &call(&other, &[1])), None);
-        let remark = Value::unnamed_variant("System", [Value::u128(1)]);
-        assert_eq!(nested(&ours, &remark), None);
-    }
-}
+#[path = "inputs_tests.rs"]
+mod tests;

@@ -13,13 +13,17 @@
 mod api;
 mod call;
 mod chain;
+mod changes;
 mod check;
+mod connect;
 mod connection;
 mod contracts_api;
 mod deploy;
 mod development;
 mod dispatch_error;
+mod endpoint_node;
 mod endpoints;
+mod era;
 mod error;
 mod event;
 mod fee;
@@ -31,11 +35,14 @@ mod inclusion;
 mod inputs;
 #[cfg(test)]
 mod mortality_tests;
+mod node_health;
 mod oracle;
 mod properties;
 mod quick_ack;
 mod redact;
+mod refusal;
 mod request_read;
+mod request_shape;
 mod retry;
 mod sign;
 #[cfg(test)]
@@ -52,11 +59,13 @@ pub use api::{AnyChain, ChainApi};
 pub use call::{oracle as messages, BatchResults, Call};
 pub use chain::Chain;
 pub use check::{CheckedOracle, Expect};
+pub use connect::Connect;
 pub use deploy::{DeployDryRun, Deployed};
-pub use endpoints::{Connect, Endpoints, HealthyNode};
+pub use endpoints::{Endpoints, HealthyNode};
+pub use era::{era_window, EraWindow};
 pub use error::{ChainError, ChainErrorKind};
 pub use event::{Event, LocatedEvent};
-pub use heads::HeadSubscription;
+pub use heads::{HeadSubscription, PushedHeads};
 pub use health::{NodeCriteria, NodeStatus};
 pub use llm_oracle_rules::Key;
 pub use oracle::{OracleClient, READS_AT_ONCE};
@@ -64,5 +73,9 @@ pub use redact::redact;
 pub use request_read::{read_with_messages, ReadRequest, RequestPage, RequestRecord};
 pub use retry::TxRetry;
 pub use storage_reader::{StorageReader, STORAGE_RETRY_BLOCKS};
+pub use transport::RpcCount;
 pub use tx::{CallReceipt, TxOptions};
-pub use types::{Deposit, DryRun, DryRunOutcome, DryRunRequest, Head, InBlock, SignedTx, Weight};
+pub use types::{
+    Changes, Deposit, DryRun, DryRunLimits, DryRunOutcome, DryRunRequest, Head, InBlock, SignedTx,
+    TxTerms, Weight,
+};

@@ -6,7 +6,7 @@ use super::{
     error::ChainError,
     sign::era_of,
     static_node::{extension, metadata, static_node, usual_extensions},
-    types::Weight,
+    types::{TxTerms, Weight},
 };
 use subxt::utils::Era;
 use subxt_signer::sr25519::dev;
@@ -40,6 +40,32 @@ async fn every_transaction_is_mortal() {
             signed.hash,
             llm_oracle_primitives::digest::blake2(&signed.bytes)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_ends_with_the_deadline_of_what_it_carries() {
+    let chain = static_node(metadata(2400, &usual_extensions())).await;
+    for (last_block, ends_at) in [(None, 5_063), (Some(9_000), 5_063), (Some(5_021), 5_021)] {
+        let terms = TxTerms {
+            era_blocks: 64,
+            last_block,
+            tip: 9,
+            ..42.into()
+        };
+        let (contract, gas) = ([5; 32].into(), Weight::default());
+        let signed = chain
+            .sign_call_with(&dev::alice(), terms, &contract, 0, &[], gas, Some(0))
+            .await
+            .unwrap();
+        assert_eq!(signed.valid_until, ends_at);
+        // What the bytes say, not the settings.
+        let at = chain.connection.at(chain.finalized().await.unwrap().hash);
+        let era = era_of(&at.await.unwrap(), &signed.bytes).await.unwrap();
+        let Era::Mortal { period, phase } = era else {
+            panic!("{era:?}");
+        };
+        assert_eq!((u64::from(ends_at) + 1) % period, phase, "{ends_at}");
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{
     connection::{AtBlock, Connection},
+    era::{era_window, EraWindow},
     error::ChainError,
-    types::{Head, SignedTx, Weight},
+    types::{block_number, Head, SignedTx, TxTerms, Weight},
 };
 use llm_oracle_primitives::{AccountId, Hash};
 use llm_oracle_signing::{account_of, signed_part, CallToSign, Keypair, Signer};
@@ -19,10 +20,6 @@ use subxt::{
     transactions::{Payload, SignableTransaction},
     utils::{AccountId32, Era, MultiAddress, MultiSignature, H256},
 };
-
-/// Blocks for which a transaction stays valid, at most. Under instant seal every transaction is a
-/// block, so this counts transactions there; the era's greatest period that needs no rounding.
-const ERA_BLOCKS: u64 = 4096;
 
 /// The call `Contracts::call`.
 #[derive(Clone, EncodeAsType)]
@@ -43,7 +40,7 @@ pub(super) struct ContractCall {
 pub(super) async fn sign_call(
     connection: &Connection,
     signer: &dyn Signer,
-    nonce: u64,
+    terms: TxTerms,
     call: ContractCall,
 ) -> Result<SignedTx, ChainError> {
     let short = ContractCall {
@@ -52,7 +49,7 @@ pub(super) async fn sign_call(
     };
     let of = |call| subxt::dynamic::transaction("Contracts", "call", call);
     let (call, short) = (of(call), of(short));
-    let draft = TxDraft::new(connection, nonce).await?;
+    let draft = TxDraft::new(connection, terms).await?;
     let lift = |error: ExtrinsicError| connection.lift("to sign a transaction", &error);
     let mut signable = draft.signable(&call).map_err(lift)?;
     let signed = signable.signer_payload().map_err(lift)?;
@@ -79,7 +76,7 @@ pub(super) async fn sign_payload<C: Payload>(
     nonce: u64,
     payload: &C,
 ) -> Result<SignedTx, ChainError> {
-    let draft = TxDraft::new(connection, nonce).await?;
+    let draft = TxDraft::new(connection, nonce.into()).await?;
     let lift = |error: ExtrinsicError| connection.lift("to sign a transaction", &error);
     let mut signable = draft.signable(payload).map_err(lift)?;
     let payload = signable.signer_payload().map_err(lift)?;
@@ -113,8 +110,8 @@ pub(super) async fn contracts_call(connection: &Connection) -> Result<[u8; 2], C
 struct TxDraft {
     at: Arc<AtBlock>,
     anchor: Head,
-    period: u64,
-    nonce: u64,
+    era: EraWindow,
+    terms: TxTerms,
 }
 
 type Signable<'call, C> = SignableTransaction<
@@ -126,16 +123,26 @@ type Signable<'call, C> = SignableTransaction<
 
 impl TxDraft {
     /// Anchored at a finalized block, which no reorganisation removes.
-    async fn new(connection: &Connection, nonce: u64) -> Result<Self, ChainError> {
-        let anchor = connection.finalized().await?;
+    async fn new(connection: &Connection, terms: TxTerms) -> Result<Self, ChainError> {
+        let finalized = connection.finalized().await?;
         // For the runtime that the pool validates it with: after an upgrade that is the best block's.
         let at = connection.at_or_best(None).await?;
-        let period = era_period(&at);
+        let best = block_number(at.block_number())?;
+        let era = era_window(finalized.number, best, remembered(&at), &terms);
+        let anchor = match era.first == finalized.number {
+            true => finalized,
+            false => Head {
+                hash: connection.hash_at(era.first).await?.ok_or_else(|| {
+                    ChainError::decode("a block", format!("the node has none at {}", era.first))
+                })?,
+                number: era.first,
+            },
+        };
         Ok(Self {
             at,
             anchor,
-            period,
-            nonce,
+            era,
+            terms,
         })
     }
 
@@ -144,9 +151,10 @@ impl TxDraft {
         call: &'call C,
     ) -> Result<Signable<'call, C>, ExtrinsicError> {
         let params = SubstrateExtrinsicParamsBuilder::<SubstrateConfig>::new()
-            .nonce(self.nonce)
+            .nonce(self.terms.nonce)
+            .tip(self.terms.tip)
             .mortal_from_unchecked(
-                self.period,
+                self.era.period,
                 self.anchor.number.into(),
                 H256(self.anchor.hash),
             )
@@ -181,13 +189,8 @@ impl TxDraft {
             hash,
             bytes,
             signer,
-            nonce: self.nonce,
-            // An era of n blocks from block b covers b to b + n - 1.
-            valid_until: self
-                .anchor
-                .number
-                .saturating_add(u32::try_from(self.period).unwrap_or(4096))
-                .saturating_sub(1),
+            nonce: self.terms.nonce,
+            valid_until: self.era.last(),
         };
         match era_of(&self.at, &tx.bytes).await? {
             Era::Mortal { .. } => Ok(tx),
@@ -196,13 +199,11 @@ impl TxDraft {
     }
 }
 
-/// The era's period: a power of two, no longer than the chain remembers block hashes.
-fn era_period(at: &AtBlock) -> u64 {
+/// Blocks whose hashes the chain remembers.
+fn remembered(at: &AtBlock) -> u64 {
     let address = subxt::dynamic::constant::<u32>("System", "BlockHashCount");
-    let remembered = at.constants().entry(address).map_or(ERA_BLOCKS, u64::from);
-    let longest = remembered.clamp(4, ERA_BLOCKS);
-    // Greatest power of two that is not above.
-    1 << longest.ilog2()
+    let constant = at.constants().entry(address);
+    constant.map_or(u64::from(TxTerms::default().era_blocks), u64::from)
 }
 
 /// The era of signed bytes, read back the way a node would.

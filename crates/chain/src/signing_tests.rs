@@ -6,7 +6,7 @@ use super::{
     call::oracle as messages,
     error::ChainError,
     static_node::{extension, metadata, static_node, usual_extensions},
-    types::Weight,
+    types::{TxTerms, Weight},
 };
 use llm_oracle_primitives::{AccountId, CommitEntry, Signature};
 use llm_oracle_signer::{SigningDaemon, SigningDaemonConfig};
@@ -79,6 +79,7 @@ fn direct(folder: &std::path::Path, contracts_call: [u8; 2]) -> Direct {
         domain: hex0x(&[3; 32]),
         contracts_call,
         max_deposit: 0,
+        max_tip: 7,
         operators: vec![KeySource {
             suri: Some("//Alice".into()),
             ..KeySource::default()
@@ -122,6 +123,20 @@ async fn what_a_signer_process_reads_is_what_is_sent() {
             verifies(signature, &signed_part(&payload), &signer.account())
         });
         assert!(signature.is_some(), "the transaction carries its signature");
+    }
+    // What may replace a transaction: its nonce and its entries again, with a tip and another end.
+    for (tip, good) in [(7, true), (8, false)] {
+        let terms = TxTerms {
+            tip,
+            era_blocks: 64,
+            last_block: Some(5_020),
+            ..u64::from(u32::MAX).into()
+        };
+        let signed = chain.sign_call_with(&signer, terms, &contract, 0, &long, gas, Some(0));
+        match signed.await {
+            Ok(tx) => assert!(good && tx.valid_until == 5_020, "{tip}"),
+            Err(error) => assert!(!good, "{tip}: {error}"),
+        }
     }
     let other = messages::commit_batch(&[entry(3, [8; 32])])
         .input()

@@ -4,6 +4,10 @@ use super::{connection::Connection, error::ChainError};
 use llm_oracle_primitives::{AccountId, Hash};
 use llm_oracle_rules::{cells::storage_key, Key};
 use llm_oracle_support::address::{account32, hex0x};
+use std::{
+    collections::HashMap,
+    sync::{MutexGuard, PoisonError},
+};
 use subxt::{
     ext::scale_decode::DecodeAsType,
     rpcs::{client::rpc_params, methods::legacy::Bytes},
@@ -52,10 +56,47 @@ pub(super) async fn storage_entries(
     keys: &[Key],
     at: Hash,
 ) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
+    let known = tries(connection).get(contract).cloned();
+    let was_known = known.is_some();
+    let trie = match known {
+        Some(trie) => trie,
+        None => read_trie(connection, contract, at).await?,
+    };
+    let found = entries_of(connection, &trie, keys, at).await?;
+    if !was_known || found.iter().any(Option::is_some) {
+        return Ok(found);
+    }
+    // Nothing at all: the contract may have been made anew, or not be there at this block.
+    tries(connection).remove(contract);
+    let trie = read_trie(connection, contract, at).await?;
+    entries_of(connection, &trie, keys, at).await
+}
+
+fn tries(connection: &Connection) -> MutexGuard<'_, HashMap<AccountId, Vec<u8>>> {
+    // The map is whole between any two statements.
+    let tries = connection.tries.lock();
+    tries.unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn read_trie(
+    connection: &Connection,
+    contract: &AccountId,
+    at: Hash,
+) -> Result<Vec<u8>, ChainError> {
     let info = contract_info(connection, contract, Some(at)).await?;
     let address = *contract;
     let info = info.ok_or(ChainError::NoContract { address })?;
-    let trie = hex0x(&[CHILD_STORAGE, &info.trie_id].concat());
+    tries(connection).insert(*contract, info.trie_id.clone());
+    Ok(info.trie_id)
+}
+
+async fn entries_of(
+    connection: &Connection,
+    trie: &[u8],
+    keys: &[Key],
+    at: Hash,
+) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
+    let trie = hex0x(&[CHILD_STORAGE, trie].concat());
     let keys: Vec<String> = keys.iter().map(|key| hex0x(&storage_key(key))).collect();
     let params = rpc_params![trie, &keys, H256(at)];
     let method = "childstate_getStorageEntries";

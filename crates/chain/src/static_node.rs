@@ -270,7 +270,5 @@ async fn node(metadata: Vec<u8>, best: u64, upgraded_at: u64) -> Chain {
         upgraded_at,
     };
     let connection = Connection::over(node, Arc::from("ws://static"), REQUEST_TIMEOUT);
-    Chain {
-        connection: connection.await.unwrap(),
-    }
+    Chain::over(connection.await.unwrap())
 }

@@ -13,21 +13,16 @@ use super::{
     error::ChainError,
     oracle::{OracleClient, READS_AT_ONCE},
     request_read::{read_with_messages, ReadRequest, RequestPage, RequestRecord},
-    types::Head,
+    request_shape::{shape, RequestShape},
+    types::{Changes, Head},
 };
 use futures::{stream, StreamExt, TryStreamExt};
-use llm_oracle_primitives::{
-    limits, BlockNumber, DeliveryStatus, Hash, Outcome, Phase, RequestId, RequestView, SeatAnswer,
-    Summary,
-};
+use llm_oracle_primitives::{limits, BlockNumber, Hash, RequestId, Summary};
 use llm_oracle_rules::{
     cells::{CellHost, Cells},
     Key, Oracle as Rules,
 };
-use std::{
-    collections::{BTreeSet, HashSet},
-    mem::{discriminant, Discriminant},
-};
+use std::collections::{BTreeSet, HashSet};
 
 /// Storage entries that are requested from a node in one call.
 const ENTRIES_PER_CALL: usize = 256;
@@ -40,25 +35,11 @@ pub const STORAGE_RETRY_BLOCKS: BlockNumber = 100;
 /// Rounds in which a view finds the entries it needs: a request names its seats, a seat its operator's entry.
 const ROUNDS_MAX: usize = 8;
 
-/// The variants in a request's view. One request of each shape is compared.
-type RequestShape = (
-    Discriminant<Phase>,
-    u32,
-    Discriminant<DeliveryStatus>,
-    Option<Discriminant<SeatAnswer>>,
-    Option<Discriminant<Outcome>>,
-    (bool, bool),
-);
-
-fn shape(view: &RequestView) -> RequestShape {
-    let mut answers = view.seats.iter().filter_map(|seat| seat.answer.as_ref());
-    (
-        discriminant(&view.summary.phase),
-        view.interface_version,
-        discriminant(&view.summary.delivery),
-        answers.next().map(discriminant),
-        view.outcome.as_ref().map(discriminant),
-        (view.one_step, view.summary.settled),
+/// Whether a node does not serve raw entries at all, or serves what can't be read.
+fn is_refused_for_good(error: &ChainError) -> bool {
+    matches!(
+        error,
+        ChainError::MethodNotFound { .. } | ChainError::Decode { .. }
     )
 }
 
@@ -79,11 +60,13 @@ pub struct StorageReader {
     at: Option<Head>,
     cells: Cells,
     next_id: RequestId,
+    /// The lowest request whose entries, and those of all later ones that are not over, are in `cells`.
+    listed_from: Option<RequestId>,
 }
 
 impl StorageReader {
     /// Summaries of the requests `from..` at a block, without those that are known to be over; `None`
-    /// when there is no contract.
+    /// when there is no contract. Only what `changes` says is read again, if all else was read before.
     ///
     /// # Errors
     /// Connection errors, and `Node` when the node refuses.
@@ -93,8 +76,15 @@ impl StorageReader {
         at: Head,
         from: RequestId,
         over: &BTreeSet<RequestId>,
+        changes: &Changes,
     ) -> Result<Option<RequestPage>, ChainError> {
         let chain = oracle.chain.as_ref();
+        if self.is_known(oracle, at, from, changes) {
+            let listed = self.list_changed(oracle, at, from, over, changes).await;
+            if let Some(listed) = self.fallback_if_refused(oracle, at, listed)? {
+                return Ok(Some(listed));
+            }
+        }
         let Some(code) = chain.code_hash(&oracle.address, Some(at.hash)).await? else {
             return Ok(None);
         };
@@ -108,6 +98,8 @@ impl StorageReader {
                 return Ok(Some(listed));
             }
         }
+        // Later changes are those since this block, which the entries do not show.
+        self.listed_from = None;
         let next_id = oracle.next_id(Some(at.hash)).await?;
         let summaries = oracle.summaries_but(from, next_id, over, at.hash).await?;
         Ok(Some(RequestPage { next_id, summaries }))
@@ -163,7 +155,9 @@ impl StorageReader {
         read: Result<Option<T>, ChainError>,
     ) -> Result<Option<T>, ChainError> {
         match read {
-            Err(error) if error.is_connection() => Err(error),
+            // Nothing but a method that is not there is a reason to ask for more: the node may be busy, or
+            // have forgotten this block, and calls of messages would cost it a hundred times as much.
+            Err(error) if !is_refused_for_good(&error) => Err(error),
             Err(error) => {
                 let chain = oracle.chain.as_ref();
                 tracing::warn!(url = chain.url(), %error, "storage not readable; falling back to contract calls");
@@ -173,6 +167,68 @@ impl StorageReader {
             }
             Ok(read) => Ok(read),
         }
+    }
+
+    /// Whether what was read before, with what has changed since, is all that there is.
+    fn is_known<C: AsRef<dyn ChainApi>>(
+        &self,
+        oracle: &OracleClient<C>,
+        at: Head,
+        from: RequestId,
+        changes: &Changes,
+    ) -> bool {
+        let is_whole = self.listed_from.is_some_and(|listed| listed <= from);
+        *changes != Changes::Unknown && is_whole && self.page && self.reads_storage(oracle, at)
+    }
+
+    /// Summaries after reading the entries of changed requests only.
+    async fn list_changed<C: AsRef<dyn ChainApi>>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        at: Head,
+        from: RequestId,
+        over: &BTreeSet<RequestId>,
+        changes: &Changes,
+    ) -> Result<Option<RequestPage>, ChainError> {
+        let known = from..self.next_id;
+        if let Changes::Requests(changed) = changes {
+            let mut expected = vec![Key::Counters];
+            let open = changed.iter().copied().filter(|id| !over.contains(id));
+            expected.extend(open.map(Key::Request));
+            // Operators and whatever else changes by itself is read again where a view needs it.
+            self.cells.retain(|key| match key {
+                Key::Terms(id) => known.contains(id) && !over.contains(id),
+                Key::Request(id) => {
+                    known.contains(id) && !over.contains(id) && !changed.contains(id)
+                }
+                _ => false,
+            });
+            self.at = Some(at);
+            self.listed_from = None;
+            self.fetch(oracle, expected).await?;
+        }
+        self.at = Some(at);
+        let next_id = self.view(oracle, |rules| rules.next_id()).await?;
+        let listed = self.summaries(oracle, from, next_id, over).await?;
+        self.next_id = next_id;
+        self.listed_from = Some(from);
+        Ok(Some(listed))
+    }
+
+    async fn summaries<C: AsRef<dyn ChainApi>>(
+        &mut self,
+        oracle: &OracleClient<C>,
+        from: RequestId,
+        next_id: RequestId,
+        over: &BTreeSet<RequestId>,
+    ) -> Result<RequestPage, ChainError> {
+        let ids: Vec<RequestId> = (from..next_id).filter(|id| !over.contains(id)).collect();
+        let of = |rules: &mut Rules<&CellHost<'_>>| {
+            let each = ids.iter().flat_map(|id| rules.summaries(*id, 1));
+            each.collect::<Vec<Summary>>()
+        };
+        let summaries = self.view(oracle, of).await?;
+        Ok(RequestPage { next_id, summaries })
     }
 
     async fn list_storage<C: AsRef<dyn ChainApi>>(
@@ -197,6 +253,7 @@ impl StorageReader {
             matches!(key, Key::Terms(id) if (oldest..known).contains(id) && !over.contains(id))
         });
         self.at = Some(at);
+        self.listed_from = None;
         self.fetch(oracle, expected).await?;
         let next_id = self.view(oracle, |rules| rules.next_id()).await?;
         // A wrong number of requests would make us allocate memory for all of them, so a large one is checked.
@@ -205,17 +262,12 @@ impl StorageReader {
             self.warn_on_mismatch("the number of requests");
             return Ok(None);
         }
-        let ids: Vec<RequestId> = (from..next_id).filter(|id| !over.contains(id)).collect();
-        let of = |rules: &mut Rules<&CellHost<'_>>| {
-            let each = ids.iter().flat_map(|id| rules.summaries(*id, 1));
-            each.collect::<Vec<Summary>>()
-        };
-        let summaries = self.view(oracle, of).await?;
-        let listed = RequestPage { next_id, summaries };
+        let listed = self.summaries(oracle, from, next_id, over).await?;
         if !self.page && !self.page_matches(oracle, at, from, over, &listed).await? {
             return Ok(None);
         }
         self.next_id = next_id;
+        self.listed_from = Some(from);
         Ok(Some(listed))
     }
 

@@ -7,7 +7,7 @@ use super::{
     error::ChainError,
     event::Event,
     inclusion::{outcome, send_and_wait},
-    types::{Deposit, DryRun, InBlock, Weight},
+    types::{Deposit, DryRun, DryRunLimits, InBlock, Weight},
 };
 use llm_oracle_primitives::{AccountId, Balance, Hash};
 use llm_oracle_signing::{account_of, Keypair};
@@ -59,6 +59,10 @@ impl Chain {
         options: TxOptions,
     ) -> Result<CallReceipt<T>, ChainError> {
         let origin = account_of(signer);
+        let limits = DryRunLimits {
+            gas: options.gas_limit,
+            deposit: options.storage_deposit_limit,
+        };
         let DryRun {
             value: returned,
             gas_required,
@@ -66,7 +70,7 @@ impl Chain {
             ..
         } = self
             .as_ref()
-            .dry_run_within(&origin, contract, value, call, options.gas_limit, None)
+            .dry_run_within(&origin, contract, value, call, limits, None)
             .await?;
         let gas = options
             .gas_limit

@@ -1,8 +1,17 @@
 //! The values that the files of this crate, and its callers, pass to each other. Nothing here talks to a
 //! node.
 
-use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
-use subxt::ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType};
+use super::error::ChainError;
+use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash, RequestId};
+use std::collections::BTreeSet;
+use subxt::{
+    config::{RpcConfigFor, SubstrateConfig},
+    ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType},
+    rpcs::LegacyRpcMethods,
+};
+
+/// The usual RPC methods of a node.
+pub(super) type Rpc = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
 
 /// A block by hash and height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +20,17 @@ pub struct Head {
     pub hash: Hash,
     /// Its height.
     pub number: BlockNumber,
+}
+
+/// What a block has changed of an oracle, by its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// It changed these requests, or none, and whatever belongs to operators.
+    Requests(BTreeSet<RequestId>),
+    /// No event names the oracle.
+    Nothing,
+    /// Anything may have changed.
+    Unknown,
 }
 
 /// Execution time and proof size.
@@ -42,6 +62,22 @@ impl Weight {
         }
     }
 
+    /// So many percent of it.
+    pub fn percent(self, percent: u64) -> Self {
+        let share = |part: u64| (part / 100).saturating_mul(percent);
+        Self {
+            ref_time: share(self.ref_time),
+            proof_size: share(self.proof_size),
+        }
+    }
+
+    /// How many times `room` it needs, rounded up, in the dimension that needs more.
+    pub fn in_units_of(self, room: Self) -> u64 {
+        let times = |part: u64, room: u64| part.div_ceil(room.max(1));
+        let (time, proof) = (self.ref_time, self.proof_size);
+        times(time, room.ref_time).max(times(proof, room.proof_size))
+    }
+
     /// In each dimension the smaller of both.
     pub fn at_most(self, other: Self) -> Self {
         Self {
@@ -71,6 +107,15 @@ impl Deposit {
     }
 }
 
+/// What a call that is run and not sent may use: what the transaction that sends it would say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DryRunLimits {
+    /// Most gas; without it, as much as a block has.
+    pub gas: Option<Weight>,
+    /// Most that its storage may take from the origin, planck; without it, the chain's own limit.
+    pub deposit: Option<Balance>,
+}
+
 /// A call of a contract that is run and not sent.
 #[derive(Debug, Clone, Copy)]
 pub struct DryRunRequest<'a> {
@@ -84,8 +129,8 @@ pub struct DryRunRequest<'a> {
     pub message: &'static str,
     /// Its selector and arguments.
     pub input: &'a [u8],
-    /// Gas limit; without it, as much as a block has.
-    pub gas_limit: Option<Weight>,
+    /// What it may use.
+    pub limits: DryRunLimits,
     /// The block to run on top of; the best one without it.
     pub at: Option<Hash>,
 }
@@ -118,6 +163,40 @@ pub struct DryRun<T> {
     pub deposit: Deposit,
 }
 
+/// What a transaction is signed with beside its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TxTerms {
+    /// The signer's nonce.
+    pub nonce: u64,
+    /// Tip for the author of the block that includes it, planck.
+    pub tip: Balance,
+    /// Blocks for which it is valid, at most 4,096; see [`era_window`](crate::era_window).
+    pub era_blocks: BlockNumber,
+    /// Last block in which it is of any use, if there is one.
+    pub last_block: Option<BlockNumber>,
+}
+
+impl Default for TxTerms {
+    fn default() -> Self {
+        Self {
+            nonce: 0,
+            tip: 0,
+            era_blocks: 4096,
+            last_block: None,
+        }
+    }
+}
+
+/// No tip, and valid for as long as the chain allows.
+impl From<u64> for TxTerms {
+    fn from(nonce: u64) -> Self {
+        Self {
+            nonce,
+            ..Self::default()
+        }
+    }
+}
+
 /// A signed transaction, to be stored before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedTx {
@@ -140,4 +219,9 @@ pub struct InBlock {
     pub block: Hash,
     /// Height of the block.
     pub number: BlockNumber,
+}
+
+/// The height in a header. Chains with heights beyond 32 bits are not supported.
+pub(super) fn block_number(number: u64) -> Result<BlockNumber, ChainError> {
+    BlockNumber::try_from(number).map_err(|error| ChainError::decode("a block's height", error))
 }

@@ -131,14 +131,14 @@ fn the_example_signer_loads_and_names_every_key_there_is() {
     let plain = load(SIGNER).unwrap();
     // What stands behind `#` is the default.
     let beside =
-        |config: SigningDaemonConfig| (config.max_deposit, config.contracts_call, config.operators);
+        |config: SigningDaemonConfig| (config.max_deposit, config.max_tip, config.operators);
     assert_eq!(beside(load(&uncommented(SIGNER)).unwrap()), beside(plain));
     let refusal = load(&format!("no_such_key = 1\n{SIGNER}"))
         .unwrap_err()
         .to_string();
     let (_, list) = refusal.split_once("expected").unwrap();
     let keys: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
-    assert_eq!(keys.len(), 7, "{refusal}");
+    assert_eq!(keys.len(), 8, "{refusal}");
     for key in keys {
         let named = uncommented(SIGNER).lines().any(|line| {
             line.starts_with(&format!("{key} =")) || line.trim_matches(['[', ']']) == key

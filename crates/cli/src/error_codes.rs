@@ -53,11 +53,14 @@ impl From<RelayerError> for CliError {
     fn from(error: RelayerError) -> Self {
         match error {
             RelayerError::Chain(error) => error.into(),
+            // Another look may show the right one.
+            RelayerError::Unconfirmed(_) => Self::new(exit::CHAIN, error),
             RelayerError::Unsigned { .. } => Self::new(exit::SIGNER, error),
             RelayerError::NotRegistered { .. } | RelayerError::Barred { .. } => {
                 Self::new(exit::CONTRACT, error)
             }
             RelayerError::Store(_)
+            | RelayerError::Unopened { .. }
             | RelayerError::ForeignCommitment { .. }
             | RelayerError::FreshStore { .. }
             | RelayerError::OldStore { .. }
@@ -122,7 +125,7 @@ mod tests {
                     what: text(),
                     reason: text(),
                 },
-                exit::TRANSACTION,
+                exit::CHAIN,
             ),
             (
                 ChainError::Dispatch {

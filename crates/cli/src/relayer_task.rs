@@ -93,6 +93,7 @@ pub async fn start(options: DevRelayer<'_>) -> Result<RelayerHandle, CliError> {
         block_time_ms: None,
         backup_dir: None,
         recover: false,
+        forget_finalized: false,
         contract: ss58(&options.checked.oracle.address),
         code_hash: Some(hex0x(&options.checked.code_hash)),
         store: options.folder.join("relayer"),

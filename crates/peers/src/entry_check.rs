@@ -97,18 +97,18 @@ fn check_commit(
         .signature
         .ok_or(EntryVerdict::Invalid(EntryFault::Unsigned));
     let (valid_until, signature) = signature?;
+    let context = context(deployment, view, operator);
+    let (commitment, evidence) = (&entry.commitment, &entry.evidence);
+    let message = digest::seat_message(&context, commitment, evidence, valid_until);
+    let verified = verified || verifies(&signature, &message, &(*operator).into());
+    ensure(verified, EntryVerdict::Invalid(EntryFault::Signature))?;
     // What waits at the finalized block may be open in the next one.
     let open = matches!(summary.phase, Phase::Waiting | Phase::Committing)
         && summary.committed < summary.seats;
     ensure(open && !seated, EntryVerdict::Obsolete)?;
     ensure(lands <= summary.commit_deadline, EntryVerdict::Obsolete)?;
     ensure(lands <= valid_until, EntryVerdict::Obsolete)?;
-    ensure(lands >= summary.opens_at, EntryVerdict::Early)?;
-    let context = context(deployment, view, operator);
-    let (commitment, evidence) = (&entry.commitment, &entry.evidence);
-    let message = digest::seat_message(&context, commitment, evidence, valid_until);
-    let verified = verified || verifies(&signature, &message, &(*operator).into());
-    ensure(verified, EntryVerdict::Invalid(EntryFault::Signature))
+    ensure(lands >= summary.opens_at, EntryVerdict::Early)
 }
 
 fn check_reveal(

@@ -17,6 +17,7 @@ mod counters;
 mod entry_check;
 mod handoff;
 mod message_guard;
+mod obsolete;
 mod outbox;
 mod pool;
 #[cfg(test)]
@@ -38,6 +39,8 @@ pub use wire::{
     DeploymentId, EntryKey, EntryKind, OperatorId, Payload, PeerMessage, PeerMessageHeader,
     SignedEntry, ENTRIES_MAX, MESSAGE_BYTES_MAX,
 };
+
+use obsolete::ObsoleteEntries;
 
 use llm_oracle_primitives::{Hash, RequestId, RequestView, Slot, Terms};
 use llm_oracle_signing::Signer;
@@ -67,6 +70,7 @@ pub struct Peers {
     seen_at: Hash,
     seen: HashMap<RequestId, SeenRequest>,
     due: Option<Instant>,
+    obsolete: ObsoleteEntries,
 }
 
 impl Peers {
@@ -103,6 +107,7 @@ impl Peers {
             seen_at: Hash::default(),
             seen: HashMap::new(),
             due: None,
+            obsolete: ObsoleteEntries::default(),
         }))
     }
 
@@ -159,6 +164,15 @@ impl Peers {
     pub fn in_cooldown(&self, operator: &OperatorId, now: Instant) -> bool {
         let peer = self.directory.peer_of(operator);
         peer.is_some_and(|peer| self.handoffs.in_cooldown(peer, now))
+    }
+
+    /// Records that an entry of a peer was no longer needed: too many of them are a fault, since each costs
+    /// work here and nothing there.
+    pub fn note_obsolete(&mut self, peer: usize, now: Instant) {
+        if self.obsolete.add(peer, now) {
+            self.counters.rejected("obsolete");
+            self.endpoint.record_fault(peer);
+        }
     }
 
     /// Lets [`Self::changed`] return at this time at the latest.

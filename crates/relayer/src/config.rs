@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub struct RelayerConfig {
     /// The node's WebSocket.
     pub url: String,
-    /// Further nodes: each is looked at before every turn, and takes over when those before it fail.
+    /// Further nodes: each is looked at now and then, and takes over when those before it fail.
     #[serde(default)]
     pub urls: Vec<String>,
     /// Time between two blocks, milliseconds; a node without a new one for three of them is left
@@ -28,6 +28,9 @@ pub struct RelayerConfig {
     /// Whether a person has decided to go on with what is left of a lost or older store.
     #[serde(skip)]
     pub recover: bool,
+    /// Whether a person has decided to forget the finalized block that was acted on last.
+    #[serde(skip)]
+    pub forget_finalized: bool,
     /// Address of the oracle, SS58.
     pub contract: String,
     /// Hash of its code as the deployment printed it; when given, another is refused.
@@ -70,23 +73,30 @@ pub struct Limits {
     /// Least reward of a seat, planck; requests below it are left out. A number, or a string of one.
     #[serde(deserialize_with = "planck")]
     pub min_reward: u128,
-    /// Most that one transaction may cost in fees, planck; a dearer one is not sent. Tips are always 0.
+    /// Most that one transaction may cost in fees without its tip, planck; a dearer one is not sent.
     /// 0: any fee. A number, or a string of one.
     #[serde(deserialize_with = "planck")]
     pub max_fee: u128,
+    /// Most that one transaction may offer as a tip, planck. Only reveals offer one, in the second half of their
+    /// window: more from block to block, never more than the bonds at stake. 0: no tip. A number, or a string of
+    /// one.
+    #[serde(deserialize_with = "planck")]
+    pub max_tip: u128,
     /// Balance for fees below which an operator is called poor, planck. A number, or a string of one.
     #[serde(deserialize_with = "planck")]
     pub min_balance: u128,
-    /// Attempts at asking the model, committing, delivering, and settling for others before each is
-    /// given up. Asking counts those only in which a model may have run. Reveals, and settling where one of our operators has a seat, go on.
+    /// Attempts at asking the model before it is given up, counting only those in which a model may have run.
+    /// Commits and reveals go on until their deadline, settling without end, deliveries for half an hour.
     pub max_attempts: u32,
     /// Questions put to the model at the same time.
     #[serde(alias = "model_calls")]
     pub max_concurrent_model_requests: u16,
-    /// Longest pause between two looks at the chain, milliseconds; finalized heads wake it earlier.
+    /// Pause between two looks at a chain whose heads are not heard, milliseconds: two block times if that
+    /// is longer, and up to five times as long while nothing moves.
     #[serde(alias = "poll_ms")]
     pub poll_interval_ms: u64,
-    /// How much later each further relayer tries what only one needs to do, milliseconds.
+    /// How much later each further seat's relayer tries what only one needs to do, beside the time until a
+    /// block is final, milliseconds.
     #[serde(alias = "turn_ms")]
     pub takeover_delay_ms: u64,
     /// Whether to read each finalized block for operators that sign two answers, and report them.
@@ -98,6 +108,7 @@ impl Default for Limits {
         Self {
             min_reward: 0,
             max_fee: 10_000_000_000_000,
+            max_tip: 100_000_000_000,
             min_balance: 1_000_000_000_000,
             max_attempts: 5,
             max_concurrent_model_requests: 1,
@@ -110,10 +121,11 @@ impl Default for Limits {
 
 impl Limits {
     /// Each limit by its key in the file.
-    pub fn shown(&self) -> [(&'static str, String); 8] {
+    pub fn shown(&self) -> [(&'static str, String); 9] {
         [
             ("limits.min_reward", self.min_reward.to_string()),
             ("limits.max_fee", self.max_fee.to_string()),
+            ("limits.max_tip", self.max_tip.to_string()),
             ("limits.min_balance", self.min_balance.to_string()),
             ("limits.max_attempts", self.max_attempts.to_string()),
             (

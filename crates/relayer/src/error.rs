@@ -13,6 +13,9 @@ use llm_oracle_support::address::{hex0x, AddressError};
 pub enum RelayerError {
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// A wrong chain or contract that other connections and some minutes have not confirmed.
+    #[error("{0}; this is looked at again before the relayer ends")]
+    Unconfirmed(ChainError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -24,6 +27,9 @@ pub enum RelayerError {
     /// What one seat brings to a batch is not signed.
     #[error("request {}: {error}", entry.request_id)]
     Unsigned { entry: SeatId, error: SignerError },
+    /// The salt secret that opens a seat is not in the store.
+    #[error("request {}: {error}", entry.request_id)]
+    Unopened { entry: SeatId, error: StoreError },
     #[error("the configuration names no operator; add one [[operators]] table")]
     NoOperators,
     #[error("the operator {0} is named twice in the configuration")]
@@ -74,6 +80,11 @@ fn known(ours: &Option<Hash>) -> String {
 }
 
 impl RelayerError {
+    /// Whether a node only refused: the connection stands.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Chain(error) if error.is_refusal())
+    }
+
     /// Whether a new connection may help.
     pub fn is_connection(&self) -> bool {
         matches!(self, Self::Chain(error) if error.is_connection())

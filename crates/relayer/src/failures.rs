@@ -23,13 +23,8 @@ impl FailureLog {
         }
     }
 
-    /// Attempts after which asking, committing and delivering are given up.
-    pub(crate) fn max_attempts(&self) -> u32 {
-        self.max_attempts
-    }
-
-    /// Counts a failure. At the last allowed one asking and committing are given up, visibly; a
-    /// reveal goes on, since a bond is at stake, and shows why it has not succeeded yet.
+    /// Counts a failure. At the last allowed one asking is given up, visibly. What was paid for, committing and
+    /// revealing, goes on until its deadline, and shows why it has not succeeded yet.
     pub(crate) fn fail(
         &self,
         entry: &SeatId,
@@ -62,25 +57,28 @@ impl FailureLog {
             "failed often"
         );
         let given_up = exhausted(purpose, count, reason);
+        let failed = format!("{purpose_name} failed {count} times, the last time: {reason}");
         match purpose {
             Purpose::Ask => self.skip(entry, &given_up)?,
             Purpose::Commit | Purpose::Answer => {
-                self.note_job(entry, JobState::Abandoned, &given_up)?;
+                self.explain(entry, JobState::Answered, &failed)?
             }
-            Purpose::Reveal => {
-                let job = self.store.job(entry.request_id, &entry.operator)?;
-                // Not over what the chain has shown since.
-                if job.is_some_and(|job| job.state == JobState::Committed) {
-                    let reason = format!("{count} reveals failed, the last one: {reason}");
-                    self.note_job(entry, JobState::Committed, &reason)?;
-                }
-            }
+            Purpose::Reveal => self.explain(entry, JobState::Committed, &failed)?,
             // Depends on whose seats they are about: `plan_ending` decides.
             Purpose::Advance | Purpose::Deliver => {}
             // Lost until the next signature of this kind; anyone else may report it.
             Purpose::Report => {}
         }
         Ok(())
+    }
+
+    /// Notes why a job is still in a state, not over what the chain has shown since.
+    fn explain(&self, entry: &SeatId, state: JobState, reason: &str) -> Result<(), RelayerError> {
+        let job = self.store.job(entry.request_id, &entry.operator)?;
+        match job {
+            Some(job) if job.state == state => self.note_job(entry, state, reason),
+            _ => Ok(()),
+        }
     }
 
     fn note_job(&self, entry: &SeatId, state: JobState, reason: &str) -> Result<(), RelayerError> {

@@ -9,6 +9,8 @@
 //! **Architecture invariants:** deciding is pure; a model is never asked once an answer is recorded;
 //! nothing is sent that is not on disk; nothing is revealed whose commit round could still change.
 
+mod act;
+mod bonds;
 mod config;
 mod equivocation;
 mod error;
@@ -20,8 +22,10 @@ mod node_session;
 mod observer;
 mod operators;
 pub mod ops;
+mod pace;
 mod peers;
 mod plan;
+mod poll_timer;
 mod relayer;
 mod requests;
 mod settlement;

@@ -1,12 +1,21 @@
 //! The node that is worked with: which one, whether it is the right chain and contract, and its heads.
 
-use crate::error::RelayerError;
+use crate::{error::RelayerError, poll_timer::PollTimer};
 use llm_oracle_chain::{
-    AnyChain, ChainError, CheckedOracle, Endpoints, Expect, Head, HeadSubscription, HealthyNode,
-    NodeCriteria,
+    AnyChain, ChainError, ChainErrorKind, CheckedOracle, Endpoints, Expect, Head, HeadSubscription,
+    HealthyNode, NodeCriteria, RpcCount,
 };
 use llm_oracle_primitives::{AccountId, DeploymentId, Hash};
 use llm_oracle_store::{Store, StoreIdentity};
+use llm_oracle_support::clock::Instant;
+use std::time::Duration;
+
+/// How long a verdict 'wrong chain or contract' must stand before it ends the relayer.
+const CONFIRM_FOR: Duration = Duration::from_secs(180);
+/// Connections that must have shown it.
+const CONFIRM_TIMES: u32 = 2;
+/// Time between two looks at a contract whose code is another one.
+const RECHECK_EVERY: Duration = Duration::from_secs(20);
 
 /// The oracle on whatever chain it is worked on.
 pub(crate) type Oracle = llm_oracle_chain::OracleClient<AnyChain>;
@@ -21,6 +30,26 @@ pub(crate) struct ChainView {
     pub(crate) finalized: Head,
     /// Its best block.
     pub(crate) best: Head,
+    /// The contract has other code than expected and nobody knows yet whether for good: seats that are
+    /// taken are opened, and nothing else is begun.
+    pub(crate) reveals_only: bool,
+    /// Another connection than in the last iteration: its node may not know what was sent before.
+    pub(crate) is_new_node: bool,
+}
+
+/// A verdict 'wrong chain or contract' that is not confirmed yet: a node behind a shared address, one that
+/// lies, or one that was set back says so too.
+struct Doubt {
+    since: Instant,
+    last: Instant,
+    /// Connections that have shown it.
+    times: u32,
+}
+
+impl Doubt {
+    fn is_confirmed(&self) -> bool {
+        self.times >= CONFIRM_TIMES && self.since.elapsed() >= CONFIRM_FOR
+    }
 }
 
 /// A live connection with its subscription to heads.
@@ -39,10 +68,14 @@ pub(crate) struct NodeSession {
     /// The highest finalized block acted on, as the store has it.
     seen: Option<Head>,
     link: Option<Link>,
+    doubt: Option<Doubt>,
+    poll_timer: PollTimer,
+    /// The connection of the last iteration.
+    last_connection: Option<usize>,
 }
 
 impl NodeSession {
-    /// Connects, and checks chain and contract.
+    /// Connects, and checks chain and contract; a wrong one on a second connection too.
     ///
     /// # Errors
     /// What is not as the settings say, and errors of the chain.
@@ -51,8 +84,14 @@ impl NodeSession {
         address: AccountId,
         expect: Expect,
     ) -> Result<(Self, Oracle), RelayerError> {
-        let fit = endpoints.select_node(NodeCriteria::default()).await?;
-        let checked = CheckedOracle::check(&fit.chain, address, expect).await?;
+        let (fit, checked) = match first_check(&mut endpoints, address, expect).await {
+            Err(error) if error.kind() == ChainErrorKind::Mismatch => {
+                endpoints.disconnect();
+                first_check(&mut endpoints, address, expect).await?
+            }
+            checked => checked?,
+        };
+        let poll_timer = PollTimer::new(endpoints.block_ms());
         let contract: &[u8; 32] = address.as_ref();
         let session = Self {
             endpoints,
@@ -65,6 +104,9 @@ impl NodeSession {
             },
             seen: None,
             link: None,
+            doubt: None,
+            poll_timer,
+            last_connection: None,
         };
         Ok((session, checked.oracle))
     }
@@ -89,32 +131,90 @@ impl NodeSession {
     }
 
     /// The chain over a node that may be acted on. A new connection is checked like the first one, code
-    /// hash included: it may lead to another node, and the contract may have been changed meanwhile.
+    /// hash included: it may lead to another node, and the contract may have been changed meanwhile. A
+    /// wrong chain or contract is final only once it is confirmed; until then it is `Unconfirmed`.
     ///
     /// # Errors
     /// When no node may be acted on, or chain or contract are others.
-    pub(crate) async fn refresh(&mut self, store: &Store) -> Result<ChainView, RelayerError> {
+    pub(crate) async fn refresh(&mut self) -> Result<ChainView, RelayerError> {
+        match self.look().await {
+            Err(RelayerError::Chain(error)) if error.kind() == ChainErrorKind::Mismatch => {
+                self.link = None;
+                self.endpoints.disconnect();
+                Err(match self.doubt() {
+                    true => error.into(),
+                    false => RelayerError::Unconfirmed(error),
+                })
+            }
+            Ok(view) if !view.reveals_only => {
+                self.doubt = None;
+                Ok(view)
+            }
+            other => other,
+        }
+    }
+
+    async fn look(&mut self) -> Result<ChainView, RelayerError> {
         let known = NodeCriteria {
             genesis: Some(self.genesis),
             seen: self.seen,
             block_ms: None,
+            ask_heads: !self.poll_timer.was_woken_by_head(),
         };
         let fit = match self.endpoints.select_node(known).await {
             Ok(fit) => fit,
             Err(error) => return Err(self.or_another_chain(error).await),
         };
-        let oracle = self.checked(&fit).await?;
-        self.note_seen(store, fit.finalized)?;
+        let (oracle, reveals_only) = self.checked(&fit).await?;
+        if self.is_newer(fit.finalized) {
+            self.poll_timer.moved();
+        }
+        let connection = fit.chain.connection_id();
+        let is_new_node = self.last_connection.replace(connection) != Some(connection);
         Ok(ChainView {
             oracle,
             finalized: fit.finalized,
             best: fit.best,
+            reveals_only,
+            is_new_node,
         })
+    }
+
+    /// Notes that another connection has shown a wrong chain or contract. Says whether that is confirmed.
+    fn doubt(&mut self) -> bool {
+        let now = Instant::now();
+        let doubt = self.doubt.get_or_insert(Doubt {
+            since: now,
+            last: now,
+            times: 0,
+        });
+        doubt.times = doubt.times.saturating_add(1);
+        doubt.last = now;
+        doubt.is_confirmed()
+    }
+
+    /// Requests to each node so far.
+    pub(crate) fn rpc_counts(&self) -> Vec<(String, RpcCount)> {
+        self.endpoints.rpc_counts()
+    }
+
+    /// How long to wait for a head before the chain is looked at without one.
+    pub(crate) fn timer(&mut self, poll: Duration) -> Duration {
+        self.poll_timer.timer(poll)
     }
 
     /// The oracle over the last connection, if it stands.
     pub(crate) fn oracle(&self) -> Option<&Oracle> {
         self.link.as_ref().map(|link| &link.oracle)
+    }
+
+    /// An iteration has failed. After a refusal the connection stays, and another node is tried first.
+    pub(crate) fn failed(&mut self, error: &RelayerError) {
+        if error.is_refusal() {
+            self.endpoints.avoid_current();
+        } else {
+            self.disconnect();
+        }
     }
 
     /// Gives the connection up: the next iteration connects and checks everything again.
@@ -125,19 +225,29 @@ impl NodeSession {
     /// Waits for the next finalized head; for ever without a connection. Says whether the connection
     /// stands.
     pub(crate) async fn next_head(&mut self) -> bool {
-        match self.link.as_mut() {
-            Some(link) => link.wake.next().await.is_some(),
-            None => std::future::pending().await,
+        let Some(link) = self.link.as_mut() else {
+            return std::future::pending().await;
+        };
+        let is_there = link.wake.next().await.is_some();
+        if is_there {
+            self.poll_timer.woken_by_head();
         }
+        is_there
     }
 
-    async fn checked(&mut self, fit: &HealthyNode) -> Result<Oracle, RelayerError> {
+    /// The contract over a node, and whether only reveals may be sent to it.
+    async fn checked(&mut self, fit: &HealthyNode) -> Result<(Oracle, bool), RelayerError> {
         if let Some(link) = &self.link {
             if link.oracle.chain.is_same_connection(fit.chain.as_ref()) {
-                return Ok(link.oracle.clone());
+                return Ok((link.oracle.clone(), false));
             }
         }
-        let checked = CheckedOracle::check(&fit.chain, self.address, self.expect).await?;
+        let checked = match CheckedOracle::check(&fit.chain, self.address, self.expect).await {
+            Err(error @ ChainError::OtherCode { .. }) => {
+                return Ok((self.with_other_code(fit, error).await?, true));
+            }
+            checked => checked?,
+        };
         // The same address on a chain that was started anew.
         self.expect_domain(checked.config.domain)?;
         let wake = fit.chain.finalized_heads().await?;
@@ -147,6 +257,29 @@ impl NodeSession {
             oracle: oracle.clone(),
             wake,
         });
+        Ok((oracle, false))
+    }
+
+    /// The contract of our deployment, whose code has changed: what its seats owe can still be opened until
+    /// the change is confirmed.
+    async fn with_other_code(
+        &mut self,
+        fit: &HealthyNode,
+        error: ChainError,
+    ) -> Result<Oracle, RelayerError> {
+        let oracle = Oracle::new(fit.chain.clone(), self.address);
+        let config = oracle.config(None).await?;
+        self.expect_domain(config.domain)?;
+        self.link = None;
+        let is_due = |doubt: &Doubt| doubt.last.elapsed() >= RECHECK_EVERY;
+        if self.doubt.as_ref().is_none_or(is_due) {
+            tracing::error!(%error, "other code; only reveals are sent while this is confirmed");
+            if self.doubt() {
+                return Err(error.into());
+            }
+            // The next look is over another connection.
+            self.endpoints.disconnect();
+        }
         Ok(oracle)
     }
 
@@ -176,11 +309,30 @@ impl NodeSession {
         error.into()
     }
 
-    fn note_seen(&mut self, store: &Store, finalized: Head) -> Result<(), RelayerError> {
-        if self.seen.is_none_or(|seen| finalized.number > seen.number) {
+    /// The contract was read at this finalized block, and what follows acts on it. Not before: a node that
+    /// invents blocks has no state of them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn note_read(&mut self, store: &Store, finalized: Head) -> Result<(), RelayerError> {
+        if self.is_newer(finalized) {
             store.set_finalized_seen(finalized.number, &finalized.hash)?;
             self.seen = Some(finalized);
         }
         Ok(())
     }
+
+    fn is_newer(&self, finalized: Head) -> bool {
+        self.seen.is_none_or(|seen| finalized.number > seen.number)
+    }
+}
+
+async fn first_check(
+    endpoints: &mut Endpoints,
+    address: AccountId,
+    expect: Expect,
+) -> Result<(HealthyNode, CheckedOracle<AnyChain>), ChainError> {
+    let fit = endpoints.select_node(NodeCriteria::default()).await?;
+    let checked = CheckedOracle::check(&fit.chain, address, expect).await?;
+    Ok((fit, checked))
 }

@@ -1,6 +1,8 @@
 //! The daemon: one main loop, woken by finalized heads, by answers of the model, by peers and by a timer.
 
 use crate::{
+    act::end_some,
+    bonds::Bonds,
     config::RelayerConfig,
     equivocation::EquivocationWatch,
     error::RelayerError,
@@ -10,10 +12,11 @@ use crate::{
     observer::Observer,
     operators::Operators,
     ops::{IterationResult, Ops},
+    pace::PaceWatch,
     peers::PeerExchange,
     requests::{account_for_seats, OperatorSets, RequestCache, RequestTracker, TrackRecords},
     settlement::Settlement,
-    tx::{BatchContext, BatchSender, OwnSeat, Reconciler, TxSender},
+    tx::{BatchSender, Reconciler, TxSender},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use llm_oracle_chain::{ChainError, Endpoints, Expect, Head};
@@ -45,6 +48,8 @@ pub struct Relayer {
     pub(crate) ops: Arc<Ops>,
     pub(crate) operators: Operators,
     pub(crate) session: NodeSession,
+    pub(crate) pace: PaceWatch,
+    pub(crate) bonds: Bonds,
     pub(crate) cache: RequestCache,
     pub(crate) tracker: RequestTracker,
     pub(crate) track_records: TrackRecords,
@@ -110,19 +115,22 @@ impl Relayer {
         let operators = Operators::look_up(&oracle, keys).await?;
         let (identity, deployment) = (session.identity(), session.deployment());
         let store = open(&config, &identity)?;
-        if config.recover {
+        if config.recover || config.forget_finalized {
             store.forget_finalized_seen()?;
         }
         let seen = store.finalized_seen()?;
         session.resume(seen.map(|(number, hash)| Head { hash, number }));
         let ops = Arc::<Ops>::default();
         let limits = config.limits;
+        let takeover_ms = limits.takeover_delay_ms;
         let own = operators.iter().map(|operator| operator.id).collect();
         let failures = FailureLog::new(store.clone(), own, limits.max_attempts);
-        let tx = TxSender::new(store.clone(), limits.max_fee);
+        let tx = TxSender::new(store.clone(), ops.clone(), limits.max_fee);
         let shared = (store.clone(), ops.as_ref(), failures.clone());
         let mut relayer = Self {
             session,
+            pace: PaceWatch::default(),
+            bonds: Bonds::default(),
             cache: RequestCache::default(),
             tracker: RequestTracker::default(),
             track_records: TrackRecords::default(),
@@ -133,14 +141,15 @@ impl Relayer {
                 (store.clone(), ops.clone(), failures.clone()),
                 AnswerRecorder::new(store.clone(), ops.clone(), deployment),
             )?,
-            reconciler: Reconciler::new(store.clone(), failures.clone()),
-            batches: BatchSender::new(tx.clone(), store.clone(), failures.clone(), deployment),
-            settlement: Settlement::new(
+            reconciler: Reconciler::new(store.clone(), failures.clone(), tx.clone()),
+            batches: BatchSender::new(
                 tx.clone(),
                 store.clone(),
                 failures.clone(),
-                Duration::from_millis(limits.takeover_delay_ms),
+                deployment,
+                limits.max_tip,
             ),
+            settlement: Settlement::new(tx.clone(), store.clone(), failures.clone(), takeover_ms),
             equivocations: EquivocationWatch::new(
                 limits.report_equivocations,
                 tx,
@@ -160,7 +169,8 @@ impl Relayer {
     }
 
     async fn account_for_seats(&mut self) -> Result<(), RelayerError> {
-        let chain = self.session.refresh(&self.store).await?;
+        let chain = self.session.refresh().await?;
+        self.bonds.refresh(&chain, &self.operators).await?;
         self.peers.begin(chain.finalized.number);
         account_for_seats(
             &chain,
@@ -225,7 +235,7 @@ impl Relayer {
                     }
                 }
                 Err(error) if is_transient(&error) => {
-                    self.session.disconnect();
+                    self.session.failed(&error);
                     self.ops.iteration_failed(&error);
                     let pause = pauses.next().unwrap_or(PAUSE_MAX);
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "an iteration failed; trying again");
@@ -247,10 +257,15 @@ impl Relayer {
     pub async fn iterate(&mut self) -> Result<Progress, RelayerError> {
         // What the model said is recorded, whatever state the nodes are in.
         let mut worked = self.models.collect_answers()?;
-        let chain = self.session.refresh(&self.store).await?;
+        let chain = self.session.refresh().await?;
         let (finalized, best) = (chain.finalized.number, chain.best.number);
-        self.ops.looks(finalized, best, self.models.pending());
+        self.ops.looks(finalized, best, self.models.asked().count());
+        self.ops
+            .metrics()
+            .nodes()
+            .requests(&self.session.rpc_counts());
         self.refresh_requests(&chain).await?;
+        self.reconciler.note_heads(&chain);
         worked |= self.reconciler.reconcile(&chain, &mut self.cache).await?;
         let mut work = self.plan(&chain).await?;
         worked |= work.ended_something;
@@ -263,15 +278,16 @@ impl Relayer {
             }
         }
         self.operators.stop_if_barred(&work)?;
-        worked |= self.send(&chain, Purpose::Commit, work.commits).await?;
-        worked |= self.send(&chain, Purpose::Answer, work.answers).await?;
+        // A bond is at stake behind each reveal, and an answer that was paid for behind each commit; whatever
+        // else there is waits for them.
         worked |= self.send(&chain, Purpose::Reveal, work.reveals).await?;
-        for ending in work.endings {
-            let operators = &self.operators;
-            worked |= self.settlement.perform(&chain, operators, ending).await?;
-        }
+        worked |= self.send(&chain, Purpose::Answer, work.answers).await?;
+        worked |= self.send(&chain, Purpose::Commit, work.commits).await?;
+        let (settlement, operators) = (&mut self.settlement, &self.operators);
+        worked |= end_some(settlement, operators, &self.ops, &chain, work.endings).await?;
         let (operators, cache) = (&self.operators, &mut self.cache);
         worked |= self.equivocations.watch(&chain, operators, cache).await?;
+        self.bonds.refresh(&chain, &self.operators).await?;
         self.observer.observe(&chain, &self.operators).await?;
         Ok(if worked {
             Progress::Worked
@@ -285,31 +301,13 @@ impl Relayer {
         if self.cache.refresh(chain, cursor, over).await? {
             self.tracker.forget_gone(&self.cache);
         }
-        Ok(())
-    }
-
-    /// Submits our seats together with what peers have handed over.
-    async fn send(
-        &mut self,
-        chain: &ChainView,
-        purpose: Purpose,
-        seats: Vec<OwnSeat>,
-    ) -> Result<bool, RelayerError> {
-        let (operators, cache) = (&self.operators, &self.cache);
-        let entries = self.peers.share(chain, operators, cache, purpose, seats);
-        let entries = entries.await?;
-        let mut context = BatchContext {
-            chain,
-            operators: &mut self.operators,
-            peers: &mut self.peers,
-            purpose,
-        };
-        self.batches.send(&mut context, entries).await
+        self.session.note_read(&self.store, chain.finalized)
     }
 
     /// Waits until the chain, the model or a peer has moved, or the timer says to read anyway.
     async fn wait(&mut self) {
-        let timer = tokio::time::sleep(Duration::from_millis(self.config.limits.poll_interval_ms));
+        let poll = Duration::from_millis(self.config.limits.poll_interval_ms);
+        let timer = tokio::time::sleep(self.session.timer(poll));
         if self.session.oracle().is_none() {
             return timer.await;
         }
@@ -372,6 +370,7 @@ fn pauses() -> backon::ExponentialBackoff {
 /// store that fails on this machine, are not among them.
 fn is_transient(error: &RelayerError) -> bool {
     match error {
+        RelayerError::Unconfirmed(_) => true,
         RelayerError::Chain(error) => error.is_transient(),
         RelayerError::Unsigned { error, .. } => error.is_transient(),
         RelayerError::Store(error) => error.is_transient(),

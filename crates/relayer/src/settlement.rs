@@ -1,21 +1,25 @@
-//! Settling what nobody settled, and handing ends to those who asked.
+//! Settling what nobody settled, and handing ends to those who asked, where that pays.
 //!
-//! Anyone may do either, and once is enough. So relayers take turns: the first is the seat holder
-//! whose turn the request's number names, each further one waits a little longer, and all look
-//! again before they send.
+//! Once is enough. So those that have seats take turns: the first is the seat holder whom the request's
+//! number names, each further one waits until the one before it could have been seen, and all look at
+//! the best block right before they send.
+
+mod duty;
 
 use crate::{
     error::RelayerError,
     failures::{exhausted, in_turn, FailureLog},
     node_session::ChainView,
-    operators::{Operator, Operators},
+    operators::Operators,
+    pace::ChainPace,
     requests::RequestTracker,
     tx::{TxDraft, TxSender},
 };
-use llm_oracle_chain::{messages, Weight};
-use llm_oracle_primitives::{CallbackLimits, DeliveryStatus, RequestId, RequestView, SeatView};
-use llm_oracle_store::{Attempt, Purpose, SeatId, Skip, Store};
-use std::{sync::Arc, time::Duration};
+use duty::{delivery_waits, duty, is_done, is_final, place, Duty, DELIVERY_TRIES};
+use llm_oracle_chain::{messages, ChainError, DryRunLimits, Weight};
+use llm_oracle_primitives::{BlockNumber, CallbackLimits, DeliveryStatus, RequestId, RequestView};
+use llm_oracle_store::{now_ms, Attempt, Purpose, SeatId, Skip, Store};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// Something one relayer must do for a request that has ended.
 #[derive(Debug, Clone, Copy)]
@@ -25,13 +29,7 @@ pub(crate) struct Ending {
     sender: usize,
     /// Under whose name its failures are counted, whoever sends it.
     entry: SeatId,
-    act: Act,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Act {
-    Advance,
-    Deliver(CallbackLimits),
+    duty: Duty,
 }
 
 /// Gas on top of a dry run's need, percent.
@@ -55,8 +53,11 @@ pub(crate) struct Settlement {
     tx: TxSender,
     store: Arc<Store>,
     failures: FailureLog,
-    /// How much later each further relayer acts.
+    /// How much later each further relayer acts, beside the time until a block of the one before it is
+    /// final.
     takeover_delay: Duration,
+    /// What the best block showed as done, and in which block that was seen.
+    seen_done: HashMap<RequestId, (Purpose, BlockNumber)>,
 }
 
 impl Settlement {
@@ -64,13 +65,14 @@ impl Settlement {
         tx: TxSender,
         store: Arc<Store>,
         failures: FailureLog,
-        takeover_delay: Duration,
+        takeover_ms: u64,
     ) -> Self {
         Self {
             tx,
             store,
             failures,
-            takeover_delay,
+            takeover_delay: Duration::from_millis(takeover_ms),
+            seen_done: HashMap::new(),
         }
     }
 
@@ -79,71 +81,62 @@ impl Settlement {
     /// # Errors
     /// When the store fails.
     pub(crate) fn plan(
-        &self,
+        &mut self,
+        (chain, pace): (&ChainView, ChainPace),
         view: &RequestView,
         live: &[Attempt],
         operators: &Operators,
         tracker: &mut RequestTracker,
     ) -> Result<EndingPlan, RelayerError> {
         let id = view.summary.request_id;
-        let has_seat = |operator: &Operator| {
-            let mut seats = view.seats.iter();
-            seats.any(|seat| seat.operator == operator.account)
-        };
-        let own_seats = operators.iter().any(has_seat);
-        // Nothing pays for settling it. An attempt to deliver would be paid where nobody took a seat, but only the
-        // time of the callback, which need not cover the fee.
-        if !own_seats {
-            return Ok(EndingPlan::Over);
-        }
-        let paid = view.delivery_price > 0;
-        let (purpose, act) = match (view.summary.settled, view.callback) {
-            (false, _) => (Purpose::Advance, Act::Advance),
-            (true, Some(_)) if !paid => return Ok(EndingPlan::Over),
-            (true, Some(limits)) => (Purpose::Deliver, Act::Deliver(limits)),
-            (true, None) => return Ok(EndingPlan::Over),
-        };
-        let sent = live.iter().any(|attempt| {
-            let ours = attempt
-                .tx
-                .entries
-                .iter()
-                .any(|entry| entry.request_id == id);
-            attempt.tx.purpose == purpose && ours
-        });
-        let Some((first, position)) = first_in_turn(id, &view.seats, operators) else {
+        let seated = seated(id, view, operators);
+        let duty = duty(view, seated.len());
+        let (Some(purpose), Some((position, first))) = (purpose_of(duty), seated.first().copied())
+        else {
+            self.seen_done.remove(&id);
             return Ok(EndingPlan::Over);
         };
         let entry = operators[first].entry(id);
-        let (failures, _) = self.store.failures(&entry, purpose)?;
-        if is_given_up(purpose, failures, self.failures.max_attempts(), own_seats) {
+        let (failures, at_ms) = self.store.failures(&entry, purpose)?;
+        if purpose == Purpose::Deliver && failures >= DELIVERY_TRIES {
             self.abandon(entry, purpose, failures)?;
             return Ok(EndingPlan::Over);
         }
-        // As with batches: after a failure the next of our operators sends it.
-        let mut active = operators.active();
-        if purpose == Purpose::Deliver {
-            // It is paid to those that have a seat.
-            active.retain(|index| has_seat(&operators[*index]));
-        }
-        if active.is_empty() {
-            return Ok(EndingPlan::Over);
-        }
-        let place = active.iter().position(|index| *index == first).unwrap_or(0) as u64;
-        let sender = in_turn(&active, place, failures).unwrap_or(first);
-        let since = tracker.waiting_since(id);
-        let delay = self
-            .takeover_delay
-            .saturating_mul(u32::try_from(position).unwrap_or(u32::MAX));
-        if sent || since.elapsed() < delay || self.failures.is_backing_off(&entry, purpose)? {
+        let sent = live.iter().any(|attempt| {
+            let mut entries = attempt.tx.entries.iter();
+            attempt.tx.purpose == purpose && entries.any(|entry| entry.request_id == id)
+        });
+        let backs_off = match purpose {
+            Purpose::Deliver => delivery_waits(failures, now_ms().saturating_sub(at_ms)),
+            _ => self.failures.is_backing_off(&entry, purpose)?,
+        };
+        let patience = pace.to_finality().saturating_add(self.takeover_delay);
+        let early = tracker.waiting_since(id).elapsed() < patience.saturating_mul(position);
+        if sent || backs_off || early || self.awaits_finality(chain, id, purpose) {
             return Ok(EndingPlan::Later);
         }
+        // As with batches: after a failure the next of our operators that have a seat sends it.
+        let seats: Vec<usize> = seated.iter().map(|(_, index)| *index).collect();
         Ok(EndingPlan::Now(Ending {
             request_id: id,
-            sender,
+            sender: in_turn(&seats, 0, failures).unwrap_or(first),
             entry,
-            act,
+            duty,
         }))
+    }
+
+    /// Whether a block that is not final yet has shown it as done.
+    fn awaits_finality(&mut self, chain: &ChainView, id: RequestId, purpose: Purpose) -> bool {
+        match self.seen_done.get(&id) {
+            Some((of, block)) if *of == purpose && !is_final(*block, chain.finalized.number) => {
+                true
+            }
+            Some(_) => {
+                self.seen_done.remove(&id);
+                false
+            }
+            None => false,
+        }
     }
 
     /// Records that nothing more is tried, and why: the request is not read again.
@@ -170,36 +163,53 @@ impl Settlement {
         })?)
     }
 
-    /// Does it. Says whether something was done.
+    /// Does it, if the best block still wants it. Says whether something was done.
     ///
     /// # Errors
     /// When the connection or the store fails.
     pub(crate) async fn perform(
-        &self,
+        &mut self,
         chain: &ChainView,
         operators: &Operators,
         ending: Ending,
     ) -> Result<bool, RelayerError> {
-        let entry = ending.entry;
-        let (purpose, result) = match ending.act {
-            Act::Advance => (
-                Purpose::Advance,
-                self.advance(chain, operators, ending).await,
-            ),
-            Act::Deliver(limits) => (
-                Purpose::Deliver,
-                self.deliver(chain, operators, ending, limits).await,
-            ),
+        let Some(purpose) = purpose_of(ending.duty) else {
+            return Ok(false);
+        };
+        let result = match self.is_done(chain, ending, purpose).await {
+            Ok(true) => return Ok(false),
+            Ok(false) => match ending.duty {
+                Duty::Deliver(limits) => self.deliver(chain, operators, ending, limits).await,
+                _ => self.advance(chain, operators, ending).await,
+            },
+            Err(error) => Err(error.into()),
         };
         match result {
             Err(error) if error.is_connection() => Err(error),
             Err(RelayerError::Chain(error)) => {
-                // Most often somebody was faster; the next look at the chain tells.
-                self.failures.fail(&entry, purpose, &error.to_string())?;
+                let reason = error.to_string();
+                self.failures.fail(&ending.entry, purpose, &reason)?;
                 Ok(true)
             }
             other => other,
         }
+    }
+
+    /// Whether the best block shows it as done already: then only finality is waited for.
+    async fn is_done(
+        &mut self,
+        chain: &ChainView,
+        ending: Ending,
+        purpose: Purpose,
+    ) -> Result<bool, ChainError> {
+        let (id, oracle) = (ending.request_id, &chain.oracle);
+        let best = oracle.chain.best().await?;
+        let view = oracle.request(id, Some(best.hash)).await?;
+        let done = view.is_none_or(|view| is_done(ending.duty, &view));
+        if done {
+            self.seen_done.insert(id, (purpose, best.number));
+        }
+        Ok(done)
     }
 
     async fn advance(
@@ -237,10 +247,17 @@ impl Settlement {
     ) -> Result<bool, RelayerError> {
         let (oracle, account) = (&chain.oracle, operators[ending.sender].account);
         let call = messages::deliver(ending.request_id);
-        let first = oracle
-            .chain
-            .dry_run(&account, &oracle.address, 0, &call, None)
-            .await?;
+        // Not a planck more than the terms say: whatever the callback takes goes to strangers, and the
+        // escrow gives back no more than that.
+        let mut within = DryRunLimits {
+            gas: None,
+            deposit: Some(limits.storage_deposit),
+        };
+        let dry_run = |within| {
+            let chain = &oracle.chain;
+            chain.dry_run_within(&account, &oracle.address, 0, &call, within, None)
+        };
+        let first = dry_run(within).await?;
         // The contract looks at the gas that is left, so the limit must cover the callback's whole
         // limit even if the callback uses little of it.
         let callback = Weight {
@@ -252,10 +269,8 @@ impl Settlement {
             .with_margin(GAS_MARGIN_PERCENT)
             .plus(callback)
             .plus(DELIVERY);
-        let dry = oracle
-            .chain
-            .dry_run_within(&account, &oracle.address, 0, &call, Some(gas), None)
-            .await?;
+        within.gas = Some(gas);
+        let dry = dry_run(within).await?;
         // An attempt that fails is paid too.
         if !matches!(
             dry.value,
@@ -266,14 +281,12 @@ impl Settlement {
                 .fail(&ending.entry, Purpose::Deliver, &reason)?;
             return Ok(true);
         }
-        // Never more than the terms allow.
-        let deposit = Some(limits.storage_deposit);
         let draft = TxDraft {
             purpose: Purpose::Deliver,
             sender: ending.sender,
             input: call.input(),
             gas,
-            deposit_limit: deposit,
+            deposit_limit: within.deposit,
             entries: vec![ending.entry],
         };
         self.tx.send(chain, operators, &draft).await?;
@@ -282,57 +295,23 @@ impl Settlement {
     }
 }
 
-/// Whether no more is tried. Settling a request in which we hold seats gives their bonds free and
-/// pays them, so that is tried for as long as it takes.
-fn is_given_up(purpose: Purpose, failures: u32, most: u32, own_seats: bool) -> bool {
-    failures >= most && !(purpose == Purpose::Advance && own_seats)
+/// What an act is called in the store.
+fn purpose_of(duty: Duty) -> Option<Purpose> {
+    match duty {
+        Duty::Advance => Some(Purpose::Advance),
+        Duty::Deliver(_) => Some(Purpose::Deliver),
+        Duty::Nothing => None,
+    }
 }
 
-/// Whose turn among our operators it is, and how many others come before it.
-fn first_in_turn(id: RequestId, seats: &[SeatView], operators: &Operators) -> Option<(usize, u64)> {
-    let active = operators
+/// Our operators that have a seat and still act, each with how many others come before it, in turn.
+fn seated(id: RequestId, view: &RequestView, operators: &Operators) -> Vec<(u32, usize)> {
+    let mut seated: Vec<(u32, usize)> = operators
         .iter()
         .enumerate()
-        .filter(|(_, operator)| !operator.stopped);
-    let position = |operator: &Operator| place(id, seats, operator);
-    active
-        .map(|(index, operator)| (index, position(operator)))
-        .min_by_key(|(_, place)| *place)
-}
-
-/// Seat holders come in the order of their seats, beginning with the one the number names; those
-/// without a seat come after them.
-fn place(id: RequestId, seats: &[SeatView], operator: &Operator) -> u64 {
-    let count = seats.len() as u64;
-    let seat = seats
-        .iter()
-        .position(|seat| seat.operator == operator.account);
-    let Some(seat) = seat.map(|seat| seat as u64) else {
-        return count;
-    };
-    let first = id.checked_rem(count).unwrap_or(0);
-    seat.saturating_add(count)
-        .saturating_sub(first)
-        .checked_rem(count)
-        .unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settling_is_never_given_up_where_we_hold_seats() {
-        for (purpose, failures, own_seats, given_up) in [
-            (Purpose::Advance, 4, false, false),
-            (Purpose::Advance, 5, false, true),
-            (Purpose::Advance, 5, true, false),
-            (Purpose::Advance, u32::MAX, true, false),
-            (Purpose::Deliver, 4, true, false),
-            (Purpose::Deliver, 5, true, true),
-        ] {
-            let found = is_given_up(purpose, failures, 5, own_seats);
-            assert_eq!(found, given_up, "{purpose:?} {failures} {own_seats}");
-        }
-    }
+        .filter(|(_, operator)| !operator.stopped)
+        .filter_map(|(index, operator)| Some((place(id, &view.seats, &operator.id)?, index)))
+        .collect();
+    seated.sort_unstable();
+    seated
 }

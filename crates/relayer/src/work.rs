@@ -2,25 +2,28 @@
 
 use crate::{
     error::RelayerError,
+    model::ModelQueue,
     node_session::ChainView,
+    operators::Operators,
     plan::{ForeignSeat, SeatAction, SeatFacts, SeatPlanner, WorkList},
     relayer::Relayer,
     requests::{choose, is_undelivered, take_share, KnownSeats},
     settlement::EndingPlan,
-    tx::jobs,
+    tx::{jobs, BatchContext, OwnSeat},
 };
 use llm_oracle_chain::ReadRequest;
 use llm_oracle_primitives::{
     BlockNumber, Phase, RequestId, RequestView, Summary, Terms, INTERFACE_VERSION,
 };
-use llm_oracle_store::{JobState, SeatRecords};
-use llm_oracle_support::address::ss58;
+use llm_oracle_store::{unrevealed_requests, JobState, Purpose, SeatId, SeatRecords};
+use llm_oracle_support::{address::ss58, clock::Instant};
 use std::sync::Arc;
 
 impl Relayer {
     /// Goes through the requests that are not over: those that are due first, and of the others some in
     /// each iteration.
     pub(crate) async fn plan(&mut self, chain: &ChainView) -> Result<WorkList, RelayerError> {
+        self.pace.note(chain.finalized, chain.best, Instant::now());
         self.models.drop_overdue(chain.best.number)?;
         self.models.begin_day();
         let mut work = WorkList::default();
@@ -29,7 +32,9 @@ impl Relayer {
         let ours = self.share_of(&open, chain.best.number)?;
         let (ours, idle) = (ours.summaries, ours.idle);
         let is_idle = |summary: &Summary| idle.contains(&summary.request_id);
-        let chosen = choose(&ours, is_idle, self.tracker.next_iteration());
+        let unrevealed = unrevealed_requests(&self.store)?;
+        let is_ours = |summary: &Summary| unrevealed.contains(&summary.request_id);
+        let chosen = choose(&ours, is_ours, is_idle, self.tracker.next_iteration());
         let known = self.tracker.recall(&self.store, &chosen)?;
         let wanted = chosen
             .iter()
@@ -39,6 +44,9 @@ impl Relayer {
         for summary in chosen {
             self.plan_one(chain, summary, &known, &mut work).await?;
         }
+        let asked = asked(&known, &self.models);
+        let policy = &self.config.policy;
+        work.asks = self.bonds.affordable(policy, &asked, work.asks);
         jobs::record(&self.store, std::mem::take(&mut work.changes))?;
         if self.operators.none_takes_seats() {
             for summary in &open {
@@ -48,6 +56,9 @@ impl Relayer {
             }
         }
         self.tracker.move_cursor(&self.store, &self.cache)?;
+        if chain.reveals_only {
+            work.keep_reveals();
+        }
         Ok(work)
     }
 
@@ -64,6 +75,9 @@ impl Relayer {
     /// What has to be read of a request before it can be planned; `None`: its summary is enough.
     fn wanted(&self, summary: &Summary, recall: &SeatRecords) -> Option<ReadRequest> {
         let id = summary.request_id;
+        if is_over_unjoined(&self.operators, summary, recall) {
+            return None;
+        }
         if summary.settled && !is_undelivered(summary) {
             let known = !jobs::has_unended(&self.operators, id, recall)
                 || self.are_all_revealed(summary, recall);
@@ -90,12 +104,14 @@ impl Relayer {
     ) -> Result<(), RelayerError> {
         let id = summary.request_id;
         let undelivered = is_undelivered(summary);
-        if summary.settled && !undelivered && self.end_by_summary(summary, &known.recall, work) {
+        if is_over_unjoined(&self.operators, summary, &known.recall) {
+            return self.finish(id, &known.recall);
+        }
+        if summary.settled && !undelivered && self.end_by_summary(summary, &known.recall, work)? {
             return Ok(());
         }
         let Some(view) = self.cache.view(chain, id).await? else {
-            self.finish(id);
-            return Ok(());
+            return self.finish(id, &known.recall);
         };
         // Where we have no seat nobody pays us for settling it, and its end stands all the same.
         let has_seat = |operator: &crate::operators::Operator| {
@@ -108,18 +124,16 @@ impl Relayer {
             work.ended_something |= !ends.is_empty();
             work.changes.extend(ends);
             if !undelivered {
-                self.finish(id);
-                return Ok(());
+                return self.finish(id, &known.recall);
             }
         }
         if summary.settled || summary.phase == Phase::Ended {
-            return self.plan_ending(&view, known, work);
+            return self.plan_ending(chain, &view, known, work);
         }
         let terms = self.cache.terms(chain, &view).await?;
         // The contract shows no terms of an earlier version. Its seats are revealed all the same.
         if terms.is_none() && view.interface_version == INTERFACE_VERSION {
-            self.finish(id);
-            return Ok(());
+            return self.finish(id, &known.recall);
         }
         let request = (&view, terms.as_ref());
         self.plan_open(chain, request, known, work).await
@@ -131,34 +145,42 @@ impl Relayer {
         summary: &Summary,
         recall: &SeatRecords,
         work: &mut WorkList,
-    ) -> bool {
+    ) -> Result<bool, RelayerError> {
         let id = summary.request_id;
         if jobs::has_unended(&self.operators, id, recall) {
             if !self.are_all_revealed(summary, recall) {
-                return false;
+                return Ok(false);
             }
             work.changes
                 .extend(jobs::revealed_ends(&self.operators, id, recall));
             work.ended_something = true;
         }
-        self.finish(id);
-        true
+        self.finish(id, recall)?;
+        Ok(true)
     }
 
     fn plan_ending(
         &mut self,
+        chain: &ChainView,
         view: &RequestView,
         known: &KnownSeats,
         work: &mut WorkList,
     ) -> Result<(), RelayerError> {
         let (operators, tracker) = (&self.operators, &mut self.tracker);
+        let at = (chain, self.pace.pace());
         match self
             .settlement
-            .plan(view, &known.live, operators, tracker)?
+            .plan(at, view, &known.live, operators, tracker)?
         {
             EndingPlan::Now(ending) => work.endings.push(ending),
             EndingPlan::Later => {}
-            EndingPlan::Over => self.finish(view.summary.request_id),
+            EndingPlan::Over => {
+                // What is left of it is for others.
+                let ends = jobs::unseated_ends(&self.operators, view, &known.recall);
+                work.ended_something |= !ends.is_empty();
+                work.changes.extend(ends);
+                self.finish(view.summary.request_id, &known.recall)?;
+            }
         }
         Ok(())
     }
@@ -175,11 +197,13 @@ impl Relayer {
         let operators = &mut self.operators;
         let records = self.track_records.read(chain, view, operators).await?;
         self.peers.note_request(chain, view, terms);
+        self.bonds.note(view, operators);
         let planner = SeatPlanner {
             operators: &self.operators,
             models: &self.models,
             tracker: &self.tracker,
             limits: &self.config.limits,
+            pace: self.pace.pace(),
         };
         let facts = SeatFacts {
             records: &records,
@@ -227,8 +251,39 @@ impl Relayer {
         Ok(())
     }
 
-    fn finish(&mut self, id: RequestId) {
+    /// Nothing more is done about a request. If the model was tried in vain, that goes on record.
+    fn finish(&mut self, id: RequestId, recall: &SeatRecords) -> Result<(), RelayerError> {
         self.tracker.finish(id, &self.operators);
+        self.bonds.forget(id, &self.operators);
+        for entry in self.operators.entries(id) {
+            let is_open = recall.job(&entry).is_none() && !recall.skipped(&entry);
+            let (failures, _) = recall.failures(&entry, Purpose::Ask);
+            if is_open && (failures > 0 || self.models.backoffs().contains(&entry)) {
+                self.models.overdue(&entry)?;
+            }
+            // What nothing has given back stays at risk for the day.
+            self.models.close(&entry, 0, 0);
+        }
+        Ok(())
+    }
+
+    /// Submits our seats together with what peers have handed over.
+    pub(crate) async fn send(
+        &mut self,
+        chain: &ChainView,
+        purpose: Purpose,
+        seats: Vec<OwnSeat>,
+    ) -> Result<bool, RelayerError> {
+        let (operators, cache) = (&self.operators, &self.cache);
+        let entries = self.peers.share(chain, operators, cache, purpose, seats);
+        let entries = entries.await?;
+        let mut context = BatchContext {
+            chain,
+            operators: &mut self.operators,
+            peers: &mut self.peers,
+            purpose,
+        };
+        self.batches.send(&mut context, entries).await
     }
 
     /// What our seats have earned is no longer at risk.
@@ -241,6 +296,21 @@ impl Relayer {
             }
         }
     }
+}
+
+/// Whether a request has ended without a seat of anybody: no bond is locked, and nothing is earned by its
+/// end.
+fn is_over_unjoined(operators: &Operators, summary: &Summary, recall: &SeatRecords) -> bool {
+    let unjoined = summary.phase == Phase::Ended && summary.committed == 0;
+    unjoined && !jobs::has_unended(operators, summary.request_id, recall)
+}
+
+/// Seats for which the model has been asked and that are not known to be taken.
+fn asked(known: &KnownSeats, models: &ModelQueue) -> Vec<SeatId> {
+    let jobs = known.recall.jobs();
+    let unsent = jobs.filter(|job| job.state == JobState::Answered);
+    let unsent = unsent.map(|job| job.answered.seat_id());
+    unsent.chain(models.asked()).collect()
 }
 
 /// The requests that this process works on, and which of all are idle.

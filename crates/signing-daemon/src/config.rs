@@ -28,6 +28,9 @@ pub struct SigningDaemonConfig {
     /// Highest storage deposit limit of one call, planck.
     #[serde(default = "max_deposit", deserialize_with = "planck")]
     pub max_deposit: u128,
+    /// Highest tip of one call, planck. Reveals offer one when their deadline is near.
+    #[serde(default = "max_tip", deserialize_with = "planck")]
+    pub max_tip: u128,
     /// The keys.
     pub operators: Vec<KeySource>,
 }
@@ -35,6 +38,11 @@ pub struct SigningDaemonConfig {
 /// 1 UNIT of a development chain, planck.
 fn max_deposit() -> u128 {
     1_000_000_000_000
+}
+
+/// A tenth of the coin of a development chain, planck, like a relayer's.
+fn max_tip() -> u128 {
+    100_000_000_000
 }
 
 impl SigningDaemonConfig {

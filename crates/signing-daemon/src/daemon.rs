@@ -59,6 +59,7 @@ impl SigningDaemon {
                 contract: deployment.contract.into(),
                 contracts_call: config.contracts_call,
                 max_deposit: config.max_deposit,
+                max_tip: config.max_tip,
             },
             record,
         })

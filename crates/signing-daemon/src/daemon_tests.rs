@@ -187,7 +187,8 @@ fn a_call_is_signed_only_when_it_is_a_relayers() {
     assert_eq!(with(&|parts| parts.deposit = Some(6)), "deposit");
     assert_eq!(with(&|parts| parts.deposit = None), "deposit");
     assert_eq!(with(&|parts| parts.era = vec![0]), "immortal");
-    assert_eq!(with(&|parts| parts.tip = 1), "tip");
+    assert_eq!(with(&|parts| parts.tip = 3), "signed");
+    assert_eq!(with(&|parts| parts.tip = 4), "tip");
     assert_eq!(with(&|parts| parts.implicit = 71), "not_a_call");
     assert_eq!(with(&|parts| parts.input.clear()), "not_a_call");
     assert_eq!(with(&|parts| parts.input = b"nope".to_vec()), "message");

@@ -92,8 +92,8 @@ pub(crate) enum SigningRefusal {
     NotACall(&'static str),
     #[error("the call moves {0} planck; a relayer pays no contract")]
     Value(u128),
-    #[error("the call offers a tip of {0} planck")]
-    Tip(u128),
+    #[error("the call offers a tip of {found} planck, and `max_tip` is {most} planck")]
+    Tip { found: u128, most: u128 },
     #[error("the transaction would never expire")]
     Immortal,
     #[error("the call may take a storage deposit of {found}, and `max_deposit` is {most} planck")]
@@ -117,7 +117,7 @@ impl SigningRefusal {
             Self::ConflictingAnswer(_) => "conflicting_answer",
             Self::NotACall(_) => "not_a_call",
             Self::Value(_) => "value",
-            Self::Tip(_) => "tip",
+            Self::Tip { .. } => "tip",
             Self::Immortal => "immortal",
             Self::Deposit { .. } => "deposit",
             Self::Message(_) => "message",

@@ -33,6 +33,8 @@ pub(super) struct CallBounds {
     pub(super) contracts_call: [u8; 2],
     /// Highest storage deposit limit, planck.
     pub(super) max_deposit: u128,
+    /// Highest tip, planck.
+    pub(super) max_tip: u128,
 }
 
 impl CallBounds {
@@ -72,7 +74,7 @@ pub(super) fn input(payload: &[u8], bounds: &CallBounds) -> Result<Vec<u8>, Sign
     let deposit: Option<Compact<u128>> = read(&mut rest, "it has no deposit limit")?;
     check_deposit(deposit.map(|Compact(deposit)| deposit), bounds.max_deposit)?;
     let input: Vec<u8> = read(&mut rest, "its input is cut off")?;
-    check_extensions(rest)?;
+    check_extensions(rest, bounds.max_tip)?;
     Ok(input)
 }
 
@@ -91,15 +93,18 @@ fn check_deposit(deposit: Option<u128>, most: u128) -> Result<(), SigningRefusal
 }
 
 /// Checks era, nonce and tip, which have this order on every chain with the usual extensions.
-fn check_extensions(mut rest: &[u8]) -> Result<(), SigningRefusal> {
+fn check_extensions(mut rest: &[u8], max_tip: u128) -> Result<(), SigningRefusal> {
     if read::<u8>(&mut rest, "it has no era")? == 0 {
         return Err(SigningRefusal::Immortal);
     }
     let _second_byte_of_the_era: u8 = read(&mut rest, "its era is cut off")?;
     let _nonce: Compact<u64> = read(&mut rest, "it has no nonce")?;
     let Compact(tip) = read::<Compact<u128>>(&mut rest, "it has no tip")?;
-    if tip != 0 {
-        return Err(SigningRefusal::Tip(tip));
+    if tip > max_tip {
+        return Err(SigningRefusal::Tip {
+            found: tip,
+            most: max_tip,
+        });
     }
     if rest.len() < IMPLICIT_BYTES_MIN {
         return Err(SigningRefusal::NotACall(

@@ -30,6 +30,7 @@ pub(crate) fn config(folder: &Path) -> SigningDaemonConfig {
         domain: hex0x(&DOMAIN),
         contracts_call: CONTRACTS_CALL,
         max_deposit: 5,
+        max_tip: 3,
         operators: vec![key("//Alice"), key("//Bob")],
     }
 }

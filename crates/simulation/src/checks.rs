@@ -4,15 +4,15 @@ use super::{
     run::{Report, Run},
     scenario::Kind,
 };
-use crate::network::{lock, ERA};
+use crate::network::lock;
 use llm_oracle_primitives::{BlockNumber, DeliveryStatus, RequestId, SeatState, SeatView};
 use llm_oracle_store::{database::Database, JobState};
 
 /// Blocks without faults within which everything must come to its end.
-const PATIENCE: u32 = 160;
-/// Blocks without faults that a seat must have had for its reveal to be owed: a reveal that was lost
-/// before is replaced once its era has passed.
-const MARGIN: BlockNumber = 2 * ERA;
+const PATIENCE: u32 = 320;
+/// Blocks without faults that a seat must have had for its reveal to be owed: a reveal that was lost before is
+/// handed in again after 15 s, and replaced when it has been refused three times.
+const MARGIN: BlockNumber = 48;
 
 /// What is owed at the end.
 struct Owed {
@@ -60,9 +60,9 @@ impl Run {
             answered: self.asked,
             skipped: self.asked + 1,
         };
-        // A nonce that was lost before holds up those above it until its era has passed.
+        // Windows that are shorter than an era: nothing may have to wait for the end of one.
         self.ask_with(Kind::Plain, |terms| {
-            (terms.commit_blocks, terms.reveal_blocks) = (3 * ERA, 3 * ERA);
+            (terms.commit_blocks, terms.reveal_blocks) = (MARGIN, MARGIN);
         });
         let left_out = [Kind::Unserved, Kind::Cheap, Kind::Hopeless];
         let kind = *self.rng.pick(&left_out).unwrap();

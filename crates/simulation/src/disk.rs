@@ -72,18 +72,24 @@ impl Disk {
             return;
         };
         let world = lock(&self.world);
-        let carrier = AccountId::from(attempt.tx.carrier);
+        let sender = AccountId::from(attempt.tx.sender);
         let used = world
             .tree
             .state(&world.finalized)
-            .is_some_and(|state| state.nonce(&carrier) > attempt.tx.nonce);
+            .is_some_and(|state| state.nonce(&sender) > attempt.tx.nonce);
         let over = world.final_height() > attempt.tx.valid_until;
         let reason = reason.unwrap_or_default();
+        let best = world.tree.state(&world.best);
+        let waits = best.is_some_and(|state| state.nonce(&sender) < attempt.tx.nonce);
+        let stranded = waits && reason.contains("a lower nonce is free");
         let proved = match state {
             AttemptState::Final => used,
-            AttemptState::Expired => used || over || reason.contains("refuses"),
+            AttemptState::Expired => used || over || stranded || reason.contains("refuses"),
             AttemptState::InBlock | AttemptState::Signed | AttemptState::Broadcast => true,
         };
+        if stranded {
+            self.witness.supersede(&attempt.tx.hash);
+        }
         if !proved {
             let nonce = attempt.tx.nonce;
             self.witness.violation(format!(
@@ -107,9 +113,17 @@ impl Disk {
                 *holder == entry.operator
             })
         });
+        if let (JobState::Abandoned, Some(view)) = (state, &view) {
+            let best = lock(&self.world).height();
+            if !view.summary.settled && best < view.summary.commit_deadline {
+                let text = format!("{id} is given up in {best}: {reason:?}");
+                self.witness.violation(text);
+            }
+        }
         let open = [SeatState::Vacant, SeatState::Committed];
         let true_now = match state {
-            JobState::Answered => false,
+            // Why it is not on the chain yet.
+            JobState::Answered => reason.is_some(),
             JobState::Committed => seat.is_some(),
             JobState::Revealed => seat.is_some_and(|seat| !open.contains(&seat.state)),
             // An end that nobody has settled stands all the same.
@@ -233,6 +247,12 @@ impl Database for Disk {
         self.write(state.name(), || {
             self.memory.set_attempt_state(id, state, reason)
         })
+    }
+    fn live_nonces(&self, signer: &[u8; 32]) -> Result<Vec<u64>, StoreError> {
+        self.memory.live_nonces(signer)
+    }
+    fn unrevealed_requests(&self) -> Result<Vec<RequestId>, StoreError> {
+        self.memory.unrevealed_requests()
     }
     fn live_attempts(&self) -> Result<Vec<Attempt>, StoreError> {
         self.memory.live_attempts()

@@ -6,7 +6,11 @@ use super::{
 };
 use crate::network::{lock, SubmitFault, Ways};
 use llm_oracle_fixtures::SimRng;
+use llm_oracle_primitives::Balance;
 use llm_oracle_support::simulated::jump;
+
+/// What an operator has for fees, planck.
+const RICH: Balance = 1_000_000_000_000_000;
 
 /// How often each kind of fault comes, in a thousand blocks, questions, writes or answers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,10 +24,13 @@ pub struct Rates {
     pub clock: u64,
     pub upgrade: u64,
     pub submit: u64,
+    pub unfunded: u64,
     /// Entries of a batch for which the contract has memory, to the end.
     pub most_entries: Option<u64>,
     /// No wake-up ever comes, to the end.
     pub silent: bool,
+    /// Callbacks fail in every other block.
+    pub callbacks_fail: bool,
 }
 
 impl Rates {
@@ -45,6 +52,9 @@ impl Rates {
                 model_slow: rate(300),
                 disk: rate(12),
                 cells: rate(40),
+                refused: rate(30),
+                limited: rate(8),
+                ..Ways::default()
             },
             crash: rate(250),
             reorganise: rate(120),
@@ -54,12 +64,15 @@ impl Rates {
             clock: rate(60),
             upgrade: rate(30),
             submit: rate(150),
+            unfunded: rate(60),
             most_entries: None,
             silent: false,
+            callbacks_fail: false,
         };
         if rng.chance(1, 3) {
             rates.most_entries = Some(1 + rng.below(3));
         }
+        rates.callbacks_fail = rng.chance(1, 3);
         rates.silent = rng.chance(1, 4);
         if rates.silent {
             rates.ways.lost_wake_up = 1_000;
@@ -75,6 +88,8 @@ enum Effect {
     StaleBest(usize),
     Lag(usize),
     Syncing(usize),
+    Unfunded([u8; 32]),
+    Invents(usize),
 }
 
 /// Faults that last for some blocks.
@@ -116,6 +131,9 @@ impl Run {
         if self.rng.chance(rates.pool, 1_000) {
             self.inject_pool();
         }
+        if self.rng.chance(rates.unfunded, 1_000) {
+            empty_account(self);
+        }
         if self.rng.chance(rates.submit, 1_000) {
             let all = [
                 SubmitFault::Refused,
@@ -154,11 +172,13 @@ impl Run {
     fn inject_node(&mut self) {
         let node = usize::try_from(self.rng.below(self.plan.nodes as u64)).unwrap();
         let lasts = 2 + self.rng.below(10);
-        let (effect, name) = match self.rng.below(5) {
+        let (effect, name) = match self.rng.below(6) {
             0 => (Effect::Cut(node), "node down"),
             1 => (Effect::Stalled(node), "node stalled"),
             2 => (Effect::StaleBest(node), "stale best block"),
             3 => (Effect::Lag(node), "node lag"),
+            // Alone it would be believed: that is not promised.
+            4 if self.plan.nodes > 1 => (Effect::Invents(node), "a node ahead that lies"),
             _ => (Effect::Syncing(node), "node syncing"),
         };
         let lag = 1 + u32::try_from(self.rng.below(8)).unwrap();
@@ -173,6 +193,8 @@ impl Run {
             Effect::StaleBest(_) => world.nodes[node].stale_best = true,
             Effect::Lag(_) => world.nodes[node].lag = lag,
             Effect::Syncing(_) => world.nodes[node].syncing = true,
+            Effect::Unfunded(_) => {}
+            Effect::Invents(_) => world.nodes[node].invents = lag,
         }
         drop(world);
         self.effects.lasting.push((lasts, effect));
@@ -217,6 +239,8 @@ impl Run {
                 Effect::StaleBest(node) => world.nodes[node].stale_best = false,
                 Effect::Lag(node) => world.nodes[node].lag = 0,
                 Effect::Syncing(node) => world.nodes[node].syncing = false,
+                Effect::Unfunded(operator) => world.set_balance(operator, RICH),
+                Effect::Invents(node) => world.nodes[node].invents = 0,
             }
             false
         });
@@ -229,12 +253,32 @@ impl Run {
         let silent = self.plan.rates.silent;
         let mut world = lock(&self.world);
         world.heal();
+        for operator in self.witness.operators.values() {
+            world.set_balance(*operator, RICH);
+        }
         world.tree.upgrade = false;
         if silent {
             world.ways.lost_wake_up = 1_000;
         }
         world.trace.note("no more faults".into());
     }
+}
+
+/// One of our operators can't pay any more, and the pool drops what it took from it before.
+fn empty_account(run: &mut Run) {
+    let ours: Vec<[u8; 32]> = run.witness.operators.values().copied().collect();
+    let Some(operator) = run.rng.pick(&ours).copied() else {
+        return;
+    };
+    let lasts = 10 + run.rng.below(30);
+    let mut world = lock(&run.world);
+    world.count("no balance for fees");
+    world.pool.retain(|tx| tx.signer != operator);
+    world.set_balance(operator, 0);
+    drop(world);
+    run.effects
+        .lasting
+        .push((lasts, Effect::Unfunded(operator)));
 }
 
 /// No fault at all.

@@ -12,6 +12,8 @@
 
 #[cfg(test)]
 mod checks;
+#[cfg(test)]
+mod directed;
 pub mod disk;
 pub mod faults;
 pub mod kill;
@@ -22,11 +24,18 @@ pub mod model;
 mod mutants;
 pub mod network;
 #[cfg(all(test, not(feature = "mutants")))]
+mod node_tests;
+#[cfg(all(test, not(feature = "mutants")))]
 mod promises;
 pub mod run;
 pub mod scenario;
 #[cfg(all(test, not(feature = "mutants")))]
+mod sending;
+mod signers;
+#[cfg(all(test, not(feature = "mutants")))]
 mod storage_tests;
+#[cfg(all(test, not(feature = "mutants")))]
+mod strangers;
 #[cfg(test)]
 mod tests;
 pub mod witness;

@@ -1,6 +1,9 @@
 //! `planted_bugs`: every mutant of `mutants/mutants.toml` is found.
 
-use super::tests::{is_long, plan, run};
+use super::{
+    directed,
+    tests::{is_long, plan, run},
+};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -35,6 +38,11 @@ fn planted_bugs() {
     for mutant in usual.iter().chain(rare.iter().filter(|_| long)) {
         // A handful of names, for as long as the test runs.
         let name: &'static str = Box::leak(mutant.name.clone().into_boxed_str());
+        if let Some(found) = directed::finds(name) {
+            println!("{name}: directed: {found}");
+            missed.extend((!found).then_some(name));
+            continue;
+        }
         match hunt(name, seeds) {
             Some((seed, violation)) => println!("{name}: seed {seed}: {violation}"),
             None => missed.push(name),

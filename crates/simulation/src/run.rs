@@ -6,9 +6,10 @@ use super::{
     kill::Kill,
     model::Model,
     scenario::{ask, genesis, terms, Kind, REWARD},
+    signers::Away,
     witness::Witness,
 };
-use crate::network::{lock, Shared, Wires, World};
+use crate::network::{lock, Shared, Wires, World, CODE};
 use llm_oracle_chain::Endpoints;
 use llm_oracle_fixtures::{mutant, SimRng};
 use llm_oracle_llm::Models;
@@ -18,7 +19,11 @@ use llm_oracle_relayer::{Limits, PolicyConfig, Relayer, RelayerConfig, RelayerEr
 use llm_oracle_rules::MemoryHost;
 use llm_oracle_signing::{account_of, Signer};
 use llm_oracle_store::{sqlite::Sqlite, SaltSecrets, Store, StoreIdentity};
-use llm_oracle_support::{address::ss58, clock::Instant, simulated};
+use llm_oracle_support::{
+    address::{hex0x, ss58},
+    clock::Instant,
+    simulated,
+};
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -96,6 +101,8 @@ pub struct Run {
     /// Blocks that finality is behind.
     pub finality: BlockNumber,
     pub limits: Limits,
+    /// The operator whose signer does not answer.
+    pub signer_away: Option<usize>,
     running: Option<Running>,
     /// Whether the process that runs has started.
     started: Arc<AtomicBool>,
@@ -117,6 +124,9 @@ impl Run {
         let seed = rng.next_u64();
         let mut state = state.clone();
         state.most_entries = plan.rates.most_entries.unwrap_or(u64::MAX);
+        // Not found by a dry run, which sees the block before.
+        let odd: fn(BlockNumber) -> bool = |block| block % 2 == 1;
+        state.consumer.fails_in = plan.rates.callbacks_fail.then_some(odd);
         let mut world = World::new(state, plan.nodes, seed, kill.clone());
         let ours = keys.iter().take(plan.operators.into()).map(account_of);
         let slots = ours.filter_map(|account| {
@@ -152,6 +162,7 @@ impl Run {
                 takeover_delay_ms: 3_000,
                 ..Limits::default()
             },
+            signer_away: None,
             running: None,
             started: Arc::default(),
             rest: 0,
@@ -165,8 +176,11 @@ impl Run {
 
     fn keys(&self) -> Vec<Arc<dyn Signer>> {
         let keys = genesis().0.iter().take(self.plan.operators.into());
-        keys.map(|key| Arc::new(key.clone()) as Arc<dyn Signer>)
-            .collect()
+        let keys = keys.enumerate().map(|(index, key)| match self.signer_away {
+            Some(away) if away == index => Arc::new(Away(key.clone())) as Arc<dyn Signer>,
+            _ => Arc::new(key.clone()),
+        });
+        keys.collect()
     }
 
     fn urls(&self) -> Vec<String> {
@@ -181,8 +195,9 @@ impl Run {
             block_time_ms: None,
             backup_dir: None,
             recover: false,
+            forget_finalized: false,
             contract: ss58(&MemoryHost::address()),
-            code_hash: None,
+            code_hash: Some(hex0x(&CODE)),
             // Keys and store are given otherwise.
             store: PathBuf::new(),
             shared: None,

@@ -1,7 +1,7 @@
 //! Operators, requesters and questions.
 
 use super::model::{HOPELESS, NAME};
-use crate::network::{State, World};
+use crate::network::{Consumer, State, World};
 use llm_oracle_chain::messages;
 use llm_oracle_fixtures::SimRng;
 use llm_oracle_primitives::{
@@ -63,6 +63,7 @@ pub fn genesis() -> &'static (Vec<Keypair>, State) {
             balances,
             spec: 1,
             most_entries: u64::MAX,
+            consumer: Consumer::default(),
         };
         (keys, state)
     })
@@ -150,8 +151,8 @@ pub fn terms(rng: &mut SimRng, kind: Kind, number: u64, operators: u8) -> Terms 
         max_seats_per_family: 0,
         min_confidence: 0,
         not_before: 0,
-        commit_blocks: 14 + u32::try_from(rng.below(16)).unwrap(),
-        reveal_blocks: 16 + u32::try_from(rng.below(50)).unwrap(),
+        commit_blocks: 20 + u32::try_from(rng.below(20)).unwrap(),
+        reveal_blocks: 20 + u32::try_from(rng.below(80)).unwrap(),
         callback: (kind == Kind::Delivered).then_some(CallbackLimits {
             ref_time: 1_000_000_000,
             proof_size: 10_000,

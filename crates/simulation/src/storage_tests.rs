@@ -5,8 +5,8 @@ use crate::{
     scenario::{self, Kind, REWARD},
 };
 use llm_oracle_chain::{
-    read_with_messages, AnyChain, Connect, Head, Key, OracleClient, ReadRequest, RequestPage,
-    RequestRecord, StorageReader, STORAGE_RETRY_BLOCKS,
+    read_with_messages, AnyChain, Changes, Connect, Head, Key, OracleClient, ReadRequest,
+    RequestPage, RequestRecord, StorageReader, STORAGE_RETRY_BLOCKS,
 };
 use llm_oracle_fixtures::SimRng;
 use llm_oracle_rules::MemoryHost;
@@ -55,7 +55,9 @@ async fn read(
     oracle: &OracleClient<AnyChain>,
     at: Head,
 ) -> (RequestPage, Vec<RequestRecord>) {
-    let listed = reader.list(oracle, at, 0, &BTreeSet::new()).await.unwrap();
+    let over = BTreeSet::new();
+    let listed = reader.list(oracle, at, 0, &over, &Changes::Unknown);
+    let listed = listed.await.unwrap();
     let read = reader.read(oracle, at, &wanted()).await.unwrap();
     (listed.unwrap(), read)
 }
@@ -100,6 +102,78 @@ async fn a_node_that_hands_out_no_cells_is_asked_by_messages() {
     assert!(reader.reads_storage(&oracle, later));
     let chain = Wires(world.clone()).connect("ws://0").await.unwrap();
     let oracle = OracleClient::new(chain, oracle.address);
-    reader.list(&oracle, at, 0, &BTreeSet::new()).await.unwrap();
+    let all = BTreeSet::new();
+    let listed = reader.list(&oracle, at, 0, &all, &Changes::Unknown);
+    listed.await.unwrap();
     assert!(reader.reads_storage(&oracle, at));
+}
+
+#[tokio::test]
+async fn a_block_without_a_change_costs_no_entry_and_one_with_some_costs_those() {
+    let (world, oracle, at) = world().await;
+    let mut reader = StorageReader::default();
+    read(&mut reader, &oracle, at).await;
+    let over = BTreeSet::new();
+    let sent = |world: &Shared| lock(world).questions;
+    let before = sent(&world);
+    let next = Head {
+        number: at.number + 1,
+        ..at
+    };
+    let listed = reader.list(&oracle, next, 0, &over, &Changes::Nothing);
+    let listed = listed.await.unwrap().unwrap();
+    assert_eq!(listed.summaries.len() as u64, REQUESTS);
+    assert_eq!(sent(&world), before, "nothing is asked");
+    // Another request: its entry and what every view needs.
+    let terms = scenario::terms(&mut SimRng::new(8), Kind::Plain, REQUESTS, 3);
+    {
+        let mut world = lock(&world);
+        scenario::ask(&mut world, &terms, REWARD);
+        world.block();
+        world.follow();
+    }
+    let at = oracle.chain.best().await.unwrap();
+    let changes = oracle
+        .chain
+        .changes(&oracle.address, at.hash)
+        .await
+        .unwrap();
+    assert_eq!(changes, Changes::Requests(BTreeSet::from([REQUESTS])));
+    let listed = reader.list(&oracle, at, 0, &over, &changes).await.unwrap();
+    let summaries = oracle.summaries(0, 50, Some(at.hash)).await.unwrap();
+    assert_eq!(listed.unwrap().summaries, summaries);
+    assert_eq!(summaries.len() as u64, REQUESTS + 1);
+}
+
+#[tokio::test]
+async fn what_messages_showed_meanwhile_is_not_missed_by_the_entries() {
+    let (world, oracle, at) = world().await;
+    let mut reader = StorageReader::default();
+    read(&mut reader, &oracle, at).await;
+    let over = BTreeSet::new();
+    // A block with another request, read by messages: this node hands out no entries now.
+    let terms = scenario::terms(&mut SimRng::new(8), Kind::Plain, REQUESTS, 3);
+    {
+        let mut world = lock(&world);
+        scenario::ask(&mut world, &terms, REWARD);
+        world.block();
+        world.follow();
+        world.ways.cells = 1_000;
+    }
+    let at = oracle.chain.best().await.unwrap();
+    let listed = reader.list(&oracle, at, 0, &over, &Changes::Unknown);
+    let listed = listed.await.unwrap().unwrap();
+    assert_eq!(listed.next_id, REQUESTS + 1);
+    // The next block, without a change, over another connection.
+    {
+        let mut world = lock(&world);
+        world.ways.cells = 0;
+        world.block();
+        world.follow();
+    }
+    let chain = Wires(world.clone()).connect("ws://0").await.unwrap();
+    let oracle = OracleClient::new(chain, oracle.address);
+    let at = oracle.chain.best().await.unwrap();
+    let again = reader.list(&oracle, at, 0, &over, &Changes::Nothing);
+    assert_eq!(again.await.unwrap().unwrap(), listed);
 }

@@ -3,14 +3,17 @@
 use crate::network::{parse, Tx, Watch, World, ERA};
 use llm_oracle_primitives::{
     AccountId, Answer, AnswerEntry, BlockNumber, CommitEntry, Hash, Phase, RequestId, RequestView,
-    RevealEntry, Slot,
+    RevealEntry, SeatView, Slot,
 };
 use llm_oracle_store::{Answered, Skip};
 use llm_oracle_support::address::hex0x;
 use scale::{Decode, DecodeAll};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        Mutex, MutexGuard, PoisonError,
+    },
 };
 
 /// A request and an operator's account.
@@ -34,6 +37,8 @@ struct Sent {
     deeds: Vec<Deed>,
     /// The node said that it does not have it.
     refused: bool,
+    /// Its nonce was behind a free one, and another one may bring what it carries.
+    superseded: bool,
 }
 
 #[derive(Default)]
@@ -61,6 +66,8 @@ pub struct Witness {
     /// Our operators by slot.
     pub operators: BTreeMap<Slot, [u8; 32]>,
     pub max_attempts: u64,
+    /// A height up to which eras may last whatever is usual: many blocks came at once.
+    pub blocks_jump: AtomicU32,
     seen: Mutex<Seen>,
 }
 
@@ -69,6 +76,7 @@ impl Witness {
         Self {
             operators,
             max_attempts,
+            blocks_jump: AtomicU32::new(0),
             seen: Mutex::default(),
         }
     }
@@ -112,11 +120,7 @@ impl Witness {
             seen.violations
                 .push(format!("{id} is asked after {charged} charged failures"));
         }
-        let lowest = world.nodes.iter().map(|node| node.best).min_by_key(|best| {
-            // The node that is furthest behind.
-            world.tree.number(best)
-        });
-        let Some(best) = lowest else { return };
+        let best = world.behind;
         let number = world.tree.number(&best);
         if let Some(view) = world.request(best, id) {
             let deadline = view.summary.commit_deadline;
@@ -236,6 +240,70 @@ impl Witness {
         }
     }
 
+    /// Ends are seen to only where that pays, and no callback takes more than its terms say.
+    fn check_pays(&self, world: &mut World, seen: &mut Seen, tx: &Tx, deeds: &[Deed]) {
+        for deed in deeds {
+            let (Deed::Advance(id) | Deed::Deliver(id)) = deed else {
+                continue;
+            };
+            let finalized = world.finalized;
+            let Some(view) = world.request(finalized, *id) else {
+                continue;
+            };
+            let ours = |seat: &SeatView| self.is_ours(seat.operator.as_ref());
+            if !view.seats.iter().any(ours) {
+                seen.violations
+                    .push(format!("{deed:?} leaves, and nobody of ours has a seat"));
+            }
+            if matches!(deed, Deed::Deliver(_)) {
+                if view.delivery_price == 0 {
+                    seen.violations
+                        .push(format!("{id} is delivered although nobody pays for it"));
+                }
+                let most = view.callback.map_or(0, |limits| limits.storage_deposit);
+                if tx.deposit_limit.is_none_or(|limit| limit > most) {
+                    let limit = tx.deposit_limit;
+                    seen.violations
+                        .push(format!("{id} may take {limit:?}, its terms say {most}"));
+                }
+            }
+        }
+    }
+
+    /// The deadline of what a transaction does, if it could be included much later.
+    fn outlived(
+        world: &mut World,
+        deeds: &[Deed],
+        valid_until: Option<BlockNumber>,
+    ) -> Option<BlockNumber> {
+        let finalized = world.finalized;
+        let mut latest = None;
+        for deed in deeds {
+            let (Deed::Seat((id, _)) | Deed::Reveal((id, _))) = deed else {
+                return None;
+            };
+            let summary = world.request(finalized, *id)?.summary;
+            latest = latest.max(Some(match deed {
+                Deed::Reveal(_) => summary.reveal_deadline,
+                _ => summary.commit_deadline,
+            }));
+        }
+        // A chain that is shorter than an era begins it at its first block; and one block more is left when
+        // the deadline has just passed.
+        let deadline = latest?.max(world.height() + 1);
+        let begins = world.final_height();
+        let is_usual = begins >= ERA && world.height() < begins + ERA / 2;
+        (valid_until? > deadline && is_usual).then_some(deadline)
+    }
+
+    /// It waits behind a free nonce: another one may bring what it carries.
+    pub fn supersede(&self, hash: &Hash) {
+        let mut seen = self.seen();
+        if let Some(sent) = seen.sent.iter_mut().find(|sent| sent.hash == *hash) {
+            sent.superseded = true;
+        }
+    }
+
     /// Whether a transaction that left can't have an effect any more.
     fn is_dead(world: &World, sent: &Sent) -> bool {
         let state = world.tree.state(&world.finalized);
@@ -243,7 +311,7 @@ impl Witness {
         let over = sent
             .valid_until
             .is_some_and(|last| world.final_height() > last);
-        used || over || sent.refused
+        used || over || sent.refused || sent.superseded
     }
 }
 
@@ -259,15 +327,29 @@ impl Watch for Witness {
             seen.violations
                 .push(format!("{shown} leaves and is not stored"));
         }
-        let latest = world.final_height() + ERA;
-        if tx.valid_until.is_none_or(|last| last > latest) {
-            seen.violations.push(format!("{shown} has no near end"));
+        // Half an era is left above the best block however far finality is behind; eras are longer while
+        // blocks come fast, and a chain that is shorter than an era begins it at its first block.
+        let latest = world.height() + 2 * ERA;
+        let latest = latest.max(self.blocks_jump.load(Ordering::Relaxed));
+        // What was signed before a reorganisation may be sent again.
+        let again = seen.sent.iter().any(|sent| sent.hash == *hash);
+        if !again && tx.valid_until.is_none_or(|last| last > latest) {
+            seen.violations
+                .push(format!("{shown} has no near end: {:?}", tx.valid_until));
         }
         if world.nodes[node].syncing_for > 2 {
             seen.violations
                 .push(format!("{shown} goes to a node that is syncing"));
         }
         let deeds = self.deeds(world, &mut seen, &tx.input);
+        if !again {
+            self.check_pays(world, &mut seen, tx, &deeds);
+        }
+        let outlived = Self::outlived(world, &deeds, tx.valid_until);
+        if let Some(deadline) = outlived.filter(|_| !again) {
+            let text = format!("{shown} is valid after {deadline}, when {deeds:?} is over");
+            seen.violations.push(text);
+        }
         let signer = AccountId::from(tx.signer);
         let rival = seen.sent.iter().find(|sent| {
             sent.hash != *hash
@@ -291,6 +373,7 @@ impl Watch for Witness {
                 valid_until: tx.valid_until,
                 deeds,
                 refused: false,
+                superseded: false,
             }),
         }
     }

@@ -118,8 +118,8 @@ pub struct NewAttempt {
     /// The signed bytes.
     pub bytes: Vec<u8>,
     /// Who signed.
-    pub carrier: [u8; 32],
-    /// The carrier's nonce.
+    pub sender: [u8; 32],
+    /// The sender's nonce.
     pub nonce: u64,
     /// Last block that can include it.
     pub valid_until: BlockNumber,
@@ -142,11 +142,19 @@ pub struct Attempt {
     pub sent_at_ms: Option<i64>,
 }
 
+/// Nonces of an account's transactions that may still have an effect.
+///
+/// # Errors
+/// `Database`, `Damaged`.
+pub fn live_nonces(store: &Store, signer: &[u8; 32]) -> Result<Vec<u64>, StoreError> {
+    store.database.live_nonces(signer)
+}
+
 impl Store {
     /// Stores a signed transaction. Only then may it be sent.
     ///
     /// # Errors
-    /// `NonceTaken` when another live transaction has the carrier's nonce; `Database`.
+    /// `NonceTaken` when another live transaction has the account's nonce; `Database`.
     pub fn add_attempt(&self, attempt: &NewAttempt) -> Result<i64, StoreError> {
         synced_write(self, |database| database.insert_attempt(attempt))
     }

@@ -24,7 +24,7 @@ pub struct FailureRecord {
 /// it either happened as a whole or not at all.
 ///
 /// The rules that must hold whatever calls this are the database's own: one answer for each request
-/// and operator for ever, one live transaction for each nonce of a carrier, and, where several
+/// and operator for ever, one live transaction for each nonce of an account, and, where several
 /// processes share it, one live transaction for each thing to be done for a seat.
 pub trait Database: Send + Sync {
     /// The value of a key.
@@ -42,7 +42,7 @@ pub trait Database: Send + Sync {
     fn jobs(&self, limit: u32) -> Result<Vec<Job>, StoreError>;
     /// Whether any answer was ever inserted.
     fn has_jobs(&self) -> Result<bool, StoreError>;
-    /// Jobs of these requests, of every operator.
+    /// Jobs of these requests, of every operator, without their documents: these are large, and read one by one.
     fn jobs_of(&self, requests: &[RequestId]) -> Result<Vec<Job>, StoreError>;
     /// Sets states and reasons of jobs with one write. No job is named twice.
     fn set_job_states(&self, notes: &[JobUpdate]) -> Result<(), StoreError>;
@@ -73,6 +73,10 @@ pub trait Database: Send + Sync {
         state: AttemptState,
         reason: Option<&str>,
     ) -> Result<bool, StoreError>;
+    /// Nonces of an account's transactions that have not ended.
+    fn live_nonces(&self, signer: &[u8; 32]) -> Result<Vec<u64>, StoreError>;
+    /// Requests with a recorded answer that is not revealed, and not given up.
+    fn unrevealed_requests(&self) -> Result<Vec<RequestId>, StoreError>;
     /// Transactions that have not ended, oldest first.
     fn live_attempts(&self) -> Result<Vec<Attempt>, StoreError>;
 

@@ -25,11 +25,11 @@ pub mod sqlite;
 mod stats;
 mod usage;
 
-pub use attempts::{Attempt, AttemptState, NewAttempt, Purpose, SeatId};
+pub use attempts::{live_nonces, Attempt, AttemptState, NewAttempt, Purpose, SeatId};
 pub use jobs::{Answered, Job, JobState, JobUpdate, Recorded, Skip};
 pub use llm_oracle_support::clock::now_ms;
 pub use postgres::{DatabaseUrl, SharedDatabase, UrlSource};
-pub use seat_records::{SeatFailures, SeatRecords};
+pub use seat_records::{unrevealed_requests, SeatFailures, SeatRecords};
 pub use secret::{SaltSecret, SaltSecrets};
 pub use stats::{Archive, Evidence, Stats};
 
@@ -113,7 +113,7 @@ pub enum StoreError {
     #[error("the store's {what} is damaged: {reason}; restore a backup")]
     Damaged { what: &'static str, reason: String },
     /// Two transactions of one account cannot both count: somebody else was faster.
-    #[error("another transaction of the carrier that may still count has the nonce {nonce}; it is tried again with the next one")]
+    #[error("another transaction of the sender that may still count has the nonce {nonce}; it is tried again with the next one")]
     NonceTaken { nonce: u64 },
     #[error("the database failed: {0}")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -10,7 +10,7 @@ fn attempt(nonce: u64) -> NewAttempt {
     NewAttempt {
         hash: [u8::try_from(nonce).unwrap(); 32],
         bytes: vec![1, 2, 3],
-        carrier: [9; 32],
+        sender: [9; 32],
         nonce,
         valid_until: 100,
         purpose: Purpose::Commit,

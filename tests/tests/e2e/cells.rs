@@ -1,7 +1,8 @@
 //! The oracle's storage, read cell by cell from a node, says what its messages say.
 
 use llm_oracle_chain::{
-    AnyChain, ChainApi as _, Head, Key, OracleClient, ReadRequest, RequestRecord, StorageReader,
+    AnyChain, ChainApi as _, Changes, Head, Key, OracleClient, ReadRequest, RequestRecord,
+    StorageReader,
 };
 use llm_oracle_primitives::{AnswerKind, Assignment, RequestId, Terms};
 use llm_oracle_tests::{
@@ -65,7 +66,10 @@ async fn cells_say_what_the_messages_say() {
         assert_eq!(found, [true, true, false]);
 
         let said = said(&world, at).await;
-        let listed = reader.list(&oracle, at, 0, &BTreeSet::new()).await.unwrap();
+        let listed = reader
+            .list(&oracle, at, 0, &BTreeSet::new(), &Changes::Unknown)
+            .await
+            .unwrap();
         let listed = listed.unwrap();
         let present = said.iter().filter_map(|one| one.view.as_ref());
         let summaries: Vec<_> = present.map(|view| view.summary.clone()).collect();

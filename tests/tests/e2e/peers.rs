@@ -422,7 +422,7 @@ async fn a_slow_carrier_is_waited_for_as_long_as_it_has() {
     assert!(sent.await.is_ok());
     world.ended(id).await;
     let (commits, reveals) = transactions(&world, id).await;
-    println!("a slow carrier: {commits} transaction of commits, {reveals} of reveals");
+    println!("a slow transmitter: {commits} transaction of commits, {reveals} of reveals");
     assert_eq!((commits, reveals), (1, 1));
     let history = world.history(id).await;
     history.assert_once_each(&world.accounts(), "a slow carrier");

@@ -66,6 +66,11 @@ async fn provider_down_loses_nothing() {
     }
     world.expire(gone).await;
     let view = world.ended(gone).await;
+    // When a later request has ended, the relayer has seen the end of this one.
+    let later = world
+        .ask(&question(PROMPTS[0].0, AnswerKind::Bool, 1))
+        .await;
+    world.ended(later).await;
     let taken = view
         .seats
         .iter()

@@ -94,7 +94,7 @@ pub(crate) fn attempt(request_id: u64, nonce: u64, mark: u8) -> NewAttempt {
     NewAttempt {
         hash,
         bytes: vec![1, 2, mark],
-        carrier: OPERATOR,
+        sender: OPERATOR,
         nonce,
         valid_until: 100,
         purpose: Purpose::Commit,

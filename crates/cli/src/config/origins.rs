@@ -70,6 +70,11 @@ impl Settings {
                 "block_time_ms",
                 set(&self.block_time_ms.map(|time| time.to_string())),
             ),
+            (
+                "allow_plaintext_nodes",
+                "allow_plaintext_nodes",
+                self.allow_plaintext_nodes.to_string(),
+            ),
             ("contract", "contract", set(&self.contract)),
             ("code_hash", "code_hash", set(&self.code_hash)),
             ("key", key_name, key),

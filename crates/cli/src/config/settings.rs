@@ -9,6 +9,7 @@ use super::{
     shared_store::shared,
 };
 use figment2::{value::magic::RelativePathBuf, Figment};
+use llm_oracle_chain::redact;
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_relayer::{ops::OpsConfig, Limits, PolicyConfig, RelayerConfig};
@@ -26,6 +27,8 @@ pub(super) struct RawSettings {
     #[serde(default)]
     urls: Vec<String>,
     block_time_ms: Option<u64>,
+    #[serde(default)]
+    allow_plaintext_nodes: bool,
     backup_dir: Option<RelativePathBuf>,
     contract: Option<String>,
     code_hash: Option<String>,
@@ -62,6 +65,8 @@ pub struct Settings {
     pub urls: Vec<String>,
     /// Time between two blocks, milliseconds.
     pub block_time_ms: Option<u64>,
+    /// Whether nodes on other machines may be reached without encryption.
+    pub allow_plaintext_nodes: bool,
     /// Folder of the backup copy of the relayer's answers.
     pub backup_dir: Option<PathBuf>,
     /// The contract, if one is set.
@@ -151,6 +156,7 @@ impl Settings {
             urls: urls.into_iter().filter(|other| *other != url).collect(),
             url,
             block_time_ms: raw.block_time_ms,
+            allow_plaintext_nodes: raw.allow_plaintext_nodes,
             backup_dir: raw.backup_dir.map(|path| path.relative()),
             contract: raw.contract,
             code_hash: raw.code_hash,
@@ -174,14 +180,25 @@ impl Settings {
     /// The settings of the relayer.
     ///
     /// # Errors
-    /// When no contract is set.
+    /// When no contract is set, or the way to a node is open to whoever sits on it.
     pub fn relayer(&self) -> Result<RelayerConfig, ConfigError> {
+        let mut nodes = std::iter::once(&self.url).chain(&self.urls);
+        let open = nodes.find(|url| is_open_to_the_network(url));
+        if let Some(url) = open.filter(|_| !self.allow_plaintext_nodes) {
+            let url = redact(url);
+            return Err(ConfigError::Wrong(format!(
+                "the way to {url} leaves this machine and is not encrypted: whoever sits on it can show \
+                 the relayer another chain; use wss://, a tunnel that begins on this machine, or set \
+                 allow_plaintext_nodes = true if the network is your own"
+            )));
+        }
         Ok(RelayerConfig {
             url: self.url.clone(),
             urls: self.urls.clone(),
             block_time_ms: self.block_time_ms,
             backup_dir: self.backup_dir.clone(),
             recover: false,
+            forget_finalized: false,
             contract: self.contract()?.to_owned(),
             code_hash: self.code_hash.clone(),
             store: self.store.clone(),
@@ -209,4 +226,20 @@ impl Settings {
     pub fn contract(&self) -> Result<&str, ConfigError> {
         self.contract.as_deref().ok_or(ConfigError::NoContract)
     }
+}
+
+/// Whether a node's URL is one of another machine without encryption.
+fn is_open_to_the_network(url: &str) -> bool {
+    let lower = url.to_lowercase();
+    let Some(rest) = lower.strip_prefix("ws://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(address) => address.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let address = host.parse::<std::net::IpAddr>();
+    host != "localhost" && !address.is_ok_and(|address| address.is_loopback())
 }

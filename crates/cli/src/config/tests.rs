@@ -318,3 +318,32 @@ fn a_shared_database_is_shown_without_its_password_and_lives_by_its_address() {
         assert!(refused.to_string().contains(part), "{refused}");
     }
 }
+
+#[test]
+fn a_node_on_another_machine_is_reached_by_an_encrypted_way() {
+    let relayer = |nodes: &str| {
+        let settings = load_file(&format!("contract = 'c'\n{nodes}")).unwrap();
+        settings.relayer().map(|_| ())
+    };
+    for far in [
+        "url = 'ws://node.example:9944'",
+        "url = 'WS://10.0.0.7'",
+        "url = 'ws://localhost.example'",
+        "url = 'ws://127.0.0.1@node.example'",
+        "url = 'ws://[2001:db8::1]:9944/rpc'",
+        "url = 'ws://127.0.0.1:9944'\nurls = ['wss://a.example', 'ws://user:canary@b.example']",
+    ] {
+        let error = relayer(far).unwrap_err().to_string();
+        assert!(error.contains("allow_plaintext_nodes"), "{far}: {error}");
+        assert!(!error.contains("canary"), "{error}");
+        assert!(relayer(&format!("{far}\nallow_plaintext_nodes = true")).is_ok());
+    }
+    for near in [
+        "url = 'ws://127.0.0.1:9944'",
+        "url = 'ws://localhost:9944'",
+        "url = 'ws://user@[::1]:9944'",
+        "url = 'wss://node.example'",
+    ] {
+        assert!(relayer(near).is_ok(), "{near}");
+    }
+}

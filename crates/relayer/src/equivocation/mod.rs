@@ -1,6 +1,8 @@
 //! Operators that sign two answers to one question.
 
+mod blocks;
 mod signatures;
+mod slots;
 mod watch;
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! What operators have signed, and whether it contradicts itself. No I/O.
 
 use llm_oracle_primitives::{
-    digest, AnswerEntry, Hash, RequestId, RequestView, RevealEntry, SeatAnswer, Signature,
-    SignedAnswer, Slot,
+    digest,
+    limits::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES},
+    AnswerEntry, Hash, RequestId, RequestView, RevealEntry, SeatAnswer, Signature, SignedAnswer,
+    Slot,
 };
 use llm_oracle_support::selector;
-use scale::DecodeAll;
+use scale::{Compact, Decode, DecodeAll};
 use std::collections::BTreeMap;
 
 /// Signed answers that are remembered; those to the oldest requests go first.
@@ -47,7 +49,7 @@ impl Signatures {
 }
 
 /// An answer that a call brought, with a signature that may be anything.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Claim {
     pub(super) request_id: RequestId,
     pub(super) slot: Slot,
@@ -84,28 +86,43 @@ impl From<AnswerEntry> for Claim {
     }
 }
 
-/// The claims in the input of a call.
+/// The claims in the input of a call. What the contract refuses for its length has none: it was refused
+/// before anybody looked at a signature, and strangers write such inputs for next to nothing.
 pub(crate) fn claims(input: &[u8]) -> Vec<Claim> {
-    fn all<T: DecodeAll + Into<Claim>>(entries: Vec<T>) -> Vec<Claim> {
-        entries.into_iter().map(Into::into).collect()
+    let Some((name, args)) = input.split_at_checked(4) else {
+        return Vec::new();
+    };
+    if args.len() > MAX_BATCH_BYTES as usize {
+        return Vec::new();
     }
-    let Some((name, mut args)) = input.split_at_checked(4) else {
-        return Vec::new();
-    };
     let is = |message: &str| selector(message) == name;
-    let read = if is("reveal") {
-        RevealEntry::decode_all(&mut args).map(|entry| all(vec![entry]))
+    if is("reveal") {
+        one::<RevealEntry>(args)
     } else if is("reveal_batch") {
-        Vec::<RevealEntry>::decode_all(&mut args).map(all)
+        batch::<RevealEntry>(args)
     } else if is("answer") {
-        AnswerEntry::decode_all(&mut args).map(|entry| all(vec![entry]))
+        one::<AnswerEntry>(args)
     } else if is("answer_batch") {
-        Vec::<AnswerEntry>::decode_all(&mut args).map(all)
+        batch::<AnswerEntry>(args)
     } else {
+        Vec::new()
+    }
+}
+
+/// What does not decode was refused as well.
+fn one<T: DecodeAll + Into<Claim>>(mut args: &[u8]) -> Vec<Claim> {
+    let entry = T::decode_all(&mut args);
+    entry.into_iter().map(Into::into).collect()
+}
+
+fn batch<T: Decode + Into<Claim>>(mut args: &[u8]) -> Vec<Claim> {
+    let count = Compact::<u32>::decode(&mut &*args).map_or(0, |count| count.0);
+    if count > MAX_BATCH_ENTRIES {
         return Vec::new();
-    };
-    // What does not decode was refused before anybody looked at a signature.
-    read.unwrap_or_default()
+    }
+    let entries = Vec::<T>::decode_all(&mut args);
+    let entries = entries.unwrap_or_default().into_iter();
+    entries.map(Into::into).collect()
 }
 
 /// The answer of a seat as its operator signed it, once the contract has taken it.

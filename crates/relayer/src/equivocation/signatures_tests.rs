@@ -1,8 +1,10 @@
 //! What counts as two answers to one question.
 
+#![allow(clippy::arithmetic_side_effects)]
+
 use super::*;
 use llm_oracle_chain::messages;
-use llm_oracle_primitives::Answer;
+use llm_oracle_primitives::{limits, Answer};
 use scale::Encode;
 
 fn signed(answer: u8, evidence: u8) -> SignedAnswer {
@@ -120,4 +122,19 @@ fn claims_are_read_from_each_message_that_brings_signed_answers() {
     let mut long = messages::reveal(&reveal(1)).input().to_vec();
     0u8.encode_to(&mut long);
     assert!(claims(&long).is_empty());
+}
+
+#[test]
+fn what_the_contract_refuses_for_its_length_brings_no_claims() {
+    let batch = |count: u64| {
+        let entries: Vec<RevealEntry> = (0..count).map(reveal).collect();
+        messages::reveal_batch(&entries).input().to_vec()
+    };
+    let most = u64::from(limits::MAX_BATCH_ENTRIES);
+    assert_eq!(claims(&batch(most)).len(), 64);
+    assert_eq!(claims(&batch(most + 1)), Vec::new());
+    assert_eq!(claims(&batch(34_000)), Vec::new());
+    let mut long = reveal(1);
+    long.answer = Answer::Text(vec![b'a'; limits::MAX_BATCH_BYTES as usize]);
+    assert_eq!(claims(messages::reveal(&long).input()), Vec::new());
 }

@@ -4,7 +4,11 @@
 //! block, not the events. What has been seen is only in memory: after a restart the answer that the
 //! contract itself keeps takes its place.
 
-use super::signatures::{claims, taken, Claim, Signatures};
+use super::{
+    blocks::BlockReader,
+    signatures::{taken, Claim, Signatures},
+    slots::Slots,
+};
 use crate::{
     error::RelayerError,
     failures::in_turn,
@@ -13,37 +17,47 @@ use crate::{
     requests::RequestCache,
     tx::{TxDraft, TxSender},
 };
-use llm_oracle_chain::{messages, ReadRequest};
+use llm_oracle_chain::messages;
 use llm_oracle_primitives::{
-    digest, AccountId, BlockNumber, DeploymentId, Equivocation, RequestId, RequestView,
-    SignedAnswer, Slot,
+    digest, DeploymentId, Equivocation, RequestId, RequestView, SignedAnswer,
 };
+use llm_oracle_rules::Key;
 use llm_oracle_signing::verifies;
 use llm_oracle_store::{Purpose, Store};
-use llm_oracle_support::address::ss58;
+use llm_oracle_support::{address::ss58, clock::Instant};
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
-/// Blocks read in one iteration; more wait for the next one.
-const BLOCKS_PER_ITERATION: usize = 32;
-/// Blocks behind the finalized one that are still read when the relayer was away.
-const CATCH_UP_BLOCKS: BlockNumber = 256;
 /// Gas on top of a dry run's need, percent.
 const GAS_MARGIN_PERCENT: u64 = 20;
+/// Claims that wait to be looked at; more are dropped.
+const PENDING_MAX: usize = 4_096;
+/// Claims that are looked at in one iteration …
+const CLAIMS_PER_ITERATION: usize = 256;
+/// … in requests of at most this number …
+const REQUESTS_PER_ITERATION: usize = 16;
+/// … as long as it has not taken longer than this.
+const TIME_PER_ITERATION: Duration = Duration::from_millis(200);
+/// Requests that are known to be pruned; the oldest are forgotten first.
+const PRUNED_MAX: usize = 16_384;
 
-/// Reads what operators have signed, and reports those that contradict themselves.
+/// Reads what operators have signed, and reports those that contradict themselves. What strangers put on
+/// the chain for it is bounded, each block and each iteration.
 pub(crate) struct EquivocationWatch {
     enabled: bool,
     tx: TxSender,
     store: Arc<Store>,
     deployment: DeploymentId,
+    blocks: BlockReader,
     signatures: Signatures,
-    /// The next finalized block to read.
-    next: Option<BlockNumber>,
-    /// Accounts by slot; a slot keeps its account for ever.
-    accounts: HashMap<Slot, AccountId>,
+    slots: Slots,
+    /// Claims that wait, by request.
+    pending: BTreeMap<RequestId, Vec<Claim>>,
+    /// Requests that are not there any more.
+    pruned: BTreeSet<RequestId>,
 }
 
 /// What the watch works with in one iteration.
@@ -65,14 +79,16 @@ impl EquivocationWatch {
             tx,
             store,
             deployment,
+            blocks: BlockReader::default(),
             signatures: Signatures::default(),
-            next: None,
-            accounts: HashMap::new(),
+            slots: Slots::default(),
+            pending: BTreeMap::new(),
+            pruned: BTreeSet::new(),
         }
     }
 
-    /// Reads the calls of the finalized blocks that came since the last time. A block that the node does
-    /// not give is skipped: this must not keep a reveal from leaving.
+    /// Looks at some of the answers that calls of finalized blocks have brought. Says whether there are
+    /// more, or something was reported.
     ///
     /// # Errors
     /// When the connection or the store fails.
@@ -85,49 +101,120 @@ impl EquivocationWatch {
         if !self.enabled {
             return Ok(false);
         }
+        let found = self.blocks.collect();
+        self.blocks.start(chain);
+        self.add(found, cache.next_id());
         let mut round = Round {
             chain,
             operators,
             cache,
         };
-        let head = chain.finalized.number;
-        let oldest = head.saturating_sub(CATCH_UP_BLOCKS);
-        let first = self.next.unwrap_or(head).max(oldest);
-        let mut worked = false;
-        for number in (first..=head).take(BLOCKS_PER_ITERATION) {
-            self.next = Some(number.saturating_add(1));
-            match self.read_block(&mut round, number).await {
-                Ok(reported) => worked |= reported,
-                Err(RelayerError::Chain(error)) if !error.is_connection() => {
-                    tracing::debug!(block = number, %error, "signatures not read");
-                }
-                Err(error) => return Err(error),
+        let looked = match self.look_at_some(&mut round).await {
+            // The node refuses something: the claims it was about are gone, nothing else.
+            Err(RelayerError::Chain(error)) if !error.is_connection() => {
+                tracing::debug!(%error, "signatures not checked");
+                Ok(false)
             }
+            looked => looked,
+        };
+        Ok(looked? || !self.pending.is_empty())
+    }
+
+    /// Adds claims about requests that can be there.
+    fn add(&mut self, found: Vec<Claim>, next_id: RequestId) {
+        let mut room = PENDING_MAX.saturating_sub(self.pending.values().map(Vec::len).sum());
+        for claim in found {
+            let id = claim.request_id;
+            if id >= next_id || self.pruned.contains(&id) {
+                continue;
+            }
+            let Some(left) = room.checked_sub(1) else {
+                tracing::warn!(most = PENDING_MAX, "too many signed answers to look at all");
+                return;
+            };
+            room = left;
+            self.pending.entry(id).or_default().push(claim);
+        }
+    }
+
+    async fn look_at_some(&mut self, round: &mut Round<'_>) -> Result<bool, RelayerError> {
+        let started = Instant::now();
+        let mut left = CLAIMS_PER_ITERATION;
+        let mut worked = false;
+        for id in self.there(round).await? {
+            if left == 0 || started.elapsed() > TIME_PER_ITERATION {
+                break;
+            }
+            let claims = self.pending.get(&id).into_iter().flatten();
+            let claims: Vec<Claim> = claims.take(left).cloned().collect();
+            left = left.saturating_sub(claims.len());
+            let count = claims.len();
+            let looked = self.look_at(round, id, claims).await;
+            // After a broken connection they are looked at again.
+            if !matches!(&looked, Err(error) if error.is_connection()) {
+                self.drop_first(id, count);
+            }
+            worked |= looked?;
         }
         Ok(worked)
     }
 
-    async fn read_block(
+    fn drop_first(&mut self, id: RequestId, count: usize) {
+        if let Some(waiting) = self.pending.get_mut(&id) {
+            waiting.drain(..count.min(waiting.len()));
+            if waiting.is_empty() {
+                self.pending.remove(&id);
+            }
+        }
+    }
+
+    /// Of the requests that claims are about the next ones that are there. Whatever is not known costs
+    /// one read of its storage entries, and is remembered if it is not there.
+    async fn there(&mut self, round: &Round<'_>) -> Result<Vec<RequestId>, RelayerError> {
+        let ids = self.pending.keys().copied().take(REQUESTS_PER_ITERATION);
+        let ids: Vec<RequestId> = ids.collect();
+        let unknown = ids.iter().filter(|id| round.cache.summary(**id).is_none());
+        let unknown: Vec<RequestId> = unknown.copied().collect();
+        if unknown.is_empty() {
+            return Ok(ids);
+        }
+        let keys: Vec<Key> = unknown.iter().copied().map(Key::Request).collect();
+        let (oracle, at) = (&round.chain.oracle, round.chain.finalized.hash);
+        let entries = oracle.chain.storage_entries(&oracle.address, &keys, at);
+        let entries = match entries.await {
+            Err(error) if !error.is_connection() => {
+                // A node that serves no storage entries: no message is called for what may not be there.
+                unknown.iter().for_each(|id| drop(self.pending.remove(id)));
+                return Err(error.into());
+            }
+            entries => entries?,
+        };
+        for (id, _) in unknown.iter().zip(entries).filter(|(_, it)| it.is_none()) {
+            self.pending.remove(id);
+            self.pruned.insert(*id);
+            if self.pruned.len() > PRUNED_MAX {
+                self.pruned.pop_first();
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Looks at the claims about one request.
+    async fn look_at(
         &mut self,
         round: &mut Round<'_>,
-        number: BlockNumber,
+        id: RequestId,
+        claims: Vec<Claim>,
     ) -> Result<bool, RelayerError> {
-        let oracle = &round.chain.oracle;
-        let Some(block) = oracle.chain.hash_at(number).await? else {
+        let claims = self.without_own(round.operators, claims)?;
+        if claims.is_empty() {
+            return Ok(false);
+        }
+        let Some(view) = round.cache.view(round.chain, id).await? else {
             return Ok(false);
         };
-        let inputs = oracle.chain.contract_inputs(&oracle.address, block);
-        let claims: Vec<Claim> = inputs.await?.iter().flat_map(|it| claims(it)).collect();
-        let claims = self.without_own(round.operators, claims)?;
-        let ids: BTreeSet<RequestId> = claims.iter().map(|claim| claim.request_id).collect();
-        let wanted = ids.into_iter().map(ReadRequest::view);
-        let wanted: Vec<ReadRequest> = wanted.collect();
-        round.cache.read_ahead(round.chain, &wanted).await?;
         let mut worked = false;
         for claim in claims {
-            let Some(view) = round.cache.view(round.chain, claim.request_id).await? else {
-                continue;
-            };
             if let Some(report) = self.check(round.chain, &view, &claim).await? {
                 worked |= self.report(round.chain, round.operators, &report).await?;
             }
@@ -169,12 +256,16 @@ impl EquivocationWatch {
         claim: &Claim,
     ) -> Result<Option<Equivocation>, RelayerError> {
         let (id, slot) = (claim.request_id, claim.slot);
-        let Some(operator) = self.account_of_slot(chain, slot).await? else {
-            return Ok(None);
-        };
         let seat = view.seats.iter().find(|seat| seat.slot == slot);
         let of_seat = seat.map(|seat| seat.evidence);
         let Some(evidence) = claim.evidence.or(of_seat) else {
+            return Ok(None);
+        };
+        let operator = match seat {
+            Some(seat) => Some(seat.operator),
+            None => self.slots.account(chain, slot).await?,
+        };
+        let Some(operator) = operator else {
             return Ok(None);
         };
         let terms_digest = view.terms_digest;
@@ -209,20 +300,6 @@ impl EquivocationWatch {
             first,
             second,
         }))
-    }
-
-    async fn account_of_slot(
-        &mut self,
-        chain: &ChainView,
-        slot: Slot,
-    ) -> Result<Option<AccountId>, RelayerError> {
-        if let Some(account) = self.accounts.get(&slot) {
-            return Ok(Some(*account));
-        }
-        let page = chain.oracle.operators(slot, 1, None).await?;
-        let account = page.first().map(|view| view.operator);
-        self.accounts.extend(account.map(|account| (slot, account)));
-        Ok(account)
     }
 
     async fn report(

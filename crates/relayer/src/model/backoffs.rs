@@ -17,15 +17,20 @@ struct Backoff {
 
 /// The pauses, by seat.
 #[derive(Default)]
-pub(super) struct Backoffs {
+pub(crate) struct Backoffs {
     pauses: HashMap<SeatId, Backoff>,
 }
 
 impl Backoffs {
     /// Whether this seat's question has to wait now.
-    pub(super) fn must_wait(&self, seat: &SeatId) -> bool {
+    pub(crate) fn must_wait(&self, seat: &SeatId) -> bool {
         let backoff = self.pauses.get(seat);
         backoff.is_some_and(|pause| Instant::now() < pause.until)
+    }
+
+    /// Whether the model was not asked for this seat when its turn came.
+    pub(crate) fn contains(&self, seat: &SeatId) -> bool {
+        self.pauses.contains_key(seat)
     }
 
     /// Starts a pause: as long as the provider says, else twice as long as the one before.
@@ -75,6 +80,7 @@ mod tests {
         assert!(backoffs.must_wait(&seat));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(!backoffs.must_wait(&seat));
+        assert!(backoffs.contains(&seat));
         assert_eq!(backoffs.end(&seat).as_deref(), Some("quota"));
         assert_eq!(backoffs.end(&seat), None);
     }

@@ -2,6 +2,7 @@
 
 mod backoffs;
 mod budgets;
+mod latency;
 mod queue;
 mod record;
 mod request;

@@ -3,6 +3,7 @@
 use super::{
     backoffs::Backoffs,
     budgets::Budgets,
+    latency::Latency,
     record::AnswerRecorder,
     request::ModelRequest,
     tasks::{ModelCall, ModelTasks},
@@ -33,6 +34,7 @@ pub(crate) struct ModelQueue {
     ops: Arc<Ops>,
     failures: FailureLog,
     recorder: AnswerRecorder,
+    latency: Latency,
 }
 
 impl ModelQueue {
@@ -55,6 +57,7 @@ impl ModelQueue {
             ops,
             failures,
             recorder,
+            latency: Latency::default(),
         })
     }
 
@@ -63,9 +66,14 @@ impl ModelQueue {
         self.tasks.contains(entry)
     }
 
-    /// Questions under way.
-    pub(crate) fn pending(&self) -> usize {
-        self.tasks.len()
+    /// How long an answer usually takes; `None` before the first one.
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        self.latency.usual()
+    }
+
+    /// Seats whose question is with the model or waits for it.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = SeatId> + '_ {
+        self.tasks.seats()
     }
 
     /// Whether no question is with the model.
@@ -73,8 +81,9 @@ impl ModelQueue {
         self.tasks.is_idle()
     }
 
-    pub(crate) fn must_wait(&self, entry: &SeatId) -> bool {
-        self.backoffs.must_wait(entry)
+    /// Questions that wait before the model is asked again.
+    pub(crate) fn backoffs(&self) -> &Backoffs {
+        &self.backoffs
     }
 
     /// The most that an answer can cost, planck.
@@ -100,6 +109,7 @@ impl ModelQueue {
 
     /// A seat has ended and was paid so much: what it earned is no longer at risk.
     pub(crate) fn close(&mut self, entry: &SeatId, seat_fee: u128, paid: u128) {
+        self.backoffs.end(entry);
         self.budgets.close(entry, seat_fee, paid);
     }
 
@@ -171,7 +181,7 @@ impl ModelQueue {
     /// # Errors
     /// When the store fails.
     pub(crate) fn overdue(&mut self, entry: &SeatId) -> Result<(), RelayerError> {
-        if self.is_answered(entry)? {
+        if is_answered(&self.store, entry)? {
             return Ok(());
         }
         let why = self.backoffs.end(entry);
@@ -241,7 +251,10 @@ impl ModelQueue {
         self.recorder.record(replies.collect())?;
         for reply in finished {
             match reply {
-                Ok(reply) => self.ingest_one(&reply.request.stake.entry, &reply.result)?,
+                Ok(reply) => {
+                    self.latency.add(reply.took);
+                    self.ingest_one(&reply.request.stake.entry, &reply.result)?;
+                }
                 // Stopped by us, at its deadline.
                 Err(error) if error.is_cancelled() => {}
                 // A panic in the provider. Counted like a failure: the question may be what does it.
@@ -279,7 +292,7 @@ impl ModelQueue {
         self.ops.metrics().model_failed();
         match error.retry() {
             // Another replica may have had more luck.
-            Retry::Never if self.is_answered(entry)? => Ok(()),
+            Retry::Never if is_answered(&self.store, entry)? => Ok(()),
             Retry::Never => self.failures.skip(entry, &error.to_string()),
             Retry::Backoff(pause) if error.is_free() => {
                 tracing::warn!(request = entry.request_id, %error, "the model was not asked");
@@ -294,9 +307,10 @@ impl ModelQueue {
             }
         }
     }
+}
 
-    fn is_answered(&self, entry: &SeatId) -> Result<bool, RelayerError> {
-        let job = self.store.job(entry.request_id, &entry.operator)?;
-        Ok(self.store.is_shared() && job.is_some())
-    }
+/// Whether a replica has recorded an answer of this seat.
+fn is_answered(store: &Store, entry: &SeatId) -> Result<bool, RelayerError> {
+    let job = store.job(entry.request_id, &entry.operator)?;
+    Ok(store.is_shared() && job.is_some())
 }

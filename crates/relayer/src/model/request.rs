@@ -13,6 +13,8 @@ pub(crate) struct ModelRequest {
     pub(crate) seen_at_ms: i64,
     /// Last block for its commit.
     pub(crate) deadline: BlockNumber,
+    /// What its seat locks of the operator's bond, planck.
+    pub(crate) seat_bond: u128,
 }
 
 /// A question that has come back.

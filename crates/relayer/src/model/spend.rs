@@ -97,12 +97,14 @@ impl SpendTracker {
     pub(crate) fn charge(&mut self, policy: &PolicyConfig, stake: &Stake) {
         let more = self.more_at_risk(policy, stake);
         self.at_risk = self.at_risk().saturating_add(more).to_string();
-        let spend = self
-            .requesters
-            .entry(self.key(&stake.requester))
-            .or_default();
-        spend.requests = spend.requests.saturating_add(1);
-        spend.cost = spend.cost().saturating_add(stake.price).to_string();
+        // Who asks costs strangers nothing, and all of it is written with each question: without a budget
+        // for it nobody needs it.
+        if policy.has_requester_budgets() {
+            let key = self.key(&stake.requester);
+            let spend = self.requesters.entry(key).or_default();
+            spend.requests = spend.requests.saturating_add(1);
+            spend.cost = spend.cost().saturating_add(stake.price).to_string();
+        }
         let room = self.seats.len() < SEATS_MAX;
         if more == 0 && stake.price == 0 {
             return;
@@ -138,3 +140,7 @@ impl SpendTracker {
         self.at_risk = self.at_risk().saturating_sub(back).to_string();
     }
 }
+
+#[cfg(test)]
+#[path = "spend_tests.rs"]
+mod tests;

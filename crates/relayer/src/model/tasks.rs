@@ -45,9 +45,9 @@ impl ModelTasks {
         self.tasks.contains_key(seat)
     }
 
-    /// Questions under way.
-    pub(super) fn len(&self) -> usize {
-        self.tasks.len().saturating_add(self.waiting.len())
+    /// Seats whose question is with the model or waits for it.
+    pub(super) fn seats(&self) -> impl Iterator<Item = SeatId> + '_ {
+        self.tasks.keys().copied().chain(self.waiting.entries())
     }
 
     /// Whether no question is with the model.

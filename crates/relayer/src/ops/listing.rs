@@ -1,6 +1,7 @@
 //! Every metric by name and type: what pages, alerts and dashboards may name.
 
 use super::{metrics::Metrics, status::OperatorStatus, IterationResult};
+use llm_oracle_chain::RpcCount;
 use llm_oracle_peers::EntryKind;
 use llm_oracle_store::{AttemptState, JobState, Purpose, Stats};
 use std::time::Duration;
@@ -10,6 +11,9 @@ fn everything() -> String {
     let metrics = Metrics::new();
     metrics.iteration(IterationResult::Idle, Duration::ZERO, 0);
     metrics.answered(false, 0);
+    metrics
+        .nodes()
+        .requests(&[(String::new(), RpcCount::default())]);
     metrics.operator(&OperatorStatus::default());
     let stats = Stats {
         jobs: vec![(JobState::Answered, 1)],

@@ -1,6 +1,6 @@
 //! The registry of `/metrics`. `docs/operating.md` has one row for each; a test compares them.
 
-use super::OperatorStatus;
+use super::{node_counters::NodeCounters, OperatorStatus};
 use llm_oracle_peers::PeerCounters;
 use llm_oracle_store::{AttemptState, JobState, Stats};
 use prometheus_client::{
@@ -61,6 +61,7 @@ pub struct Metrics {
     skipped_requests: Gauge,
     cursor: Gauge,
     store_free: Gauge,
+    nodes: NodeCounters,
     peers: PeerCounters,
 }
 
@@ -100,6 +101,7 @@ impl Metrics {
             skipped_requests: Gauge::default(),
             cursor: Gauge::default(),
             store_free: Gauge::default(),
+            nodes: NodeCounters::default(),
             peers: PeerCounters::default(),
         };
         this.registered()
@@ -110,6 +112,7 @@ impl Metrics {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         registry.register("build", "version of the program", Info::new(version));
         self.register_loop(&mut registry);
+        self.nodes.register(&mut registry);
         self.register_operators(&mut registry);
         self.register_store(&mut registry);
         self.peers.register(&mut registry);
@@ -143,11 +146,8 @@ impl Metrics {
             "height of the finalized block",
             self.finalized_block.clone(),
         );
-        to.register(
-            "best_block",
-            "height of the best block",
-            self.best_block.clone(),
-        );
+        let help = "height of the best block";
+        to.register("best_block", help, self.best_block.clone());
         to.register(
             "finalized_head_changed_timestamp_seconds",
             "when another finalized block was last seen",
@@ -278,6 +278,11 @@ impl Metrics {
         self.finalized_block.set(finalized.into());
         self.best_block.set(best.into());
         self.questions.set(whole(questions));
+    }
+
+    /// What was asked of the nodes.
+    pub fn nodes(&self) -> &NodeCounters {
+        &self.nodes
     }
 
     /// Another finalized block was seen.

@@ -8,12 +8,14 @@
 
 mod listing;
 mod metrics;
+mod node_counters;
 mod notify;
 mod server;
 mod status;
 
 pub use listing::metric_names;
 pub use metrics::{IterationResult, Metrics};
+pub use node_counters::NodeCounters;
 pub use notify::{keep_notified, ready};
 pub use server::{serve, Desk};
 pub use status::{Health, HealthVerdict, OperatorStatus, Status, LIVE_WITHIN};
@@ -106,6 +108,11 @@ impl Ops {
 
     /// An iteration begins.
     pub fn iteration_begins(&self) {
+        self.lock().beat = Instant::now();
+    }
+
+    /// An iteration goes on: it has sent something, or come to the end of a step.
+    pub fn beat(&self) {
         self.lock().beat = Instant::now();
     }
 

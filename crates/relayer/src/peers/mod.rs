@@ -1,5 +1,6 @@
 //! Submitting for each other: one transmitter for a committee.
 
+mod committee;
 mod share;
 mod submit;
 

@@ -1,5 +1,6 @@
 //! One transmitter for a committee: which of our entries a peer submits.
 
+use super::committee::{committee_of, shows, take_one};
 use crate::{
     config::RelayerConfig,
     error::RelayerError,
@@ -12,17 +13,19 @@ use crate::{
 };
 use llm_oracle_chain::ChainError;
 use llm_oracle_peers::{
-    committee, missing, transmitter, EntryKey, EntryKind, HandoffClock, HandoffState, OperatorId,
-    Payload, PeerEndpoint, Peers, SeenRequest, SignedEntry, ENTRIES_MAX, MESSAGE_BYTES_MAX,
+    missing, transmitter, EntryKey, EntryKind, HandoffClock, HandoffState, OperatorId, Payload,
+    PeerEndpoint, Peers, SeenRequest, SignedEntry, ENTRIES_MAX, MESSAGE_BYTES_MAX,
 };
-use llm_oracle_primitives::{
-    Assignment, BlockNumber, DeploymentId, RequestId, RequestView, SeatState, Terms,
-};
+use llm_oracle_primitives::{BlockNumber, DeploymentId, RequestId, RequestView, Terms};
 use llm_oracle_signing::Signer;
 use llm_oracle_store::{Purpose, Store};
 use llm_oracle_support::clock::Instant;
 use scale::Encode;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{atomic::AtomicU32, Arc},
+    time::Duration,
+};
 
 /// Blocks before a deadline at which nobody waits for anybody.
 const MARGIN_BLOCKS: BlockNumber = 4;
@@ -30,6 +33,9 @@ const MARGIN_BLOCKS: BlockNumber = 4;
 const USUAL_BLOCK: Duration = Duration::from_secs(6);
 /// Bytes of a letter that are no entries.
 const LETTER_HEAD_BYTES: usize = 256;
+
+/// Looks at the best block in one iteration, for entries that a peer should have carried.
+const OVERDUE_LOOKS: u32 = 16;
 
 /// What is ready of one request.
 #[derive(Default)]
@@ -136,6 +142,7 @@ impl PeerExchange {
                 best: chain.best.number,
                 now: Instant::now(),
             },
+            overdue_looks: AtomicU32::new(OVERDUE_LOOKS),
         };
         round.share(peers, seats).await
     }
@@ -194,6 +201,8 @@ pub(super) struct ShareRound<'a> {
     pub(super) deployment: DeploymentId,
     pub(super) kind: EntryKind,
     pub(super) clock: HandoffClock,
+    /// Looks at the best block that are left for entries that a peer should have carried.
+    pub(super) overdue_looks: AtomicU32,
 }
 
 /// The peers of the settings; `None` without one.
@@ -262,6 +271,10 @@ impl ShareRound<'_> {
             HandoffState::Submit(peer) => Ok(Route::Peer(peer)),
             HandoffState::SubmitOurselves => Ok(Route::Now),
             HandoffState::Overdue => {
+                if !take_one(&self.overdue_looks) {
+                    // Looked at in the next iteration.
+                    return Ok(Route::Waits);
+                }
                 let best = Some(self.chain.best.hash);
                 let view = self.chain.oracle.request(id, best).await?;
                 if view.is_some_and(|view| shows(self.kind, &view, &operator)) {
@@ -427,26 +440,5 @@ impl ShareRound<'_> {
             EntryKind::Reveal => view.summary.reveal_deadline,
         };
         deadline.saturating_sub(self.clock.best)
-    }
-}
-
-/// Known operators that may carry a request, in their order.
-fn committee_of(peers: &Peers, kind: EntryKind, (view, terms): &SeenRequest) -> Vec<OperatorId> {
-    let named = terms.as_ref().and_then(|terms| match &terms.assignment {
-        Assignment::Named { operators } => Some(operators.as_slice()),
-        _ => None,
-    });
-    committee(kind, &peers.directory.known(), view, named)
-}
-
-/// Whether a block shows what an entry is for.
-fn shows(kind: EntryKind, view: &RequestView, operator: &OperatorId) -> bool {
-    let seat = view.seats.iter().find(|seat| {
-        let holder: &OperatorId = seat.operator.as_ref();
-        holder == operator
-    });
-    match kind {
-        EntryKind::Commit => seat.is_some(),
-        EntryKind::Reveal => seat.is_some_and(|seat| seat.state != SeatState::Committed),
     }
 }

@@ -3,13 +3,17 @@
 use super::share::{Ready, ShareRound};
 use crate::{
     error::RelayerError,
-    tx::{BatchEntry, PeerEntry},
+    tx::{BatchEntry, PeerEntry, RequestFacts},
 };
 use llm_oracle_chain::ChainError;
 use llm_oracle_peers::{check, EntryKey, EntryKind, EntryVerdict, OperatorId, Peers};
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
 use llm_oracle_store::{Attempt, Purpose, SeatId};
+use llm_oracle_support::clock::Instant;
 use std::collections::BTreeMap;
+
+/// Open requests that entries of peers are about and that are read in one iteration.
+const REQUESTS_PER_ITERATION: u32 = 16;
 
 impl ShareRound<'_> {
     /// Adds what peers have handed over and the finalized block bears out.
@@ -23,24 +27,28 @@ impl ShareRound<'_> {
             return Ok(());
         }
         let live = self.store.live_attempts()?;
-        let next_id = match self
-            .chain
-            .oracle
-            .next_id(Some(self.chain.finalized.hash))
-            .await
-        {
-            // Its deployment is not final yet.
-            Err(ChainError::NoContract { .. }) => return Ok(()),
-            next_id => next_id?,
-        };
+        let mut looks = REQUESTS_PER_ITERATION;
         for key in keys {
             // Our node may be behind the peer's; a peer that invents numbers costs no look at the chain.
-            if key.request_id >= next_id || is_under_way(&live, &key) {
+            if key.request_id >= self.cache.next_id() || is_under_way(&live, &key) {
                 continue;
+            }
+            let known = peers.request_at(self.chain.finalized.hash, key.request_id);
+            if known.is_none() && self.cache.summary(key.request_id).is_none() {
+                // Over or pruned: that costs no look either.
+                drop_obsolete(peers, &key, self.clock.now);
+                continue;
+            }
+            if known.is_none() && self.cache.known_view(key.request_id).is_none() {
+                // What is left comes with the next iteration.
+                let Some(left) = looks.checked_sub(1) else {
+                    continue;
+                };
+                looks = left;
             }
             let Some((view, _)) = self.seen(peers, key.request_id).await? else {
                 // It has been pruned.
-                peers.pool.remove(&key);
+                drop_obsolete(peers, &key, self.clock.now);
                 continue;
             };
             let slot = self.slot(peers, &key.operator).await?;
@@ -51,7 +59,7 @@ impl ShareRound<'_> {
             let (handed, best) = ((&foreign.entry, foreign.verified), self.clock.best);
             match check(&deployment, &view, slot, handed, best) {
                 EntryVerdict::Early => {}
-                EntryVerdict::Obsolete => peers.pool.remove(&key),
+                EntryVerdict::Obsolete => drop_obsolete(peers, &key, self.clock.now),
                 EntryVerdict::Invalid(fault) => {
                     tracing::warn!(
                         request = key.request_id,
@@ -66,8 +74,8 @@ impl ShareRound<'_> {
                 EntryVerdict::Valid => {
                     peers.pool.mark_verified(&key);
                     let handed = foreign.entry;
-                    let seats = view.summary.seats;
-                    let part = BatchEntry::Peer(PeerEntry { handed, seats });
+                    let request = RequestFacts::of(&view);
+                    let part = BatchEntry::Peer(PeerEntry { handed, request });
                     ready.entry(key.request_id).or_default().parts.push(part);
                 }
             }
@@ -92,6 +100,15 @@ impl ShareRound<'_> {
             peers.remember_slot(*operator, view.slot);
         }
         Ok(view.map(|view| view.slot))
+    }
+}
+
+/// An entry is no longer needed. That happens to honest peers too; not all the time.
+fn drop_obsolete(peers: &mut Peers, key: &EntryKey, now: Instant) {
+    let peer = peers.pool.get(key).map(|pooled| pooled.peer);
+    peers.pool.remove(key);
+    if let Some(peer) = peer {
+        peers.note_obsolete(peer, now);
     }
 }
 

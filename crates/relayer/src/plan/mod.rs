@@ -6,6 +6,10 @@ mod policy;
 mod seats;
 #[cfg(test)]
 mod spam_tests;
+mod windows;
+
+#[cfg(test)]
+pub(crate) use policy::tests::terms;
 
 pub use decide::{decide, Exhausted, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why};
 pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
@@ -32,4 +36,14 @@ pub(crate) struct WorkList {
     pub(crate) changes: Vec<JobChange>,
     /// Whether one of our operators still has something to do about a request it has answered.
     pub(crate) unended: bool,
+}
+
+impl WorkList {
+    /// Nothing is begun: only seats that are taken are opened.
+    pub(crate) fn keep_reveals(&mut self) {
+        self.asks.clear();
+        self.commits.clear();
+        self.answers.clear();
+        self.endings.clear();
+    }
 }

@@ -6,7 +6,7 @@
 //! costs beyond what is sure is at risk, and all that is at risk on one day stays below `max_stake_at_risk_per_day`.
 
 use crate::model::SpendTracker;
-use llm_oracle_primitives::{AccountId, AnswerKind, Terms};
+use llm_oracle_primitives::{limits, AccountId, AnswerKind, Terms};
 use llm_oracle_store::SeatId;
 use llm_oracle_support::{address::parse_account, amount::planck};
 use serde::{de::Error as _, Deserialize, Deserializer};
@@ -80,6 +80,14 @@ pub struct PolicyConfig {
     pub max_output_tokens: u32,
     /// Shortest reveal window, blocks: a seat that can't be revealed in time costs its bond.
     pub min_reveal_blocks: u32,
+    /// Longest commit window, blocks: a seat locks part of the bond until its request ends. 0: any.
+    pub max_commit_blocks: u32,
+    /// Longest reveal window, blocks. 0: any.
+    pub max_reveal_blocks: u32,
+    /// Most seats that one operator has at the same time. 0: as many as its bond covers.
+    pub max_open_seats: u32,
+    /// Most of an operator's bond that the seats of one requester lock at the same time, percent. 0: all.
+    pub max_bond_percent_per_requester: u8,
     /// Words that a question must not contain, in any case, anywhere in its texts.
     #[serde(alias = "forbidden")]
     pub forbidden_words: Vec<String>,
@@ -98,6 +106,10 @@ impl Default for PolicyConfig {
             max_prompt_bytes: 12 * 1024,
             max_output_tokens: 16 * 1024,
             min_reveal_blocks: 0,
+            max_commit_blocks: 0,
+            max_reveal_blocks: 0,
+            max_open_seats: 0,
+            max_bond_percent_per_requester: 50,
             forbidden_words: Vec::new(),
         }
     }
@@ -105,7 +117,7 @@ impl Default for PolicyConfig {
 
 impl PolicyConfig {
     /// Each setting by its key in the file; of lists their lengths.
-    pub fn shown(&self) -> [(&'static str, String); 12] {
+    pub fn shown(&self) -> [(&'static str, String); 16] {
         let fees = self.tx_fees_per_seat.map(|fees| fees.to_string());
         let Budget {
             max_requests_per_day,
@@ -131,6 +143,19 @@ impl PolicyConfig {
             (
                 "policy.min_reveal_blocks",
                 self.min_reveal_blocks.to_string(),
+            ),
+            (
+                "policy.max_commit_blocks",
+                self.max_commit_blocks.to_string(),
+            ),
+            (
+                "policy.max_reveal_blocks",
+                self.max_reveal_blocks.to_string(),
+            ),
+            ("policy.max_open_seats", self.max_open_seats.to_string()),
+            (
+                "policy.max_bond_percent_per_requester",
+                self.max_bond_percent_per_requester.to_string(),
             ),
             (
                 "policy.forbidden_words",
@@ -162,6 +187,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) terms: &'a Terms,
     /// Reward of the seat, planck.
     pub(crate) reward: u128,
+    /// The owner's part of it, parts per million.
+    pub(crate) fee_ppm: u32,
 }
 
 /// What is at stake with one answer.
@@ -216,6 +243,11 @@ impl PolicyConfig {
             .or_else(|| self.over_budget(&candidate.stake, spend))
     }
 
+    /// Whether any requester has a budget of its own.
+    pub(crate) fn has_requester_budgets(&self) -> bool {
+        self.per_requester != Budget::default() || !self.requesters.is_empty()
+    }
+
     /// Why the day's books have no room for an answer, if they have none.
     pub(crate) fn over_budget(&self, stake: &Stake, spend: &SpendTracker) -> Option<String> {
         self.budget(stake, spend)
@@ -260,6 +292,16 @@ impl PolicyConfig {
                 "it leaves {blocks} blocks for reveals, and policy.min_reveal_blocks is {least}"
             ));
         }
+        for (what, blocks, most) in [
+            ("commit", terms.commit_blocks, self.max_commit_blocks),
+            ("reveal", terms.reveal_blocks, self.max_reveal_blocks),
+        ] {
+            if most > 0 && blocks > most {
+                return Some(format!(
+                    "it locks a seat's bond for {blocks} blocks of {what}s, and policy.max_{what}_blocks is {most}"
+                ));
+            }
+        }
         // The place in the list, not the word: reasons are shown where the word may be unwelcome.
         let place = self
             .forbidden_words
@@ -278,7 +320,8 @@ impl PolicyConfig {
             ));
         }
         let stake = &candidate.stake;
-        let income = reward.saturating_add(stake.seat_fee);
+        let net = reward.saturating_sub(limits::share(reward, candidate.fee_ppm));
+        let income = net.saturating_add(stake.seat_fee);
         let cost = stake.price.saturating_add(stake.fees(self));
         let least = cost.saturating_add(self.min_profit);
         (income < least).then(|| {
@@ -347,4 +390,4 @@ fn contains(terms: &Terms, word: &str) -> bool {
 
 #[cfg(test)]
 #[path = "policy_tests.rs"]
-mod tests;
+pub(crate) mod tests;

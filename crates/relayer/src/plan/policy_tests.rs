@@ -3,7 +3,7 @@
 use super::*;
 use llm_oracle_primitives::Source;
 
-pub(in super::super) fn terms() -> Terms {
+pub(crate) fn terms() -> Terms {
     Terms {
         seats: 3,
         threshold: 2,
@@ -39,6 +39,7 @@ fn why(policy: &PolicyConfig, change: impl FnOnce(&mut Stake, &mut Terms)) -> Op
         beneficiary: account(2),
         terms: &terms,
         reward: 100,
+        fee_ppm: 0,
     };
     policy.refusal(100, &candidate, &SpendTracker::default())
 }
@@ -147,6 +148,7 @@ fn the_table() {
         beneficiary: account(2),
         terms: &terms(),
         reward: 99,
+        fee_ppm: 0,
     };
     let found = PolicyConfig::default().refusal(100, &little, &SpendTracker::default());
     assert_eq!(
@@ -262,5 +264,44 @@ fn a_policy_that_cannot_be_read_is_refused_with_the_word() {
             .unwrap_err()
             .to_string();
         assert!(error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn the_least_profit_is_without_the_owners_part() {
+    let policy = policy("min_profit = 100");
+    let refused = |fee_ppm| {
+        let terms = terms();
+        let candidate = Candidate {
+            stake: stake(1),
+            beneficiary: account(2),
+            terms: &terms,
+            reward: 120,
+            fee_ppm,
+        };
+        let refusal = policy.refusal(0, &candidate, &SpendTracker::default());
+        refusal.is_some()
+    };
+    // 120 and a commit fee that pays the fees; a fifth of it is the owner's.
+    assert!(!refused(0) && refused(200_000));
+}
+
+#[test]
+fn windows_that_lock_a_bond_for_long_are_refused() {
+    for (text, reason) in [
+        ("max_commit_blocks = 20", None),
+        (
+            "max_commit_blocks = 19",
+            Some("policy.max_commit_blocks is 19"),
+        ),
+        (
+            "max_reveal_blocks = 19",
+            Some("policy.max_reveal_blocks is 19"),
+        ),
+    ] {
+        let found = why(&policy(text), |_, _| {});
+        let found = found.unwrap_or_default();
+        assert_eq!(found.is_empty(), reason.is_none(), "{found}");
+        assert!(found.contains(reason.unwrap_or_default()), "{found}");
     }
 }

@@ -6,6 +6,7 @@ use super::{
     },
     decide::{decide, Exhausted, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why},
     policy::{Candidate, Stake},
+    windows::{has_time, too_late, too_short},
 };
 use crate::{
     config::Limits,
@@ -13,6 +14,7 @@ use crate::{
     model::{ModelQueue, ModelRequest},
     node_session::ChainView,
     operators::Operators,
+    pace::ChainPace,
     requests::{KnownSeats, RequestTracker, TrackRecordsAt},
     tx::{
         jobs::{self, JobChange},
@@ -20,10 +22,10 @@ use crate::{
     },
 };
 use llm_oracle_primitives::{
-    limits::share, Hash, LeastRecord, OperatorView, RequestView, SetView, Terms,
+    limits::share, Assignment, Hash, LeastRecord, OperatorView, RequestView, SetView, Terms,
 };
-use llm_oracle_store::{Purpose, SeatId, SeatRecords};
-use std::sync::Arc;
+use llm_oracle_store::{now_ms, Job, Purpose, SeatId, SeatRecords};
+use std::{sync::Arc, time::Duration};
 
 /// What one of our operators does about one open request.
 pub(crate) enum SeatAction {
@@ -77,6 +79,8 @@ pub(crate) struct SeatPlanner<'a> {
     pub(crate) models: &'a ModelQueue,
     pub(crate) tracker: &'a RequestTracker,
     pub(crate) limits: &'a Limits,
+    /// How fast the chain goes.
+    pub(crate) pace: ChainPace,
 }
 
 impl SeatPlanner<'_> {
@@ -106,7 +110,8 @@ impl SeatPlanner<'_> {
             }
             let entry = operator.entry(id);
             let job = recall.job(&entry);
-            let batched = (0..asking.len()).any(|other| other != index && asking[other]);
+            let others = (0..asking.len()).any(|other| other != index && asking[other]);
+            let batched = others && self.waits_for_batch(terms, job);
             let local = self.local(entry, asking[index], batched, known);
             let on_chain = on_chain(view, &operator.id, free);
             let step = decide(&on_chain, &local, &heads);
@@ -119,11 +124,13 @@ impl SeatPlanner<'_> {
                 }
                 Step::Nothing(_) => {}
                 Step::Ask => {
-                    let asked = terms.map(|terms| {
-                        let exclusive = is_exclusive(terms, facts.set, view, heads.best);
-                        self.admit((view, terms), facts, index, exclusive)
-                    });
+                    let asked = terms.map(|terms| self.admit((view, terms), facts, index, &heads));
                     actions.extend(asked);
+                }
+                Step::Commit | Step::Answer if self.too_short(terms).is_some() => {
+                    // Finality has fallen behind since the model was asked.
+                    let reason = self.too_short(terms).unwrap_or_default();
+                    actions.push(SeatAction::Skip(entry, reason));
                 }
                 Step::Commit => actions.extend(seat().map(SeatAction::Commit)),
                 Step::Answer => actions.extend(seat().map(SeatAction::Answer)),
@@ -188,9 +195,10 @@ impl SeatPlanner<'_> {
             commitment: recall.job(&entry).map(|job| job.answered.commitment),
             in_flight: known.in_flight.contains(&entry),
             exhausted: Exhausted {
-                ask: self.models.must_wait(&entry) || must_wait(Purpose::Ask),
-                commit: must_wait(Purpose::Commit) || must_wait(Purpose::Answer),
-                // Never for good: until the deadline a bond is at stake.
+                ask: self.models.backoffs().must_wait(&entry) || must_wait(Purpose::Ask),
+                // Never for good: until the deadline an answer that was paid for, or a bond, is at stake.
+                commit: backs_off_now(recall.failures(&entry, Purpose::Commit))
+                    || backs_off_now(recall.failures(&entry, Purpose::Answer)),
                 reveal: backs_off_now(recall.failures(&entry, Purpose::Reveal)),
             },
         }
@@ -202,9 +210,13 @@ impl SeatPlanner<'_> {
         (view, terms): (&RequestView, &Arc<Terms>),
         facts: &SeatFacts<'_>,
         index: usize,
-        exclusive: bool,
+        heads: &HeadNumbers,
     ) -> SeatAction {
         let summary = &view.summary;
+        let left = summary.commit_deadline.saturating_sub(heads.best);
+        let latency = self.models.latency();
+        let exclusive =
+            is_exclusive(terms, facts.set, view, heads.best) && has_time(left, &self.pace, latency);
         let stake = Stake {
             entry: self.operators[index].entry(summary.request_id),
             requester: view.requester,
@@ -218,6 +230,7 @@ impl SeatPlanner<'_> {
             beneficiary: view.beneficiary,
             terms,
             reward: summary.reward,
+            fee_ppm: view.fee_ppm,
         };
         let min_reward = self.limits.min_reward;
         let record = facts.record(index);
@@ -226,7 +239,9 @@ impl SeatPlanner<'_> {
             .refusal(min_reward, &candidate)
             .or_else(|| record.and_then(|record| below(&view.least_record, record)))
             .or_else(|| record.and_then(|record| full_family(view, record)))
-            .or_else(|| self.models.serves(terms).err());
+            .or_else(|| self.models.serves(terms).err())
+            .or_else(|| too_short(terms, &self.pace))
+            .or_else(|| too_late(left, &self.pace, latency));
         if let Some(reason) = refusal {
             return SeatAction::Skip(stake.entry, reason);
         }
@@ -236,9 +251,30 @@ impl SeatPlanner<'_> {
             terms_digest: view.terms_digest,
             seen_at_ms: self.tracker.seen_at_ms(summary.request_id),
             deadline: summary.commit_deadline,
+            seat_bond: view.seat_bond,
         })
     }
+
+    /// Why a request's windows are too short for a seat, if they are and its terms are known.
+    fn too_short(&self, terms: Option<&Arc<Terms>>) -> Option<String> {
+        terms.and_then(|terms| too_short(terms, &self.pace))
+    }
+
+    /// Whether an answer that is ready waits for those of our other operators, to share a transaction with
+    /// them: not where strangers may take its seat meanwhile, and never for longer than a block.
+    fn waits_for_batch(&self, terms: Option<&Arc<Terms>>, job: Option<&Job>) -> bool {
+        let open = terms.is_none_or(|terms| matches!(terms.assignment, Assignment::Open { .. }));
+        let block = self.pace.block_time.unwrap_or(BATCHING_WAIT_MAX);
+        let block = block.min(BATCHING_WAIT_MAX);
+        let since = job.map(|job| now_ms().saturating_sub(job.answered_at_ms));
+        let most = i64::try_from(block.as_millis()).unwrap_or(i64::MAX);
+        // An answer of the future is a clock that was set back.
+        !open && since.is_some_and(|since| (0..most).contains(&since))
+    }
 }
+
+/// Longest wait of an answer for those of our other operators.
+const BATCHING_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What an answer earns whatever comes out, the owner's part taken off, planck. Nothing is sure while the
 /// request may still expire.

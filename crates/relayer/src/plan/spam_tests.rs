@@ -65,6 +65,7 @@ fn day(policy: &PolicyConfig, seed: u64, honest: u64) -> Day {
             beneficiary: stake.requester,
             terms: &terms,
             reward,
+            fee_ppm: 20_000,
         };
         if policy.refusal(0, &candidate, &ledger).is_some() {
             day.left_out += 1;

@@ -2,9 +2,9 @@
 //! the summary has changed.
 
 use crate::{error::RelayerError, node_session::ChainView};
-use llm_oracle_chain::{ReadRequest, RequestPage, StorageReader};
+use llm_oracle_chain::{Changes, ReadRequest, RequestPage, StorageReader};
 use llm_oracle_primitives::{
-    digest, Hash, RequestId, RequestView, Summary, Terms, INTERFACE_VERSION,
+    digest, BlockNumber, Hash, RequestId, RequestView, Summary, Terms, INTERFACE_VERSION,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -16,12 +16,21 @@ const MOST_VIEWS: usize = 2_048;
 /// Terms that are kept, at most 12 KiB each; what is over is read again.
 const MOST_TERMS: usize = 2_048;
 
+/// Blocks after which everything is read, whatever the events say.
+const WHOLE_EVERY: BlockNumber = 64;
+/// Blocks whose events are read in one look; after more everything is read.
+const EVENT_BLOCKS_MAX: BlockNumber = 32;
+
 /// What has been read, all of it at finalized blocks.
 #[derive(Default)]
 pub(crate) struct RequestCache {
     reader: StorageReader,
     /// The block of the last look.
     at: Option<Hash>,
+    /// Its height.
+    looked_at: BlockNumber,
+    /// Height of the last look at everything.
+    whole_at: BlockNumber,
     /// Number of the next request there.
     next_id: RequestId,
     /// All requests there that were not known to be over.
@@ -117,13 +126,59 @@ impl RequestCache {
         if self.at == Some(at.hash) {
             return Ok(false);
         }
-        let listed = self.reader.list(&chain.oracle, at, cursor, over).await?;
+        let changes = self.changes(chain).await?;
+        if changes == Changes::Unknown {
+            self.whole_at = at.number;
+        }
+        let (oracle, reader) = (&chain.oracle, &mut self.reader);
+        let listed = reader.list(oracle, at, cursor, over, &changes).await?;
         // It was there at the best block when we connected: its deployment is not final yet.
         let Some(listed) = listed else {
             return Ok(false);
         };
         self.renew(at.hash, listed, over);
+        self.looked_at = at.number;
         Ok(true)
+    }
+
+    /// What the blocks since the last look have changed, by their events; now and then, and after many
+    /// blocks, everything is read.
+    async fn changes(&self, chain: &ChainView) -> Result<Changes, RelayerError> {
+        let (oracle, head) = (&chain.oracle, chain.finalized);
+        let new = self.looked_at.saturating_add(1)..=head.number;
+        let is_first = self.at.is_none() || new.is_empty();
+        let blocks = head.number.saturating_sub(self.looked_at);
+        let is_old = head.number.saturating_sub(self.whole_at) >= WHOLE_EVERY;
+        if is_first || is_old || blocks > EVENT_BLOCKS_MAX {
+            return Ok(Changes::Unknown);
+        }
+        let mut ids = BTreeSet::new();
+        let mut is_named = false;
+        for number in new {
+            let hash = match number == head.number {
+                true => Some(head.hash),
+                false => oracle.chain.hash_at(number).await?,
+            };
+            let changes = match hash {
+                Some(hash) => oracle.chain.changes(&oracle.address, hash).await,
+                None => Ok(Changes::Unknown),
+            };
+            match changes {
+                Ok(Changes::Nothing) => {}
+                Ok(Changes::Requests(changed)) => {
+                    is_named = true;
+                    ids.extend(changed);
+                }
+                Ok(Changes::Unknown) => return Ok(Changes::Unknown),
+                Err(error) if error.is_connection() => return Err(error.into()),
+                // A node that does not give its events gives the entries.
+                Err(_) => return Ok(Changes::Unknown),
+            }
+        }
+        Ok(match is_named {
+            true => Changes::Requests(ids),
+            false => Changes::Nothing,
+        })
     }
 
     /// A request at the finalized block, read again only if it may have changed.

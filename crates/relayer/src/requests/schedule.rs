@@ -27,10 +27,6 @@ impl<T> DeadlineQueue<T> {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
-    }
-
     pub(crate) fn contains(&self, entry: &SeatId) -> bool {
         self.deadlines.contains_key(entry)
     }
@@ -54,6 +50,11 @@ impl<T> DeadlineQueue<T> {
         self.items.insert((deadline, entry), item);
         self.deadlines.insert(entry, deadline);
         true
+    }
+
+    /// Seats whose items wait.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = SeatId> + '_ {
+        self.deadlines.keys().copied()
     }
 
     /// What is due first.
@@ -89,14 +90,18 @@ pub(super) fn due(summary: &Summary) -> BlockNumber {
     }
 }
 
-/// The requests that an iteration works on, what is due first before the rest: those that may need us by
-/// deadline, and some of all others, further ones in each iteration.
+/// The requests that an iteration works on, what is due first before the rest: all in which a seat of ours is
+/// to be revealed, those that may need us by deadline, and some of all others, further ones in each iteration.
 pub(crate) fn choose(
     summaries: &[Summary],
+    is_ours: impl Fn(&Summary) -> bool,
     idle: impl Fn(&Summary) -> bool,
     iteration: u64,
 ) -> Vec<&Summary> {
-    let (others, mut wanted): (Vec<_>, Vec<_>) = summaries.iter().partition(|one| idle(one));
+    let must = |one: &&Summary| !one.settled && one.phase == Phase::Revealing && is_ours(one);
+    let (mut chosen, summaries): (Vec<_>, Vec<_>) = summaries.iter().partition(must);
+    chosen.sort_by_key(|summary| (due(summary), summary.request_id));
+    let (others, mut wanted): (Vec<_>, Vec<_>) = summaries.into_iter().partition(|one| idle(one));
     wanted.sort_by_key(|summary| (due(summary), summary.request_id));
     let mut rest = wanted.split_off(wanted.len().min(DUE_PER_ITERATION));
     rest.extend(others);
@@ -107,7 +112,8 @@ pub(crate) fn choose(
     let start = start.and_then(|start| usize::try_from(start).ok());
     rest.rotate_left(start.unwrap_or(0));
     wanted.extend(rest.into_iter().take(OTHERS_PER_ITERATION));
-    wanted
+    chosen.extend(wanted);
+    chosen
 }
 
 #[cfg(test)]

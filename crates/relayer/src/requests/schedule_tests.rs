@@ -47,7 +47,7 @@ fn backlog_does_not_starve_live() {
     summaries.push(summary(10_001, Phase::Revealing, 30));
     summaries.push(summary(10_002, Phase::Ended, 0));
     summaries.push(summary(10_003, Phase::Committing, 50));
-    let turn = choose(&summaries, |_| false, 0);
+    let turn = choose(&summaries, |_| false, |_| false, 0);
     assert_eq!(turn.len(), DUE_PER_ITERATION + OTHERS_PER_ITERATION);
     let first: Vec<_> = turn.iter().take(3).map(|one| one.request_id).collect();
     assert_eq!(first, [10_001, 10_000, 10_003]);
@@ -72,7 +72,7 @@ fn backlog_does_not_starve_live() {
     let mut seen = BTreeSet::new();
     for turn in 0..200 {
         seen.extend(
-            choose(&summaries, |_| false, turn)
+            choose(&summaries, |_| false, |_| false, turn)
                 .iter()
                 .map(|one| one.request_id),
         );
@@ -88,9 +88,28 @@ fn requests_with_nothing_to_do_take_no_place_of_those_that_are_due() {
         .collect();
     summaries.push(summary(5_000, Phase::Committing, 900));
     let left_out = |one: &Summary| one.request_id < 5_000;
-    let turn = choose(&summaries, left_out, 3);
+    let turn = choose(&summaries, |_| false, left_out, 3);
     assert_eq!(turn[0].request_id, 5_000);
     assert_eq!(turn.len(), 1 + OTHERS_PER_ITERATION);
+}
+
+#[test]
+fn a_seat_of_ours_that_is_to_be_revealed_is_looked_at_in_every_iteration() {
+    // A stranger fills the front with requests that are due earlier and for which we have not decided yet.
+    let mut summaries: Vec<_> = (0..5_000)
+        .map(|id| summary(id, Phase::Committing, 10))
+        .collect();
+    summaries.extend((5_000..5_300).map(|id| summary(id, Phase::Revealing, 900)));
+    let ours = |one: &Summary| one.request_id >= 5_200;
+    for turn in 0..3 {
+        let chosen = choose(&summaries, ours, |_| false, turn);
+        let ids: Vec<_> = chosen.iter().map(|one| one.request_id).collect();
+        assert!(
+            ids.starts_with(&(5_200..5_300).collect::<Vec<_>>()),
+            "{turn}"
+        );
+        assert_eq!(ids.len(), 100 + DUE_PER_ITERATION + OTHERS_PER_ITERATION);
+    }
 }
 
 #[test]

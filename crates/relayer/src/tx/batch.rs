@@ -2,8 +2,9 @@
 
 use super::{
     entries::{split, BatchEntry, OwnSeat, SeatSigner},
-    refusal::{refusal_action, RefusalAction},
-    sender::{TxDraft, TxSender},
+    refusal::{refusal_action, sort_results, RefusalAction},
+    sender::{TxDraft, TxLimits, TxSender},
+    weight::{gas_limit, pieces},
 };
 use crate::{
     error::RelayerError,
@@ -12,23 +13,15 @@ use crate::{
     operators::Operators,
     peers::PeerExchange,
 };
-use llm_oracle_chain::{BatchResults, Call, ChainError, DryRun, TxRetry, Weight};
-use llm_oracle_primitives::{limits, DeploymentId, Error, RequestId};
+use llm_oracle_chain::{BatchResults, Call, ChainError, TxRetry, Weight};
+use llm_oracle_primitives::{Balance, DeploymentId, Error, RequestId};
 use llm_oracle_store::{now_ms, Answered, Purpose, SeatId, Store};
 use std::{collections::VecDeque, sync::Arc};
 
-/// Gas on top of a dry run's need, percent: the state may be another one when it runs.
-const GAS_MARGIN_PERCENT: u64 = 20;
-/// What settling may add to a reveal that did not settle in its dry run, for the request …
-const SETTLE: Weight = Weight {
-    ref_time: 1_500_000_000,
-    proof_size: 96 * 1024,
-};
-/// … and for each of its seats.
-const SETTLE_SEAT: Weight = Weight {
-    ref_time: 350_000_000,
-    proof_size: 24 * 1024,
-};
+/// Batches that are tried in one go. What is left is sent by the next iteration, which looks at the chain first.
+const TRIES_PER_ITERATION: u32 = 32;
+/// Answers in which the node itself refuses, after which nothing more is asked of it in this iteration.
+const NODE_ERRORS_PER_ITERATION: u32 = 4;
 
 /// Sends commits, one-step answers and reveals.
 pub(crate) struct BatchSender {
@@ -36,6 +29,8 @@ pub(crate) struct BatchSender {
     store: Arc<Store>,
     failures: FailureLog,
     deployment: DeploymentId,
+    /// Most that a reveal may offer, planck.
+    max_tip: Balance,
 }
 
 /// What a batch is sent with.
@@ -52,12 +47,14 @@ impl BatchSender {
         store: Arc<Store>,
         failures: FailureLog,
         deployment: DeploymentId,
+        max_tip: Balance,
     ) -> Self {
         Self {
             tx,
             store,
             failures,
             deployment,
+            max_tip,
         }
     }
 
@@ -71,16 +68,34 @@ impl BatchSender {
         mut seats: Vec<BatchEntry>,
     ) -> Result<bool, RelayerError> {
         let purpose = context.purpose;
-        // Entries of one request share one load, one store and one event when they are neighbours.
-        seats.sort_by_key(BatchEntry::entry);
-        let mut worked = false;
-        // What comes first is sent first.
+        // What is due first is sent first. Entries of one request share one load, one store and one event when
+        // they are neighbours.
+        seats.sort_by_key(|seat| (seat.request().deadline(purpose), seat.entry()));
+        let (mut worked, mut tries, mut refused) = (false, TRIES_PER_ITERATION, 0_u32);
         let mut batches = VecDeque::from(split(purpose, seats));
         while let Some(batch) = batches.pop_front() {
+            if tries == 0 {
+                return Ok(true);
+            }
+            tries = tries.saturating_sub(1);
             match self.send_batch(context, batch).await? {
                 BatchOutcome::Done => worked = true,
                 BatchOutcome::Nothing => {}
-                BatchOutcome::TooLarge(batch) => halves(batch, &mut batches),
+                BatchOutcome::TooHeavy(batch, pieces) => divide(batch, pieces, &mut batches),
+                BatchOutcome::Failed(batch, error) => {
+                    refused = match error {
+                        ChainError::Node { .. } => refused.saturating_add(1),
+                        _ => 0,
+                    };
+                    if refused < NODE_ERRORS_PER_ITERATION {
+                        divide(batch, 2, &mut batches);
+                        continue;
+                    }
+                    for batch in std::iter::once(batch).chain(batches) {
+                        self.batch_failed(context, &batch, &error)?;
+                    }
+                    return Ok(true);
+                }
             }
         }
         Ok(worked)
@@ -95,7 +110,7 @@ impl BatchSender {
         let Some(sender) = self.sender(context, &seats)? else {
             return Ok(BatchOutcome::Nothing);
         };
-        // Each pass leaves refused entries out; the last one has none.
+        // Each pass sets refused entries aside; the last one has none.
         let (call, dry) = loop {
             if seats.is_empty() {
                 return Ok(BatchOutcome::Done);
@@ -106,13 +121,11 @@ impl BatchSender {
                 deployment: self.deployment,
             };
             let call = match signer.call(purpose, &seats, sender) {
-                // The others go without it.
-                Err(RelayerError::Unsigned { entry, error }) if !error.is_transient() => {
-                    self.failures.fail(&entry, purpose, &error.to_string())?;
-                    seats.retain(|seat| seat.entry() != entry);
+                Err(error) => {
+                    self.set_aside(&mut seats, purpose, error)?;
                     continue;
                 }
-                call => call?,
+                Ok(call) => call,
             };
             let account = context.operators[sender].account;
             let oracle = &chain.oracle;
@@ -122,10 +135,7 @@ impl BatchSender {
                 .await;
             let dry = match ran {
                 Ok(dry) => dry,
-                Err(error) if seats.len() > 1 && is_too_large(&error) => {
-                    return Ok(BatchOutcome::TooLarge(seats));
-                }
-                Err(error) => return self.batch_failed(context, &seats, error),
+                Err(error) => return self.failed(context, seats, error),
             };
             let (kept, refused) = sort_results(&seats, &dry.value);
             if refused.is_empty() {
@@ -137,8 +147,37 @@ impl BatchSender {
             seats = kept;
         };
         let gas = gas_limit(purpose, &seats, &dry);
-        self.sign_and_send(context, (sender, &call, gas), &seats)
+        let pieces = pieces(gas, self.tx.max_extrinsic(chain).await?);
+        if pieces > 1 && seats.len() > 1 {
+            return Ok(BatchOutcome::TooHeavy(seats, pieces));
+        }
+        self.sign_and_send(context, (sender, &call, gas), seats)
             .await
+    }
+
+    /// The others go without what one operator does not sign, and without all of its entries while its signer
+    /// is away.
+    fn set_aside(
+        &self,
+        seats: &mut Vec<BatchEntry>,
+        purpose: Purpose,
+        error: RelayerError,
+    ) -> Result<(), RelayerError> {
+        let (at_fault, is_away) = match &error {
+            RelayerError::Unsigned { entry, error } => (*entry, error.is_transient()),
+            RelayerError::Unopened { entry, .. } => (*entry, false),
+            _ => return Err(error),
+        };
+        let is_meant = |entry: SeatId| match is_away {
+            true => entry.operator == at_fault.operator,
+            false => entry == at_fault,
+        };
+        let own = seats.iter().filter_map(BatchEntry::own);
+        for entry in own.map(OwnSeat::entry).filter(|entry| is_meant(*entry)) {
+            self.failures.fail(&entry, purpose, &error.to_string())?;
+        }
+        seats.retain(|seat| seat.own().is_none() || !is_meant(seat.entry()));
+        Ok(())
     }
 
     /// The operators take turns to send, so that one does not pay for all. After each failure the next one
@@ -168,7 +207,7 @@ impl BatchSender {
         &self,
         context: &mut BatchContext<'_>,
         (sender, call, gas): (usize, &Call<BatchResults>, Weight),
-        seats: &[BatchEntry],
+        seats: Vec<BatchEntry>,
     ) -> Result<BatchOutcome, RelayerError> {
         let purpose = context.purpose;
         let draft = TxDraft {
@@ -180,24 +219,62 @@ impl BatchSender {
             deposit_limit: Some(0),
             entries: seats.iter().map(BatchEntry::entry).collect(),
         };
-        let mut sent = self.tx.send(context.chain, context.operators, &draft).await;
+        let limits = self.limits(context, &seats);
+        let (chain, operators) = (context.chain, &*context.operators);
+        let mut sent = self.tx.send_within(chain, operators, &draft, limits).await;
         if matches!(&sent, Err(RelayerError::Chain(error)) if error.tx_retry() == TxRetry::Immediate)
         {
             // Made anew, with a nonce from what the chain says now; once, so that no word of the pool
             // can keep us here.
-            sent = self.tx.send(context.chain, context.operators, &draft).await;
+            sent = self.tx.send_within(chain, operators, &draft, limits).await;
         }
         match sent {
             Ok(()) => {
-                context.peers.note_submitted(seats);
+                context.peers.note_submitted(&seats);
                 if purpose != Purpose::Reveal {
-                    self.note_submitted(seats)?;
+                    self.note_submitted(&seats)?;
                 }
                 Ok(BatchOutcome::Done)
             }
-            Err(RelayerError::Chain(error)) => self.batch_failed(context, seats, error),
+            Err(RelayerError::Chain(error)) => self.failed(context, seats, error),
             Err(error) => Err(error),
         }
+    }
+
+    /// Until when a batch is of use, and what it is worth to be in time.
+    fn limits(&self, context: &BatchContext<'_>, seats: &[BatchEntry]) -> TxLimits {
+        let (purpose, best) = (context.purpose, context.chain.best.number);
+        let deadlines = seats.iter().map(|seat| seat.request().deadline(purpose));
+        let tips = seats.iter().filter_map(BatchEntry::own);
+        let tips = tips.map(|seat| seat.request.tip(best, self.max_tip));
+        let tip = match purpose {
+            Purpose::Reveal => tips.fold(0, Balance::saturating_add),
+            _ => 0,
+        };
+        TxLimits {
+            last_block: deadlines.max(),
+            tip: tip.min(self.max_tip),
+        }
+    }
+
+    /// A batch of several is divided, whatever it failed for: in the end, what fails stands alone.
+    fn failed(
+        &self,
+        context: &mut BatchContext<'_>,
+        seats: Vec<BatchEntry>,
+        error: ChainError,
+    ) -> Result<BatchOutcome, RelayerError> {
+        let unsigned = matches!(error, ChainError::Signer(_));
+        // A node that takes no requests says nothing about these seats.
+        let is_node = error.is_connection() || matches!(error, ChainError::RateLimited { .. });
+        if is_node && !unsigned {
+            return Err(error.into());
+        }
+        if seats.len() > 1 && !unsigned {
+            return Ok(BatchOutcome::Failed(seats, error));
+        }
+        self.batch_failed(context, &seats, &error)?;
+        Ok(BatchOutcome::Done)
     }
 
     /// The whole batch failed: every entry has failed once more. If there are some of peers among them,
@@ -206,17 +283,16 @@ impl BatchSender {
         &self,
         context: &mut BatchContext<'_>,
         seats: &[BatchEntry],
-        error: ChainError,
-    ) -> Result<BatchOutcome, RelayerError> {
-        if error.is_connection() {
-            return Err(error.into());
-        }
+        error: &ChainError,
+    ) -> Result<(), RelayerError> {
         let purpose = context.purpose;
         if context.peers.drop_all(seats) {
             tracing::warn!(%error, purpose = purpose.name(), "a batch with entries of peers failed");
-            return Ok(BatchOutcome::Done);
+            return Ok(());
         }
-        let hopeless = matches!(error.tx_retry(), TxRetry::Never | TxRetry::Fatal);
+        // A signer of one of our operators is not everybody's.
+        let hopeless = matches!(error.tx_retry(), TxRetry::Never | TxRetry::Fatal)
+            && !matches!(error, ChainError::Signer(_));
         for seat in seats {
             let entry = seat.entry();
             self.failures.fail(&entry, purpose, &error.to_string())?;
@@ -225,7 +301,7 @@ impl BatchSender {
                 self.failures.skip(&entry, &format!("no seat: {error}"))?;
             }
         }
-        Ok(BatchOutcome::Done)
+        Ok(())
     }
 
     /// The contract would refuse this entry.
@@ -298,68 +374,16 @@ enum BatchOutcome {
     Done,
     /// Nobody can send it now.
     Nothing,
-    /// No contract can do all of it in one call, or one entry of it keeps the others from being done.
-    TooLarge(Vec<BatchEntry>),
+    /// It declares more than a batch may: so many would do.
+    TooHeavy(Vec<BatchEntry>, usize),
+    /// It failed as a whole, and has several entries.
+    Failed(Vec<BatchEntry>, ChainError),
 }
 
-/// Whether a call failed for what it makes the contract do: it ran out of gas or of memory, or into
-/// whatever one entry of it makes the contract trap at.
-fn is_too_large(error: &ChainError) -> bool {
-    matches!(error, ChainError::Dispatch { name, .. }
-        if ["Contracts::OutOfGas", "Contracts::ContractTrapped"].iter().any(|one| name.starts_with(one)))
-}
-
-/// Puts a batch back as two: in the end, what can't be done stands alone.
-fn halves(mut batch: Vec<BatchEntry>, batches: &mut VecDeque<Vec<BatchEntry>>) {
-    let rest = batch.split_off(batch.len().div_ceil(2));
-    batches.push_front(rest);
-    batches.push_front(batch);
-}
-
-fn sort_results(
-    seats: &[BatchEntry],
-    results: &[Result<(), Error>],
-) -> (Vec<BatchEntry>, Vec<(BatchEntry, Error)>) {
-    let mut kept = Vec::new();
-    let mut refused = Vec::new();
-    for (index, seat) in seats.iter().enumerate() {
-        match results.get(index) {
-            Some(Ok(())) => kept.push(seat.clone()),
-            Some(Err(error)) => refused.push((seat.clone(), *error)),
-            // Fewer results than entries: what has none was not tried.
-            None => refused.push((seat.clone(), Error::NotTried)),
-        }
+/// Puts a batch back as several.
+fn divide(batch: Vec<BatchEntry>, pieces: usize, batches: &mut VecDeque<Vec<BatchEntry>>) {
+    let size = batch.len().div_ceil(pieces.max(1)).max(1);
+    for piece in batch.rchunks(size) {
+        batches.push_front(piece.to_vec());
     }
-    (kept, refused)
-}
-
-/// The gas limit is set for the path that settles: of two reveals each may have believed in its dry
-/// run not to be the last.
-fn gas_limit(purpose: Purpose, seats: &[BatchEntry], dry: &DryRun<BatchResults>) -> Weight {
-    // The contract tries an entry only while this much is left; a dry run, which has all the gas there
-    // is, does not show it.
-    let reserve = Weight {
-        ref_time: limits::BATCH_RESERVE_REF_TIME,
-        proof_size: 0,
-    };
-    let mut gas = dry
-        .gas_required
-        .with_margin(GAS_MARGIN_PERCENT)
-        .plus(reserve);
-    if purpose == Purpose::Commit {
-        return gas;
-    }
-    let mut request = None;
-    for seat in seats {
-        let request_id = seat.entry().request_id;
-        if request == Some(request_id) {
-            continue;
-        }
-        request = Some(request_id);
-        gas = gas.plus(SETTLE);
-        for _ in 0..seat.seats() {
-            gas = gas.plus(SETTLE_SEAT);
-        }
-    }
-    gas
 }

@@ -1,11 +1,12 @@
 //! Entries of batches: what each operator brings to a commit, a reveal or a one-step answer.
 
+use super::request_facts::RequestFacts;
 use crate::{error::RelayerError, operators::Operators};
 use llm_oracle_chain::{messages, BatchResults, Call};
 use llm_oracle_peers::{Payload, SignedEntry};
 use llm_oracle_primitives::{
-    digest, limits, AnswerEntry, BlockNumber, CommitEntry, DeploymentId, Hash, RequestView,
-    RevealEntry, Signature,
+    digest, limits, AnswerEntry, CommitEntry, DeploymentId, Hash, RequestView, RevealEntry,
+    Signature,
 };
 use llm_oracle_signing::{AnswerToSign, SeatToSign, SignerError};
 use llm_oracle_store::{Answered, Job, Purpose, SeatId, Store};
@@ -20,20 +21,16 @@ pub(crate) struct OwnSeat {
     /// Position of the operator in this process.
     pub(crate) operator: usize,
     pub(crate) answered: Answered,
-    commit_deadline: BlockNumber,
-    /// Seats of the request.
-    pub(crate) seats: u8,
+    pub(crate) request: RequestFacts,
 }
 
 impl OwnSeat {
     /// `None` without a recorded answer, which `decide` rules out.
     pub(crate) fn new(operator: usize, view: &RequestView, job: Option<Job>) -> Option<Self> {
-        let summary = &view.summary;
         Some(Self {
             operator,
             answered: job?.answered,
-            commit_deadline: summary.commit_deadline,
-            seats: summary.seats,
+            request: RequestFacts::of(view),
         })
     }
 
@@ -58,8 +55,7 @@ impl OwnSeat {
 #[derive(Debug, Clone)]
 pub(crate) struct PeerEntry {
     pub(crate) handed: SignedEntry,
-    /// Seats of the request.
-    pub(crate) seats: u8,
+    pub(crate) request: RequestFacts,
 }
 
 /// One entry of a batch.
@@ -92,11 +88,10 @@ impl BatchEntry {
         }
     }
 
-    /// Seats of its request.
-    pub(crate) fn seats(&self) -> u8 {
+    pub(crate) fn request(&self) -> &RequestFacts {
         match self {
-            Self::Own(seat) => seat.seats,
-            Self::Peer(entry) => entry.seats,
+            Self::Own(seat) => &seat.request,
+            Self::Peer(entry) => &entry.request,
         }
     }
 
@@ -226,7 +221,7 @@ impl SeatSigner<'_> {
         let operator = &self.operators[seat.operator];
         // Who sends its own commit needs no permission from itself.
         let signature = (sender != Some(seat.operator)).then(|| {
-            let valid_until = seat.commit_deadline;
+            let valid_until = seat.request.commit_deadline;
             let signed = operator.key.sign_seat(&SeatToSign {
                 context: self.context(seat),
                 commitment,
@@ -264,7 +259,11 @@ impl SeatSigner<'_> {
     }
 
     pub(crate) fn reveal_entry(&self, seat: &OwnSeat) -> Result<RevealEntry, RelayerError> {
-        let secret = self.store.secrets().get(seat.answered.salt_secret)?;
+        let secret = self.store.secrets().get(seat.answered.salt_secret);
+        let secret = secret.map_err(|error| RelayerError::Unopened {
+            entry: seat.entry(),
+            error,
+        })?;
         let salt = digest::salt(secret, &self.context(seat));
         let (opened, signature) = self.opened(seat, salt)?;
         Ok(RevealEntry {
@@ -300,12 +299,20 @@ fn unsigned(seat: &OwnSeat, error: SignerError) -> RelayerError {
 }
 
 #[cfg(test)]
+pub(super) fn sample(request_id: u64) -> BatchEntry {
+    BatchEntry::Own(tests::seat(
+        request_id,
+        llm_oracle_primitives::Answer::Bool(true),
+    ))
+}
+
+#[cfg(test)]
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use llm_oracle_primitives::Answer;
 
-    fn seat(request_id: u64, answer: Answer) -> OwnSeat {
+    pub(super) fn seat(request_id: u64, answer: Answer) -> OwnSeat {
         OwnSeat {
             operator: 0,
             answered: Answered {
@@ -322,8 +329,7 @@ mod tests {
                 model_ms: 0,
                 seen_at_ms: 0,
             },
-            commit_deadline: 9,
-            seats: 3,
+            request: RequestFacts::sample(),
         }
     }
 
@@ -371,7 +377,10 @@ mod tests {
             operator: [1; 32],
             payload: Payload::Commit(entry.clone()),
         };
-        let part = BatchEntry::Peer(PeerEntry { handed, seats: 3 });
+        let part = BatchEntry::Peer(PeerEntry {
+            handed,
+            request: RequestFacts::sample(),
+        });
         assert!(entry.encoded_size() <= part.size(Purpose::Commit));
     }
 }

@@ -104,6 +104,21 @@ pub(crate) fn revealed_ends(
         .collect()
 }
 
+/// The ends of answers that no seat of ours was taken with, in a request that has ended: they have come to
+/// nothing, whoever settles it.
+pub(crate) fn unseated_ends(
+    operators: &Operators,
+    view: &RequestView,
+    recall: &SeatRecords,
+) -> Vec<JobChange> {
+    let mut ours = operators.iter();
+    let seated = ours.any(|operator| seat_of(view, &operator.id).is_some());
+    match seated || view.summary.settled {
+        true => Vec::new(),
+        false => ends(operators, view, recall),
+    }
+}
+
 /// How the jobs of a settled request have ended.
 pub(crate) fn ends(
     operators: &Operators,
@@ -117,15 +132,17 @@ pub(crate) fn ends(
         };
         let seat = seat_of(view, &entry.operator)
             .filter(|seat| seat.commitment == job.answered.commitment);
-        let Some(state) = at_end(job.state, seat.map(|seat| seat.state)) else {
+        let failed = job.reason.is_some();
+        let Some(state) = at_end(job.state, seat.map(|seat| seat.state), failed) else {
             continue;
         };
         let reason = (state == JobState::Abandoned).then(|| {
             let known = job.reason.as_deref().unwrap_or("no attempt failed");
-            format!(
-                "not revealed by block {}; {known}",
-                view.summary.reveal_deadline
-            )
+            let (what, deadline) = match seat {
+                Some(_) => ("revealed", view.summary.reveal_deadline),
+                None => ("committed", view.summary.commit_deadline),
+            };
+            format!("not {what} by block {deadline}; {known}")
         });
         changes.push(ended(entry, job, state, reason));
     }
@@ -152,13 +169,15 @@ pub(crate) fn is_all_revealed(summary: &Summary) -> bool {
     summary.committed > 0 && summary.revealed == summary.committed
 }
 
-/// What the end of a request makes of a job, by its own seat there; `None`: it stays as it is.
-fn at_end(job: JobState, seat: Option<SeatState>) -> Option<JobState> {
+/// What the end of a request makes of a job, by its own seat there and whether it failed often; `None`: it stays
+/// as it is.
+fn at_end(job: JobState, seat: Option<SeatState>, failed: bool) -> Option<JobState> {
     let end = match (job, seat) {
         (JobState::UnknownCommitment, _) => return None,
         // It cost the bond, which somebody should see.
         (_, Some(SeatState::Silent)) => JobState::Abandoned,
-        // Given up, and nothing came of it.
+        // Tried in vain to the end.
+        (JobState::Answered, None) if failed => JobState::Abandoned,
         (JobState::Abandoned, None) => JobState::Abandoned,
         _ => JobState::Ended,
     };
@@ -190,7 +209,9 @@ mod tests {
             (Ended, Some(SeatState::Agreed), None),
             (UnknownCommitment, Some(SeatState::Silent), None),
         ] {
-            assert_eq!(at_end(job, seat), end, "{job:?} {seat:?}");
+            assert_eq!(at_end(job, seat, false), end, "{job:?} {seat:?}");
         }
+        assert_eq!(at_end(Answered, None, true), Some(Abandoned));
+        assert_eq!(at_end(Answered, Some(SeatState::Agreed), true), Some(Ended));
     }
 }

@@ -29,7 +29,7 @@ pub(crate) const RESEND_MS: i64 = 15_000;
 /// Stores a signed transaction, then sends it.
 ///
 /// # Errors
-/// When it cannot be stored, nothing is sent. A refusal of the node ends the attempt: its nonce
+/// When it cannot be stored, nothing is sent. A refusal of the pool ends the attempt: its nonce
 /// goes to the next one, so at most one of the two can ever count.
 pub async fn send(
     store: &Store,
@@ -40,8 +40,12 @@ pub async fn send(
     reach(attempt.purpose, Point::Signed);
     let sent = hand_over(store, wire, id, &attempt.bytes, attempt.purpose).await;
     if let Err(RelayerError::Chain(error)) = &sent {
-        // When the connection broke, nobody knows whether it arrived: the row stays live and is
-        // sent again. Otherwise the node never took it.
+        if error.is_refusal() {
+            // No verdict of the pool: nobody knows whether it arrived. The row stays live and is sent again.
+            tracing::warn!(%error, "the node did not say whether it has the transaction");
+            return Ok(());
+        }
+        // The same when the connection broke. Otherwise the node never took it.
         if !error.is_connection() {
             let reason = format!("the node refuses it: {error}");
             store.set_attempt_state(id, AttemptState::Expired, Some(&reason))?;
@@ -114,7 +118,7 @@ pub(crate) fn next_action(
     }
 }
 
-/// Next nonce of a carrier: above what is used at the best block and in the node's pool, and not
+/// Next nonce of a sender: above what is used at the best block and in the node's pool, and not
 /// one that a live transaction of ours holds.
 pub(crate) fn free_nonce(best: u64, pool: u64, held: &[u64]) -> u64 {
     let mut nonce = best.max(pool);
@@ -164,7 +168,7 @@ mod tests {
         NewAttempt {
             hash: [1; 32],
             bytes: vec![4, 5, 6],
-            carrier: [9; 32],
+            sender: [9; 32],
             nonce: 3,
             valid_until: 100,
             purpose: Purpose::Commit,
@@ -179,7 +183,22 @@ mod tests {
     struct Recorder {
         database: PathBuf,
         stored_when_sent: Mutex<Vec<Vec<u8>>>,
-        refuse: bool,
+        refusal: Option<fn() -> ChainError>,
+    }
+
+    fn by_the_pool() -> ChainError {
+        ChainError::Pool {
+            name: "Payment".into(),
+            retry: llm_oracle_chain::TxRetry::Backoff,
+            reason: "no".into(),
+        }
+    }
+
+    fn by_the_node() -> ChainError {
+        ChainError::Node {
+            what: "it".into(),
+            reason: "no".into(),
+        }
     }
 
     #[async_trait]
@@ -190,22 +209,16 @@ mod tests {
             let stored = database.query_row(sql, [], |row| row.get(0)).unwrap();
             assert_eq!(bytes, stored);
             self.stored_when_sent.lock().unwrap().push(stored);
-            if self.refuse {
-                return Err(ChainError::Node {
-                    what: "it".into(),
-                    reason: "no".into(),
-                });
-            }
-            Ok([0; 32])
+            self.refusal.map_or(Ok([0; 32]), |error| Err(error()))
         }
     }
 
-    fn recorder(folder: &tempfile::TempDir, refuse: bool) -> Recorder {
+    fn recorder(folder: &tempfile::TempDir, refusal: Option<fn() -> ChainError>) -> Recorder {
         let database = folder.path().join("relayer.sqlite");
         Recorder {
             database,
             stored_when_sent: Mutex::default(),
-            refuse,
+            refusal,
         }
     }
 
@@ -213,7 +226,7 @@ mod tests {
     async fn persist_before_broadcast() {
         let folder = llm_oracle_fixtures::private_folder();
         let store = Store::open(folder.path(), &IDENTITY).unwrap();
-        let wire = recorder(&folder, false);
+        let wire = recorder(&folder, None);
         send(&store, &wire, &attempt()).await.unwrap();
         assert_eq!(*wire.stored_when_sent.lock().unwrap(), [vec![4, 5, 6]]);
         assert_eq!(
@@ -229,17 +242,29 @@ mod tests {
     async fn a_refused_transaction_gives_its_nonce_back() {
         let folder = llm_oracle_fixtures::private_folder();
         let store = Store::open(folder.path(), &IDENTITY).unwrap();
-        assert!(send(&store, &recorder(&folder, true), &attempt())
-            .await
-            .is_err());
+        assert!(
+            send(&store, &recorder(&folder, Some(by_the_pool)), &attempt())
+                .await
+                .is_err()
+        );
         assert!(store.live_attempts().unwrap().is_empty());
         let again = NewAttempt {
             hash: [2; 32],
             ..attempt()
         };
-        send(&store, &recorder(&folder, false), &again)
+        send(&store, &recorder(&folder, None), &again)
             .await
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_error_of_the_node_leaves_open_whether_the_transaction_arrived() {
+        let folder = llm_oracle_fixtures::private_folder();
+        let store = Store::open(folder.path(), &IDENTITY).unwrap();
+        let wire = recorder(&folder, Some(by_the_node));
+        send(&store, &wire, &attempt()).await.unwrap();
+        let live = store.live_attempts().unwrap();
+        assert_eq!(live[0].state, AttemptState::Signed, "it is sent again");
     }
 
     #[test]

@@ -4,33 +4,65 @@
 use super::{
     jobs::{is_all_revealed, seat_of},
     outbox::{hand_over, next_action, Nonces, TxAction},
+    sender::TxSender,
 };
 use crate::{
     error::RelayerError, failures::FailureLog, node_session::ChainView, requests::RequestCache,
 };
 use futures::future::try_join_all;
 use llm_oracle_chain::{ChainError, ReadRequest, TxRetry};
-use llm_oracle_primitives::{DeliveryStatus, Phase, RequestId, RequestView, SeatState};
+use llm_oracle_primitives::{
+    BlockNumber, DeliveryStatus, Phase, RequestId, RequestView, SeatState,
+};
 use llm_oracle_store::{crash_point, now_ms, Attempt, AttemptState, Purpose, SeatId, Store};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
+/// Refusals of a transaction that some pool may have, each at another best block, after which another one takes
+/// its nonce.
+const REFUSALS_MAX: u32 = 3;
+/// Transactions that are handed in again in one iteration; the others follow in the next ones.
+const RESENT_PER_ITERATION: u32 = 32;
+
+/// Time after which a transaction is looked at that waits for a nonce, milliseconds: what has that nonce may be
+/// on its way to the same pool.
+const STRANDED_AFTER_MS: i64 = 4_000;
+/// Why a transaction is given up that waits for a nonce that nothing has.
+const STRANDED: &str = "a lower nonce is free: what had it was in no block";
+
 /// Finds out what became of transactions.
 pub(crate) struct Reconciler {
     store: Arc<Store>,
     failures: FailureLog,
+    tx: TxSender,
+    /// How often pools have refused transactions that one may have, and at which best block any node did last.
+    /// A restart counts anew.
+    refusals: HashMap<i64, (u32, BlockNumber)>,
+    /// What may be handed in again in this iteration.
+    left: u32,
 }
 
 impl Reconciler {
-    pub(crate) fn new(store: Arc<Store>, failures: FailureLog) -> Self {
-        Self { store, failures }
+    pub(crate) fn new(store: Arc<Store>, failures: FailureLog, tx: TxSender) -> Self {
+        Self {
+            store,
+            failures,
+            tx,
+            refusals: HashMap::new(),
+            left: 0,
+        }
+    }
+
+    /// Notes the heads of an iteration, by which eras are chosen.
+    pub(crate) fn note_heads(&self, chain: &ChainView) {
+        self.tx.note_heads(chain);
     }
 
     /// Finds out what became of the transactions that may still count.
     pub(crate) async fn reconcile(
-        &self,
+        &mut self,
         chain: &ChainView,
         cache: &mut RequestCache,
     ) -> Result<bool, RelayerError> {
@@ -38,26 +70,55 @@ impl Reconciler {
         // Another replica may be about to send one of its own.
         let elsewhere = self.store.held_elsewhere()?;
         let mut live = self.store.live_attempts()?;
+        let lowest = lowest_nonces(&live);
         live.retain(|attempt| !elsewhere.contains(&attempt.id));
+        let is_live = |id: &i64| live.iter().any(|attempt| attempt.id == *id);
+        self.refusals.retain(|id, _| is_live(id));
+        self.left = RESENT_PER_ITERATION;
         let nonces = nonces(chain, &live).await?;
         let closing = closing(chain, cache, &live, &nonces);
         cache.read_ahead(chain, &closing).await?;
         for attempt in live {
-            if let Some(nonces) = nonces.get(&attempt.tx.carrier) {
-                worked |= self.reconcile_one(chain, cache, &attempt, *nonces).await?;
-            }
+            let Some(nonces) = nonces.get(&attempt.tx.sender).copied() else {
+                continue;
+            };
+            let is_lowest = lowest.get(&attempt.tx.sender) == Some(&attempt.tx.nonce);
+            worked |= match is_lowest && self.is_stranded(chain, &attempt, nonces).await? {
+                true => self.end(&attempt, AttemptState::Expired, STRANDED, &[], STRANDED)?,
+                false => self.reconcile_one(chain, cache, &attempt, nonces).await?,
+            };
         }
         Ok(worked)
     }
 
-    async fn reconcile_one(
+    /// Whether a transaction, the lowest that we have, waits behind a nonce that neither the pool nor a block has:
+    /// what had it expired. It can't be included before that nonce is used, and nothing may come that does. What
+    /// it carries is sent anew with that nonce; if both are included, the second has no effect.
+    async fn is_stranded(
         &self,
+        chain: &ChainView,
+        attempt: &Attempt,
+        nonces: Nonces,
+    ) -> Result<bool, RelayerError> {
+        let sent_at_ms = attempt.sent_at_ms.unwrap_or_default();
+        let is_new = now_ms().saturating_sub(sent_at_ms) < STRANDED_AFTER_MS;
+        if is_new || attempt.tx.nonce <= nonces.best {
+            return Ok(false);
+        }
+        let account = attempt.tx.sender.into();
+        Ok(chain.oracle.chain.next_nonce(&account).await? <= nonces.best)
+    }
+
+    async fn reconcile_one(
+        &mut self,
         chain: &ChainView,
         cache: &mut RequestCache,
         attempt: &Attempt,
         nonces: Nonces,
     ) -> Result<bool, RelayerError> {
         match next_action(attempt, nonces, chain.finalized.number, now_ms()) {
+            // Another node may never have had it.
+            TxAction::Wait if chain.is_new_node => self.resend(chain, attempt).await,
             TxAction::Wait => Ok(false),
             TxAction::InBlock => {
                 if attempt.state != AttemptState::InBlock {
@@ -76,15 +137,27 @@ impl Reconciler {
                     reason,
                 )
             }
+            TxAction::Resend if self.left == 0 => Ok(false),
             TxAction::Resend => self.resend(chain, attempt).await,
             TxAction::Over => self.close(chain, cache, attempt).await,
         }
     }
 
-    async fn resend(&self, chain: &ChainView, attempt: &Attempt) -> Result<bool, RelayerError> {
+    async fn resend(&mut self, chain: &ChainView, attempt: &Attempt) -> Result<bool, RelayerError> {
         let Attempt { id, tx, .. } = attempt;
+        let refused_at = self.refusals.get(id).map(|(_, block)| *block);
+        if refused_at.is_some_and(|block| block >= chain.best.number) {
+            // The pool says the same until there is another block.
+            return Ok(false);
+        }
+        self.left = self.left.saturating_sub(1);
         let sent = hand_over(&self.store, &chain.oracle.chain, *id, &tx.bytes, tx.purpose).await;
         let error = match sent {
+            Err(RelayerError::Chain(error)) if error.is_refusal() => {
+                // Of the node, which says nothing about the transaction.
+                self.refusals.entry(*id).or_default().1 = chain.best.number;
+                return Ok(false);
+            }
             Err(RelayerError::Chain(error)) if !error.is_connection() => error,
             other => return other.map(|()| true),
         };
@@ -94,16 +167,18 @@ impl Reconciler {
             < chain
                 .oracle
                 .chain
-                .nonce_at(&tx.carrier.into(), best.hash)
+                .nonce_at(&tx.sender.into(), best.hash)
                 .await?
         {
             return Ok(false);
         }
-        // A pool that has had it once may have passed it on, and one node that has no room for it now or
-        // will look at it later proves nothing: its era ends it.
-        if attempt.state != AttemptState::Signed && error.tx_retry() == TxRetry::Backoff {
+        // Some pool may have it and may have passed it on, and one refusal by one node, that has no room now or
+        // will look at it later, proves nothing. After some the next transaction takes its nonce: at most one of
+        // the two can ever count, and whichever does, an entry takes effect once.
+        if error.tx_retry() == TxRetry::Backoff && !self.is_refused_often(*id, best.number) {
             return Ok(false);
         }
+        self.tx.release(tx.sender, tx.nonce);
         let reason = format!("the node refuses it: {error}");
         self.end(
             attempt,
@@ -112,6 +187,14 @@ impl Reconciler {
             &tx.entries,
             &reason,
         )
+    }
+
+    /// Counts a refusal of a transaction that some pool may have.
+    fn is_refused_often(&mut self, id: i64, best: BlockNumber) -> bool {
+        let (count, at) = self.refusals.entry(id).or_default();
+        *count = count.saturating_add(1);
+        *at = best;
+        *count >= REFUSALS_MAX
     }
 
     /// Ends a transaction, and counts a failure of each entry that has come to nothing by it. Once:
@@ -176,7 +259,7 @@ fn closing(
     nonces: &HashMap<[u8; 32], Nonces>,
 ) -> Vec<ReadRequest> {
     let over = live.iter().filter(|attempt| {
-        let nonces = nonces.get(&attempt.tx.carrier);
+        let nonces = nonces.get(&attempt.tx.sender);
         let action = nonces.map(|it| next_action(attempt, *it, chain.finalized.number, now_ms()));
         action == Some(TxAction::Over)
     });
@@ -188,6 +271,16 @@ fn closing(
         .collect();
     let wanted = ids.into_iter().map(ReadRequest::view);
     wanted.collect()
+}
+
+/// The lowest nonce of each account's transactions.
+fn lowest_nonces(live: &[Attempt]) -> HashMap<[u8; 32], u64> {
+    let mut lowest = HashMap::new();
+    for attempt in live {
+        let nonce = lowest.entry(attempt.tx.sender).or_insert(attempt.tx.nonce);
+        *nonce = attempt.tx.nonce.min(*nonce);
+    }
+    lowest
 }
 
 /// Whether the summary alone shows that what was sent has had its effect: a reveal is sent for a
@@ -202,14 +295,14 @@ async fn nonces(
     chain: &ChainView,
     live: &[Attempt],
 ) -> Result<HashMap<[u8; 32], Nonces>, ChainError> {
-    let carriers: BTreeSet<_> = live.iter().map(|attempt| attempt.tx.carrier).collect();
-    let read = carriers.into_iter().map(|carrier| async move {
-        let account = carrier.into();
+    let senders: BTreeSet<_> = live.iter().map(|attempt| attempt.tx.sender).collect();
+    let read = senders.into_iter().map(|sender| async move {
+        let account = sender.into();
         let (finalized, best) = futures::try_join!(
             chain.oracle.chain.nonce_at(&account, chain.finalized.hash),
             chain.oracle.chain.nonce_at(&account, chain.best.hash),
         )?;
-        Ok::<_, ChainError>((carrier, Nonces { finalized, best }))
+        Ok::<_, ChainError>((sender, Nonces { finalized, best }))
     });
     Ok(try_join_all(read).await?.into_iter().collect())
 }

@@ -1,5 +1,6 @@
 //! What follows when the contract refuses an entry of a batch.
 
+use super::entries::BatchEntry;
 use llm_oracle_primitives::Error;
 use llm_oracle_store::Purpose;
 
@@ -8,7 +9,7 @@ use llm_oracle_store::Purpose;
 pub(super) enum RefusalAction {
     /// It was not refused for anything of its own: the next turn sends it.
     Resend,
-    /// It counts as a failure: after a rest it is tried again, a few times.
+    /// It counts as a failure: after a pause it is tried again, until its deadline.
     Failed,
     /// Nothing that comes before the deadline changes it: the request is left out.
     Skip,
@@ -38,6 +39,24 @@ pub(super) fn refusal_action(purpose: Purpose, error: &Error) -> RefusalAction {
         // A bond can be raised. Everything else is none of a seat's.
         _ => RefusalAction::Failed,
     }
+}
+
+/// What the contract takes of a batch, and what it refuses.
+pub(super) fn sort_results(
+    seats: &[BatchEntry],
+    results: &[Result<(), Error>],
+) -> (Vec<BatchEntry>, Vec<(BatchEntry, Error)>) {
+    let mut kept = Vec::new();
+    let mut refused = Vec::new();
+    for (index, seat) in seats.iter().enumerate() {
+        match results.get(index) {
+            Some(Ok(())) => kept.push(seat.clone()),
+            Some(Err(error)) => refused.push((seat.clone(), *error)),
+            // Fewer results than entries: what has none was not tried.
+            None => refused.push((seat.clone(), Error::NotTried)),
+        }
+    }
+    (kept, refused)
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@
 
 mod dispatch;
 mod node;
+mod pool;
 mod tree;
+mod trouble;
 mod world;
 
 pub use dispatch::parse;
 pub use node::{lock, Shared, Wires};
-pub use tree::{State, Tx};
-pub use world::{SubmitFault, Watch, Ways, World, ERA};
+pub use tree::{Consumer, State, Tx, FEE};
+pub use world::{SubmitFault, Watch, Ways, World, CODE, ERA};

@@ -1,27 +1,29 @@
 //! One connection to one node of the network in memory.
 
 use super::{
-    dispatch::{dispatch, is_view, parse},
     tree::{needs, Tx, FEE},
-    world::{SubmitFault, World, ERA},
+    trouble::{changes, invented, turn_away},
+    world::World,
 };
 use crate::kill::{Kind, Side};
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use llm_oracle_chain::{
-    AnyChain, ChainApi, ChainError, Connect, Deposit, DryRunOutcome, DryRunRequest, Head,
-    HeadSubscription, NodeStatus, SignedTx, Weight,
+    era_window, AnyChain, ChainApi, ChainError, Changes, Connect, Deposit, DryRunOutcome,
+    DryRunRequest, Head, HeadSubscription, NodeStatus, SignedTx, TxTerms, Weight,
 };
 use llm_oracle_fixtures::mutant;
 use llm_oracle_primitives::{digest, AccountId, Balance, BlockNumber, Hash};
 use llm_oracle_rules::Key;
 use llm_oracle_signing::Signer;
-use llm_oracle_support::address::hex0x;
 use scale::{DecodeAll, Encode};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+/// Blocks whose hashes the chain remembers.
+const REMEMBERED: u64 = 4096;
 
 /// The network, shared by the test and all connections.
 pub type Shared = Arc<Mutex<World>>;
@@ -60,16 +62,16 @@ impl Connect for Wires {
     }
 }
 
-struct Wire {
+pub(super) struct Wire {
     world: Shared,
     url: String,
     genesis: Hash,
-    node: usize,
+    pub(super) node: usize,
     line: usize,
 }
 
 impl Wire {
-    fn lost(&self) -> ChainError {
+    pub(super) fn lost(&self) -> ChainError {
         ChainError::Lost {
             url: self.url.clone(),
             reason: "cut".into(),
@@ -84,7 +86,7 @@ impl Wire {
         }
     }
 
-    fn refuses(what: &str, reason: &str) -> ChainError {
+    pub(super) fn refuses(what: &str, reason: &str) -> ChainError {
         ChainError::Node {
             what: what.into(),
             reason: reason.into(),
@@ -118,10 +120,11 @@ impl Wire {
         if wait > 0 {
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
-        let world = lock(&self.world);
+        let mut world = lock(&self.world);
         if world.is_lost(self.node, self.line) {
             return Err(self.lost());
         }
+        turn_away(&mut world, self.node, &self.url)?;
         Ok(world)
     }
 
@@ -158,7 +161,18 @@ impl ChainApi for Wire {
 
     async fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, ChainError> {
         let world = self.ask().await?;
-        Ok(world.tree.at(&world.nodes[self.node].best, number))
+        let node = &world.nodes[self.node];
+        if node.invents > 0 && number > world.tree.number(&node.finalized) {
+            return Ok(Some(invented(number).hash));
+        }
+        Ok(world.tree.at(&node.best, number))
+    }
+
+    async fn changes(&self, _: &AccountId, block: Hash) -> Result<Changes, ChainError> {
+        let world = self.ask().await?;
+        let state = world.tree.state(&block);
+        let state = state.ok_or_else(|| Self::refuses("events", "its state is gone"))?;
+        Ok(changes(&state.host.events))
     }
 
     async fn finalized_heads(&self) -> Result<HeadSubscription, ChainError> {
@@ -171,7 +185,13 @@ impl ChainApi for Wire {
     async fn node_status(&self, seen: Option<Head>) -> Result<NodeStatus, ChainError> {
         let world = self.ask().await?;
         let node = &world.nodes[self.node];
-        let finalized = Self::head(&world, node.finalized);
+        let mut finalized = Self::head(&world, node.finalized);
+        let mut best = Self::head(&world, node.best);
+        let invents = node.invents;
+        if invents > 0 {
+            finalized = invented(finalized.number + invents);
+            best = invented(finalized.number + 2);
+        }
         let at_seen = seen
             .filter(|seen| seen.number <= finalized.number)
             .and_then(|seen| world.tree.at(&node.best, seen.number));
@@ -181,11 +201,10 @@ impl ChainApi for Wire {
             syncing: node.syncing && !mutant::is_on("trust_syncing_node"),
             peers: 3,
             expects_peers: true,
-            best: Self::head(&world, node.best),
+            best,
             finalized,
             stalled_for_ms: 0,
             at_seen,
-            at_common: None,
         })
     }
 
@@ -222,8 +241,8 @@ impl ChainApi for Wire {
         contract: &AccountId,
         _: Option<Hash>,
     ) -> Result<Option<Hash>, ChainError> {
-        let _world = self.ask().await?;
-        Ok((*contract == llm_oracle_rules::MemoryHost::address()).then_some([0xc0; 32]))
+        let world = self.ask().await?;
+        Ok((*contract == llm_oracle_rules::MemoryHost::address()).then_some(world.code))
     }
 
     async fn storage_entries(
@@ -236,7 +255,10 @@ impl ChainApi for Wire {
         let refused = world.ways.cells;
         if refused > 0 && world.rng.below(1_000) < refused {
             world.count("cells refused");
-            return Err(Self::refuses("cells", "there is no such method"));
+            return Err(ChainError::MethodNotFound {
+                what: "cells".into(),
+                reason: "Method not found (-32601)".into(),
+            });
         }
         let state = world.tree.state(&at);
         let state = state.ok_or_else(|| Self::refuses("cells", "its state is gone"))?;
@@ -270,6 +292,10 @@ impl ChainApi for Wire {
     }
 
     async fn run_call(&self, run: DryRunRequest<'_>) -> Result<DryRunOutcome, ChainError> {
+        let delivery_ms = lock(&self.world).ways.delivery_ms;
+        if run.message == "deliver" && delivery_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(delivery_ms)).await;
+        }
         let mut world = self.ask().await?;
         let at = run.at.unwrap_or(world.nodes[self.node].best);
         let state = world.tree.state_mut(&at);
@@ -278,12 +304,8 @@ impl ChainApi for Wire {
             world.count("batch too large");
             return Err(Self::trapped(run.message));
         }
-        let known = parse(run.input).is_some_and(|(name, _)| is_view(name));
-        let returned = match known {
-            true => dispatch(&mut state.host, *run.origin, run.value, run.input),
-            false => dispatch(&mut state.host.clone(), *run.origin, run.value, run.input),
-        };
-        let returned = returned.ok_or_else(|| Self::trapped(run.message))?;
+        let called = state.dry_run((*run.origin, run.value), run.input, run.limits.deposit);
+        let (returned, deposit) = called.ok_or_else(|| Self::trapped(run.message))?;
         let gas = Weight {
             ref_time: needs(run.input),
             proof_size: 10_000,
@@ -293,35 +315,44 @@ impl ChainApi for Wire {
             reverted: returned.reverted,
             gas_required: gas,
             gas_consumed: gas,
-            deposit: Deposit::Charge(0),
+            deposit: Deposit::Charge(deposit),
         })
     }
 
-    async fn sign_call(
+    async fn sign_call_with(
         &self,
         signer: &dyn Signer,
-        nonce: u64,
+        terms: TxTerms,
         _: &AccountId,
         value: Balance,
         input: &[u8],
         gas_limit: Weight,
-        _: Option<Balance>,
+        deposit_limit: Option<Balance>,
     ) -> Result<SignedTx, ChainError> {
         let world = self.ask().await?;
         let account = signer.account();
         let id: &[u8; 32] = account.as_ref();
-        let anchor = world.nodes[self.node].finalized;
-        let valid_until = world.tree.number(&anchor) + ERA - 1;
+        let node = &world.nodes[self.node];
+        let [finalized, best] = [node.finalized, node.best].map(|hash| world.tree.number(&hash));
+        let era = era_window(finalized, best, REMEMBERED, &terms);
+        let anchor = world
+            .tree
+            .at(&node.finalized, era.first)
+            .unwrap_or(node.finalized);
+        let (nonce, valid_until) = (terms.nonce, era.last());
         let forever = mutant::is_on("immortal_transaction");
         let mut tx = Tx {
             signer: *id,
             nonce,
             anchor,
             valid_until: (!forever).then_some(valid_until),
-            spec: world.tree.state(&anchor).map(|state| state.spec),
+            // That of the best block, like the client.
+            spec: world.tree.state(&node.best).map(|state| state.spec),
             value,
             input: input.to_vec(),
             ref_time: gas_limit.ref_time,
+            deposit_limit,
+            tip: terms.tip,
             signature: [0; 32],
         };
         // Two signatures are never the same, like real ones.
@@ -351,107 +382,5 @@ impl ChainApi for Wire {
         };
         kill.pass(Kind::Send, Side::After).await;
         taken
-    }
-}
-
-impl Wire {
-    fn hand_in(&self, world: &mut World, tx: Tx) -> Result<Hash, ChainError> {
-        let hash = tx.hash();
-        if let Some(watch) = world.watch.clone() {
-            watch.leaves(world, self.node, &tx, &hash);
-        }
-        let name = parse(&tx.input).map_or("?", |(name, _)| name);
-        let (nonce, short) = (tx.nonce, &hex0x(&tx.signer)[..8]);
-        world
-            .trace
-            .note(format!("node {}: {short} {nonce} {name}", self.node));
-        let fault = self.fault(world);
-        let known = world.pool.contains(&tx);
-        let answer = match fault {
-            Some(SubmitFault::CutBefore) => {
-                world.cut_lines(self.node);
-                return Err(self.lost());
-            }
-            Some(SubmitFault::Refused) if !known => {
-                Err(Self::refuses("the transaction", "temporarily banned"))
-            }
-            Some(SubmitFault::Lost) if !known => return Ok(hash),
-            _ => self.offer(world, &tx, known),
-        };
-        match &answer {
-            Ok(()) if world.seen.contains(&tx) => {}
-            Ok(()) => world.seen.push(tx),
-            Err(_) => {
-                if let Some(watch) = world.watch.clone() {
-                    watch.refused(&hash);
-                }
-            }
-        }
-        if fault == Some(SubmitFault::CutAfter) {
-            world.cut_lines(self.node);
-            return Err(self.lost());
-        }
-        answer.map(|()| hash)
-    }
-
-    fn fault(&self, world: &mut World) -> Option<SubmitFault> {
-        let often = world.ways.submit;
-        let mut fault = world.next_submit.take();
-        if fault.is_none() && often > 0 && world.rng.chance(often, 1_000) {
-            let all = [
-                SubmitFault::Refused,
-                SubmitFault::Lost,
-                SubmitFault::CutAfter,
-                SubmitFault::CutBefore,
-            ];
-            fault = world.rng.pick(&all).copied();
-        }
-        if let Some(fault) = fault {
-            world.count(match fault {
-                SubmitFault::Refused => "submit refused",
-                SubmitFault::Lost => "submit lost",
-                SubmitFault::CutAfter => "submit taken and cut",
-                SubmitFault::CutBefore => "submit cut",
-            });
-        }
-        fault
-    }
-
-    /// What the pool says to it, by the node's best block.
-    fn offer(&self, world: &mut World, tx: &Tx, known: bool) -> Result<(), ChainError> {
-        let best = world.nodes[self.node].best;
-        let Some(state) = world.tree.state(&best) else {
-            return Err(Self::refuses("the transaction", "no state"));
-        };
-        let signer = AccountId::from(tx.signer);
-        let refusal = if tx.nonce < state.nonce(&signer) {
-            Some("transaction is outdated")
-        } else if tx
-            .valid_until
-            .is_some_and(|last| world.tree.number(&best) >= last)
-            || tx.spec.is_some_and(|spec| spec != state.spec)
-        {
-            Some("transaction has a bad signature")
-        } else if state.balance(&signer) < FEE {
-            Some("inability to pay some fees")
-        } else if !known
-            && world
-                .pool
-                .iter()
-                .any(|other| (other.signer, other.nonce) == (tx.signer, tx.nonce))
-        {
-            Some("priority is too low")
-        } else {
-            None
-        };
-        match refusal {
-            Some(reason) => Err(Self::refuses("the transaction", reason)),
-            None => {
-                if !known {
-                    world.pool.push(tx.clone());
-                }
-                Ok(())
-            }
-        }
     }
 }

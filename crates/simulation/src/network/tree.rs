@@ -1,6 +1,6 @@
 //! Blocks, each with the whole state after it.
 
-use super::dispatch::{dispatch, parse};
+use super::dispatch::{dispatch, is_view, parse, Returned};
 use llm_oracle_primitives::{digest, AccountId, Balance, BlockNumber, Hash};
 use llm_oracle_rules::MemoryHost;
 use scale::{Compact, Decode, Encode};
@@ -25,6 +25,10 @@ pub struct Tx {
     pub value: Balance,
     pub input: Vec<u8>,
     pub ref_time: u64,
+    /// Most that storage may take from the signer, planck; `None`: all that it has.
+    pub deposit_limit: Option<Balance>,
+    /// What its signer offers to the author of its block, planck.
+    pub tip: Balance,
     pub signature: [u8; 32],
 }
 
@@ -44,6 +48,15 @@ pub fn needs(input: &[u8]) -> u64 {
     1_000_000_000 + 1_000_000 * input.len() as u64
 }
 
+/// What the contract that asks does in its callback.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Consumer {
+    /// What its storage takes from whoever delivers, planck.
+    pub takes: Balance,
+    /// In which blocks it fails; without it, as the host says.
+    pub fails_in: Option<fn(BlockNumber) -> bool>,
+}
+
 /// All that a block's transactions change.
 #[derive(Clone)]
 pub struct State {
@@ -54,6 +67,7 @@ pub struct State {
     pub spec: u32,
     /// Entries of a batch for which the contract has memory; with more it ends in a trap.
     pub most_entries: u64,
+    pub consumer: Consumer,
 }
 
 /// Entries of a batch, by the length that stands before them; none for other calls.
@@ -80,6 +94,44 @@ impl State {
         own + self.host.paid.get(account).copied().unwrap_or_default()
     }
 
+    /// Carries a call out under a limit of storage deposits. `None`: it ended in a trap. Says what it took
+    /// as deposits, too.
+    pub fn call(
+        &mut self,
+        (caller, value): (AccountId, Balance),
+        input: &[u8],
+        deposit_limit: Option<Balance>,
+    ) -> Option<(Returned, Balance)> {
+        if let Some(fails_in) = self.consumer.fails_in {
+            self.host.callbacks_succeed = !fails_in(self.host.block);
+        }
+        let before = self.host.delivered.len();
+        let mut host = self.host.clone();
+        let returned = dispatch(&mut host, caller, value, input)?;
+        let taken = match host.delivered.len() > before {
+            true => self.consumer.takes,
+            false => 0,
+        };
+        if taken > deposit_limit.unwrap_or_else(|| self.balance(&caller)) {
+            return None;
+        }
+        self.host = host;
+        Some((returned, taken))
+    }
+
+    /// The same without an effect.
+    pub fn dry_run(
+        &mut self,
+        (caller, value): (AccountId, Balance),
+        input: &[u8],
+        deposit_limit: Option<Balance>,
+    ) -> Option<(Returned, Balance)> {
+        match parse(input).is_some_and(|(name, _)| is_view(name)) {
+            true => Some((dispatch(&mut self.host, caller, value, input)?, 0)),
+            false => self.clone().call((caller, value), input, deposit_limit),
+        }
+    }
+
     fn apply(&mut self, tx: &Tx) {
         let signer = AccountId::from(tx.signer);
         *self.nonces.entry(signer).or_default() += 1;
@@ -88,10 +140,10 @@ impl State {
         if tx.ref_time < tx.needs() || *balance < tx.value || self.traps(&tx.input) {
             return;
         }
-        let returned = dispatch(&mut self.host, signer, tx.value, &tx.input);
-        if returned.is_some_and(|returned| !returned.reverted) {
+        let called = self.call((signer, tx.value), &tx.input, tx.deposit_limit);
+        if let Some((_, taken)) = called.filter(|(returned, _)| !returned.reverted) {
             let balance = self.balances.entry(signer).or_default();
-            *balance = balance.saturating_sub(tx.value);
+            *balance = balance.saturating_sub(tx.value).saturating_sub(taken);
         }
     }
 }

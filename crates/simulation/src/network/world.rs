@@ -14,8 +14,10 @@ use std::{
     sync::Arc,
 };
 
-/// Blocks for which a transaction is valid.
-pub const ERA: BlockNumber = 16;
+/// Blocks for which a transaction is valid, as a rule.
+pub const ERA: BlockNumber = 64;
+/// Hash of the contract's code.
+pub const CODE: Hash = [0xc0; 32];
 /// Last lines of a trace that are kept when nobody asked for all.
 const KEPT_LINES: usize = 40;
 
@@ -35,6 +37,10 @@ pub struct Node {
     /// It says that it is fetching old blocks, and for how many blocks it has said so.
     pub syncing: bool,
     pub syncing_for: BlockNumber,
+    /// Finalized blocks that it invents above the true ones.
+    pub invents: BlockNumber,
+    /// It takes no question until this many have been turned away.
+    pub limited: u64,
     /// Lines below this one are gone.
     pub lines_from: usize,
 }
@@ -65,6 +71,14 @@ pub struct Ways {
     pub model_slow: u64,
     pub disk: u64,
     pub cells: u64,
+    /// What a dry run of a delivery takes, milliseconds.
+    pub delivery_ms: u64,
+    /// Most gas that the pool lets a transaction declare, picoseconds; 0: any.
+    pub most_ref_time: u64,
+    /// Questions that are answered with a JSON error.
+    pub refused: u64,
+    /// Questions after which a node takes none for a while.
+    pub limited: u64,
 }
 
 /// Sees every transaction at the moment when its bytes leave.
@@ -97,12 +111,16 @@ pub struct World {
     pub genesis: Hash,
     pub best: Hash,
     pub finalized: Hash,
+    /// The best block, before the last one came, of the node that was furthest behind: who reads takes time.
+    pub behind: Hash,
     pub pool: Vec<Tx>,
     /// Every transaction that any node ever took, in their order.
     pub seen: Vec<Tx>,
     pub nodes: Vec<Node>,
     pub ways: Ways,
     pub next_submit: Option<SubmitFault>,
+    /// Hash of the contract's code, as the nodes show it.
+    pub code: Hash,
     /// Which cells are handed out with other bytes.
     pub lies: Option<fn(&Key) -> bool>,
     pub rng: SimRng,
@@ -128,6 +146,8 @@ impl World {
             lag: 0,
             syncing: false,
             syncing_for: 0,
+            invents: 0,
+            limited: 0,
             lines_from: 0,
         };
         Self {
@@ -135,11 +155,13 @@ impl World {
             genesis,
             best: genesis,
             finalized: genesis,
+            behind: genesis,
             pool: Vec::new(),
             seen: Vec::new(),
             nodes: vec![node; nodes],
             ways: Ways::default(),
             next_submit: None,
+            code: CODE,
             lies: None,
             rng: SimRng::new(seed),
             counts: BTreeMap::new(),
@@ -174,6 +196,16 @@ impl World {
         self.tree.state(&self.best)
     }
 
+    /// Money comes or goes, outside of all transactions.
+    pub fn set_balance(&mut self, account: [u8; 32], balance: Balance) {
+        let best = self.best;
+        if let Some(state) = self.tree.state_mut(&best) {
+            let account = AccountId::from(account);
+            state.host.paid.remove(&account);
+            state.balances.insert(account, balance);
+        }
+    }
+
     /// A request at the best or the finalized block.
     pub fn request(&mut self, at: Hash, id: RequestId) -> Option<RequestView> {
         let state = self.tree.state_mut(&at)?;
@@ -205,6 +237,8 @@ impl World {
             value,
             input: input.to_vec(),
             ref_time: u64::MAX,
+            deposit_limit: None,
+            tip: 0,
             signature: [0; 32],
         };
         self.pool.push(tx);
@@ -275,6 +309,9 @@ impl World {
 
     /// Lets the nodes see what there is, and wakes who listens.
     pub fn follow(&mut self) {
+        let bests = self.nodes.iter().map(|node| node.best);
+        let behind = bests.min_by_key(|best| self.tree.number(best));
+        self.behind = behind.unwrap_or(self.genesis);
         for index in 0..self.nodes.len() {
             let mut node = self.nodes[index].clone();
             let before = node.finalized;
@@ -345,6 +382,8 @@ impl World {
             node.stale_best = false;
             node.syncing = false;
             node.lag = 0;
+            node.invents = 0;
+            node.limited = 0;
         }
     }
 }

@@ -80,7 +80,7 @@ async fn write(
             &[
                 &attempt.hash.as_slice(),
                 &attempt.bytes,
-                &attempt.carrier.as_slice(),
+                &attempt.sender.as_slice(),
                 &to_sql(attempt.nonce)?,
                 &i64::from(attempt.valid_until),
                 &attempt.purpose.name(),
@@ -145,6 +145,17 @@ pub(super) async fn live(session: &mut Session) -> Result<Vec<Attempt>, SessionE
                FROM attempts a WHERE state IN ('signed', 'broadcast', 'in_block') ORDER BY id";
     let rows = session.rows(sql, &[]).await?;
     rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn live_nonces(
+    session: &mut Session,
+    signer: &[u8; 32],
+) -> Result<Vec<u64>, SessionError> {
+    let sql = "SELECT nonce FROM attempts
+               WHERE carrier = $1 AND state IN ('signed', 'broadcast', 'in_block') ORDER BY nonce";
+    let rows = session.rows(sql, &[&signer.as_slice()]).await?;
+    let read = |row: &Row| Ok(from_sql(row.try_get(0)?)?);
+    rows.iter().map(read).collect()
 }
 
 /// Live transactions of replicas that still hold leases.
@@ -220,7 +231,7 @@ fn from_row(row: &Row) -> Result<Attempt, SessionError> {
         tx: NewAttempt {
             hash: bytes32("transaction hash", row.try_get(1)?)?,
             bytes: row.try_get(2)?,
-            carrier: bytes32("carrier", row.try_get(3)?)?,
+            sender: bytes32("carrier", row.try_get(3)?)?,
             nonce: from_sql(row.try_get(4)?)?,
             valid_until: valid_until.map_err(|error| StoreError::damaged("era", error))?,
             purpose: Purpose::named(&purpose)?,

@@ -16,7 +16,7 @@ pub(super) async fn jobs(
     session: &mut Session,
     requests: &[RequestId],
 ) -> Result<Vec<Job>, SessionError> {
-    let sql = "SELECT request_id, operator, terms_digest, answer, document, evidence, salt_secret,
+    let sql = "SELECT request_id, operator, terms_digest, answer, ''::bytea, evidence, salt_secret,
                commitment, model, model_ms, seen_at_ms, state, reason, answered_at_ms,
                submitted_at_ms, confidence FROM jobs WHERE request_id = ANY($1)";
     let rows = session.rows(sql, &[&numbers(requests)?]).await?;
@@ -49,6 +49,13 @@ pub(super) async fn failures(
             at_ms: row.try_get(4)?,
         })
     };
+    rows.iter().map(read).collect()
+}
+
+pub(super) async fn unrevealed(session: &mut Session) -> Result<Vec<RequestId>, SessionError> {
+    let sql = "SELECT DISTINCT request_id FROM jobs WHERE state IN ('answered', 'committed')";
+    let rows = session.rows(sql, &[]).await?;
+    let read = |row: &Row| Ok(from_sql(row.try_get(0)?)?);
     rows.iter().map(read).collect()
 }
 

@@ -257,6 +257,14 @@ impl Database for Postgres {
             attempts::set_state(session, id, state, reason.as_deref(), &closer))
     }
 
+    fn live_nonces(&self, signer: &[u8; 32]) -> Result<Vec<u64>, StoreError> {
+        let signer = *signer;
+        on_session!(self, |session, again| [] attempts::live_nonces(session, &signer))
+    }
+    fn unrevealed_requests(&self) -> Result<Vec<RequestId>, StoreError> {
+        on_session!(self, |session, again| [] many::unrevealed(session))
+    }
+
     fn live_attempts(&self) -> Result<Vec<Attempt>, StoreError> {
         on_session!(self, |session, again| [] attempts::live(session))
     }

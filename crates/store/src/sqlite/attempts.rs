@@ -20,7 +20,7 @@ pub(super) fn insert(database: &mut Connection, attempt: &NewAttempt) -> Result<
         (
             attempt.hash,
             &attempt.bytes,
-            attempt.carrier,
+            attempt.sender,
             to_sql(attempt.nonce)?,
             attempt.valid_until,
             attempt.purpose.name(),
@@ -31,11 +31,7 @@ pub(super) fn insert(database: &mut Connection, attempt: &NewAttempt) -> Result<
         let holder = "SELECT 1 FROM attempts WHERE carrier = ?1 AND nonce = ?2
                       AND state IN ('signed', 'broadcast', 'in_block')";
         let held = write
-            .query_row(
-                holder,
-                (attempt.carrier, to_sql(attempt.nonce)?),
-                |_| Ok(()),
-            )
+            .query_row(holder, (attempt.sender, to_sql(attempt.nonce)?), |_| Ok(()))
             .optional()?;
         return Err(match held {
             Some(()) => StoreError::NonceTaken {
@@ -76,29 +72,45 @@ pub(super) fn set_state(
     Ok(changed > 0)
 }
 
+/// One query, however many there are: the seats of each stand beside it, row by row.
 pub(super) fn live(database: &Connection) -> Result<Vec<Attempt>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM attempts WHERE state IN ('signed', 'broadcast', 'in_block')
-         ORDER BY id"
+        "SELECT {COLUMNS}, request_id, operator
+         FROM attempts LEFT JOIN attempt_entries ON attempt = id
+         WHERE state IN ('signed', 'broadcast', 'in_block') ORDER BY id, request_id, operator"
     );
     let mut query = database.prepare_cached(&sql)?;
     let mut rows = query.query([])?;
-    let mut attempts = Vec::new();
+    let mut attempts: Vec<Attempt> = Vec::new();
     while let Some(row) = rows.next()? {
-        attempts.push(from_row(row)?);
-    }
-    let sql = "SELECT request_id, operator FROM attempt_entries WHERE attempt = ?1";
-    let mut query = database.prepare_cached(sql)?;
-    for attempt in &mut attempts {
-        let mut rows = query.query([attempt.id])?;
-        while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        if attempts.last().is_none_or(|last| last.id != id) {
+            attempts.push(from_row(row)?);
+        }
+        let request_id: Option<i64> = row.get(9)?;
+        if let (Some(request_id), Some(attempt)) = (request_id, attempts.last_mut()) {
             attempt.tx.entries.push(SeatId {
-                request_id: from_sql(row.get(0)?)?,
-                operator: bytes32("operator", row.get(1)?)?,
+                request_id: from_sql(request_id)?,
+                operator: bytes32("operator", row.get(10)?)?,
             });
         }
     }
     Ok(attempts)
+}
+
+pub(super) fn live_nonces(
+    database: &Connection,
+    signer: &[u8; 32],
+) -> Result<Vec<u64>, StoreError> {
+    let sql = "SELECT nonce FROM attempts
+               WHERE carrier = ?1 AND state IN ('signed', 'broadcast', 'in_block') ORDER BY nonce";
+    let mut query = database.prepare_cached(sql)?;
+    let mut rows = query.query([signer])?;
+    let mut nonces = Vec::new();
+    while let Some(row) = rows.next()? {
+        nonces.push(from_sql(row.get(0)?)?);
+    }
+    Ok(nonces)
 }
 
 pub(super) fn add_failure(
@@ -142,7 +154,7 @@ fn from_row(row: &Row<'_>) -> Result<Attempt, StoreError> {
         tx: NewAttempt {
             hash: bytes32("transaction hash", row.get(1)?)?,
             bytes: row.get(2)?,
-            carrier: bytes32("carrier", row.get(3)?)?,
+            sender: bytes32("carrier", row.get(3)?)?,
             nonce: from_sql(row.get(4)?)?,
             valid_until: row.get(5)?,
             purpose: Purpose::named(&purpose)?,

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row};
 pub(super) fn jobs(database: &Connection, requests: &[RequestId]) -> Result<Vec<Job>, StoreError> {
     let sql = format!(
         "SELECT {} FROM jobs WHERE request_id IN (SELECT value FROM json_each(?1))",
-        jobs::COLUMNS
+        jobs::COLUMNS.replace(" document,", " x'' AS document,")
     );
     rows(database, &sql, requests, jobs::from_row)
 }
@@ -39,6 +39,17 @@ pub(super) fn failures(
             at_ms: row.get(4)?,
         })
     })
+}
+
+pub(super) fn unrevealed(database: &Connection) -> Result<Vec<RequestId>, StoreError> {
+    let sql = "SELECT DISTINCT request_id FROM jobs WHERE state IN ('answered', 'committed')";
+    let mut query = database.prepare_cached(sql)?;
+    let mut rows = query.query([])?;
+    let mut requests = Vec::new();
+    while let Some(row) = rows.next()? {
+        requests.push(from_sql(row.get(0)?)?);
+    }
+    Ok(requests)
 }
 
 fn rows<T>(

@@ -174,6 +174,13 @@ impl Database for Sqlite {
         attempts::set_state(&self.connection(), id, state, reason)
     }
 
+    fn live_nonces(&self, signer: &[u8; 32]) -> Result<Vec<u64>, StoreError> {
+        attempts::live_nonces(&self.connection(), signer)
+    }
+    fn unrevealed_requests(&self) -> Result<Vec<RequestId>, StoreError> {
+        many::unrevealed(&self.connection())
+    }
+
     fn live_attempts(&self) -> Result<Vec<Attempt>, StoreError> {
         attempts::live(&self.connection())
     }

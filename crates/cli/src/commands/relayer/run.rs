@@ -24,6 +24,9 @@ pub struct RelayerRunArgs {
     /// Continue with a lost or older store: recover own answers, from the backup copy too
     #[arg(long)]
     pub recover: bool,
+    /// Forget the finalized block that was acted on last: after a node that lied, or a chain that was reset
+    #[arg(long)]
+    pub forget_finalized: bool,
 }
 
 impl RunSubcommand for RelayerRunArgs {
@@ -36,6 +39,7 @@ impl RunSubcommand for RelayerRunArgs {
     async fn run(self, context: &CommandContext) -> CommandResult {
         let mut config = context.settings.relayer()?;
         config.recover = self.recover;
+        config.forget_finalized = self.forget_finalized;
         // First, before anything is started: an invalid address is a mistake in the settings.
         let for_operators = context.settings.ops.address().map_err(CliError::usage)?;
         let for_operators = listen(for_operators, "ops").await?;

@@ -25,13 +25,18 @@ impl EvidenceSources {
     /// The sources of request `id` that the arguments and the settings name.
     ///
     /// # Errors
-    /// When the store of the settings cannot be read. It is no error if there is no store.
+    /// When the folder is none, or the store of the settings cannot be read. It is no error if there is no
+    /// store.
     pub fn new(
         context: &CommandContext,
         id: u64,
         folder: Option<PathBuf>,
         urls: Vec<String>,
     ) -> Result<Self, CliError> {
+        if let Some(path) = folder.as_ref().filter(|path| !path.is_dir()) {
+            let shown = path.display();
+            return Err(CliError::usage(format!("--evidence: {shown} is no folder")));
+        }
         let stored = match context.archive() {
             Ok(archive) => archive.evidence(Some(id))?,
             Err(StoreError::Io { .. }) => Vec::new(),

@@ -33,6 +33,8 @@ pub const RELAYER: u8 = 13;
 pub const VERIFICATION_FAILED: u8 = 14;
 /// The signer of a key cannot be reached, or refuses.
 pub const SIGNER: u8 = 15;
+/// `verify` found nothing invalid, and could not check everything: evidence is missing.
+pub const NOT_CHECKED: u8 = 16;
 
 /// Each code with its name in JSON and its meaning.
 pub const ALL: &[(u8, &str, &str)] = &[
@@ -95,6 +97,11 @@ pub const ALL: &[(u8, &str, &str)] = &[
         SIGNER,
         "signer_failed",
         "the signer of a key cannot be reached, or refuses",
+    ),
+    (
+        NOT_CHECKED,
+        "not_checked",
+        "`verify` found nothing invalid, and evidence is missing",
     ),
 ];
 

@@ -180,7 +180,13 @@ async fn verify_holds_on_chain_and_evidence_alone_and_finds_an_altered_byte() {
     .json(0);
     assert_eq!(held["valid"], true, "{held}");
     assert_eq!(held["seats"][1]["verdict"], "consistent", "{held}");
-    verify(&world, id, &[]).await.json(14);
+    let bare = verify(&world, id, &[]).await.json(16);
+    assert_eq!(bare["seats"][0]["verdict"], "not_checked", "{bare}");
+    assert_eq!(
+        bare["valid"], true,
+        "what the chain has is in order: {bare}"
+    );
+    verify(&world, id, &["--evidence", "nowhere"]).await.json(2);
     relayer.terminate();
     relayer.end().await;
     let folder = world.folder.path().join("evidence");

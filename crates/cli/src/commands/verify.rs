@@ -50,7 +50,8 @@ impl RunSubcommand for VerifyArgs {
     ///
     /// # Errors
     /// When it does not exist, or the chain cannot be read. A request that is invalid is a result, with
-    /// the exit code of [`exit::VERIFICATION_FAILED`].
+    /// the exit code of [`exit::VERIFICATION_FAILED`]; one whose evidence is missing is one with
+    /// [`exit::NOT_CHECKED`].
     async fn run(self, context: &CommandContext) -> CommandResult {
         let oracle = context.oracle().await?;
         let sources =
@@ -70,7 +71,9 @@ impl RunSubcommand for VerifyArgs {
             let (document, notes) = sources.find(seat).await;
             let (mut verdict, mut found) = check_seat(&subject, seat, document.as_deref());
             found.notes.extend(notes);
-            if let (SeatFinding::Consistent, Some(document)) = (verdict, &document) {
+            if self.no_rerun && verdict == SeatFinding::Consistent {
+                found.notes.push("its model was not asked again".to_owned());
+            } else if let (SeatFinding::Consistent, Some(document)) = (verdict, &document) {
                 context
                     .out
                     .waiting(format!("seat {}: running the model again", seats.len()));
@@ -126,11 +129,18 @@ fn report(
 ) -> CommandResult {
     let valid =
         request.wrong.is_empty() && seats.iter().all(|one| one.verdict != SeatFinding::Wrong);
+    let unchecked = seats.iter();
+    let unchecked = unchecked.filter(|one| one.verdict == SeatFinding::NotChecked);
+    let unchecked = unchecked.count();
     let id = view.summary.request_id;
-    let mut text = format!(
-        "request {id}: {}\n",
-        if valid { "valid" } else { "invalid" }
-    );
+    let mut text = match (valid, unchecked) {
+        (true, 0) => format!("request {id}: valid\n"),
+        (true, _) => format!(
+            "request {id}: not checked in full: nothing is invalid, and the evidence of {unchecked} of {} seats is missing\n",
+            seats.len()
+        ),
+        (false, _) => format!("request {id}: invalid\n"),
+    };
     for line in lines(request) {
         text.push_str(&format!("  {line}\n"));
     }
@@ -148,15 +158,16 @@ fn report(
     let value = json!({
         "request_id": id,
         "valid": valid,
+        "seats_not_checked": unchecked,
         "errors": request.wrong,
         "notes": request.notes,
         "seats": seats.iter().map(seat_json).collect::<Vec<_>>(),
     });
     context.out.result(&text, &value)?;
-    Ok(if valid {
-        exit::OK
-    } else {
-        exit::VERIFICATION_FAILED
+    Ok(match (valid, unchecked) {
+        (true, 0) => exit::OK,
+        (true, _) => exit::NOT_CHECKED,
+        (false, _) => exit::VERIFICATION_FAILED,
     })
 }
 

@@ -8,6 +8,7 @@ mod payout;
 mod request;
 mod rerun;
 mod seat;
+mod windows;
 
 pub use request::check_request;
 pub use rerun::{compare, Rerun};
@@ -62,6 +63,8 @@ pub enum SeatFinding {
     Consistent,
     /// Its answer was not revealed, so there is nothing to check.
     Unrevealed,
+    /// What the chain has is in order, and its evidence was not found.
+    NotChecked,
     /// A check failed.
     #[serde(rename = "invalid")]
     Wrong,
@@ -74,6 +77,7 @@ impl SeatFinding {
             Self::Reproduced => "reproduced",
             Self::Consistent => "consistent",
             Self::Unrevealed => "unrevealed",
+            Self::NotChecked => "not_checked",
             Self::Wrong => "invalid",
         }
     }

@@ -1,6 +1,6 @@
 //! The request as a whole: its terms, its tally, its payments.
 
-use super::{payout, Findings, RequestRecord};
+use super::{payout, windows, Findings, RequestRecord};
 use llm_oracle_primitives::{digest, Outcome};
 use llm_oracle_rules::{
     tally::{tally, Ballot, Rule, Vote},
@@ -30,6 +30,7 @@ pub fn check_request(subject: &RequestRecord) -> Findings {
         view.max_seats_per_family,
         terms.max_seats_per_family,
     );
+    windows::check(subject, &mut found);
     check_families(subject, &mut found);
     for (position, seat) in view.seats.iter().enumerate() {
         let before = view.seats.iter().take(position);

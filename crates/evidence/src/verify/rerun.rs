@@ -47,7 +47,7 @@ impl Rerun {
         match self.ask(subject, made).await {
             Ok(Some(reply)) => compare(subject, &value, &reply, found),
             Ok(None) => {
-                found.note("there is no file of a local model here; give --model");
+                found.note("there is no file of a local model here; give --model-file");
                 SeatFinding::Consistent
             }
             Err(error) => {
@@ -102,7 +102,7 @@ pub fn compare(
     let (made, again) = (document::making(value), &reply.record);
     if made["file"]["sha256"] != again["file"]["sha256"] {
         found.note(
-            "the file of the model here is another one than its evidence names; give --model",
+            "the file of the model here is another one than its evidence names; give --model-file",
         );
         return SeatFinding::Consistent;
     }

@@ -113,7 +113,7 @@ fn empty_subject() -> RequestRecord {
             reward: REWARD,
             opens_at: 1,
             commit_deadline: 11,
-            reveal_deadline: 21,
+            reveal_deadline: 14,
         },
         requester,
         beneficiary: requester,

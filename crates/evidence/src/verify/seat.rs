@@ -1,12 +1,13 @@
 //! One seat: its commitment, its signature, its evidence.
 
 use super::{document, Findings, RequestRecord, SeatFinding};
-use llm_oracle_primitives::{digest, Hash, SeatAnswer, SeatView};
+use llm_oracle_primitives::{digest, Answer, Hash, SeatAnswer, SeatView};
 use llm_oracle_signing::verifies;
 use llm_oracle_support::address::hex0x;
 
 /// Checks a seat against the chain and its evidence document. A seat that passes is
-/// [`SeatFinding::Consistent`]; only asking the model again can make it `Reproduced`.
+/// [`SeatFinding::Consistent`]; only asking the model again can make it `Reproduced`. Without a document
+/// what the chain has is checked, and the seat is `NotChecked`.
 pub fn check_seat(
     subject: &RequestRecord,
     seat: &SeatView,
@@ -29,12 +30,21 @@ pub fn check_seat(
     if !verifies(&signature, &message, &seat.operator) {
         found.wrong("the operator's signature does not stand under its answer");
     }
+    let bound =
+        |answer: &Answer| digest::commitment(&context, answer, confidence, &seat.evidence, &salt);
     let Some(document) = document else {
-        found.wrong(format!(
-            "no evidence with the digest {} was found; give --evidence or --from",
+        // The chain has the whole answer of most forms: its commitment needs no evidence.
+        if let Some(SeatAnswer::Whole(answer)) = &seat.answer {
+            same_commitment(seat, bound(answer), &mut found);
+        }
+        found.note(format!(
+            "not checked: no evidence with the digest {} was found; give --evidence or --from",
             hex0x(&seat.evidence)
         ));
-        return (SeatFinding::Wrong, found);
+        return match found.wrong.is_empty() {
+            true => (SeatFinding::NotChecked, found),
+            false => (SeatFinding::Wrong, found),
+        };
     };
     let digest = digest::evidence(&salt, document);
     found.same(
@@ -45,15 +55,7 @@ pub fn check_seat(
     let answer = document::check(subject, &context, confidence, document, &mut found)
         .filter(|answer| digest::answer_digest(answer) == stated);
     match answer {
-        Some(answer) => {
-            let commitment =
-                digest::commitment(&context, &answer, confidence, &seat.evidence, &salt);
-            found.same(
-                "its commitment",
-                hex0x(&seat.commitment),
-                hex0x(&commitment),
-            );
-        }
+        Some(answer) => same_commitment(seat, bound(&answer), &mut found),
         None => found.wrong("its evidence does not hold the answer that it revealed"),
     }
     let verdict = if found.wrong.is_empty() {
@@ -62,6 +64,10 @@ pub fn check_seat(
         SeatFinding::Wrong
     };
     (verdict, found)
+}
+
+fn same_commitment(seat: &SeatView, bound: Hash, found: &mut Findings) {
+    found.same("its commitment", hex0x(&seat.commitment), hex0x(&bound));
 }
 
 fn digest_of(answer: &SeatAnswer) -> Hash {

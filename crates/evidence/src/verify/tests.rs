@@ -74,7 +74,7 @@ fn an_untouched_request_holds() {
     let silent = check_seat(&case.subject, &case.subject.view.seats[3], None);
     assert_eq!(silent.0, SeatFinding::Unrevealed);
     let lost = check_seat(&case.subject, &case.subject.view.seats[0], None);
-    assert_eq!(lost.0, SeatFinding::Wrong, "no evidence is no proof");
+    assert_eq!(lost.0, SeatFinding::NotChecked, "no evidence is no proof");
 }
 
 #[test]
@@ -227,8 +227,29 @@ fn whatever_is_altered_of_a_seat_on_chain_is_found() {
 }
 
 #[test]
+fn without_evidence_a_seat_is_not_checked_and_what_the_chain_has_is() {
+    let case = case();
+    let seat = &case.subject.view.seats[0];
+    let (verdict, found) = check_seat(&case.subject, seat, None);
+    assert_eq!(verdict, SeatFinding::NotChecked);
+    assert!(found.wrong.is_empty(), "{found:?}");
+    assert!(found.notes[0].contains("--evidence"), "{found:?}");
+    let alterations: [fn(&mut SeatView); 3] = [
+        |seat| seat.commitment[0] ^= 1,
+        |seat| seat.salt = Some([7; 32]),
+        |seat| seat.signature = Some([7; 64]),
+    ];
+    for alter in alterations {
+        let mut seat = seat.clone();
+        alter(&mut seat);
+        let (verdict, _) = check_seat(&case.subject, &seat, None);
+        assert_eq!(verdict, SeatFinding::Wrong);
+    }
+}
+
+#[test]
 fn whatever_is_altered_of_tally_and_payments_is_found() {
-    let alterations: [(&str, fn(&mut RequestView)); 15] = [
+    let alterations: [(&str, fn(&mut RequestView)); 21] = [
         ("terms digest", |view| view.terms_digest[0] ^= 1),
         ("requester", |view| {
             view.requester = AccountId::from([8; 32])
@@ -255,6 +276,14 @@ fn whatever_is_altered_of_tally_and_payments_is_found() {
         ("state", |view| view.seats[2].state = SeatState::Dissented),
         ("refund", |view| view.refund -= 1),
         ("fee", |view| view.fee += 1),
+        ("opening", |view| view.summary.opens_at += 1),
+        ("commit deadline", |view| view.summary.commit_deadline -= 1),
+        ("reveal deadline", |view| view.summary.reveal_deadline += 1),
+        ("block of the ask", |view| view.asked_at = 2),
+        ("opening of the reveals", |view| {
+            view.reveals_opened_at = Some(view.summary.commit_deadline + 1);
+        }),
+        ("block of the end", |view| view.ended_at = Some(21)),
     ];
     for (what, alter) in alterations {
         let mut case = case();

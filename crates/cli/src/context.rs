@@ -4,6 +4,7 @@ use crate::{
     account::AccountInput,
     config::{self, Overrides, Settings},
     exit::CliError,
+    money::{note_coin, Coin},
     output::Output,
 };
 use llm_oracle_chain::{Chain, CheckedOracle, Expect};
@@ -39,12 +40,16 @@ impl CommandContext {
         Ok(Self { settings, out })
     }
 
-    /// Connects to the node.
+    /// Connects to the node, and notes its coin for amounts.
     ///
     /// # Errors
     /// When it cannot be reached, or has no contracts pallet.
     pub async fn chain(&self) -> Result<Chain, CliError> {
-        Ok(Chain::connect(&self.settings.url).await?)
+        let chain = Chain::connect(&self.settings.url).await?;
+        let (symbol, unit) = chain.coin().await?;
+        let decimals = unit.checked_ilog10().unwrap_or_default() as usize;
+        note_coin(Coin { symbol, decimals });
+        Ok(chain)
     }
 
     /// Connects to the node and checks that the contract is an oracle, the one that the settings expect.

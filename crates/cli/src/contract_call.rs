@@ -67,7 +67,7 @@ impl<T: Decode> ContractCall<'_, T> {
             None,
         );
         let dry = dry.await?;
-        check_deposit(dry.deposit, sign.storage_deposit_limit)?;
+        check_deposit(dry.deposit, sign.deposit_limit()?)?;
         let transaction_fee = chain
             .estimate_fee(&signer.pair, &self.contract, self.value, &self.call)
             .await?;
@@ -90,7 +90,7 @@ impl<T: Decode> ContractCall<'_, T> {
     pub async fn send(&self, sign: &SigningFlags) -> Result<CallReceipt<T>, CliError> {
         self.cost(sign).await?;
         let options = TxOptions {
-            storage_deposit_limit: sign.storage_deposit_limit.map(|limit| limit.0),
+            storage_deposit_limit: sign.deposit_limit()?,
             ..TxOptions::default()
         };
         let (signer, contract) = (&self.signer.pair, &self.contract);

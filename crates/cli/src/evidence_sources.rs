@@ -25,7 +25,7 @@ impl EvidenceSources {
     /// The sources of request `id` that the arguments and the settings name.
     ///
     /// # Errors
-    /// When the folder is none, or the store of the settings cannot be read. It is no error if there is no
+    /// When there is no such folder, or the store of the settings cannot be read. It is no error if there is no
     /// store.
     pub fn new(
         context: &CommandContext,

@@ -1,6 +1,6 @@
 //! Flags that several subcommands share.
 
-use crate::{config::Overrides, money::Planck};
+use crate::{config::Overrides, exit::CliError, money::AmountInput};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -35,9 +35,9 @@ pub struct SigningFlags {
     /// File of mode 0600 with such a key, or exported by polkadot.js [env: LLM_ORACLE_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
-    /// Maximum storage deposit, planck or with UNIT [default: what the dry run needs]
+    /// Maximum storage deposit, planck or with the coin, such as 2UNIT [default: what the dry run needs]
     #[arg(long, value_name = "AMOUNT")]
-    pub storage_deposit_limit: Option<Planck>,
+    pub storage_deposit_limit: Option<AmountInput>,
     /// Send without asking for confirmation; without a terminal none is asked for
     #[arg(long, short = 'y')]
     pub skip_confirm: bool,
@@ -47,6 +47,19 @@ pub struct SigningFlags {
     /// Show what the transaction would cost and send nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+impl SigningFlags {
+    /// The maximum storage deposit, planck, once the chain is known.
+    ///
+    /// # Errors
+    /// When it is no amount on this chain.
+    pub fn deposit_limit(&self) -> Result<Option<u128>, CliError> {
+        self.storage_deposit_limit
+            .as_ref()
+            .map(AmountInput::read)
+            .transpose()
+    }
 }
 
 impl GlobalFlags {

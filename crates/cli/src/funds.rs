@@ -51,9 +51,9 @@ impl Charges {
 ///
 /// # Errors
 /// The deposit and the limit.
-pub fn check_deposit(deposit: Deposit, limit: Option<Planck>) -> Result<(), CliError> {
+pub fn check_deposit(deposit: Deposit, limit: Option<u128>) -> Result<(), CliError> {
     let needed = Planck(deposit.charge());
-    match limit {
+    match limit.map(Planck) {
         Some(limit) if needed > limit => Err(CliError::new(
             exit::TRANSACTION,
             format!("the storage deposit is {needed}, and --storage-deposit-limit allows {limit}"),
@@ -103,13 +103,10 @@ mod tests {
     fn a_storage_deposit_above_its_limit_is_found_before_anything_is_sent() {
         let deposit = Deposit::Charge(200_000_000_000);
         assert_eq!(check_deposit(deposit, None), Ok(()));
-        assert_eq!(
-            check_deposit(deposit, Some(Planck(200_000_000_000))),
-            Ok(())
-        );
-        let refused = check_deposit(deposit, Some(Planck(199_999_999_999))).unwrap_err();
+        assert_eq!(check_deposit(deposit, Some(200_000_000_000)), Ok(()));
+        let refused = check_deposit(deposit, Some(199_999_999_999)).unwrap_err();
         assert!(refused.message.contains("0.2 UNIT"), "{refused}");
         assert!(refused.message.contains("0.199999999999 UNIT"), "{refused}");
-        assert_eq!(check_deposit(Deposit::Refund(9), Some(Planck(0))), Ok(()));
+        assert_eq!(check_deposit(Deposit::Refund(9), Some(0)), Ok(()));
     }
 }

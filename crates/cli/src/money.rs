@@ -1,114 +1,164 @@
-//! Amounts as users write and read them: planck internally, UNIT in text.
+//! Amounts as users write and read them: planck internally, the chain's coin in text.
 
-use std::{fmt, str::FromStr};
+use crate::exit::CliError;
+use std::{fmt, str::FromStr, sync::OnceLock};
 
-/// Decimal places of a UNIT on the usual dev chain.
-const DECIMALS: usize = 12;
-/// Planck in a UNIT.
-const UNIT: u128 = 1_000_000_000_000;
+/// What one coin is called in an amount, whatever the chain calls it.
+const ANY_COIN: &str = "UNIT";
+/// Decimal places that `m` in front of the coin's name takes off.
+const MILLI: usize = 3;
 
-/// An amount in planck, read from `5000000000`, `0.02UNIT` or `20mUNIT`.
+/// The coin of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coin {
+    /// Its name in text.
+    pub symbol: String,
+    /// Decimal places: a coin is 10 to the power of them, planck.
+    pub decimals: usize,
+}
+
+/// The coin of the chain that this process talks to; one process talks to one chain.
+static COIN: OnceLock<Coin> = OnceLock::new();
+
+/// Notes what the chain says of its coin; the first one counts.
+pub fn note_coin(coin: Coin) {
+    COIN.get_or_init(|| coin);
+}
+
+/// The chain's coin. Before a chain has been asked, that of a development chain.
+fn coin() -> Coin {
+    COIN.get().cloned().unwrap_or_else(|| Coin {
+        symbol: ANY_COIN.to_owned(),
+        decimals: 12,
+    })
+}
+
+/// An amount in planck, shown in the chain's coin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Planck(pub u128);
 
-impl FromStr for Planck {
+impl fmt::Display for Planck {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&shown(self.0, &coin()))
+    }
+}
+
+fn shown(planck: u128, coin: &Coin) -> String {
+    let Coin { symbol, decimals } = coin;
+    let digits = format!("{planck:0>width$}", width = decimals.saturating_add(1));
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(*decimals));
+    match fraction.trim_end_matches('0') {
+        "" => format!("{whole} {symbol}"),
+        fraction => format!("{whole}.{fraction} {symbol}"),
+    }
+}
+
+/// An amount as it is written: `5000000000` planck, or `0.02UNIT` and `20mUNIT`, or with the name of the
+/// chain's coin. How much that is only the chain can say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmountInput {
+    /// As it was written.
+    text: String,
+    whole: String,
+    fraction: String,
+    /// The coin's name, and whether it is a thousandth of it; none: planck.
+    coin: Option<(String, bool)>,
+}
+
+impl FromStr for AmountInput {
     type Err = String;
 
     fn from_str(input: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!("'{input}' is not an amount: give planck as an integer, or a decimal with UNIT or mUNIT, such as 0.02UNIT")
-        };
         let text: String = input.chars().filter(|c| !matches!(c, '_' | ' ')).collect();
-        let (number, places) = if let Some(number) = text.strip_suffix("mUNIT") {
-            (number, DECIMALS.saturating_sub(3))
-        } else if let Some(number) = text.strip_suffix("UNIT") {
-            (number, DECIMALS)
-        } else {
-            (text.as_str(), 0)
-        };
+        let end = text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len());
+        let (number, name) = text.split_at(end);
         let (whole, fraction) = match number.split_once('.') {
-            Some((whole, fraction)) if places > 0 && !fraction.is_empty() => (whole, fraction),
-            Some(_) => return Err(wrong()),
+            Some((whole, fraction)) if !name.is_empty() && !fraction.is_empty() => {
+                (whole, fraction)
+            }
+            Some(_) => return Err(wrong(input)),
             None => (number, ""),
         };
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > places {
-            return Err(wrong());
+        let named = name.is_empty() || name.chars().all(char::is_alphanumeric);
+        if whole.is_empty() || !digits(whole) || !digits(fraction) || !named {
+            return Err(wrong(input));
         }
-        // The fraction is padded to all places, so that the digits together are planck.
-        format!("{whole}{fraction:0<places$}")
-            .parse()
-            .map(Self)
-            .map_err(|_| wrong())
+        let coin = match name.strip_prefix('m').filter(|rest| !rest.is_empty()) {
+            _ if name.is_empty() => None,
+            Some(rest) => Some((rest.to_owned(), true)),
+            None => Some((name.to_owned(), false)),
+        };
+        let amount = Self {
+            text: input.to_owned(),
+            whole: whole.to_owned(),
+            fraction: fraction.to_owned(),
+            coin,
+        };
+        // Planck that are too many are found before a chain is asked.
+        if amount.coin.is_none() {
+            amount.planck()?;
+        }
+        Ok(amount)
     }
 }
 
-impl fmt::Display for Planck {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, rest) = (self.0 / UNIT, self.0 % UNIT);
-        if rest == 0 {
-            return write!(out, "{whole} UNIT");
-        }
-        let fraction = format!("{rest:0>DECIMALS$}");
-        write!(out, "{whole}.{} UNIT", fraction.trim_end_matches('0'))
+impl AmountInput {
+    /// How much it is on the chain that this process talks to, planck.
+    ///
+    /// # Errors
+    /// When the chain has another coin, or not so many decimal places, or it is too much.
+    pub fn planck(&self) -> Result<u128, String> {
+        self.planck_of(&coin())
     }
+
+    /// The same for a command that has connected.
+    ///
+    /// # Errors
+    /// As [`Self::planck`], as a usage error.
+    pub fn read(&self) -> Result<u128, CliError> {
+        self.planck().map_err(CliError::usage)
+    }
+
+    fn planck_of(&self, chain: &Coin) -> Result<u128, String> {
+        let Self {
+            text,
+            whole,
+            fraction,
+            coin,
+        } = self;
+        let places = match coin {
+            None => 0,
+            Some((name, milli)) if *name == chain.symbol || name == ANY_COIN => {
+                let taken = if *milli { MILLI } else { 0 };
+                chain
+                    .decimals
+                    .checked_sub(taken)
+                    .ok_or_else(|| wrong(text))?
+            }
+            Some((name, _)) => {
+                let Coin { symbol, decimals } = chain;
+                return Err(format!(
+                    "'{text}' is in {name}, and this chain's coin is {symbol} with {decimals} decimals: give planck or {symbol}"
+                ));
+            }
+        };
+        if fraction.len() > places {
+            return Err(format!(
+                "'{text}' has {} decimals, and this chain's coin has {places} there",
+                fraction.len()
+            ));
+        }
+        // The fraction is padded to all places, so that the digits together are planck.
+        let digits = format!("{whole}{fraction:0<places$}");
+        digits.parse().map_err(|_| wrong(text))
+    }
+}
+
+fn wrong(input: &str) -> String {
+    format!("'{input}' is not an amount: give planck as an integer, or a decimal with the coin, such as 0.02UNIT or 20mUNIT")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_are_planck_or_carry_their_unit() {
-        for (input, planck) in [
-            ("0", 0),
-            ("20000000000", 20_000_000_000),
-            ("20_000_000_000", 20_000_000_000),
-            ("0.02UNIT", 20_000_000_000),
-            ("0.02 UNIT", 20_000_000_000),
-            ("20mUNIT", 20_000_000_000),
-            ("1.5mUNIT", 1_500_000_000),
-            ("100UNIT", 100_000_000_000_000),
-            ("0.000000000001UNIT", 1),
-        ] {
-            assert_eq!(input.parse(), Ok(Planck(planck)), "{input}");
-        }
-    }
-
-    #[test]
-    fn anything_else_is_refused_by_its_text() {
-        for input in [
-            "",
-            "UNIT",
-            "-1",
-            "1e3",
-            "0.5",
-            "1.UNIT",
-            ".5UNIT",
-            "0x10",
-            "1DOT",
-            "0.0000000000001UNIT",
-            "340282366920938463463374607431768211456",
-            "340282366920938463463374607432UNIT",
-        ] {
-            let refused = Planck::from_str(input);
-            assert!(
-                refused.clone().is_err_and(|why| why.contains(input)),
-                "{input}: {refused:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn amounts_are_shown_exactly() {
-        for (planck, shown) in [
-            (0, "0 UNIT"),
-            (1, "0.000000000001 UNIT"),
-            (25_000_000_000, "0.025 UNIT"),
-            (100_000_000_000_000, "100 UNIT"),
-        ] {
-            assert_eq!(Planck(planck).to_string(), shown);
-            assert_eq!(shown.parse(), Ok(Planck(planck)));
-        }
-    }
-}
+#[path = "money_tests.rs"]
+mod tests;

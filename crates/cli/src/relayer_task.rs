@@ -31,15 +31,14 @@ impl RelayerHandle {
         Self { task, cancel }
     }
 
-    /// The reason why it ended, if it has.
-    pub async fn ended(&mut self) -> Option<CliError> {
+    /// How it ended, if it has. Without an error it was drained.
+    pub async fn ended(&mut self) -> Option<Result<(), CliError>> {
         if !self.task.is_finished() {
             return None;
         }
         Some(match (&mut self.task).await {
-            Ok(Ok(())) => CliError::bug("the relayer ended without a reason"),
-            Ok(Err(error)) => error.into(),
-            Err(panic) => CliError::bug(format!("the relayer failed: {panic}")),
+            Ok(ended) => ended.map_err(CliError::from),
+            Err(panic) => Err(CliError::bug(format!("the relayer failed: {panic}"))),
         })
     }
 

@@ -166,8 +166,9 @@ impl DevStack {
                 return CliError::new(exit::NODE, format!("the node ended with {status}"))
                     .help(self.node.log_end());
             }
-            if let Some(failure) = self.relayer.ended().await {
-                return failure;
+            if let Some(ended) = self.relayer.ended().await {
+                let unasked = || CliError::bug("the relayer ended without a reason");
+                return ended.err().unwrap_or_else(unasked);
             }
             tokio::time::sleep(CHECK_INTERVAL).await;
         }

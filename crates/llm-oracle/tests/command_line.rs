@@ -81,7 +81,7 @@ fn mistakes_in_the_arguments_are_usage() {
         (&[], "Usage"),
         (&["ask", "Is it?"], "--bool"),
         (&["ask", "Is it?", "--bool", "--choice", "a,b"], "--choice"),
-        (&["ask", "Is it?", "--bool", "--reward", "1DOT"], "1DOT"),
+        (&["ask", "Is it?", "--bool", "--reward", "1.DOT"], "1.DOT"),
         (
             &["ask", "Is it?", "--bool", "--tolerance", "1"],
             "--tolerance",

@@ -12,11 +12,13 @@
 mod act;
 mod bonds;
 mod config;
+mod drain;
 mod equivocation;
 mod error;
 mod failures;
 #[cfg(test)]
 mod fuzz_tests;
+mod keys;
 mod model;
 mod node_session;
 mod observer;
@@ -33,6 +35,7 @@ mod tx;
 mod work;
 
 pub use config::{Limits, RelayerConfig};
+pub use drain::DRAIN_FILE;
 pub use error::RelayerError;
 pub use plan::{
     decide, Account, Budget, Exhausted, HeadNumbers, Local, OnChain, PolicyConfig, RequesterBudget,

@@ -4,9 +4,11 @@ use crate::{
     act::end_some,
     bonds::Bonds,
     config::RelayerConfig,
+    drain::DrainSwitch,
     equivocation::EquivocationWatch,
     error::RelayerError,
     failures::FailureLog,
+    keys::load_keys,
     model::{AnswerRecorder, ModelQueue},
     node_session::{ChainView, NodeSession},
     observer::Observer,
@@ -19,13 +21,13 @@ use crate::{
     tx::{BatchSender, Reconciler, TxSender},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
-use llm_oracle_chain::{ChainError, Endpoints, Expect, Head};
+use llm_oracle_chain::{Endpoints, Expect, Head};
 use llm_oracle_llm::Provider;
 use llm_oracle_peers::PeerEndpoint;
-use llm_oracle_signing::{load_signer, Signer};
+use llm_oracle_signing::Signer;
 use llm_oracle_store::{Purpose, Store, StoreIdentity};
 use llm_oracle_support::{
-    address::{hex0x, parse_account, parse_hash, ss58},
+    address::{hex0x, parse_account, parse_hash},
     clock::Instant,
     random,
 };
@@ -35,6 +37,8 @@ use tokio_util::sync::CancellationToken;
 /// What an iteration achieved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
+    /// It is drained and owes nothing any more.
+    Drained,
     /// Something was done; another iteration may find more.
     Worked,
     /// Nothing to do until the chain or the model moves.
@@ -48,6 +52,7 @@ pub struct Relayer {
     pub(crate) ops: Arc<Ops>,
     pub(crate) operators: Operators,
     pub(crate) session: NodeSession,
+    pub(crate) drain: DrainSwitch,
     pub(crate) pace: PaceWatch,
     pub(crate) bonds: Bonds,
     pub(crate) cache: RequestCache,
@@ -129,6 +134,7 @@ impl Relayer {
         let shared = (store.clone(), ops.as_ref(), failures.clone());
         let mut relayer = Self {
             session,
+            drain: DrainSwitch::new(store.directory()),
             pace: PaceWatch::default(),
             bonds: Bonds::default(),
             cache: RequestCache::default(),
@@ -200,14 +206,15 @@ impl Relayer {
 
     /// Names what this relayer works for, for its status.
     pub fn introduce(&self, contract: &str, model: &str) {
-        let oracle = self.session.oracle();
-        let url = oracle.map(|oracle| oracle.chain.url().to_owned());
-        let genesis = oracle.map(|oracle| hex0x(&oracle.chain.genesis()));
-        let (url, genesis) = (url.unwrap_or_default(), genesis.unwrap_or_default());
+        let known = self.session.oracle().map(|oracle| {
+            let chain = &oracle.chain;
+            (chain.url().to_owned(), hex0x(&chain.genesis()))
+        });
+        let (url, genesis) = known.unwrap_or_default();
         self.ops.introduce(&url, contract, &genesis, model);
     }
 
-    /// Works until it is told to stop. A lost connection is made again; what cannot get better by
+    /// Works until it is told to stop, or is drained. A lost connection is made again; what cannot get better by
     /// waiting ends it.
     ///
     /// # Errors
@@ -225,8 +232,10 @@ impl Relayer {
                 Ok(progress) => {
                     self.ops.iteration_ended(progress.into(), started.elapsed());
                     pauses = self::pauses();
-                    if progress == Progress::Worked {
-                        continue;
+                    match progress {
+                        Progress::Worked => continue,
+                        Progress::Drained => return self.wind_up().await,
+                        Progress::Idle => {}
                     }
                     tokio::select! {
                         biased;
@@ -260,10 +269,8 @@ impl Relayer {
         let chain = self.session.refresh().await?;
         let (finalized, best) = (chain.finalized.number, chain.best.number);
         self.ops.looks(finalized, best, self.models.asked().count());
-        self.ops
-            .metrics()
-            .nodes()
-            .requests(&self.session.rpc_counts());
+        let counts = self.session.rpc_counts();
+        self.ops.metrics().nodes().requests(&counts);
         self.refresh_requests(&chain).await?;
         self.reconciler.note_heads(&chain);
         worked |= self.reconciler.reconcile(&chain, &mut self.cache).await?;
@@ -289,10 +296,10 @@ impl Relayer {
         worked |= self.equivocations.watch(&chain, operators, cache).await?;
         self.bonds.refresh(&chain, &self.operators).await?;
         self.observer.observe(&chain, &self.operators).await?;
-        Ok(if worked {
-            Progress::Worked
-        } else {
-            Progress::Idle
+        Ok(match worked {
+            _ if work.is_drained => Progress::Drained,
+            true => Progress::Worked,
+            false => Progress::Idle,
         })
     }
 
@@ -347,7 +354,7 @@ impl From<Progress> for IterationResult {
     fn from(progress: Progress) -> Self {
         match progress {
             Progress::Worked => Self::Worked,
-            Progress::Idle => Self::Idle,
+            Progress::Idle | Progress::Drained => Self::Idle,
         }
     }
 }
@@ -376,21 +383,4 @@ fn is_transient(error: &RelayerError) -> bool {
         RelayerError::Store(error) => error.is_transient(),
         _ => false,
     }
-}
-
-fn load_keys(config: &RelayerConfig) -> Result<Vec<Arc<dyn Signer>>, RelayerError> {
-    let mut keys: Vec<Arc<dyn Signer>> = Vec::new();
-    for source in &config.operators {
-        let key = load_signer(source)?;
-        let account = key.account();
-        if keys.iter().any(|known| known.account() == account) {
-            return Err(RelayerError::OperatorTwice(ss58(&account)));
-        }
-        key.check().map_err(ChainError::from)?;
-        keys.push(key);
-    }
-    if keys.is_empty() {
-        return Err(RelayerError::NoOperators);
-    }
-    Ok(keys)
 }

@@ -15,7 +15,7 @@ use llm_oracle_chain::ReadRequest;
 use llm_oracle_primitives::{
     BlockNumber, Phase, RequestId, RequestView, Summary, Terms, INTERFACE_VERSION,
 };
-use llm_oracle_store::{unrevealed_requests, JobState, Purpose, SeatId, SeatRecords};
+use llm_oracle_store::{unrevealed_requests, JobState, Purpose, SeatId, SeatRecords, Store};
 use llm_oracle_support::{address::ss58, clock::Instant};
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ impl Relayer {
     /// Goes through the requests that are not over: those that are due first, and of the others some in
     /// each iteration.
     pub(crate) async fn plan(&mut self, chain: &ChainView) -> Result<WorkList, RelayerError> {
+        let is_draining = self.drain.look();
+        self.ops.drains(is_draining);
         self.pace.note(chain.finalized, chain.best, Instant::now());
         self.models.drop_overdue(chain.best.number)?;
         self.models.begin_day();
@@ -55,6 +57,7 @@ impl Relayer {
                     work.unended || jobs::has_unended_in(&self.store, &self.operators, id)?;
             }
         }
+        work.is_drained = is_draining && owes_nothing(&self.store, &self.operators, &open)?;
         self.tracker.move_cursor(&self.store, &self.cache)?;
         if chain.reveals_only {
             work.keep_reveals();
@@ -204,6 +207,7 @@ impl Relayer {
             tracker: &self.tracker,
             limits: &self.config.limits,
             pace: self.pace.pace(),
+            is_draining: self.drain.is_on(),
         };
         let facts = SeatFacts {
             records: &records,
@@ -303,6 +307,20 @@ impl Relayer {
 fn is_over_unjoined(operators: &Operators, summary: &Summary, recall: &SeatRecords) -> bool {
     let unjoined = summary.phase == Phase::Ended && summary.committed == 0;
     unjoined && !jobs::has_unended(operators, summary.request_id, recall)
+}
+
+/// Whether no seat of ours is open and nothing that was sent may still count.
+fn owes_nothing(
+    store: &Store,
+    operators: &Operators,
+    open: &[Summary],
+) -> Result<bool, RelayerError> {
+    for summary in open {
+        if jobs::owes(store, operators, summary.request_id)? {
+            return Ok(false);
+        }
+    }
+    Ok(store.live_attempts()?.is_empty())
 }
 
 /// Seats for which the model has been asked and that are not known to be taken.

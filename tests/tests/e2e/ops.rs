@@ -123,6 +123,48 @@ async fn a_stopping_relayer_keeps_the_answer_that_is_on_its_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drained_relayer_takes_no_seat_reveals_what_it_has_and_ends() {
+    let world = World::new(2).await;
+    let setup = Setup::new(&world, "relayer", &world.keys()[..1], &Model::Says("yes"));
+    let mut relayer = setup.run();
+    // The other seat stays free, so the reveal waits for the commit deadline.
+    let mut terms = yes_or_no(2);
+    terms.threshold = 1;
+    let id = world.ask(&terms).await;
+    eventually("seat", || async {
+        (world.view(id).await.summary.committed == 1).then_some(())
+    })
+    .await;
+    let config = setup.config();
+    let drain = ["relayer", "drain", "--json", "--config"];
+    let drain = [&drain[..], &[config.to_str().unwrap()]].concat();
+    let told = Cli::run(world.folder.path(), &drain).await.json(0);
+    assert_eq!(told["draining"], true, "{told}");
+    eventually("drain in its status", || async {
+        let told = status(&world, &setup).await;
+        told.stdout.contains("\"draining\":true").then_some(())
+    })
+    .await;
+    let later = world.ask(&yes_or_no(1)).await;
+    world
+        .mine_past(world.view(id).await.summary.commit_deadline)
+        .await;
+    assert_eq!(relayer.end().await.code(), Some(0));
+    let view = world.ended(id).await;
+    assert_eq!(view.summary.revealed, 1, "{view:?}");
+    assert_eq!(world.view(later).await.summary.committed, 0);
+    // The order outlives a restart, and is taken back.
+    let mut again = setup.run();
+    assert_eq!(again.end().await.code(), Some(0));
+    let undo = [&drain[..], &["--undo"]].concat();
+    Cli::run(world.folder.path(), &undo).await.json(0);
+    let mut back = setup.run();
+    let taken = world.ask(&yes_or_no(1)).await;
+    world.ended(taken).await;
+    assert!(back.runs());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn systemd_hears_ready_watchdog_and_stopping() {
     let world = World::new(1).await;
     let setup = Setup::new(&world, "relayer", &world.keys(), &Model::Says("yes"));

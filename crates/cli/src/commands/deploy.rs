@@ -57,7 +57,7 @@ impl RunSubcommand for DeployArgs {
         let dry = chain
             .deploy_dry_run(&signer.account, &wasm, &constructor, 0, &salt)
             .await?;
-        check_deposit(dry.deposit, self.sign.storage_deposit_limit)?;
+        check_deposit(dry.deposit, self.sign.deposit_limit()?)?;
         let charges = Charges {
             value: 0,
             fee: 0,
@@ -89,7 +89,7 @@ impl RunSubcommand for DeployArgs {
                 .confirm(&format!("Deploy {} bytes of code?", wasm.len()))?;
         }
         context.out.waiting("deploying");
-        let limit = self.sign.storage_deposit_limit.map(|limit| limit.0);
+        let limit = self.sign.deposit_limit()?;
         let deployed = chain
             .deploy(&signer.pair, &wasm, &constructor, 0, &salt, limit)
             .await?;

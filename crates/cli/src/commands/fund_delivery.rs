@@ -7,7 +7,7 @@ use crate::{
     exit::{self, CommandResult},
     flags::SigningFlags,
     follow,
-    money::Planck,
+    money::{AmountInput, Planck},
     subcommand::RunSubcommand,
 };
 use clap::Args;
@@ -19,9 +19,9 @@ use serde_json::json;
 pub struct FundDeliveryArgs {
     /// Number of the request
     pub id: u64,
-    /// What the next attempt earns, planck or with UNIT
+    /// What the next attempt earns, planck or with the coin, such as 2UNIT
     #[arg(long, value_name = "AMOUNT")]
-    pub amount: Planck,
+    pub amount: AmountInput,
     /// Key and transaction.
     #[command(flatten)]
     pub sign: SigningFlags,
@@ -41,7 +41,7 @@ impl RunSubcommand for FundDeliveryArgs {
             chain: &oracle.chain,
             signer: &signer,
             contract: oracle.address,
-            value: self.amount.0,
+            value: self.amount.read()?,
             call: messages::fund_delivery(self.id),
         };
         let Some(receipt) = fund.run(context, &self.sign).await? else {

@@ -158,6 +158,11 @@ impl Ops {
         self.lock().status.operators = operators;
     }
 
+    /// Whether no more seats are taken, because a person wants the relayer to end.
+    pub fn drains(&self, draining: bool) {
+        self.lock().status.draining = draining;
+    }
+
     /// The relayer has been told to stop.
     pub fn stops(&self) {
         self.lock().status.stopping = true;

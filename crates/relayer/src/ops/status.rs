@@ -40,6 +40,8 @@ pub struct Status {
     pub pending_model_requests: usize,
     /// Whether it has been told to stop.
     pub stopping: bool,
+    /// Whether it takes no more seats, to end once it owes nothing.
+    pub draining: bool,
     /// Its operators, as last read from the chain.
     pub operators: Vec<OperatorStatus>,
 }
@@ -113,6 +115,7 @@ impl Status {
             best_block: None,
             pending_model_requests: 0,
             stopping: false,
+            draining: false,
             operators: Vec::new(),
         }
     }

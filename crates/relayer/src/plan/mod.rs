@@ -36,6 +36,8 @@ pub(crate) struct WorkList {
     pub(crate) changes: Vec<JobChange>,
     /// Whether one of our operators still has something to do about a request it has answered.
     pub(crate) unended: bool,
+    /// The relayer is drained and owes nothing any more.
+    pub(crate) is_drained: bool,
 }
 
 impl WorkList {

@@ -81,6 +81,8 @@ pub(crate) struct SeatPlanner<'a> {
     pub(crate) limits: &'a Limits,
     /// How fast the chain goes.
     pub(crate) pace: ChainPace,
+    /// No more seats are taken.
+    pub(crate) is_draining: bool,
 }
 
 impl SeatPlanner<'_> {
@@ -158,7 +160,7 @@ impl SeatPlanner<'_> {
         let summary = &view.summary;
         let (id, count) = (summary.request_id, self.operators.len());
         let mut wishes = Vec::new();
-        let Some(terms) = terms else {
+        let Some(terms) = terms.filter(|_| !self.is_draining) else {
             return vec![false; count];
         };
         for (index, operator) in self.operators.iter().enumerate() {

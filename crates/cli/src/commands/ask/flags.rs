@@ -1,6 +1,6 @@
 //! The arguments of `ask`.
 
-use crate::{account::AccountInput, flags::SigningFlags, money::Planck};
+use crate::{account::AccountInput, flags::SigningFlags, money::AmountInput};
 use clap::{ArgGroup, Args};
 use llm_oracle_primitives::{canonical::parse_decimal, limits::PPM, Source};
 use llm_oracle_support::address::parse_hash;
@@ -21,12 +21,12 @@ pub struct AskArgs {
     /// How many must agree [default: more than half of the seats]
     #[arg(long, value_name = "K")]
     pub threshold: Option<u8>,
-    /// Reward of one seat, planck or with UNIT [default: the minimum]
+    /// Reward of one seat, planck or with the coin, such as 2UNIT [default: the minimum]
     #[arg(long, alias = "fee", value_name = "AMOUNT")]
-    pub reward: Option<Planck>,
+    pub reward: Option<AmountInput>,
     /// Total value to send; what exceeds the quote is returned as credit [default: the quote]
     #[arg(long, value_name = "AMOUNT")]
-    pub value: Option<Planck>,
+    pub value: Option<AmountInput>,
     /// Pay with the credit of the key's account in the contract first
     #[arg(long)]
     pub use_credit: bool,

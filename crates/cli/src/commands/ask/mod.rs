@@ -42,10 +42,13 @@ async fn ask(context: &CommandContext, args: &AskArgs) -> CommandResult {
     let checked = context.oracle().await?;
     let oracle = &checked.oracle;
     let min_reward = checked.config.params.min_reward;
-    let reward = args.reward.map_or(min_reward, |reward| reward.0);
+    let reward = match &args.reward {
+        Some(reward) => reward.read()?,
+        None => min_reward,
+    };
     let quote = oracle.quote(&terms, reward, None).await?;
-    let value = match args.value {
-        Some(value) => value.0,
+    let value = match &args.value {
+        Some(value) => value.read()?,
         None if args.use_credit => {
             let credit = oracle.credit_of(&signer.account, None).await?;
             quote.total.saturating_sub(credit)

@@ -87,7 +87,7 @@ fn a_wrong_question_is_refused_by_its_value() {
         (&["--bool", "--named", "//Alice"], "1 operators named for 3"),
         (&[], "--bool"),
         (&["--bool", "--number"], "--number"),
-        (&["--bool", "--reward", "1DOT"], "1DOT"),
+        (&["--bool", "--reward", "1.DOT"], "1.DOT"),
     ] {
         let refused = ask(arguments).unwrap_err();
         assert!(refused.message.contains(named), "{arguments:?}: {refused}");
@@ -230,7 +230,10 @@ fn flags_of_version_0_3_are_accepted_for_one_release() {
     let Subcommands::Ask(args) = cli.subcommand else {
         unreachable!()
     };
-    assert_eq!(args.reward.map(|reward| reward.0), Some(20_000_000_000));
+    assert_eq!(
+        args.reward.map(|reward| reward.planck()),
+        Some(Ok(20_000_000_000))
+    );
     let share = args.committee.min_agreement.map(|share| share.ppm);
     assert_eq!(
         (share, args.committee.min_answers),

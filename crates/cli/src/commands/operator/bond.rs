@@ -7,7 +7,7 @@ use crate::{
     contract_call::{receipt_json, ContractCall},
     exit::{self, CommandResult},
     flags::SigningFlags,
-    money::Planck,
+    money::{AmountInput, Planck},
     operators::registered,
     subcommand::RunSubcommand,
 };
@@ -21,9 +21,9 @@ use serde_json::json;
 /// Arguments of `operator bond`.
 #[derive(Args, Debug)]
 pub struct BondArgs {
-    /// Amount to add, planck or with UNIT
+    /// Amount to add, planck or with the coin, such as 2UNIT
     #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
-    pub amount: Planck,
+    pub amount: AmountInput,
     /// Whose bond: SS58, 0x-hex or a development key [default: the account of the key]
     #[arg(long, value_name = "ACCOUNT")]
     pub operator: Option<AccountInput>,
@@ -35,9 +35,9 @@ pub struct BondArgs {
 /// Arguments of `operator unbond`.
 #[derive(Args, Debug)]
 pub struct UnbondArgs {
-    /// Amount, planck or with UNIT: the whole free bond, or a part that leaves the minimum bond
+    /// Amount, planck or with the coin, such as 2UNIT: the whole free bond, or a part that leaves the minimum bond
     #[arg(long, value_name = "AMOUNT")]
-    pub amount: Planck,
+    pub amount: AmountInput,
     /// Key and transaction.
     #[command(flatten)]
     pub sign: SigningFlags,
@@ -62,8 +62,9 @@ impl RunSubcommand for BondArgs {
     /// # Errors
     /// When the account is not registered, or the contract or the chain refuses.
     async fn run(self, context: &CommandContext) -> CommandResult {
-        let value = self.amount.0;
-        change(context, &self.sign, self.operator, value, messages::bond).await
+        let bond = |slot, amount| (amount, messages::bond(slot));
+        let amount = Some(&self.amount);
+        change(context, &self.sign, self.operator, amount, bond).await
     }
 }
 
@@ -75,8 +76,8 @@ impl RunSubcommand for UnbondArgs {
     /// # Errors
     /// As [`BondArgs`].
     async fn run(self, context: &CommandContext) -> CommandResult {
-        let unbond = |slot| messages::unbond(slot, self.amount.0);
-        change(context, &self.sign, None, 0, unbond).await
+        let unbond = |slot, amount| (0, messages::unbond(slot, amount));
+        change(context, &self.sign, None, Some(&self.amount), unbond).await
     }
 }
 
@@ -88,7 +89,8 @@ impl RunSubcommand for ReleaseArgs {
     /// # Errors
     /// As [`BondArgs`].
     async fn run(self, context: &CommandContext) -> CommandResult {
-        change(context, &self.sign, self.operator, 0, messages::release).await
+        let release = |slot, _| (0, messages::release(slot));
+        change(context, &self.sign, self.operator, None, release).await
     }
 }
 
@@ -96,19 +98,24 @@ async fn change<T: Decode>(
     context: &CommandContext,
     sign: &SigningFlags,
     operator: Option<AccountInput>,
-    value: Balance,
-    call: impl FnOnce(u32) -> Call<T>,
+    amount: Option<&AmountInput>,
+    call: impl FnOnce(u32, Balance) -> (Balance, Call<T>),
 ) -> CommandResult {
     let signer: SigningKey = context.signer()?;
     let CheckedOracle { oracle, .. } = context.oracle().await?;
     let account = operator.map_or(signer.account, |account| account.0);
     let slot = registered(&oracle, &account).await?.slot;
+    let amount = amount
+        .map(AmountInput::read)
+        .transpose()?
+        .unwrap_or_default();
+    let (value, call) = call(slot, amount);
     let change = ContractCall {
         chain: &oracle.chain,
         signer: &signer,
         contract: oracle.address,
         value,
-        call: call(slot),
+        call,
     };
     let Some(receipt) = change.run(context, sign).await? else {
         return Ok(exit::OK);

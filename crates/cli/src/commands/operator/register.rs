@@ -7,7 +7,7 @@ use crate::{
     contract_call::{receipt_json, ContractCall},
     exit::{self, CommandResult},
     flags::SigningFlags,
-    money::Planck,
+    money::{AmountInput, Planck},
     operators::{registration, registration_to_sign},
     subcommand::RunSubcommand,
 };
@@ -25,9 +25,9 @@ const ROOM_SEATS: Balance = 10;
 /// Arguments of `operator register`.
 #[derive(Args, Debug)]
 pub struct OperatorRegisterArgs {
-    /// Bond, planck or with UNIT [default: the minimum and room for ten missed reveals]
+    /// Bond, planck or with the coin, such as 2UNIT [default: the minimum and room for ten missed reveals]
     #[arg(long, visible_alias = "value", value_name = "AMOUNT")]
-    pub bond: Option<Planck>,
+    pub bond: Option<AmountInput>,
     /// The account that gets the operator's money: SS58, 0x-hex or a development key [default: the operator]
     #[arg(long, value_name = "ADDRESS")]
     pub owner: Option<AccountInput>,
@@ -88,7 +88,10 @@ impl RunSubcommand for OperatorRegisterArgs {
         let signer = context.signer()?;
         let checked = context.oracle().await?;
         let params = &checked.config.params;
-        let bond = self.bond.map_or(default_bond(params), |bond| bond.0);
+        let bond = match &self.bond {
+            Some(bond) => bond.read()?,
+            None => default_bond(params),
+        };
         context.out.stage(room(params, bond));
         let (account, call) = match (&self.remote.signer, &self.remote.operator) {
             (Some(socket), Some(operator)) => {

@@ -1,6 +1,9 @@
 //! The contract's parameters by name: shown, and set one by one.
 
-use crate::{exit::CliError, money::Planck};
+use crate::{
+    exit::CliError,
+    money::{self, Planck},
+};
 use llm_oracle_primitives::{Balance, Error, Params};
 use serde_json::{json, Value};
 
@@ -75,10 +78,10 @@ fn set_one(params: &mut Params, change: &str) -> Result<(), CliError> {
     };
     match field {
         ParamField::Amount(amount) => {
-            let read: Planck = value
+            let read = value
                 .parse()
-                .map_err(|why| CliError::usage(format!("parameter {key}: {why}")))?;
-            **amount = read.0;
+                .and_then(|read: money::AmountInput| read.planck());
+            **amount = read.map_err(|why| CliError::usage(format!("parameter {key}: {why}")))?;
         }
         ParamField::Number(number) => {
             **number = value.parse().map_err(|error| {

@@ -1,5 +1,6 @@
 //! `relayer`: running a relayer and reading its status.
 
+mod drain;
 mod run;
 mod status;
 
@@ -10,8 +11,10 @@ use clap::Subcommand;
 pub enum RelayerSubcommand {
     /// Run until stopped; settings come from --config
     Run(run::RelayerRunArgs),
+    /// Take no more seats, reveal what is open, then end
+    Drain(drain::RelayerDrainArgs),
     /// Show the status of a running relayer
     Status(status::RelayerStatusArgs),
 }
 
-crate::subcommand::run_variants!(RelayerSubcommand { Run, Status });
+crate::subcommand::run_variants!(RelayerSubcommand { Run, Drain, Status });

@@ -58,21 +58,24 @@ impl RunSubcommand for RelayerRunArgs {
         let ops = relayer.ops().clone();
         let mut handle = RelayerHandle::spawn(relayer);
         tokio::pin!(stop);
-        loop {
+        let drained = loop {
             tokio::select! {
-                () = &mut stop => break,
+                () = &mut stop => break false,
                 () = tokio::time::sleep(CHECK_INTERVAL) => {
-                    if let Some(failure) = handle.ended().await {
-                        return Err(failure);
+                    if let Some(ended) = handle.ended().await {
+                        ended?;
+                        break true;
                     }
                 }
             }
-        }
+        };
         ops.stops();
         servers.notify_stopping().await;
         handle.stop().await;
         servers.close().await;
-        context.out.result("", &json!({ "stopped": true }))?;
+        context
+            .out
+            .result("", &json!({ "stopped": true, "drained": drained }))?;
         Ok(exit::OK)
     }
 }

@@ -46,11 +46,6 @@ pub(super) fn type_name(kind: &AnswerKind) -> &'static str {
     }
 }
 
-/// Whether a reply that was cut short could read as another whole one.
-pub(super) fn can_be_cut(kind: &AnswerKind) -> bool {
-    !matches!(kind, AnswerKind::Bool | AnswerKind::Choice { .. })
-}
-
 /// The answer that the whole reply states. For closed answers, white space, quotes, emphasis and a final
 /// period around it are ignored, other words are not; for open answers see [`open`].
 ///

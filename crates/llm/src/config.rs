@@ -1,7 +1,7 @@
 //! Which provider, from the configuration file.
 
 use super::{
-    hosted::{Dialect, Hosted},
+    hosted::{Hosted, HostedConfig},
     scripted::{self, Scripted},
     CallLimits, Fallback, ModelError, Provider,
 };
@@ -10,8 +10,7 @@ use serde_json::{Map, Value};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 /// One provider, as the configuration file has it.
-#[derive(Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(tag = "provider", rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderConfig {
     /// A GGUF file run in this process.
     Local {
@@ -19,71 +18,114 @@ pub enum ProviderConfig {
         path: PathBuf,
         /// Threads of one question. Scores can differ in the last digits between thread counts, so
         /// it is fixed and recorded.
-        #[serde(default = "default_threads")]
         threads: u16,
         /// Name under which requests find the model; by default the file's name without `.gguf`.
-        #[serde(default)]
         name: Option<String>,
     },
-    /// A server with the chat-completions API.
-    Openai {
-        /// Address up to and including the version, such as `https://host/v1`.
-        base_url: String,
-        /// Model as the server and requests name it.
-        model: String,
-        /// File with the key, mode 0600.
-        #[serde(default)]
-        api_key_file: Option<PathBuf>,
-        /// Environment variable with the key.
-        #[serde(default)]
-        api_key_env: Option<String>,
-        /// Longest time for one request to the server, milliseconds.
-        #[serde(default = "default_timeout_ms")]
-        timeout_ms: u64,
-    },
-    /// Anthropic's server, or another one with the messages API; the keys are those of `openai`.
-    Anthropic {
-        /// Address up to and including the version, such as `https://host/v1`.
-        base_url: String,
-        /// Model as the server and requests name it.
-        model: String,
-        /// File with the key, mode 0600.
-        #[serde(default)]
-        api_key_file: Option<PathBuf>,
-        /// Environment variable with the key.
-        #[serde(default)]
-        api_key_env: Option<String>,
-        /// Longest time for one request to the server, milliseconds.
-        #[serde(default = "default_timeout_ms")]
-        timeout_ms: u64,
-    },
+    /// A model on a server.
+    Hosted(HostedConfig),
     /// Fixed answers, for tests only.
     Scripted {
         /// Answer to every prompt that `answers` does not list: `yes`, `no`, the text of an option,
         /// a decimal, a text, a JSON document, or `abstain` (also `abstain:too_soon`, `abstain:refused`).
         answer: String,
         /// Answers by exact prompt.
-        #[serde(default)]
         answers: BTreeMap<String, String>,
         /// Time taken by each answer, milliseconds.
-        #[serde(default)]
         delay_ms: u64,
         /// File that gets one line for each call.
-        #[serde(default)]
         calls_file: Option<PathBuf>,
         /// Name under which requests find it; by default `scripted`.
+        name: Option<String>,
+    },
+}
+
+/// The providers that are no servers.
+#[derive(Deserialize)]
+#[serde(tag = "provider", rename_all = "lowercase", deny_unknown_fields)]
+enum ProviderHere {
+    Local {
+        path: PathBuf,
+        #[serde(default = "default_threads")]
+        threads: u16,
+        #[serde(default)]
+        name: Option<String>,
+    },
+    Scripted {
+        answer: String,
+        #[serde(default)]
+        answers: BTreeMap<String, String>,
+        #[serde(default)]
+        delay_ms: u64,
+        #[serde(default)]
+        calls_file: Option<PathBuf>,
         #[serde(default)]
         name: Option<String>,
     },
 }
 
+impl From<ProviderHere> for ProviderConfig {
+    fn from(provider: ProviderHere) -> Self {
+        match provider {
+            ProviderHere::Local {
+                path,
+                threads,
+                name,
+            } => Self::Local {
+                path,
+                threads,
+                name,
+            },
+            ProviderHere::Scripted {
+                answer,
+                answers,
+                delay_ms,
+                calls_file,
+                name,
+            } => Self::Scripted {
+                answer,
+                answers,
+                delay_ms,
+                calls_file,
+                name,
+            },
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ProviderConfig {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let mut keys = Map::deserialize(input)?;
+        let name = keys
+            .get("provider")
+            .ok_or(D::Error::missing_field("provider"))?;
+        let name = name.as_str().unwrap_or_default().to_owned();
+        if matches!(name.as_str(), "local" | "scripted") {
+            let provider = serde_json::from_value::<ProviderHere>(Value::Object(keys));
+            return provider.map(Self::from).map_err(D::Error::custom);
+        }
+        if !HostedConfig::is_known(&name) {
+            let known: Vec<_> = HostedConfig::known().collect();
+            return Err(D::Error::custom(format!(
+                "unknown provider '{}': choose local, {}; for a server that is not listed, openai, responses or anthropic with `base_url`",
+                name.escape_default(),
+                known.join(", ")
+            )));
+        }
+        keys.remove("provider");
+        let config = serde_json::from_value::<HostedConfig>(Value::Object(keys));
+        let mut config = config.map_err(D::Error::custom)?;
+        config.provider = name;
+        Ok(Self::Hosted(config))
+    }
+}
+
 impl ProviderConfig {
     /// Its name in the configuration file.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Local { .. } => "local",
-            Self::Openai { .. } => "openai",
-            Self::Anthropic { .. } => "anthropic",
+            Self::Hosted(config) => &config.provider,
             Self::Scripted { .. } => "scripted",
         }
     }
@@ -170,19 +212,8 @@ pub fn build_all(models: &Models) -> Result<Arc<dyn Provider>, ModelError> {
     )?))
 }
 
-fn dialect(config: &ProviderConfig) -> Dialect {
-    match config {
-        ProviderConfig::Anthropic { .. } => Dialect::Anthropic,
-        _ => Dialect::OpenAi,
-    }
-}
-
 fn default_threads() -> u16 {
     2
-}
-
-fn default_timeout_ms() -> u64 {
-    60_000
 }
 
 /// Makes the provider. A local model is loaded here, which takes up to a second or so for a small
@@ -204,30 +235,10 @@ pub fn build(config: &ProviderConfig) -> Result<Arc<dyn Provider>, ModelError> {
         )?)),
         #[cfg(not(feature = "local"))]
         ProviderConfig::Local { .. } => Err(ModelError::NotConfigured(
-            "this build has no model engine: build with the feature 'local', or choose 'openai' or 'anthropic'"
+            "this build has no model engine: build with the feature 'local', or choose a server"
                 .to_owned(),
         )),
-        ProviderConfig::Openai {
-            base_url,
-            model,
-            api_key_file,
-            api_key_env,
-            timeout_ms,
-        }
-        | ProviderConfig::Anthropic {
-            base_url,
-            model,
-            api_key_file,
-            api_key_env,
-            timeout_ms,
-        } => Ok(Arc::new(Hosted::new(
-            dialect(config),
-            base_url,
-            model,
-            api_key_file.as_deref(),
-            api_key_env.as_deref(),
-            Duration::from_millis(*timeout_ms),
-        )?)),
+        ProviderConfig::Hosted(config) => Ok(Arc::new(Hosted::new(config)?)),
         ProviderConfig::Scripted {
             answer,
             answers,
@@ -289,8 +300,13 @@ mod tests {
         }
         for (bad, word) in [
             ("provider = 'local'\npath = 'm'\nthread = 2", "thread"),
-            ("provider = 'other'", "other"),
-            ("provider = 'openai'\nmodel = 'm'", "base_url"),
+            ("provider = 'other'", "openrouter"),
+            ("path = 'm'", "provider"),
+            ("provider = 'openai'\nbase_url = 'https://h'", "model"),
+            (
+                "provider = 'mistral'\nmodel = 'm'\nthinking = 2",
+                "thinking",
+            ),
         ] {
             let error = toml::from_str::<ProviderConfig>(bad)
                 .unwrap_err()

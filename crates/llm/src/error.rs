@@ -21,6 +21,8 @@ pub enum ModelError {
         name: String,
         /// What is served, or what to change.
         remedy: String,
+        /// A model has run all the same.
+        is_paid: bool,
     },
     /// The server could not be reached.
     #[error("model server of '{model}' not reached ({reason}): check `base_url`, the network and `timeout_ms`")]
@@ -60,16 +62,28 @@ pub enum ModelError {
         /// Whether it cost nothing.
         free: bool,
     },
-    /// The server answered with an HTTP status that is no success.
-    #[error("model server answered status {code}: {}", remedy(*code))]
+    /// The server answered with an HTTP status that is no success, or reported one in its response.
+    #[error("model server answered status {code}: {}{}", remedy(*code), quoted(said))]
     Status {
         /// The HTTP status.
         code: u16,
         /// When the server wants to be asked again.
         retry_after: Option<Duration>,
+        /// The server's own words, cut, without the key.
+        said: String,
+        /// A model has run for this question.
+        is_paid: bool,
+    },
+    /// The model ran and said nothing that could be read as a reply.
+    #[error("model '{model}' gave no answer: {reason}")]
+    EmptyReply {
+        /// The model asked for.
+        model: String,
+        /// Why, with the setting that helps.
+        reason: String,
     },
     /// The server's response is not what a chat-completions server sends.
-    #[error("response of the model server is unusable ({reason}): check that `base_url` is that of a chat-completions API")]
+    #[error("response of the model server is unusable ({reason}): check that `base_url` and `provider` are those of its API")]
     BadResponse {
         /// What is wrong with it.
         reason: String,
@@ -89,6 +103,8 @@ pub enum ModelError {
         tokens: usize,
         /// Most tokens.
         most: usize,
+        /// A model has run, with a part of the prompt.
+        is_paid: bool,
     },
     /// The question's own bytes cannot be put to a model.
     #[error("question cannot be asked: {0}")]
@@ -108,6 +124,7 @@ impl ModelError {
             Self::NotServed { .. }
             | Self::Load { .. }
             | Self::PromptTooLong { .. }
+            | Self::EmptyReply { .. }
             | Self::BadQuestion(_)
             | Self::NotConfigured(_) => Retry::Never,
             Self::Unreachable { .. }
@@ -121,7 +138,9 @@ impl ModelError {
                 true => Retry::Backoff(*wait),
                 false => Retry::Never,
             },
-            Self::Status { code, retry_after } => match code {
+            Self::Status {
+                code, retry_after, ..
+            } => match code {
                 408 | 409 | 425 | 429 | 500..=599 => Retry::Backoff(*retry_after),
                 _ => Retry::Never,
             },
@@ -133,17 +152,76 @@ impl ModelError {
     /// Whether no model ran, so that nothing was paid for and asking again is only a matter of time.
     pub fn is_free(&self) -> bool {
         match self {
-            Self::NotServed { .. }
-            | Self::Unreachable { .. }
-            | Self::Status { .. }
+            Self::Unreachable { .. }
             | Self::Unavailable { .. }
             | Self::Load { .. }
-            | Self::PromptTooLong { .. }
             | Self::BadQuestion(_)
             | Self::NotConfigured(_) => true,
+            Self::NotServed { is_paid, .. } | Self::PromptTooLong { is_paid, .. } => !is_paid,
+            Self::Status { code, is_paid, .. } => !is_paid && !may_have_run(*code),
             Self::NoneAnswered { free, .. } => *free,
-            Self::Broken { .. } | Self::BadResponse { .. } | Self::Engine(_) => false,
+            Self::Broken { .. }
+            | Self::BadResponse { .. }
+            | Self::EmptyReply { .. }
+            | Self::Engine(_) => false,
         }
+    }
+
+    /// The same error after an earlier request for the same answer was paid for.
+    pub(crate) fn after_paid_request(self) -> Self {
+        match self {
+            Self::Status {
+                code,
+                retry_after,
+                said,
+                ..
+            } => Self::Status {
+                code,
+                retry_after,
+                said,
+                is_paid: true,
+            },
+            Self::NotServed { name, remedy, .. } => Self::NotServed {
+                name,
+                remedy,
+                is_paid: true,
+            },
+            Self::Unreachable { model, reason } => Self::Broken { model, reason },
+            other => other,
+        }
+    }
+
+    /// Whether a question alone can cause it, however well the provider is. Such an error says nothing
+    /// about the next question.
+    pub(crate) fn is_of_question(&self) -> bool {
+        match self {
+            Self::PromptTooLong { .. }
+            | Self::BadQuestion(_)
+            | Self::EmptyReply { .. }
+            | Self::NotServed { .. } => true,
+            // Filters answer with 403, accounts that cannot pay for a long reply with 402, and models
+            // that lack a feature with 404.
+            Self::Status { code, .. } => {
+                matches!(
+                    code,
+                    400 | 402 | 403 | 404 | 405 | 406 | 410 | 413 | 414 | 415 | 422 | 451
+                )
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Statuses that come after a model may have worked: the server or a gateway gave up waiting for it.
+fn may_have_run(code: u16) -> bool {
+    matches!(code, 408 | 500 | 502 | 504 | 520 | 524)
+}
+
+/// The server's words behind the remedy.
+fn quoted(said: &str) -> String {
+    match said {
+        "" => String::new(),
+        said => format!("; it says: {said}"),
     }
 }
 
@@ -152,7 +230,8 @@ fn remedy(code: u16) -> &'static str {
         300..=399 => "redirects are not followed, set `base_url` to the final address",
         401 | 403 => "check the API key and what it may use",
         402 => "check the account's credit",
-        413 => "shorten the prompt or serve a model with a larger context",
+        404 => "check `base_url`, up to and including the version, and `model`",
+        413 => "too large: fewer `max_tokens`, a shorter prompt or a larger context help",
         429 => "over the server's rate limit or quota",
         500..=599 => "the server failed, it is asked again later",
         _ => "the server refuses the request as sent",
@@ -170,6 +249,8 @@ mod tests {
             ModelError::Status {
                 code,
                 retry_after: after,
+                said: String::new(),
+                is_paid: false,
             }
             .retry()
         };
@@ -179,5 +260,28 @@ mod tests {
         for code in [408, 429, 500, 502, 503, 529] {
             assert_eq!(retry(code), Retry::Backoff(after), "{code}");
         }
+    }
+
+    #[test]
+    fn what_may_have_been_paid_for_is_not_free() {
+        let status = |code| ModelError::Status {
+            code,
+            retry_after: None,
+            said: "so".to_owned(),
+            is_paid: false,
+        };
+        for code in [400, 401, 402, 403, 404, 413, 422, 429, 503, 529] {
+            assert!(status(code).is_free(), "{code}");
+            assert!(!status(code).after_paid_request().is_free(), "{code}");
+        }
+        for code in [408, 500, 502, 504, 524] {
+            assert!(!status(code).is_free(), "{code}");
+        }
+        let gone = ModelError::Unreachable {
+            model: "m".to_owned(),
+            reason: "gone".to_owned(),
+        };
+        assert!(gone.is_free() && !gone.after_paid_request().is_free());
+        assert!(status(400).to_string().ends_with("; it says: so"));
     }
 }

@@ -39,13 +39,17 @@ impl LimitedProvider {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn max_cost(&self, question: &ModelQuestion) -> CallCost {
+        max_cost(question, self.provider.thinking_tokens())
+    }
+
     /// Calls the provider if its limits allow it now.
     async fn ask(
         &self,
         question: &ModelQuestion,
         _permit: OwnedSemaphorePermit,
     ) -> Result<ProviderReply, ModelError> {
-        let taken = max_cost(question);
+        let taken = self.max_cost(question);
         self.meter()
             .take(&self.limits, taken, Instant::now(), day_of(now_ms()))
             .map_err(|denied| ModelError::Unavailable {
@@ -57,7 +61,18 @@ impl LimitedProvider {
         let mut meter = self.meter();
         match &result {
             Ok(reply) => {
-                meter.settle(&self.limits, taken, actual_cost(&reply.record, taken));
+                let needed = actual_cost(&reply.record, taken);
+                if needed.tokens() > taken.tokens() {
+                    let (model, most) = (self.provider.name(), taken.tokens());
+                    let used = needed.tokens();
+                    tracing::warn!(
+                        model,
+                        used,
+                        most,
+                        "an answer took more tokens than were reserved"
+                    );
+                }
+                meter.settle(&self.limits, taken, needed);
                 meter.succeeded();
             }
             Err(error) => {
@@ -133,7 +148,7 @@ impl Provider for Fallback {
     fn price(&self, question: &ModelQuestion) -> u128 {
         // Each of them may charge for the call and then fail.
         self.serving(&question.model)
-            .map(|member| member.limits.price(max_cost(question)))
+            .map(|member| member.limits.price(member.max_cost(question)))
             .fold(0, u128::saturating_add)
     }
 
@@ -229,7 +244,7 @@ fn summary(mut failed: Vec<ModelError>) -> ModelError {
 }
 
 /// Upper bound of a question's cost. A token has at least one byte.
-fn max_cost(question: &ModelQuestion) -> CallCost {
+fn max_cost(question: &ModelQuestion, thinking_tokens: u32) -> CallCost {
     let bytes = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
     let form = match &question.answer {
         AnswerKind::Choice { options } => options.iter().map(|option| option.len() as u64).sum(),
@@ -238,36 +253,72 @@ fn max_cost(question: &ModelQuestion) -> CallCost {
     };
     let system = question.system.as_deref().map_or(0, bytes);
     // The options or schema occur twice in the second turn.
-    let once = bytes(&question.prompt)
+    let input = bytes(&question.prompt)
         .saturating_add(system)
         .saturating_add(form.saturating_mul(2))
-        .saturating_add(FRAME_BYTES)
-        .saturating_add(question.sampling.max_tokens.into());
+        .saturating_add(FRAME_BYTES);
+    let output = question.sampling.max_tokens.saturating_add(thinking_tokens);
+    let twice = |tokens: u64| tokens.saturating_mul(REQUESTS_PER_ANSWER_MAX.into());
     CallCost {
         requests: REQUESTS_PER_ANSWER_MAX,
-        tokens: once.saturating_mul(REQUESTS_PER_ANSWER_MAX.into()),
+        input_tokens: twice(input),
+        output_tokens: twice(output.into()),
     }
 }
 
 /// What an answer cost according to its record; the reserved cost where the record does not say.
 fn actual_cost(record: &Value, taken: CallCost) -> CallCost {
-    let exchanges = record.get("exchanges").and_then(Value::as_array);
-    let requests = exchanges.map_or(1, |all| u32::try_from(all.len()).unwrap_or(u32::MAX));
-    let requests = if record.get("not_asked").is_some() {
-        0
-    } else {
-        requests
+    if record.get("not_asked").is_some() {
+        return CallCost::default();
+    }
+    let count = |name: &str| {
+        let list = record.get(name).and_then(Value::as_array);
+        list.map(|all| u32::try_from(all.len()).unwrap_or(u32::MAX))
     };
-    let count = |name: &str| record.get("usage")?.get(name)?.as_u64();
-    let sum = |one: &str, other: &str| Some(count(one)?.saturating_add(count(other)?));
-    let last = count("total_tokens").or_else(|| sum("input_tokens", "output_tokens"));
+    let runs = count("exchanges").unwrap_or(1);
+    let refused = count("refused_requests").unwrap_or_default();
+    let requests = runs.saturating_add(refused);
     // The usage on record is the last exchange's, and that is the longer one.
-    let tokens = match (requests, last) {
-        (0, _) => 0,
-        (_, Some(tokens)) => tokens.saturating_mul(requests.into()),
-        (_, None) => taken.tokens,
+    let last = vec![record.get("usage").unwrap_or(&Value::Null)];
+    let (each, times) = match record.get("usages").and_then(Value::as_array) {
+        Some(all) => (all.iter().collect(), 1),
+        None => (last, runs.into()),
     };
-    CallCost { requests, tokens }
+    let mut sum = (0_u64, 0_u64);
+    for usage in each {
+        let Some((input, output)) = tokens_of(usage) else {
+            return CallCost { requests, ..taken };
+        };
+        sum.0 = sum.0.saturating_add(input);
+        sum.1 = sum.1.saturating_add(output);
+    }
+    CallCost {
+        requests,
+        input_tokens: sum.0.saturating_mul(times),
+        output_tokens: sum.1.saturating_mul(times),
+    }
+}
+
+/// Tokens in and out. What a server only counts in sum is taken for generated, which costs more. Some
+/// count thinking in the sum alone.
+fn tokens_of(usage: &Value) -> Option<(u64, u64)> {
+    let count = |name: &str| usage.get(name).and_then(Value::as_u64);
+    let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"]
+        .iter()
+        .filter_map(|name| count(name))
+        .fold(0, u64::saturating_add);
+    let of_messages = || Some(count("input_tokens")?.saturating_add(cached));
+    let input = count("prompt_tokens").or_else(of_messages);
+    let output = count("completion_tokens").or_else(|| count("output_tokens"));
+    match (input, output, count("total_tokens")) {
+        (Some(input), output, Some(total)) => {
+            let rest = total.saturating_sub(input);
+            Some((input, rest.max(output.unwrap_or_default())))
+        }
+        (Some(input), Some(output), None) => Some((input, output)),
+        (None, output, Some(total)) => Some((0, total.max(output.unwrap_or_default()))),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ fn limited(after: Option<u64>) -> ModelError {
     ModelError::Status {
         code: 429,
         retry_after: after.map(Duration::from_secs),
+        said: String::new(),
+        is_paid: false,
     }
 }
 
@@ -233,22 +235,44 @@ fn states_that_were_stored_under_their_old_names_are_read() {
 fn what_an_answer_took_is_read_from_its_record() {
     let taken = CallCost {
         requests: 2,
-        tokens: 5_000,
+        input_tokens: 4_000,
+        output_tokens: 1_000,
     };
-    for (record, requests, tokens) in [
+    for (record, requests, input_tokens, output_tokens) in [
         (
             json!({ "exchanges": [1], "usage": { "total_tokens": 12 } }),
             1,
+            0,
             12,
         ),
         (
             json!({ "exchanges": [1, 2], "usage": { "input_tokens": 12, "output_tokens": 3 } }),
             2,
-            30,
+            24,
+            6,
         ),
-        (json!({ "exchanges": [1], "usage": null }), 1, 5_000),
-        (json!({ "not_asked": "why" }), 0, 0),
+        (
+            json!({
+                "exchanges": [1, 2],
+                "refused_requests": [1],
+                "usage": null,
+                "usages": [
+                    { "prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 30_000 },
+                    { "input_tokens": 1, "cache_read_input_tokens": 8, "output_tokens": 3 },
+                ],
+            }),
+            3,
+            18,
+            29_994,
+        ),
+        (json!({ "exchanges": [1], "usage": null }), 1, 4_000, 1_000),
+        (json!({ "not_asked": "why" }), 0, 0, 0),
     ] {
-        assert_eq!(actual_cost(&record, taken), CallCost { requests, tokens });
+        let expected = CallCost {
+            requests,
+            input_tokens,
+            output_tokens,
+        };
+        assert_eq!(actual_cost(&record, taken), expected, "{record}");
     }
 }

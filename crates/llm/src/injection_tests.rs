@@ -176,14 +176,15 @@ async fn injection_causes_no_effect() {
         .respond_with(obedient.clone())
         .mount(&server)
         .await;
-    let provider = build(&ProviderConfig::Openai {
-        base_url: format!("{}/v1", server.uri()),
-        model: "obedient".to_owned(),
-        api_key_file: Some(key.clone()),
-        api_key_env: None,
-        timeout_ms: 30_000,
-    })
-    .unwrap();
+    let settings = json!({
+        "provider": "openai",
+        "base_url": format!("{}/v1", server.uri()),
+        "model": "obedient",
+        "api_key_file": key,
+        "timeout_ms": 30_000,
+    });
+    let config: ProviderConfig = serde_json::from_value(settings).unwrap();
+    let provider = build(&config).unwrap();
 
     let (mut attempts, mut flips) = (0_u32, 0_u32);
     for place in &attacks.places {

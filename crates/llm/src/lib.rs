@@ -1,9 +1,9 @@
 //! Providers of language models.
 //!
-//! One trait, four providers: a GGUF file in this process ([`ProviderConfig::Local`]), any
-//! OpenAI-compatible server ([`ProviderConfig::Openai`]), Anthropic's ([`ProviderConfig::Anthropic`])
-//! and fixed answers for tests ([`ProviderConfig::Scripted`]). [`Fallback`] puts several of them behind
-//! one, with limits.
+//! One trait, three providers: a GGUF file in this process ([`ProviderConfig::Local`]), a model on a
+//! server ([`ProviderConfig::Hosted`]), which has one of three APIs and differs from others in its settings
+//! alone, and fixed answers for tests ([`ProviderConfig::Scripted`]). [`Fallback`] puts several of them
+//! behind one, with limits.
 //!
 //! **Architecture invariant:** a model gets text and returns text. It has no tools, no keys and no
 //! network access. Its reply is an answer of the requested type or becomes an abstention. A request for
@@ -32,6 +32,7 @@ pub use canonical_json::{canonical_json, NotJson};
 pub use config::{build, build_all, ModelConfig, Models, ProviderConfig};
 pub use error::{ModelError, Retry};
 pub use fallback::Fallback;
+pub use hosted::{HostedConfig, InstructionRole};
 pub use meter::{day_of, CallCost, CallLimits, DailyUsage, ProviderState};
 
 use async_trait::async_trait;
@@ -86,6 +87,11 @@ pub trait Provider: Send + Sync {
         vec![self.name().to_owned()]
     }
 
+    /// Tokens that a reply may take beyond those that the request allows, for thinking.
+    fn thinking_tokens(&self) -> u32 {
+        0
+    }
+
     /// Maximum cost of one answer, planck.
     fn price(&self, _question: &ModelQuestion) -> u128 {
         0
@@ -128,7 +134,11 @@ fn refuse_unserved(provider: &dyn Provider, model: &ModelRef) -> Result<(), Mode
         "ask for '{}', which is, for any model, or name other operators",
         provider.served().join("' or '")
     );
-    Err(ModelError::NotServed { name, remedy })
+    Err(ModelError::NotServed {
+        name,
+        remedy,
+        is_paid: false,
+    })
 }
 
 /// The abstention from a question that has no valid answer, without a call of the model; or `None`. All

@@ -37,9 +37,16 @@ pub struct CallLimits {
         alias = "planck_per_call"
     )]
     pub planck_per_request: u128,
-    /// Price of a million tokens, in or out, whichever costs more, planck.
+    /// Price of a million tokens, planck, where the next two keys do not say otherwise.
     #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
     pub planck_per_million_tokens: u128,
+    /// Price of a million tokens of the prompt, planck; 0: as `planck_per_million_tokens` has it.
+    #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
+    pub planck_per_million_input_tokens: u128,
+    /// Price of a million generated tokens, those of thinking included, planck; 0: as
+    /// `planck_per_million_tokens` has it.
+    #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
+    pub planck_per_million_output_tokens: u128,
     /// Most spend in a day (UTC), planck; 0 for any amount.
     #[serde(
         alias = "money_a_day",
@@ -56,6 +63,8 @@ impl Default for CallLimits {
             max_tokens_per_day: 0,
             planck_per_request: 0,
             planck_per_million_tokens: 0,
+            planck_per_million_input_tokens: 0,
+            planck_per_million_output_tokens: 0,
             max_spend_per_day: 0,
         }
     }
@@ -64,12 +73,14 @@ impl Default for CallLimits {
 impl CallLimits {
     /// Keys of the settings file, and behind them the names that five of them had before. Release
     /// 0.4 reads both; a later one drops the old names.
-    pub(super) const KEYS: [&'static str; 11] = [
+    pub(super) const KEYS: [&'static str; 13] = [
         "max_concurrent_calls",
         "max_requests_per_minute",
         "max_tokens_per_day",
         "planck_per_request",
         "planck_per_million_tokens",
+        "planck_per_million_input_tokens",
+        "planck_per_million_output_tokens",
         "max_spend_per_day",
         "planck_per_call",
         "calls_at_once",
@@ -81,10 +92,17 @@ impl CallLimits {
     /// What so many requests and tokens cost, planck, rounded up.
     pub fn price(&self, cost: CallCost) -> u128 {
         let calls = self.planck_per_request.saturating_mul(cost.requests.into());
-        let tokens = self
-            .planck_per_million_tokens
-            .saturating_mul(cost.tokens.into())
-            .div_ceil(1_000_000);
+        let of = |own: u128, tokens: u64| {
+            let price = if own > 0 {
+                own
+            } else {
+                self.planck_per_million_tokens
+            };
+            price.saturating_mul(tokens.into())
+        };
+        let input = of(self.planck_per_million_input_tokens, cost.input_tokens);
+        let output = of(self.planck_per_million_output_tokens, cost.output_tokens);
+        let tokens = input.saturating_add(output).div_ceil(1_000_000);
         calls.saturating_add(tokens)
     }
 }
@@ -94,8 +112,17 @@ impl CallLimits {
 pub struct CallCost {
     /// Requests to the server.
     pub requests: u32,
+    /// Tokens of the prompt.
+    pub input_tokens: u64,
+    /// Tokens generated, those of thinking included.
+    pub output_tokens: u64,
+}
+
+impl CallCost {
     /// Tokens in and out.
-    pub tokens: u64,
+    pub fn tokens(self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
 }
 
 /// What a provider has used on one day. Survives restarts.
@@ -198,7 +225,7 @@ impl Meter {
                 ..DailyUsage::default()
             };
         }
-        let tokens = self.used.tokens.saturating_add(cost.tokens);
+        let tokens = self.used.tokens.saturating_add(cost.tokens());
         let planck = self.used.planck().saturating_add(limits.price(cost));
         for (most, wanted, what) in [
             (
@@ -256,20 +283,30 @@ impl Meter {
         Err(CallDenied { reason, wait })
     }
 
-    /// Releases the part of a reservation that an answer did not use.
+    /// Replaces a reservation by what the answer took, which may be more: servers count thinking that the
+    /// limit on tokens does not.
     pub(super) fn settle(&mut self, limits: &CallLimits, taken: CallCost, needed: CallCost) {
-        let spare = CallCost {
-            requests: taken.requests.saturating_sub(needed.requests),
-            tokens: taken.tokens.saturating_sub(needed.tokens),
-        };
-        for _ in 0..spare.requests {
+        for _ in needed.requests..taken.requests {
             self.recent.pop_back();
         }
-        let price = limits.price(taken).saturating_sub(limits.price(needed));
+        let last = self.recent.back().copied();
+        for _ in taken.requests..needed.requests {
+            self.recent.extend(last);
+        }
         let used = &mut self.used;
-        used.requests = used.requests.saturating_sub(spare.requests.into());
-        used.tokens = used.tokens.saturating_sub(spare.tokens);
-        used.planck = used.planck().saturating_sub(price).to_string();
+        used.requests = used
+            .requests
+            .saturating_sub(taken.requests.into())
+            .saturating_add(needed.requests.into());
+        used.tokens = used
+            .tokens
+            .saturating_sub(taken.tokens())
+            .saturating_add(needed.tokens());
+        used.planck = used
+            .planck()
+            .saturating_sub(limits.price(taken))
+            .saturating_add(limits.price(needed))
+            .to_string();
     }
 
     pub(super) fn succeeded(&mut self) {
@@ -280,17 +317,13 @@ impl Meter {
     /// Starts a cooldown if the provider is at fault. A bad question does not, and neither do one or
     /// two slow ones: otherwise one requester could disable the model for all requesters.
     pub(super) fn failed(&mut self, error: &ModelError, now: Instant) {
-        let cooldown = match error {
-            ModelError::PromptTooLong { .. } | ModelError::BadQuestion(_) => return,
-            ModelError::Status {
-                code: 400 | 413 | 422,
-                ..
-            } => return,
-            _ => match error.retry() {
-                Retry::Backoff(Some(named)) => Some(named),
-                Retry::Backoff(None) => self.cooldown_after_failure(error),
-                Retry::Never => Some(MISCONFIGURED_COOLDOWN),
-            },
+        if error.is_of_question() {
+            return;
+        }
+        let cooldown = match error.retry() {
+            Retry::Backoff(Some(named)) if !named.is_zero() => Some(named),
+            Retry::Backoff(_) => self.cooldown_after_failure(error),
+            Retry::Never => Some(MISCONFIGURED_COOLDOWN),
         };
         let Some(cooldown) = cooldown else { return };
         self.reason = error.to_string();

@@ -2,10 +2,15 @@
 
 use super::*;
 
-const ONE: CallCost = CallCost {
-    requests: 1,
-    tokens: 100,
-};
+const ONE: CallCost = cost(1, 100);
+
+const fn cost(requests: u32, tokens: u64) -> CallCost {
+    CallCost {
+        requests,
+        input_tokens: tokens,
+        output_tokens: 0,
+    }
+}
 
 fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -24,18 +29,12 @@ fn requests_of_the_last_minute_are_bounded() {
     }
     let closed = meter.take(&limits, ONE, start + seconds(25), 1);
     assert_eq!(closed.unwrap_err().wait, seconds(35));
-    let two = CallCost {
-        requests: 2,
-        tokens: 0,
-    };
+    let two = cost(2, 0);
     let closed = meter.take(&limits, two, start + seconds(61), 1);
     assert_eq!(closed.unwrap_err().wait, seconds(9));
     meter.take(&limits, ONE, start + seconds(60), 1).unwrap();
     // More than a minute allows in all still gets its turn.
-    let many = CallCost {
-        requests: 9,
-        tokens: 0,
-    };
+    let many = cost(9, 0);
     assert!(meter.take(&limits, many, start + seconds(500), 1).is_ok());
 }
 
@@ -58,10 +57,7 @@ fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
         closed.reason.contains("max_tokens_per_day is 250"),
         "{closed:?}"
     );
-    let small = CallCost {
-        requests: 1,
-        tokens: 1,
-    };
+    let small = cost(1, 1);
     meter.settle(&limits, ONE, small);
     let used = (meter.used().tokens, meter.used().planck.clone());
     assert_eq!(used, (101, "16".to_owned()));
@@ -72,6 +68,33 @@ fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
     );
     meter.take(&limits, ONE, now, 2).unwrap();
     assert_eq!(meter.used().requests, 1);
+}
+
+#[test]
+fn more_than_was_reserved_is_charged_as_well() {
+    let limits = CallLimits {
+        max_tokens_per_day: 1_000,
+        max_requests_per_minute: 4,
+        planck_per_million_input_tokens: 1_000_000,
+        planck_per_million_output_tokens: 3_000_000,
+        ..CallLimits::default()
+    };
+    let now = Instant::now();
+    let mut meter = Meter::default();
+    meter.take(&limits, ONE, now, 1).unwrap();
+    let needed = CallCost {
+        requests: 4,
+        input_tokens: 90,
+        output_tokens: 900,
+    };
+    meter.settle(&limits, ONE, needed);
+    let used = meter.used();
+    assert_eq!((used.requests, used.tokens), (4, 990));
+    assert_eq!(used.planck, (90 + 3 * 900).to_string());
+    let closed = meter.take(&limits, cost(1, 1), now, 1).unwrap_err();
+    assert!(closed.reason.contains("last minute"), "{closed:?}");
+    let closed = meter.take(&limits, cost(1, 11), now + seconds(60), 1);
+    assert!(closed.unwrap_err().reason.contains("max_tokens_per_day"));
 }
 
 #[test]
@@ -95,7 +118,12 @@ fn what_was_used_outlives_a_restart_and_a_damaged_amount_counts_as_spent() {
 
 #[test]
 fn a_provider_rests_after_its_own_failures_and_not_after_a_questions() {
-    let status = |code, retry_after| ModelError::Status { code, retry_after };
+    let status = |code, retry_after| ModelError::Status {
+        code,
+        retry_after,
+        said: String::new(),
+        is_paid: false,
+    };
     let broken = || ModelError::Broken {
         model: "m".to_owned(),
         reason: "slow".to_owned(),
@@ -114,7 +142,25 @@ fn a_provider_rests_after_its_own_failures_and_not_after_a_questions() {
         (vec![broken(), broken(), status(500, None)], Some(1)),
         ((0..40).map(|_| gone()).collect(), Some(60)),
         (vec![status(413, None)], None),
-        (vec![ModelError::PromptTooLong { tokens: 9, most: 8 }], None),
+        (vec![status(402, None); 9], None),
+        (vec![status(403, None); 9], None),
+        (vec![status(404, None); 9], None),
+        (vec![status(429, Some(seconds(0)))], Some(1)),
+        (
+            vec![ModelError::PromptTooLong {
+                tokens: 9,
+                most: 8,
+                is_paid: false,
+            }],
+            None,
+        ),
+        (
+            vec![ModelError::EmptyReply {
+                model: "m".to_owned(),
+                reason: "thought".to_owned(),
+            }],
+            None,
+        ),
         (vec![ModelError::BadQuestion("no".to_owned())], None),
     ] {
         let now = Instant::now();

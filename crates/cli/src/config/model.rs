@@ -13,9 +13,7 @@ pub fn describe_model(models: &Models) -> String {
 fn describe(config: &ProviderConfig) -> String {
     match config {
         ProviderConfig::Local { path, .. } => format!("local {}", path.display()),
-        ProviderConfig::Openai { model, .. } | ProviderConfig::Anthropic { model, .. } => {
-            format!("{} {model}", config.name())
-        }
+        ProviderConfig::Hosted(server) => format!("{} {}", server.provider, server.model),
         ProviderConfig::Scripted { .. } => "scripted".to_owned(),
     }
 }
@@ -69,8 +67,7 @@ pub(super) fn beside_file(mut models: Models, beside: &dyn Fn(PathBuf) -> PathBu
     for model in &mut models.0 {
         let path = match &mut model.provider {
             ProviderConfig::Local { path, .. } => Some(path),
-            ProviderConfig::Openai { api_key_file, .. }
-            | ProviderConfig::Anthropic { api_key_file, .. } => api_key_file.as_mut(),
+            ProviderConfig::Hosted(server) => server.api_key_file.as_mut(),
             ProviderConfig::Scripted { calls_file, .. } => calls_file.as_mut(),
         };
         if let Some(path) = path {

@@ -195,8 +195,7 @@ fn files_of_the_other_providers_are_beside_it_too() {
         let (folder, path) = file(text);
         let settings = load_with(Some(path), &Overrides::default(), &|_| None).unwrap();
         let found = match settings.model.0[0].provider.clone() {
-            ProviderConfig::Openai { api_key_file, .. }
-            | ProviderConfig::Anthropic { api_key_file, .. } => api_key_file,
+            ProviderConfig::Hosted(server) => server.api_key_file,
             ProviderConfig::Scripted { calls_file, .. } => calls_file,
             ProviderConfig::Local { .. } => None,
         };

@@ -1,37 +1,23 @@
 //! What is said to a chat model, and what its response holds.
 
-use super::super::{answer_type, ModelError, ModelQuestion};
+use crate::{answer_type, ModelError, ModelQuestion};
 use llm_oracle_primitives::{limits, AnswerKind, Reason};
 use serde::Serialize;
-use serde_json::{json, Value};
+use serde_json::json;
 
 /// Longest part of an unusable reply that is shown to the model again, characters.
 const ECHO_CHARS_MAX: usize = 1000;
 /// Longest part of what was wrong with it that the model is told, characters: a schema's own words.
 const FAULT_CHARS_MAX: usize = 500;
 
+/// The role of the message with the instruction. The settings say where it is put.
+pub(super) const INSTRUCTION: &str = "system";
+
 /// One message of a conversation.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub(super) struct ChatMessage {
     pub(super) role: &'static str,
     pub(super) content: String,
-}
-
-/// What counts of a response.
-#[derive(Clone, Debug)]
-pub(super) struct Completion {
-    /// The reply's text.
-    pub text: String,
-    /// The model or the server's filter declined.
-    pub refused: bool,
-    /// The limit on tokens ended it.
-    pub cut: bool,
-    /// The model as reported.
-    pub model: Option<String>,
-    /// Tokens used, as reported.
-    pub usage: Value,
-    /// The server's fingerprint, as reported.
-    pub fingerprint: Option<String>,
 }
 
 /// The conversation that puts the question.
@@ -55,7 +41,7 @@ pub(super) fn messages(question: &ModelQuestion) -> Result<Vec<ChatMessage>, Mod
     }
     Ok(vec![
         ChatMessage {
-            role: "system",
+            role: INSTRUCTION,
             content: system,
         },
         ChatMessage {
@@ -65,34 +51,38 @@ pub(super) fn messages(question: &ModelQuestion) -> Result<Vec<ChatMessage>, Mod
     ])
 }
 
-/// The turn after a reply that was none of the forms, with what was wrong with it where that is known.
+/// Adds the turn after a reply that was none of the forms, with what was wrong with it where that is
+/// known. An empty reply makes no turn, since many servers refuse empty ones: the question is put with
+/// the correction at its end.
 ///
 /// # Errors
 /// As [`messages`].
 pub(super) fn ask_again(
+    messages: &mut Vec<ChatMessage>,
     question: &ModelQuestion,
     reply: &str,
     fault: Option<&str>,
-) -> Result<[ChatMessage; 2], ModelError> {
-    let echo: String = reply.chars().take(ECHO_CHARS_MAX).collect();
+) -> Result<(), ModelError> {
+    let echo: String = reply.trim().chars().take(ECHO_CHARS_MAX).collect();
     let fault = fault.map_or(String::new(), |fault| {
         let told: String = fault.chars().take(FAULT_CHARS_MAX).collect();
         format!(": {told}")
     });
-    let content = format!(
-        "That reply is not in the form asked for{fault}. {}",
-        form_line(question)?
-    );
-    Ok([
-        ChatMessage {
-            role: "assistant",
-            content: echo,
-        },
-        ChatMessage {
-            role: "user",
-            content,
-        },
-    ])
+    let form = form_line(question)?;
+    if let (true, Some(last)) = (echo.is_empty(), messages.last_mut()) {
+        last.content.push_str("\n\n");
+        last.content.push_str(&form);
+        return Ok(());
+    }
+    messages.push(ChatMessage {
+        role: "assistant",
+        content: echo,
+    });
+    messages.push(ChatMessage {
+        role: "user",
+        content: format!("That reply is not in the form asked for{fault}. {form}"),
+    });
+    Ok(())
 }
 
 fn form_line(question: &ModelQuestion) -> Result<String, ModelError> {

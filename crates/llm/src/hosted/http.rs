@@ -1,126 +1,126 @@
 //! One POST with everything bounded: time, size, redirects (none).
 
-use super::{super::ModelError, Dialect};
+use super::{
+    read,
+    secrets::{refused, Secrets},
+    settings::{HostedConfig, ServerProfile},
+    words,
+};
+use crate::error::ModelError;
 use llm_oracle_http as http;
 use llm_oracle_primitives::digest::blake2;
-use reqwest::{header, Client, Response, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
+use llm_oracle_support::clock::now_ms;
+use reqwest::{
+    header::{HeaderMap, HeaderName, HeaderValue, ACCEPT_ENCODING, CONTENT_ENCODING, RETRY_AFTER},
+    Client, Response, Url,
+};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Largest response body, bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Longest wait that a server may ask for; a longer one would be a stall by its word alone.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// Where completions are asked for.
 #[derive(Debug)]
 pub(super) struct ModelServer {
-    dialect: Dialect,
     client: Client,
     url: Url,
-    key: Option<SecretString>,
+    headers: HeaderMap,
+    secrets: Secrets,
+    name: String,
     timeout: Duration,
 }
 
-/// A response's body.
+/// A response, whatever its status.
 #[derive(Debug)]
 pub(super) struct RawResponse {
-    /// As text, with the key struck out should the server have echoed it.
+    pub status: u16,
+    /// The pause that it names before the next request.
+    pub retry_after: Option<Duration>,
+    /// Its body as text, with secrets struck out should the server have echoed them.
     pub text: String,
-    /// Size as received.
+    /// The body's size without its coding, bytes.
     pub bytes: usize,
-    /// `blake2_256` of the bytes as received, hex.
+    /// `blake2_256` of those bytes, hex.
     pub digest: String,
 }
 
 impl ModelServer {
-    pub(super) fn new(
-        dialect: Dialect,
-        base_url: &str,
-        key: Option<SecretString>,
-        timeout: Duration,
-    ) -> Result<Self, ModelError> {
-        if timeout.is_zero() {
-            return Err(refused("`timeout_ms` is 0: give the model some time"));
+    pub(super) fn new(profile: &ServerProfile, config: &HostedConfig) -> Result<Self, ModelError> {
+        let timeout = Duration::from_millis(config.timeout_ms);
+        let secrets = Secrets::read(profile, config)?;
+        let url = address(profile, !secrets.is_empty())?;
+        let mut client = http::client(timeout)
+            // Servers close idle connections, and a question that is lost then may have been paid for.
+            .pool_max_idle_per_host(0);
+        if url.scheme() == "http" && (!secrets.is_empty() || is_loopback(&url)) {
+            // What goes to this machine in the clear must not go to another one.
+            client = client.no_proxy();
         }
-        let url = address(dialect, base_url, key.is_some())?;
-        let client = http::client(timeout).build().map_err(|_| {
+        let client = client.build().map_err(|_| {
             refused("the HTTP client cannot be set up: check the system's TLS certificates")
         })?;
         Ok(Self {
-            dialect,
             client,
             url,
-            key,
+            headers: headers(profile, config, &secrets)?,
+            secrets,
+            name: profile.name.clone(),
             timeout,
         })
     }
 
-    /// Sends the body and returns that of the response.
+    /// Sends the body and returns the response; a redirect is a status like any other.
     ///
     /// # Errors
-    /// By status, see [`ModelError`]; a redirect is a status like any other.
-    pub(super) async fn post(&self, model: &str, body: &Value) -> Result<RawResponse, ModelError> {
-        let mut request = self.client.post(self.url.clone()).json(body);
-        for (name, value) in self.dialect.headers() {
-            request = request.header(*name, *value);
-        }
-        if let Some(key) = &self.key {
-            let (name, text) = self.dialect.key_header(key.expose_secret());
-            let mut value = header::HeaderValue::from_str(&text)
-                .map_err(|_| refused("the API key has characters that no header can carry"))?;
-            value.set_sensitive(true);
-            request = request.header(name, value);
-        }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| self.unreachable(model, &error))?;
+    /// When there is no whole response, or none that is text.
+    pub(super) async fn post(&self, body: &Value) -> Result<RawResponse, ModelError> {
+        let request = self.client.post(self.url.clone()).json(body);
+        let response = request.headers(self.headers.clone()).send().await;
+        let response = response.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
-        let retry_after = retry_after(&response);
-        let bytes = self.body(model, response).await;
-        if !status.is_success() {
-            // The body only helps to tell a missing model from a missing page.
-            return Err(failure(
-                status,
-                model,
-                retry_after,
-                &bytes.unwrap_or_default(),
-            ));
-        }
-        let bytes = bytes?;
-        let text = String::from_utf8(bytes).map_err(|_| ModelError::BadResponse {
-            reason: "body is not UTF-8".to_owned(),
-        })?;
-        let digest = hex::encode(blake2(text.as_bytes()));
-        Ok(RawResponse {
-            bytes: text.len(),
-            digest,
-            text: self.without_key(text),
-        })
-    }
-
-    async fn body(&self, model: &str, response: Response) -> Result<Vec<u8>, ModelError> {
-        let body = http::body(response, BODY_BYTES_MAX).await;
-        let body = body.map_err(|error| self.unreachable(model, &error))?;
-        body.ok_or_else(|| ModelError::BadResponse {
-            reason: format!("body exceeds {BODY_BYTES_MAX} bytes"),
-        })
-    }
-
-    fn without_key(&self, text: String) -> String {
-        match &self.key {
-            Some(key) if text.contains(key.expose_secret()) => {
-                text.replace(key.expose_secret(), "***")
+        let retry_after = retry_after(response.headers());
+        let bytes = match self.body(response).await {
+            // The status says more than a body that is missing.
+            Err(_) if !status.is_success() => Vec::new(),
+            bytes => bytes?,
+        };
+        let bytes = match String::from_utf8(bytes) {
+            Err(_) if status.is_success() => {
+                let reason = "body is not UTF-8".to_owned();
+                return Err(ModelError::BadResponse { reason });
             }
-            _ => text,
-        }
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+            Ok(text) => text,
+        };
+        Ok(RawResponse {
+            status: status.as_u16(),
+            retry_after,
+            bytes: bytes.len(),
+            digest: hex::encode(blake2(bytes.as_bytes())),
+            text: self.secrets.struck_out(bytes),
+        })
+    }
+
+    async fn body(&self, response: Response) -> Result<Vec<u8>, ModelError> {
+        let coding = response.headers().get(CONTENT_ENCODING);
+        let coding = coding.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+        let body = http::body(response, BODY_BYTES_MAX).await;
+        let body = body.map_err(|error| self.unreachable(&error))?;
+        let body = body.ok_or_else(|| ModelError::BadResponse {
+            reason: format!("body exceeds {BODY_BYTES_MAX} bytes"),
+        })?;
+        read::decoded(body, coding.as_deref(), BODY_BYTES_MAX)
+    }
+
+    /// A text without the secrets.
+    pub(super) fn struck_out(&self, text: String) -> String {
+        self.secrets.struck_out(text)
     }
 
     /// The client's own texts hold the URL, so only the kind of failure is passed on.
-    fn unreachable(&self, model: &str, error: &reqwest::Error) -> ModelError {
-        let model = model.to_owned();
+    fn unreachable(&self, error: &reqwest::Error) -> ModelError {
+        let model = self.name.clone();
         if error.is_connect() {
             let reason = "connection failed".to_owned();
             return ModelError::Unreachable { model, reason };
@@ -134,9 +134,37 @@ impl ModelServer {
     }
 }
 
-/// Checks the base address and appends the path of the API.
-pub(super) fn address(dialect: Dialect, base_url: &str, with_key: bool) -> Result<Url, ModelError> {
-    let mut url = Url::parse(base_url)
+fn headers(
+    profile: &ServerProfile,
+    config: &HostedConfig,
+    secrets: &Secrets,
+) -> Result<HeaderMap, ModelError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let fixed = profile.dialect.headers().iter();
+    let own = config.headers.iter();
+    let all = fixed
+        .map(|(name, value)| (*name, *value))
+        .chain(own.map(|(name, value)| (name.as_str(), value.as_str())));
+    for (name, value) in all {
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| refused("`headers` has a value that no header can have"))?;
+        headers.insert(header_name(name)?, value);
+    }
+    for (name, value) in secrets.headers() {
+        headers.insert(header_name(name)?, value?);
+    }
+    Ok(headers)
+}
+
+fn header_name(name: &str) -> Result<HeaderName, ModelError> {
+    HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| refused(&format!("'{}' is no header", name.escape_default())))
+}
+
+/// Checks the base address and appends the path of the API and the query.
+pub(super) fn address(profile: &ServerProfile, with_secret: bool) -> Result<Url, ModelError> {
+    let mut url = Url::parse(&profile.base_url)
         .map_err(|_| refused("`base_url` is no address: write it like https://host/v1"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused(
@@ -145,12 +173,12 @@ pub(super) fn address(dialect: Dialect, base_url: &str, with_key: bool) -> Resul
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(refused(
-            "`base_url` has a query or fragment: end it with the path, like /v1",
+            "`base_url` has a query or fragment: end it with the path, like /v1, and use `query`",
         ));
     }
     match url.scheme() {
         "https" => {}
-        "http" if !with_key || is_loopback(&url) => {}
+        "http" if !with_secret || is_loopback(&url) => {}
         "http" => {
             return Err(refused(
                 "`base_url` would send the API key in the clear: use https",
@@ -162,10 +190,21 @@ pub(super) fn address(dialect: Dialect, base_url: &str, with_key: bool) -> Resul
             )))
         }
     }
-    url.path_segments_mut()
-        .map_err(|()| refused("`base_url` has no host: write it like https://host/v1"))?
-        .pop_if_empty()
-        .extend(dialect.path());
+    let path = profile.dialect.path();
+    // Some copy the address of the API as a whole.
+    let whole = format!("/{}", path.join("/"));
+    let is_whole = url.path().trim_end_matches('/').ends_with(&whole);
+    let mut segments = url
+        .path_segments_mut()
+        .map_err(|()| refused("`base_url` has no host: write it like https://host/v1"))?;
+    segments.pop_if_empty();
+    if !is_whole {
+        segments.extend(path);
+    }
+    drop(segments);
+    if !profile.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&profile.query);
+    }
     Ok(url)
 }
 
@@ -177,77 +216,24 @@ fn is_loopback(url: &Url) -> bool {
             .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
-fn failure(
-    status: StatusCode,
-    model: &str,
-    retry_after: Option<Duration>,
-    body: &[u8],
-) -> ModelError {
-    let names_model = String::from_utf8_lossy(body)
-        .to_lowercase()
-        .contains("model");
-    if status == StatusCode::NOT_FOUND && names_model {
-        return ModelError::NotServed {
-            name: model.to_owned(),
-            remedy: "the configured server does not have it, check `model`".to_owned(),
-        };
-    }
-    ModelError::Status {
-        code: status.as_u16(),
-        retry_after,
-    }
-}
-
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
-    // The other form is a date; without it the caller's own schedule holds.
-    let seconds: u64 = text.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
-}
-
-fn refused(reason: &str) -> ModelError {
-    ModelError::NotConfigured(reason.to_owned())
+/// The pause before the next request, in milliseconds, seconds, or until a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let exact = text("retry-after-ms").and_then(|text| text.trim().parse::<u64>().ok());
+    let named = text(RETRY_AFTER.as_str());
+    let until = || {
+        let date = httpdate::parse_http_date(named?).ok()?;
+        let date_ms = date.duration_since(UNIX_EPOCH).ok()?.as_millis();
+        let now_ms = u128::try_from(now_ms()).ok()?;
+        u64::try_from(date_ms.checked_sub(now_ms)?).ok()
+    };
+    let pause_ms = exact
+        .filter(|pause| *pause > 0)
+        .or_else(|| named.and_then(words::seconds_ms))
+        .or_else(until);
+    pause_ms.map(Duration::from_millis)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_checked_before_anything_is_sent() {
-        for (base, with_key, expected) in [
-            ("https://host/v1", true, "https://host/v1/chat/completions"),
-            ("https://host/v1/", true, "https://host/v1/chat/completions"),
-            (
-                "http://localhost:11434/v1",
-                true,
-                "http://localhost:11434/v1/chat/completions",
-            ),
-            ("http://[::1]:80", true, "http://[::1]/chat/completions"),
-            (
-                "http://gpu-box/v1",
-                false,
-                "http://gpu-box/v1/chat/completions",
-            ),
-        ] {
-            assert_eq!(
-                address(Dialect::OpenAi, base, with_key).unwrap().as_str(),
-                expected
-            );
-        }
-        for (base, with_key, word) in [
-            ("host/v1", false, "no address"),
-            ("https://canary:canary@host/v1", false, "credentials"),
-            ("https://host/v1?key=canary", false, "query"),
-            ("http://gpu-box/v1", true, "in the clear"),
-            ("ftp://host/v1", false, "'ftp'"),
-            ("file:///etc/passwd", false, "'file'"),
-        ] {
-            let text = address(Dialect::OpenAi, base, with_key)
-                .unwrap_err()
-                .to_string();
-            assert!(text.contains(word) && !text.contains("canary"), "{text}");
-        }
-    }
-}
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,22 +1,34 @@
-//! A model on a server, asked in one of two dialects: chat completions or messages.
+//! A model on a server, asked by one of three APIs: chat completions, responses or messages.
 //!
 //! The reply is read strictly: the whole of it states one of the forms asked for, or the model is
-//! asked once more and told what was wrong, or the answer is an abstention.
+//! asked once more and told what was wrong, or the answer is an abstention. What servers put around a
+//! reply, such as the model's thoughts, is taken off before.
 
+mod adjust;
 mod chat;
+mod check;
+mod clean;
 mod dialect;
+mod failure;
 mod http;
+mod preset;
+mod read;
+mod request;
+mod secrets;
+mod settings;
+mod turn;
+mod words;
 
 use super::{
-    abstain_unanswerable, answer_type, record_of, refuse_unserved, reply::ParsedReply, secret,
-    ModelError, ModelQuestion, Provider, ProviderReply,
+    abstain_unanswerable, record_of, refuse_unserved, reply::ParsedReply, ModelError,
+    ModelQuestion, Provider, ProviderReply,
 };
 use async_trait::async_trait;
-use chat::{ChatMessage, Completion};
-pub(super) use dialect::Dialect;
-use llm_oracle_primitives::{Answer, AnswerKind, Reason};
-use serde_json::{json, Value};
-use std::{path::Path, time::Duration};
+use llm_oracle_primitives::{Answer, AnswerKind};
+pub use preset::InstructionRole;
+use serde_json::json;
+pub use settings::HostedConfig;
+use turn::{ModelRun, ServerTurns};
 
 /// Prompt template of closed forms; its version counts up with every change of a word.
 const CLOSED: &str = "chat-closed-form/1";
@@ -26,114 +38,81 @@ const OPEN: &str = "chat-open-form/1";
 /// A server and the model that is asked there.
 #[derive(Debug)]
 pub(super) struct Hosted {
-    dialect: Dialect,
-    endpoint: http::ModelServer,
-    model: String,
-}
-
-/// What one model run came to.
-struct ModelRun {
-    parsed: ParsedReply,
-    completion: Completion,
-    exchange: Value,
+    turns: ServerTurns,
 }
 
 impl Hosted {
-    /// Checks the address and reads the key; nothing is sent.
+    /// Checks the settings and reads the key; nothing is sent.
     ///
     /// # Errors
     /// `NotConfigured` with what is wrong.
-    pub(super) fn new(
-        dialect: Dialect,
-        base_url: &str,
-        model: &str,
-        key_file: Option<&Path>,
-        key_variable: Option<&str>,
-        timeout: Duration,
-    ) -> Result<Self, ModelError> {
-        let key = secret::api_key(key_file, key_variable)?;
-        let endpoint = http::ModelServer::new(dialect, base_url, key, timeout)?;
-        Ok(Self {
-            dialect,
-            endpoint,
-            model: model.to_owned(),
-        })
+    pub(super) fn new(config: &HostedConfig) -> Result<Self, ModelError> {
+        let turns = ServerTurns::new(config)?;
+        Ok(Self { turns })
     }
 
-    async fn attempt(
-        &self,
-        question: &ModelQuestion,
-        messages: &[ChatMessage],
-    ) -> Result<ModelRun, ModelError> {
-        let body = self
-            .dialect
-            .request(&self.model, messages, &question.sampling);
-        let raw = self.endpoint.post(&self.model, &body).await?;
-        let completion = self.dialect.completion(&raw.text)?;
-        let parsed = if completion.refused {
-            ParsedReply::Answer(Answer::Abstain(Reason::Refused))
-        } else if completion.cut && answer_type::can_be_cut(&question.answer) {
-            let most = question.sampling.max_tokens;
-            ParsedReply::Malformed(Some(format!("it was cut short after {most} tokens")))
-        } else {
-            answer_type::read(&question.answer, &completion.text)?
+    /// Asks, and asks once more when the reply is none of the forms.
+    async fn runs(&self, question: &ModelQuestion) -> Result<(Answer, Vec<ModelRun>), ModelError> {
+        let mut messages = chat::messages(question)?;
+        let first = self.turns.run(question, &messages).await?;
+        let fault = match &first.parsed {
+            ParsedReply::Answer(answer) => return Ok((answer.clone(), vec![first])),
+            ParsedReply::Malformed(fault) => fault.as_deref(),
         };
-        let exchange = json!({
-            "request": body,
-            "response": { "body": raw.text, "bytes": raw.bytes, "blake2_256": raw.digest },
-        });
-        Ok(ModelRun {
-            parsed,
-            completion,
-            exchange,
-        })
+        chat::ask_again(&mut messages, question, &first.text, fault)?;
+        let second = self.turns.run(question, &messages).await;
+        let second = second.map_err(ModelError::after_paid_request)?;
+        let answer = match &second.parsed {
+            ParsedReply::Answer(answer) => answer.clone(),
+            ParsedReply::Malformed(_) => {
+                self.turns.check_said(&second)?;
+                Answer::Abstain(chat::why_no_answer(&second.text))
+            }
+        };
+        Ok((answer, vec![first, second]))
     }
 }
 
 #[async_trait]
 impl Provider for Hosted {
     fn name(&self) -> &str {
-        &self.model
+        &self.turns.profile().name
+    }
+
+    fn thinking_tokens(&self) -> u32 {
+        self.turns.profile().thinking_tokens
     }
 
     async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
         refuse_unserved(self, &question.model)?;
-        if let Some(reply) = abstain_unanswerable(self, self.dialect.name(), question) {
+        let profile = self.turns.profile();
+        if let Some(reply) = abstain_unanswerable(self, profile.dialect.name(), question) {
             return Ok(reply);
         }
-        let mut messages = chat::messages(question)?;
-        let first = self.attempt(question, &messages).await?;
-        let mut exchanges = vec![first.exchange];
-        let (answer, last) = match first.parsed {
-            ParsedReply::Answer(answer) => (answer, first.completion),
-            ParsedReply::Malformed(fault) => {
-                let text = &first.completion.text;
-                messages.extend(chat::ask_again(question, text, fault.as_deref())?);
-                let second = self.attempt(question, &messages).await?;
-                exchanges.push(second.exchange);
-                let answer = match second.parsed {
-                    ParsedReply::Answer(answer) => answer,
-                    ParsedReply::Malformed(_) => {
-                        Answer::Abstain(chat::why_no_answer(&second.completion.text))
-                    }
-                };
-                (answer, second.completion)
-            }
-        };
+        let (answer, runs) = self.runs(question).await?;
         let template = match question.answer {
             AnswerKind::Text { .. } | AnswerKind::Json { .. } => OPEN,
             _ => CLOSED,
         };
-        let model = last.model.unwrap_or_else(|| self.model.clone());
-        let record = json!({
-            "provider": self.dialect.name(),
-            "model": { "asked": self.model, "reported": model },
+        let last = runs.last().map(|run| &run.completion);
+        let model = last.and_then(|completion| completion.model.clone());
+        let model = model.unwrap_or_else(|| profile.model.clone());
+        let exchanges: Vec<_> = runs.iter().map(|run| &run.exchange).collect();
+        let refused: Vec<_> = runs.iter().flat_map(|run| &run.refused).collect();
+        let usages: Vec<_> = runs.iter().map(|run| &run.completion.usage).collect();
+        let mut record = json!({
+            "provider": profile.dialect.name(),
+            "model": { "asked": profile.model, "reported": model },
             "template": template,
             "question": record_of(question),
             "exchanges": exchanges,
-            "usage": last.usage,
-            "system_fingerprint": last.fingerprint,
+            "usage": last.map(|completion| &completion.usage),
+            "usages": usages,
+            "system_fingerprint": last.and_then(|completion| completion.fingerprint.as_ref()),
         });
+        if let (false, Some(members)) = (refused.is_empty(), record.as_object_mut()) {
+            members.insert("refused_requests".to_owned(), json!(refused));
+        }
         Ok(ProviderReply {
             answer,
             confidence: 0,
@@ -146,17 +125,25 @@ impl Provider for Hosted {
 /// Reads a response's body as an answer's would be read.
 #[cfg(test)]
 pub(super) fn read_completion(body: &str) {
-    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
-        if let Ok(completion) = dialect.completion(body) {
-            chat::why_no_answer(&completion.text);
+    use dialect::Dialect;
+    for dialect in [Dialect::OpenAi, Dialect::Responses, Dialect::Anthropic] {
+        if let Ok(completion) = read::completion(dialect, body) {
+            let clean = clean::clean(&completion.text);
+            chat::why_no_answer(clean.text);
+            clean::without_citations(clean.text);
         }
     }
+    words::ServerWords::of_body(body).is_filtered();
 }
 
 /// Where questions go with this `base_url`, if anywhere.
 #[cfg(test)]
 pub(super) fn read_base_url(base_url: &str, with_key: bool) -> Option<reqwest::Url> {
-    http::address(Dialect::OpenAi, base_url, with_key).ok()
+    let mut config: HostedConfig =
+        serde_json::from_value(json!({ "base_url": base_url, "model": "m" })).ok()?;
+    "openai".clone_into(&mut config.provider);
+    let profile = settings::ServerProfile::new(&config).ok()?;
+    http::address(&profile, with_key).ok()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{super::Retry, *};
-use llm_oracle_primitives::{AnswerKind, ModelRef, Sampling};
-use std::os::unix::fs::PermissionsExt;
+use llm_oracle_primitives::{AnswerKind, ModelRef, Reason, Sampling};
+use serde_json::Value;
+use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 use wiremock::{
     matchers::{header, method, path},
     Mock, MockServer, ResponseTemplate,
@@ -45,17 +46,20 @@ async fn server(responses: &[ResponseTemplate]) -> MockServer {
     server
 }
 
+fn hosted(provider: &str, base_url: &str, key_file: Option<&Path>, timeout_ms: u64) -> Hosted {
+    let settings = json!({
+        "base_url": base_url,
+        "model": "m",
+        "api_key_file": key_file,
+        "timeout_ms": timeout_ms,
+    });
+    let mut config: HostedConfig = serde_json::from_value(settings).unwrap();
+    config.provider = provider.to_owned();
+    Hosted::new(&config).unwrap()
+}
+
 fn provider(server: &MockServer, timeout_ms: u64) -> Hosted {
-    let base = format!("{}/v1", server.uri());
-    Hosted::new(
-        Dialect::OpenAi,
-        &base,
-        "m",
-        None,
-        None,
-        Duration::from_millis(timeout_ms),
-    )
-    .unwrap()
+    hosted("openai", &format!("{}/v1", server.uri()), None, timeout_ms)
 }
 
 /// The result of a question, and the bodies that the server got.
@@ -275,7 +279,7 @@ async fn each_status_is_one_error_with_its_retry() {
         (429, Some("17"), after),
         (
             429,
-            Some("Wed, 21 Oct 2026 07:28:00 GMT"),
+            Some("Sun, 06 Nov 1994 08:49:37 GMT"),
             Retry::Backoff(None),
         ),
         (
@@ -358,15 +362,7 @@ async fn a_server_that_is_slow_or_gone_is_asked_later() {
     assert!(error.to_string().contains("50 ms"), "{error}");
     assert_eq!(error.retry(), Retry::Backoff(None));
 
-    let gone = Hosted::new(
-        Dialect::OpenAi,
-        "http://127.0.0.1:9/v1",
-        "m",
-        None,
-        None,
-        Duration::from_secs(5),
-    )
-    .unwrap();
+    let gone = hosted("openai", "http://127.0.0.1:9/v1", None, 5_000);
     let error = gone.answer(&question(AnswerKind::Bool)).await.unwrap_err();
     assert!(matches!(error, ModelError::Unreachable { .. }), "{error:?}");
     assert!(!error.to_string().contains("127.0.0.1"), "{error}");
@@ -387,9 +383,7 @@ async fn the_key_goes_into_the_header_and_nowhere_else() {
         .mount(&server)
         .await;
     let base = format!("{}/v1", server.uri());
-    let timeout = Duration::from_secs(5);
-    let provider =
-        Hosted::new(Dialect::OpenAi, &base, "m", Some(&key_file), None, timeout).unwrap();
+    let provider = hosted("openai", &base, Some(&key_file), 5_000);
     let reply = provider.answer(&question(AnswerKind::Bool)).await.unwrap();
     assert_eq!(reply.answer, Answer::Bool(true));
     assert!(!format!("{provider:?}{reply:?}").contains("canary"));
@@ -422,9 +416,8 @@ async fn ask_messages(responses: &[ResponseTemplate]) -> Asked {
     std::fs::write(&key, "sk-canary-7\n").unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let base = format!("{}/v1", server.uri());
-    let timeout = Duration::from_secs(5);
-    let made = Hosted::new(Dialect::Anthropic, &base, "c", Some(&key), None, timeout);
-    let reply = made.unwrap().answer(&question(AnswerKind::Bool)).await;
+    let made = hosted("anthropic", &base, Some(&key), 5_000);
+    let reply = made.answer(&question(AnswerKind::Bool)).await;
     let requests = server.received_requests().await.unwrap();
     let bodies = requests.iter().map(|one| serde_json::from_slice(&one.body));
     (reply, bodies.collect::<Result<_, _>>().unwrap())

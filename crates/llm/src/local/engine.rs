@@ -166,6 +166,7 @@ impl<'model> Engine<'model> {
             return Err(ModelError::PromptTooLong {
                 tokens,
                 most: self.context_tokens,
+                is_paid: false,
             });
         }
         Ok(())

@@ -1,0 +1,118 @@
+//! The body of a request.
+
+use super::{
+    adjust::Adjustment,
+    chat::{ChatMessage, INSTRUCTION},
+    dialect::Dialect,
+    preset::InstructionRole,
+    settings::ServerProfile,
+};
+use llm_oracle_primitives::Sampling;
+use serde_json::{json, Map, Value};
+
+/// The body that asks for a completion of these messages.
+pub(super) fn body(
+    profile: &ServerProfile,
+    adjustments: &[Adjustment],
+    messages: &[ChatMessage],
+    sampling: &Sampling,
+) -> Value {
+    let mut body = profile.body.clone();
+    body.insert("model".to_owned(), json!(profile.model));
+    put_messages(&mut body, profile, adjustments, messages);
+    put_sampling(&mut body, profile, adjustments, sampling);
+    if adjustments.contains(&Adjustment::NoThinking) {
+        body.insert("enable_thinking".to_owned(), json!(false));
+    }
+    Value::Object(body)
+}
+
+/// The most tokens that a request lets a model generate.
+pub(super) fn max_tokens(profile: &ServerProfile, sampling: &Sampling) -> u32 {
+    let answer = sampling.max_tokens.max(1);
+    answer.saturating_add(profile.thinking_tokens)
+}
+
+fn put_messages(
+    body: &mut Map<String, Value>,
+    profile: &ServerProfile,
+    adjustments: &[Adjustment],
+    messages: &[ChatMessage],
+) {
+    let is_in_question = profile.instruction == InstructionRole::User
+        || adjustments.contains(&Adjustment::InstructionInQuestion);
+    let (instruction, mut turns) = split(messages);
+    if is_in_question {
+        if let Some(first) = turns.first_mut() {
+            first.content = format!("{instruction}\n\n{}", first.content);
+        }
+    }
+    let has_own = !is_in_question && !instruction.is_empty();
+    match profile.dialect {
+        Dialect::OpenAi => {
+            if has_own {
+                let role = match profile.instruction {
+                    InstructionRole::Developer => "developer",
+                    InstructionRole::System | InstructionRole::User => INSTRUCTION,
+                };
+                let content = instruction;
+                turns.insert(0, ChatMessage { role, content });
+            }
+            body.insert("messages".to_owned(), json!(turns));
+        }
+        Dialect::Responses => {
+            if has_own {
+                body.insert("instructions".to_owned(), json!(instruction));
+            }
+            body.insert("input".to_owned(), json!(turns));
+            // What was asked stays with the asker, unless the settings want it kept.
+            body.entry("store").or_insert(json!(false));
+        }
+        Dialect::Anthropic => {
+            if has_own {
+                body.insert("system".to_owned(), json!(instruction));
+            }
+            body.insert("messages".to_owned(), json!(turns));
+        }
+    }
+}
+
+/// The instruction, and the turns of the conversation.
+fn split(messages: &[ChatMessage]) -> (String, Vec<ChatMessage>) {
+    let (instruction, turns): (Vec<_>, Vec<_>) = messages
+        .iter()
+        .cloned()
+        .partition(|message| message.role == INSTRUCTION);
+    let texts: Vec<_> = instruction.into_iter().map(|one| one.content).collect();
+    (texts.join("\n\n"), turns)
+}
+
+fn put_sampling(
+    body: &mut Map<String, Value>,
+    profile: &ServerProfile,
+    adjustments: &[Adjustment],
+    sampling: &Sampling,
+) {
+    let is_sent =
+        |name| profile.sends(name) && !adjustments.iter().any(|one| one.omitted() == Some(name));
+    if is_sent("temperature") {
+        // Half a thousandth is beyond any server; the division is exact enough to print back.
+        let temperature = f64::from(sampling.temperature_milli) / 1000.0;
+        body.insert("temperature".to_owned(), json!(temperature));
+    }
+    if is_sent("seed") {
+        // Servers read it as a signed 64-bit number.
+        let seed = sampling.seed & 0x7fff_ffff_ffff_ffff;
+        body.insert(profile.seed_parameter.clone(), json!(seed));
+    }
+    if profile.sends("max_tokens") {
+        let renamed = adjustments.iter().find_map(|one| one.max_tokens_name());
+        let name = renamed.unwrap_or(&profile.max_tokens_parameter);
+        body.insert(name.to_owned(), json!(max_tokens(profile, sampling)));
+    }
+    if adjustments.contains(&Adjustment::Stream) {
+        body.insert("stream".to_owned(), json!(true));
+    } else if is_sent("stream") && profile.dialect == Dialect::OpenAi {
+        body.entry("stream").or_insert(json!(false));
+    }
+}

@@ -23,7 +23,7 @@ pub enum ProviderConfig {
         name: Option<String>,
     },
     /// A model on a server.
-    Hosted(HostedConfig),
+    Hosted(Box<HostedConfig>),
     /// Fixed answers, for tests only.
     Scripted {
         /// Answer to every prompt that `answers` does not list: `yes`, `no`, the text of an option,
@@ -104,28 +104,28 @@ impl<'de> Deserialize<'de> for ProviderConfig {
             let provider = serde_json::from_value::<ProviderHere>(Value::Object(keys));
             return provider.map(Self::from).map_err(D::Error::custom);
         }
-        if !HostedConfig::is_known(&name) {
+        let Some(provider) = HostedConfig::known_name(&name) else {
             let known: Vec<_> = HostedConfig::known().collect();
             return Err(D::Error::custom(format!(
                 "unknown provider '{}': choose local, {}; for a server that is not listed, openai, responses or anthropic with `base_url`",
                 name.escape_default(),
                 known.join(", ")
             )));
-        }
+        };
         keys.remove("provider");
         let config = serde_json::from_value::<HostedConfig>(Value::Object(keys));
         let mut config = config.map_err(D::Error::custom)?;
-        config.provider = name;
-        Ok(Self::Hosted(config))
+        config.provider = provider;
+        Ok(Self::Hosted(Box::new(config)))
     }
 }
 
 impl ProviderConfig {
     /// Its name in the configuration file.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Local { .. } => "local",
-            Self::Hosted(config) => &config.provider,
+            Self::Hosted(config) => config.provider,
             Self::Scripted { .. } => "scripted",
         }
     }

@@ -1,17 +1,19 @@
 //! Servers that misbehave as real ones do: what a question put to each of them ends in.
 //!
-//! A case is `data/model_servers.json` says what its server answers, and which outcomes are right.
+//! A case in `data/model_servers.json` says what its server answers, and which outcomes are right.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
 #![allow(clippy::indexing_slicing, clippy::print_stdout)]
 
 mod mock_server;
 
-use llm_oracle_llm::{build_all, ModelError, ModelQuestion, Models, ProviderReply, Retry};
+use llm_oracle_llm::{
+    build_all, ModelError, ModelQuestion, Models, Provider, ProviderReply, Retry,
+};
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling};
 use mock_server::MockServer;
 use regex::Regex;
 use serde_json::{json, Value};
-use std::{os::unix::fs::PermissionsExt, path::Path};
+use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 const KEY: &str = "sk-canary-7";
 
@@ -129,25 +131,27 @@ fn settings(case: &Value, base_url: &str, key_file: &Path) -> Models {
 struct Played {
     outcome: String,
     result: Result<ProviderReply, ModelError>,
-    server: MockServer,
 }
 
-async fn play(case: &Value) -> Played {
-    let folder = tempfile::tempdir().unwrap();
-    let key_file = folder.path().join("key");
+/// A server of a case and a client of it, which reads its key from the folder.
+fn connect(case: &Value, folder: &Path) -> (MockServer, Arc<dyn Provider>) {
+    let key_file = folder.join("key");
     std::fs::write(&key_file, KEY).unwrap();
     std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let server = MockServer::start(case);
     let path = case["base_path"].as_str().unwrap();
-    let models = settings(case, &format!("http://{}{path}", server.address), &key_file);
+    let base_url = format!("http://{}{path}", server.address);
+    let models = settings(case, &base_url, &key_file);
+    (server, build_all(&models).unwrap())
+}
+
+async fn play(case: &Value) -> Played {
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, provider) = connect(case, folder.path());
     let question = question(case);
-    let result = build_all(&models).unwrap().answer(&question).await;
+    let result = provider.answer(&question).await;
     let outcome = outcome(&question.answer, &result);
-    Played {
-        outcome,
-        result,
-        server,
-    }
+    Played { outcome, result }
 }
 
 /// Case 79 has a file of its own: it needs a process of its own.
@@ -179,4 +183,102 @@ async fn each_server_ends_in_an_outcome_that_is_right() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+fn named(name: &str) -> Value {
+    let mut cases = cases().into_iter();
+    cases.find(|case| case["name"] == name).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_is_remembered_and_on_record() {
+    let case = named("openai_max_tokens_refused");
+    let folder = tempfile::tempdir().unwrap();
+    let (server, provider) = connect(&case, folder.path());
+    let asked = question(&case);
+    let first = provider.answer(&asked).await.unwrap();
+    let refused = first.record["refused_requests"].as_array().unwrap();
+    assert_eq!(refused.len(), 2);
+    assert_eq!(refused[0]["response"]["status"], 400);
+    assert_eq!(provider.states()[0].used.requests, 3);
+    let second = provider.answer(&asked).await.unwrap();
+    assert!(second.record["refused_requests"].is_null());
+    let seen = server.seen();
+    assert_eq!(seen.len(), 4);
+    let last = &seen[3].body;
+    assert_eq!(last["max_completion_tokens"], 64);
+    assert!(last["temperature"].is_null() && last["max_tokens"].is_null());
+}
+
+#[tokio::test]
+async fn a_questions_own_values_change_no_other_question() {
+    let mut case = named("openai_temperature_refused");
+    case["rules"][0]["if"] = json!({ "body_above": ["temperature", 1.0] });
+    let folder = tempfile::tempdir().unwrap();
+    let (server, provider) = connect(&case, folder.path());
+    let plain = question(&case);
+    let mut hot = plain.clone();
+    hot.sampling.temperature_milli = 2_000;
+    assert!(provider.answer(&hot).await.is_ok());
+    assert!(provider.answer(&plain).await.is_ok());
+    let seen = server.seen();
+    assert!(seen[1].body["temperature"].is_null());
+    assert_eq!(seen[2].body["temperature"], 0.0);
+}
+
+#[tokio::test]
+async fn no_question_of_one_requester_stops_those_of_others() {
+    for name in [
+        "credit_for_max_tokens",
+        "max_tokens_too_high",
+        "413_tokens_a_minute",
+        "400_context_length",
+        "account_flagged",
+        "openai_empty_content_cut",
+        "prompt_silently_cut",
+        "another_model_answers",
+    ] {
+        let case = named(name);
+        let folder = tempfile::tempdir().unwrap();
+        let (_server, provider) = connect(&case, folder.path());
+        for _ in 0..5 {
+            assert!(provider.answer(&question(&case)).await.is_err(), "{name}");
+            assert_eq!(provider.states()[0].cooldown_ms, None, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_says_reaches_the_error_and_its_key_does_not() {
+    let played = play(&named("key_refused")).await;
+    let text = played.result.unwrap_err().to_string();
+    assert!(text.contains("Incorrect API key provided: ***"), "{text}");
+    let played = play(&named("responses_only_model")).await;
+    let text = played.result.unwrap_err().to_string();
+    assert!(text.contains("use v1/responses for this model"), "{text}");
+}
+
+#[tokio::test]
+async fn tokens_beyond_the_limit_are_charged() {
+    let case = named("usage_beyond_the_limit");
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, provider) = connect(&case, folder.path());
+    provider.answer(&question(&case)).await.unwrap();
+    assert_eq!(provider.states()[0].used.tokens, 30_090);
+}
+
+#[tokio::test]
+async fn azures_dated_api_gets_its_version_and_the_key_in_its_header() {
+    let case = named("azure_classic");
+    let folder = tempfile::tempdir().unwrap();
+    let (server, provider) = connect(&case, folder.path());
+    provider.answer(&question(&case)).await.unwrap();
+    let seen = &server.seen()[0];
+    assert!(
+        seen.target.ends_with("?api-version=2024-10-21"),
+        "{}",
+        seen.target
+    );
+    assert_eq!(seen.headers["api-key"], KEY);
+    assert!(!seen.headers.contains_key("authorization"));
 }

@@ -107,6 +107,10 @@ pub(super) fn foreign_mark(text: &str) -> Option<&'static str> {
     if control {
         return Some("it holds control tokens of the model");
     }
+    // What is left of one that a token ended within.
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Some("it holds half a character");
+    }
     if text.starts_with("analysis") && text.contains("assistant") {
         return Some("it holds the model's thoughts");
     }
@@ -187,7 +191,12 @@ mod tests {
 
     #[test]
     fn marks_that_no_answer_has_are_found() {
-        for text in ["a<|im_start|>b", "<|x|>", "analysisSo.assistantcommentary"] {
+        for text in [
+            "a\u{fffd}",
+            "a<|im_start|>b",
+            "<|x|>",
+            "analysisSo.assistantcommentary",
+        ] {
             assert!(foreign_mark(text).is_some(), "{text}");
         }
         for text in ["a < b", "a <| b |> c", "f(x) <| g", "analysis of it"] {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 fn profile(settings: Value) -> ServerProfile {
     let mut config: HostedConfig = serde_json::from_value(settings).unwrap();
-    "openai".clone_into(&mut config.provider);
+    config.provider = "openai";
     ServerProfile::new(&config).unwrap()
 }
 

@@ -141,7 +141,7 @@ pub(super) fn read_completion(body: &str) {
 pub(super) fn read_base_url(base_url: &str, with_key: bool) -> Option<reqwest::Url> {
     let mut config: HostedConfig =
         serde_json::from_value(json!({ "base_url": base_url, "model": "m" })).ok()?;
-    "openai".clone_into(&mut config.provider);
+    config.provider = "openai";
     let profile = settings::ServerProfile::new(&config).ok()?;
     http::address(&profile, with_key).ok()
 }

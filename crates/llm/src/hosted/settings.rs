@@ -29,7 +29,7 @@ const ANY_MODEL: &str = "*";
 pub struct HostedConfig {
     /// The preset, from the key `provider`.
     #[serde(skip)]
-    pub provider: String,
+    pub provider: &'static str,
     /// Address up to and including the version, such as `https://host/v1`.
     #[serde(default)]
     pub base_url: Option<String>,
@@ -98,9 +98,9 @@ fn default_timeout_ms() -> u64 {
 }
 
 impl HostedConfig {
-    /// Whether this is the name of a provider on a server.
-    pub(crate) fn is_known(provider: &str) -> bool {
-        preset::named(provider).is_some()
+    /// The name of a provider on a server, if this is one.
+    pub(crate) fn known_name(provider: &str) -> Option<&'static str> {
+        preset::named(provider).map(|preset| preset.name)
     }
 
     /// The names of all of them.
@@ -136,7 +136,7 @@ impl ServerProfile {
     /// # Errors
     /// `NotConfigured` with the setting that cannot be used.
     pub(super) fn new(config: &HostedConfig) -> Result<Self, ModelError> {
-        let preset = preset::named(&config.provider).ok_or_else(|| {
+        let preset = preset::named(config.provider).ok_or_else(|| {
             refused(format!(
                 "provider '{}' is unknown",
                 config.provider.escape_default()

@@ -46,7 +46,12 @@ async fn server(responses: &[ResponseTemplate]) -> MockServer {
     server
 }
 
-fn hosted(provider: &str, base_url: &str, key_file: Option<&Path>, timeout_ms: u64) -> Hosted {
+fn hosted(
+    provider: &'static str,
+    base_url: &str,
+    key_file: Option<&Path>,
+    timeout_ms: u64,
+) -> Hosted {
     let settings = json!({
         "base_url": base_url,
         "model": "m",
@@ -54,7 +59,7 @@ fn hosted(provider: &str, base_url: &str, key_file: Option<&Path>, timeout_ms: u
         "timeout_ms": timeout_ms,
     });
     let mut config: HostedConfig = serde_json::from_value(settings).unwrap();
-    config.provider = provider.to_owned();
+    config.provider = provider;
     Hosted::new(&config).unwrap()
 }
 

@@ -104,7 +104,7 @@ impl ServerTurns {
             let sampling = &question.sampling;
             let body = request::body(&self.profile, &adjustments, messages, sampling);
             let raw = self.server.post(&body).await?;
-            let failure = match self.read(&raw) {
+            let failure = match self.read(&raw, question) {
                 Ok(completion) => {
                     self.learn(adjustments.get(known..).unwrap_or_default(), question);
                     return Ok(Accepted {
@@ -136,25 +136,30 @@ impl ServerTurns {
         }
     }
 
-    fn read(&self, raw: &RawResponse) -> Result<Completion, NoCompletion> {
-        if (200..300).contains(&raw.status) {
-            let mut read = read::completion(self.profile.dialect, &raw.text);
-            if let Err(NoCompletion::Failure(failure)) = &mut read {
-                self.strike_out(&mut failure.words);
+    fn read(
+        &self,
+        raw: &RawResponse,
+        question: &ModelQuestion,
+    ) -> Result<Completion, NoCompletion> {
+        let read = if (200..300).contains(&raw.status) {
+            read::completion(self.profile.dialect, &raw.text)
+        } else {
+            Err(NoCompletion::Failure(read::ReportedFailure {
+                code: None,
+                words: ServerWords::of_body(&raw.text),
+                is_paid: false,
+            }))
+        };
+        read.map_err(|failed| match failed {
+            NoCompletion::Failure(mut failure) => {
+                let words = &mut failure.words;
+                words.text = self.server.struck_out(std::mem::take(&mut words.text));
+                let system = question.system.as_deref().unwrap_or_default();
+                words.forget(&[&question.prompt, system]);
+                NoCompletion::Failure(failure)
             }
-            return read;
-        }
-        let mut words = ServerWords::of_body(&raw.text);
-        self.strike_out(&mut words);
-        Err(NoCompletion::Failure(read::ReportedFailure {
-            code: None,
-            words,
-            is_paid: false,
-        }))
-    }
-
-    fn strike_out(&self, words: &mut ServerWords) {
-        words.text = self.server.struck_out(std::mem::take(&mut words.text));
+            other => other,
+        })
     }
 
     fn refusal<'a>(

@@ -100,6 +100,7 @@ impl ServerWords {
             Ok(value) => Self::of(&value),
             Err(_) => Self {
                 text: one_line(&without_tags(body)),
+                all: body.to_lowercase(),
                 ..Self::default()
             },
         }
@@ -113,6 +114,13 @@ impl ServerWords {
         words.text = one_line(&texts.join("; "));
         words.all = texts.join(" ").to_lowercase();
         words
+    }
+
+    /// Takes out what is no word of the server's but of the question.
+    pub(super) fn forget(&mut self, texts: &[&str]) {
+        for text in texts.iter().filter(|text| !text.trim().is_empty()) {
+            self.all = self.all.replace(&text.to_lowercase(), " ");
+        }
     }
 
     fn take(&mut self, value: &Value, depth: usize, texts: &mut Vec<String>) {

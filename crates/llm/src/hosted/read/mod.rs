@@ -5,7 +5,7 @@
 
 mod body;
 mod chat;
-mod json;
+mod lenient;
 mod messages;
 mod responses;
 mod stream;
@@ -13,7 +13,7 @@ mod stream;
 use super::{dialect::Dialect, words::ServerWords};
 use crate::error::ModelError;
 pub(super) use body::decoded;
-use serde_json::Value;
+use serde_json::{json, Value};
 
 /// The status of a failure in the middle of a reply, if the server names none.
 const BAD_GATEWAY: u16 = 502;
@@ -52,10 +52,11 @@ pub(in crate::hosted) struct Completion {
 }
 
 impl Completion {
-    /// What stands for a question that a filter declined.
+    /// What stands for a question that a filter declined before a model got it, which costs nothing.
     pub(in crate::hosted) fn refused() -> Self {
         Self {
             finish: FinishReason::Refused,
+            usage: json!({ "total_tokens": 0 }),
             ..Self::of(&Value::Null)
         }
     }
@@ -116,7 +117,7 @@ pub(in crate::hosted) fn completion(
     let whole = if stream::is_stream(body) {
         stream::joined(dialect, body)
     } else {
-        json::parse(body).map_err(|error| {
+        lenient::parse(body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             unreadable(format!("no {what}, line {line} column {column}"))
         })

@@ -1,7 +1,7 @@
 //! Server-sent events, put together to the response that they are pieces of. None is asked for, and some
 //! servers know nothing else.
 
-use super::{broken_off, failure, is_some, json, unreadable, NoCompletion};
+use super::{broken_off, failure, is_some, lenient, unreadable, NoCompletion};
 use crate::hosted::dialect::Dialect;
 use serde_json::{json, Map, Value};
 
@@ -48,11 +48,11 @@ fn events(body: &str) -> Result<(Vec<Value>, bool), NoCompletion> {
         } else if line.trim_start().starts_with('{') {
             data.push_str(line);
         }
-        let is_whole = line.is_empty() || json::parse(&data).is_ok();
+        let is_whole = line.is_empty() || lenient::parse(&data).is_ok();
         if data.trim() == DONE {
             is_done = true;
         } else if is_whole && !data.trim().is_empty() {
-            let event = json::parse(&data);
+            let event = lenient::parse(&data);
             events.push(event.map_err(|_| cut_off())?);
         }
         if is_whole || is_done {

@@ -51,7 +51,7 @@ pub(super) fn messages(question: &ModelQuestion) -> Result<Vec<ChatMessage>, Mod
     ])
 }
 
-/// Adds the turn after a reply that was none of the forms, with what was wrong with it where that is
+/// Adds the turn after a reply that had none of the forms, with what was wrong with it where that is
 /// known. An empty reply makes no turn, since many servers refuse empty ones: the question is put with
 /// the correction at its end.
 ///

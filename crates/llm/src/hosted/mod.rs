@@ -51,7 +51,7 @@ impl Hosted {
         Ok(Self { turns })
     }
 
-    /// Asks, and asks once more when the reply is none of the forms.
+    /// Asks, and asks once more when the reply has none of the forms.
     async fn runs(&self, question: &ModelQuestion) -> Result<(Answer, Vec<ModelRun>), ModelError> {
         let mut messages = chat::messages(question)?;
         let first = self.turns.run(question, &messages).await?;

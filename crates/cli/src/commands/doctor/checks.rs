@@ -6,7 +6,7 @@ use crate::{
 };
 use llm_oracle_chain::{ChainApi as _, CheckedOracle};
 use llm_oracle_llm::{self as llm, ModelQuestion, Provider};
-use llm_oracle_primitives::{AnswerKind, ModelRef, Sampling};
+use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Sampling};
 use llm_oracle_store::{now_ms, SharedDatabase, StoreError, StoreIdentity};
 use llm_oracle_support::address::hex0x;
 use std::{io::ErrorKind, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
@@ -132,7 +132,11 @@ pub async fn provider(provider: Arc<dyn Provider>) -> Result<String, CliError> {
                 .help("check [model] in the settings; nothing is committed without an answer"),
         })?;
     let elapsed_ms = started.elapsed().as_millis();
-    Ok(format!("{} answers in {elapsed_ms} ms", reply.model))
+    let answer = match reply.answer {
+        Answer::Abstain(reason) => format!("abstains ({reason:?})"),
+        _ => "answers".to_owned(),
+    };
+    Ok(format!("{} {answer} in {elapsed_ms} ms", reply.model))
 }
 
 /// Builds the provider of the settings.
@@ -146,7 +150,7 @@ pub fn build_provider(context: &CommandContext) -> Result<Arc<dyn Provider>, Cli
 mod tests {
     use super::*;
     use llm_oracle_llm::scripted::Scripted;
-    use llm_oracle_primitives::Answer;
+    use llm_oracle_primitives::Reason;
 
     #[test]
     fn a_clock_behind_the_chain_is_found_and_a_quiet_chain_is_none() {
@@ -165,6 +169,9 @@ mod tests {
         let well = Scripted::from_fn("s", |_| Ok(Answer::Bool(true)));
         let said = provider(Arc::new(well)).await;
         assert!(said.is_ok_and(|said| said.starts_with("s answers in ")));
+        let unsure = Scripted::from_fn("s", |_| Ok(Answer::Abstain(Reason::Unclear)));
+        let said = provider(Arc::new(unsure)).await;
+        assert!(said.is_ok_and(|said| said.starts_with("s abstains (Unclear) in ")));
         let table = std::collections::BTreeMap::new();
         let ill = Scripted::from_table("s", "blue".to_owned(), table);
         let failure = provider(Arc::new(ill)).await.err();

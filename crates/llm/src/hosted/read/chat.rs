@@ -1,6 +1,6 @@
 //! Chat completions.
 
-use super::{
+use super::parts::{
     broken_off, finish_reason, is_some, unreadable, Completion, FinishReason, NoCompletion,
 };
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Messages, as Anthropic's servers have them.
 
-use super::{finish_reason, is_some, unreadable, Completion, NoCompletion};
+use super::parts::{finish_reason, is_some, unreadable, Completion, NoCompletion};
 use serde_json::Value;
 
 pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {

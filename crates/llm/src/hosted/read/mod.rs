@@ -7,99 +7,15 @@ mod body;
 mod chat;
 mod lenient;
 mod messages;
+mod parts;
 mod responses;
 mod stream;
 
-use super::{dialect::Dialect, words::ServerWords};
-use crate::error::ModelError;
+use super::dialect::Dialect;
 pub(super) use body::decoded;
-use serde_json::{json, Value};
-
-/// The status of a failure in the middle of a reply, if the server names none.
-const BAD_GATEWAY: u16 = 502;
-
-/// How a reply ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::hosted) enum FinishReason {
-    /// The model was done.
-    Complete,
-    /// A limit on tokens ended it.
-    Cut,
-    /// The model or a filter declined.
-    Refused,
-    /// It called a tool or paused, which nobody asked for.
-    Aside(String),
-    /// The server failed in the middle.
-    Broken(String),
-}
-
-/// What counts of a response.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::hosted) struct Completion {
-    /// The reply's text.
-    pub text: String,
-    /// The model thought, in a part of the response that is no reply.
-    pub has_thoughts: bool,
-    /// The reply's sources stand beside it.
-    pub has_citations: bool,
-    pub finish: FinishReason,
-    /// The model as reported.
-    pub model: Option<String>,
-    /// Tokens used, as reported.
-    pub usage: Value,
-    /// The server's fingerprint, as reported.
-    pub fingerprint: Option<String>,
-}
-
-impl Completion {
-    /// What stands for a question that a filter declined before a model got it, which costs nothing.
-    pub(in crate::hosted) fn refused() -> Self {
-        Self {
-            finish: FinishReason::Refused,
-            usage: json!({ "total_tokens": 0 }),
-            ..Self::of(&Value::Null)
-        }
-    }
-
-    /// A response's members beside the reply itself.
-    fn of(response: &Value) -> Self {
-        let text = |name: &str| {
-            response
-                .get(name)
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        };
-        let citations = ["citations", "search_results"];
-        Self {
-            text: String::new(),
-            has_thoughts: thinking_tokens(&response["usage"]) > 0,
-            has_citations: citations.iter().any(|name| is_some(&response[*name])),
-            finish: FinishReason::Complete,
-            model: text("model").filter(|name| !name.is_empty()),
-            usage: response["usage"].clone(),
-            fingerprint: text("system_fingerprint"),
-        }
-    }
-}
-
-/// A failure that a server reports in its response.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::hosted) struct ReportedFailure {
-    /// The status that it names.
-    pub code: Option<u16>,
-    pub words: ServerWords,
-    /// It comes after a part of the reply.
-    pub is_paid: bool,
-}
-
-/// What a response came to when it has no completion.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::hosted) enum NoCompletion {
-    /// The server reports a failure.
-    Failure(ReportedFailure),
-    /// The body is of no known shape.
-    Unreadable(ModelError),
-}
+use parts::{failure, is_some, unreadable};
+pub(super) use parts::{Completion, FinishReason, NoCompletion, ReportedFailure};
+use serde_json::Value;
 
 /// Reads a response's body.
 ///
@@ -151,115 +67,6 @@ fn failure_in(value: &Value) -> Option<NoCompletion> {
         return Some(failure(value));
     }
     None
-}
-
-fn failure(value: &Value) -> NoCompletion {
-    let words = ServerWords::of(value);
-    let code = words.code.filter(|code| (400..=599).contains(code));
-    let code = code.or_else(|| status_of_kind(&words));
-    NoCompletion::Failure(ReportedFailure {
-        code,
-        words,
-        is_paid: false,
-    })
-}
-
-/// A server that fails in the middle of a reply has worked until then.
-fn broken_off(error: &Value) -> NoCompletion {
-    match failure(error) {
-        NoCompletion::Failure(failure) => NoCompletion::Failure(ReportedFailure {
-            code: failure.code.or(Some(BAD_GATEWAY)),
-            is_paid: true,
-            ..failure
-        }),
-        other => other,
-    }
-}
-
-/// The status that servers give with these kinds of errors when they can still give one.
-fn status_of_kind(words: &ServerWords) -> Option<u16> {
-    const KINDS: [(&str, u16); 13] = [
-        ("insufficient_quota", 402),
-        ("rate_limit_exceeded", 429),
-        ("rate_limit_error", 429),
-        ("overloaded_error", 529),
-        ("service_unavailable", 503),
-        ("unavailable_error", 503),
-        ("invalid_request_error", 400),
-        ("authentication_error", 401),
-        ("permission_error", 403),
-        ("not_found_error", 404),
-        ("api_error", 500),
-        ("server_error", 500),
-        ("internal_server_error", 500),
-    ];
-    let known = KINDS.iter().find(|(kind, _)| words.has_kind(kind));
-    known.map(|(_, code)| *code)
-}
-
-fn unreadable(reason: String) -> NoCompletion {
-    NoCompletion::Unreadable(ModelError::BadResponse { reason })
-}
-
-/// Whether a member says something.
-fn is_some(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(list) => !list.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-        Value::Bool(true) | Value::Number(_) => true,
-    }
-}
-
-/// How a reply ended, from the server's word for it. Only what is known to be an end counts as one.
-fn finish_reason(word: Option<&str>) -> FinishReason {
-    let Some(word) = word.filter(|word| !word.is_empty()) else {
-        return FinishReason::Complete;
-    };
-    match word.to_lowercase().as_str() {
-        "stop" | "end_turn" | "stop_sequence" | "eos" | "eos_token" | "end" | "complete"
-        | "completed" | "done" | "finish" | "finished" => FinishReason::Complete,
-        "length"
-        | "max_tokens"
-        | "model_length"
-        | "max_output_tokens"
-        | "max_completion_tokens"
-        | "max_length"
-        | "token_limit"
-        | "model_context_window_exceeded"
-        | "context_length" => FinishReason::Cut,
-        "content_filter"
-        | "content_filtered"
-        | "content-filter"
-        | "refusal"
-        | "refused"
-        | "safety"
-        | "recitation"
-        | "blocklist"
-        | "prohibited_content"
-        | "spii"
-        | "sensitive"
-        | "moderation"
-        | "guardrail_intervened"
-        | "language" => FinishReason::Refused,
-        "tool_calls" | "tool_call" | "tool_use" | "function_call" | "pause_turn" => {
-            FinishReason::Aside(word.to_owned())
-        }
-        _ => FinishReason::Broken(format!(
-            "the reply ended with '{}'",
-            super::words::one_line(word).escape_default()
-        )),
-    }
-}
-
-/// Thinking that was counted.
-fn thinking_tokens(usage: &Value) -> u64 {
-    let details = ["completion_tokens_details", "output_tokens_details"];
-    let counted = details
-        .iter()
-        .filter_map(|name| usage[*name]["reasoning_tokens"].as_u64());
-    counted.max().unwrap_or_default()
 }
 
 #[cfg(test)]

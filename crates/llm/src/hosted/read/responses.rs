@@ -1,6 +1,8 @@
 //! Responses, as OpenAI's servers have them.
 
-use super::{failure, finish_reason, is_some, unreadable, Completion, FinishReason, NoCompletion};
+use super::parts::{
+    failure, finish_reason, is_some, unreadable, Completion, FinishReason, NoCompletion,
+};
 use serde_json::Value;
 
 pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {

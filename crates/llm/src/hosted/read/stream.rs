@@ -1,7 +1,10 @@
 //! Server-sent events, put together to the response that they are pieces of. None is asked for, and some
 //! servers know nothing else.
 
-use super::{broken_off, failure, is_some, lenient, unreadable, NoCompletion};
+use super::{
+    lenient,
+    parts::{broken_off, failure, is_some, unreadable, NoCompletion},
+};
 use crate::hosted::dialect::Dialect;
 use serde_json::{json, Map, Value};
 

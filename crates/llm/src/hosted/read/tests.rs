@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::*;
+use super::{parts::finish_reason, *};
 
 #[test]
 fn only_what_is_known_to_be_an_end_counts_as_one() {

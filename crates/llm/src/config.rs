@@ -316,6 +316,63 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_of_a_server_is_read() {
+        let text = r#"
+            provider = "anthropic"
+            base_url = "https://models.example/v1"
+            model = "some-model"
+            name = "some-name"
+            api_key_env = "MODEL_KEY"
+            key_header = "authorization"
+            key_prefix = "Bearer "
+            headers = { "X-Project" = "oracle" }
+            headers_env = { "X-Gateway-Key" = "GATEWAY_KEY" }
+            query = { "api-version" = "2024-10-21" }
+            body = { reasoning_effort = "low", thinking = { type = "enabled", budget_tokens = 4096 } }
+            omit = ["temperature"]
+            max_tokens_parameter = "max_tokens"
+            seed_parameter = "seed"
+            instruction = "user"
+            thinking_tokens = 4096
+            accepted_models = ["*"]
+            check_prompt_tokens = false
+            timeout_ms = 9
+            planck_per_million_input_tokens = 2
+            planck_per_million_output_tokens = "10"
+        "#;
+        let model: ModelConfig = toml::from_str(text).unwrap();
+        let ProviderConfig::Hosted(server) = model.provider else {
+            unreachable!("it is on a server");
+        };
+        assert_eq!((server.provider, server.timeout_ms), ("anthropic", 9));
+        assert_eq!(server.body["thinking"]["budget_tokens"], 4_096);
+        assert_eq!(model.limits.planck_per_million_output_tokens, 10);
+        let plain = "provider = 'mistral'\nmodel = 'm'";
+        let plain: ProviderConfig = toml::from_str(plain).unwrap();
+        assert_eq!(build(&plain).unwrap().name(), "m");
+        for (line, word) in [
+            ("omit = ['model']", "`omit` names 'model'"),
+            ("body = { messages = [] }", "`body` has 'messages'"),
+            ("timeout_ms = 0", "`timeout_ms` is 0"),
+            ("headers = { 'a b' = 'c' }", "'a b' is no header"),
+            ("headers = { a = \"\\n\" }", "`headers`"),
+            ("provider = 'azure'", "`base_url` is missing"),
+        ] {
+            let provider = if line.starts_with("provider") {
+                ""
+            } else {
+                "provider = 'openai'\n"
+            };
+            let text = format!("{provider}model = 'm'\n{line}");
+            let config: ProviderConfig = toml::from_str(&text).unwrap();
+            let Err(error) = build(&config) else {
+                unreachable!("{line} is refused");
+            };
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+
+    #[test]
     fn old_names_of_limits_are_read_for_one_release() {
         let read = |line: &str| {
             let text = format!("provider = 'scripted'\nanswer = 'yes'\n{line}");

@@ -26,7 +26,7 @@ pub(super) fn api_key(
         (Some(path), None) => from_file(path)?,
         (None, Some(name)) => std::env::var(name).map_err(|_| {
             refused(format!(
-                "environment variable {name} of `api_key_env` is not set to text"
+                "environment variable {name} is not set to text: the settings read a key from it"
             ))
         })?,
     };

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// Longest wait that a server may ask for; a longer one would be a stall by its word alone.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+/// Shortest wait that is kept to: a server that is asked at once, again and again, is not helped.
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 /// Statuses under which servers report that a filter took the question.
 const FILTER_STATUSES: [u16; 6] = [200, 400, 403, 406, 422, 451];
 /// The kind of error that says that the account is empty. `quota` alone is a rate limit elsewhere.
@@ -64,6 +66,6 @@ impl ServerRefusal<'_> {
     fn pause(&self) -> Option<Duration> {
         let in_body = self.words.pause_ms.map(Duration::from_millis);
         let pause = self.retry_after.or(in_body)?;
-        (!pause.is_zero()).then_some(pause.min(RETRY_AFTER_MAX))
+        (!pause.is_zero()).then_some(pause.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX))
     }
 }

@@ -96,14 +96,12 @@ pub(super) const PRESETS: [Preset; 18] = [
         name: "responses",
         dialect: Dialect::Responses,
         max_tokens_parameter: "max_output_tokens",
-        omit: &["seed"],
         ..CHAT
     },
     Preset {
         name: "anthropic",
         dialect: Dialect::Anthropic,
         base_url: Some("https://api.anthropic.com/v1"),
-        omit: &["seed"],
         key_header: "x-api-key",
         key_prefix: "",
         ..CHAT

@@ -100,7 +100,8 @@ fn put_sampling(
         let temperature = f64::from(sampling.temperature_milli) / 1000.0;
         body.insert("temperature".to_owned(), json!(temperature));
     }
-    if is_sent("seed") {
+    // The other two APIs have no seed.
+    if is_sent("seed") && profile.dialect == Dialect::OpenAi {
         // Servers read it as a signed 64-bit number.
         let seed = sampling.seed & 0x7fff_ffff_ffff_ffff;
         body.insert(profile.seed_parameter.clone(), json!(seed));

@@ -16,7 +16,10 @@ use super::{
 use crate::{answer_type, error::ModelError, reply::ParsedReply, ModelQuestion};
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason};
 use serde_json::{json, Value};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    atomic::{AtomicBool, Ordering},
+    Mutex, PoisonError,
+};
 
 /// A server, and what it has taught about the requests that it takes.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(super) struct ServerTurns {
     profile: ServerProfile,
     server: ModelServer,
     learned: Mutex<Vec<Adjustment>>,
+    /// The log has it that another model answers.
+    has_warned: AtomicBool,
 }
 
 /// What one model run came to.
@@ -53,6 +58,7 @@ impl ServerTurns {
             server: ModelServer::new(&profile, config)?,
             profile,
             learned: Mutex::default(),
+            has_warned: AtomicBool::new(false),
         })
     }
 
@@ -264,7 +270,9 @@ impl ServerTurns {
         let reported = super::words::one_line(reported);
         match question.model {
             ModelRef::Any => {
-                tracing::warn!(asked, reported, "another model answers: see `accepted_models`");
+                if !self.has_warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(asked, reported, "another model answers: see `accepted_models`");
+                }
                 Ok(())
             }
             ModelRef::Name(_) => Err(ModelError::NotServed {

@@ -32,7 +32,11 @@ pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {
     }
     let word = choice["finish_reason"].as_str();
     completion.finish = finish_reason(word.or_else(|| choice["done_reason"].as_str()));
-    let message = &choice["message"];
+    // Some send the shape of a stream's piece as a whole.
+    let message = match &choice["message"] {
+        Value::Null => &choice["delta"],
+        message => message,
+    };
     take_content(&message["content"], &mut completion);
     if completion.text.is_empty() {
         // The shape of the older completions.

@@ -30,14 +30,16 @@ pub(in crate::hosted) fn completion(
         Dialect::Responses => "response",
         Dialect::Anthropic => "message",
     };
-    let whole = if stream::is_stream(body) {
-        stream::joined(dialect, body)
-    } else {
-        lenient::parse(body).map_err(|error| {
+    let whole = match lenient::parse(body) {
+        Ok(whole) => whole,
+        Err(_) if stream::is_stream(body) => stream::joined(dialect, body)?,
+        Err(error) => {
             let (line, column) = (error.line(), error.column());
-            unreadable(format!("no {what}, line {line} column {column}"))
-        })
-    }?;
+            return Err(unreadable(format!(
+                "no {what}, line {line} column {column}"
+            )));
+        }
+    };
     let value = unwrapped(&whole);
     if let Some(failure) = failure_in(value) {
         return Err(failure);

@@ -11,12 +11,14 @@ use serde_json::{json, Map, Value};
 /// What a stream of chat completions ends with.
 const DONE: &str = "[DONE]";
 
-/// Whether a body is a stream: each line of one has a field's name, or is a comment.
+/// Whether a body that is no JSON is a stream: each line of one has a field's name, or is a comment. Some
+/// servers leave the names out, and send a document in each line.
 pub(super) fn is_stream(body: &str) -> bool {
     let start = body.trim_start_matches('\u{feff}').trim_start();
-    ["data:", "event:", "id:", "retry:", ":"]
-        .iter()
-        .any(|field| start.starts_with(field))
+    let first = start.lines().next().unwrap_or_default();
+    let fields = ["data:", "event:", "id:", "retry:", ":"];
+    fields.iter().any(|field| start.starts_with(field))
+        || (first.starts_with('{') && lenient::parse(first).is_ok())
 }
 
 /// The response that the events are pieces of.

@@ -66,6 +66,9 @@ fn a_reply_is_found_in_each_shape() {
         r#"{"choices":[{"text":"yes","finish_reason":"stop"}]}"#,
         r#"{"message":{"role":"assistant","content":"yes"},"done":true,"done_reason":"stop"}"#,
         r#"[{"choices":[{"message":{"content":"yes"}}]}]"#,
+        r#"{"object":"chat.completion.chunk","choices":[{"delta":{"content":"yes"},"finish_reason":"stop"}]}"#,
+        "{\"choices\":[{\"delta\":{\"content\":\"y\"}}]}\n{\"choices\":[{\"delta\":{\"content\":\"es\"},\"finish_reason\":\"stop\"}]}\n",
+        ": kept open\n\n{\"choices\":[{\"message\":{\"content\":\"yes\"}}]}",
     ] {
         let read = completion(Dialect::OpenAi, body).unwrap();
         assert_eq!(

@@ -101,8 +101,10 @@ fn check_making(subject: &RequestRecord, value: &Value, found: &mut Findings) {
         let stated = shown(&value["response_digest"]);
         found.same("the digest of the raw response", stated, digest);
     }
-    for exchange in made["exchanges"].as_array().into_iter().flatten() {
-        check_response(&exchange["response"], found);
+    for sent in [&made["exchanges"], &made["refused_requests"]] {
+        for exchange in sent.as_array().into_iter().flatten() {
+            check_response(&exchange["response"], found);
+        }
     }
 }
 

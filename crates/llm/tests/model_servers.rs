@@ -211,6 +211,35 @@ async fn what_a_server_refuses_is_remembered_and_on_record() {
 }
 
 #[tokio::test]
+async fn what_was_learned_is_forgotten_when_another_model_comes_behind_the_server() {
+    let refusal = |name: &str| {
+        let message = format!("Unrecognized request argument supplied: {name}");
+        json!({
+            "if": { "body_has": name },
+            "response": { "status": 400, "json": { "error": { "message": message } } },
+        })
+    };
+    let answer = named("yes_with_wrapping")["responses"][0].clone();
+    let mut case = named("yes_with_wrapping");
+    case["rules"] = json!([refusal("max_tokens")]);
+    // Its second reply stands for the new model, which refuses what the old one wanted.
+    let renamed = refusal("max_completion_tokens")["response"].clone();
+    case["responses"] = json!([answer, renamed, answer]);
+    let folder = tempfile::tempdir().unwrap();
+    let (server, provider) = connect(&case, folder.path());
+    let asked = question(&case);
+    assert!(provider.answer(&asked).await.is_ok());
+    assert!(provider.answer(&asked).await.is_err());
+    assert!(provider.answer(&asked).await.is_ok());
+    let names: Vec<_> = server
+        .seen()
+        .iter()
+        .map(|seen| seen.body["max_tokens"].is_u64())
+        .collect();
+    assert_eq!(names, [true, false, false, true, false]);
+}
+
+#[tokio::test]
 async fn a_questions_own_values_change_no_other_question() {
     let mut case = named("openai_temperature_refused");
     case["rules"][0]["if"] = json!({ "body_above": ["temperature", 1.0] });

@@ -70,46 +70,59 @@ impl Adjustment {
     }
 }
 
-/// What the refusal of a request asks for, beyond the adjustments that it was sent with.
+/// What the refusal of a request asks for, beyond the adjustments that it was sent with. It is one thing at
+/// a time, since a refusal may name what the server takes beside what it refuses.
 pub(super) fn wanted(
     error: &ModelError,
     words: &ServerWords,
     sent: &Value,
     profile: &ServerProfile,
     made: &[Adjustment],
-) -> Vec<Adjustment> {
-    let is_about_form = matches!(
+) -> Option<Adjustment> {
+    if !is_about_form(error) {
+        return None;
+    }
+    let place = |name: &str| sent.get(name).and_then(|_| words.place_of(name));
+    let stream = if words.want_stream() {
+        Some((0, Adjustment::Stream))
+    } else {
+        let is_sent = sent.get("stream") == Some(&json!(false));
+        let at = place("stream").filter(|_| is_sent);
+        at.map(|at| (at, Adjustment::Omit("stream")))
+    };
+    let instruction = has_instruction(sent) && words.refuse_instruction();
+    let thinking = words.place_of("enable_thinking");
+    let thinking = thinking.filter(|_| sent.get("enable_thinking").is_none());
+    let found = [
+        place("temperature").map(|at| (at, Adjustment::Omit("temperature"))),
+        place(&profile.seed_parameter).map(|at| (at, Adjustment::Omit("seed"))),
+        stream,
+        max_tokens_name(words, sent),
+        instruction.then_some((0, Adjustment::InstructionInQuestion)),
+        thinking.map(|at| (at, Adjustment::NoThinking)),
+    ];
+    let is_new =
+        |(_, one): &(usize, Adjustment)| !made.iter().any(|made| is_same_kind(*one, *made));
+    let first = found.into_iter().flatten().filter(is_new);
+    first.min_by_key(|(at, _)| *at).map(|(_, one)| one)
+}
+
+/// Whether a server refuses what one of these adjustments gave it: another model may have come behind it.
+pub(super) fn is_outdated(error: &ModelError, words: &ServerWords, made: &[Adjustment]) -> bool {
+    let names = made.iter().filter_map(|one| one.max_tokens_name());
+    is_about_form(error)
+        && words.call_parameter_unknown()
+        && names.into_iter().any(|name| words.name(name))
+}
+
+fn is_about_form(error: &ModelError) -> bool {
+    matches!(
         error,
         ModelError::Status {
             code: 400 | 422,
             ..
         }
-    );
-    if !is_about_form {
-        return Vec::new();
-    }
-    let is_sent = |name: &str| sent.get(name).is_some();
-    let mut found = Vec::new();
-    if is_sent("temperature") && words.name("temperature") {
-        found.push(Adjustment::Omit("temperature"));
-    }
-    if is_sent(&profile.seed_parameter) && words.name(&profile.seed_parameter) {
-        found.push(Adjustment::Omit("seed"));
-    }
-    if words.want_stream() {
-        found.push(Adjustment::Stream);
-    } else if sent.get("stream") == Some(&json!(false)) && words.name("stream") {
-        found.push(Adjustment::Omit("stream"));
-    }
-    found.extend(max_tokens_name(words, sent));
-    if has_instruction(sent) && words.refuse_instruction() {
-        found.push(Adjustment::InstructionInQuestion);
-    }
-    if !is_sent("enable_thinking") && words.name("enable_thinking") {
-        found.push(Adjustment::NoThinking);
-    }
-    found.retain(|one| !made.iter().any(|other| is_same_kind(*one, *other)));
-    found
+    )
 }
 
 /// Each kind of adjustment is made once.
@@ -120,17 +133,16 @@ fn is_same_kind(one: Adjustment, other: Adjustment) -> bool {
 
 /// The other name of the limit, if the server does not know the one that was sent. A limit that is only
 /// too high is the question's fault.
-fn max_tokens_name(words: &ServerWords, sent: &Value) -> Option<Adjustment> {
+fn max_tokens_name(words: &ServerWords, sent: &Value) -> Option<(usize, Adjustment)> {
     let (old, new) = ("max_tokens", "max_completion_tokens");
     let (name, other) = if sent.get(old).is_some() {
         (old, new)
-    } else if sent.get(new).is_some() {
-        (new, old)
     } else {
-        return None;
+        sent.get(new).map(|_| (new, old))?
     };
-    let is_unknown = words.name(name) && (words.name(other) || words.call_parameter_unknown());
-    is_unknown.then_some(Adjustment::MaxTokensName(other))
+    let place = words.place_of(name)?;
+    let is_unknown = words.name(other) || words.call_parameter_unknown();
+    is_unknown.then_some((place, Adjustment::MaxTokensName(other)))
 }
 
 fn has_instruction(sent: &Value) -> bool {
@@ -141,3 +153,7 @@ fn has_instruction(sent: &Value) -> bool {
     let messages = sent.get("messages").and_then(Value::as_array);
     messages.is_some_and(|all| all.iter().any(is_instruction))
 }
+
+#[cfg(test)]
+#[path = "adjust_tests.rs"]
+mod tests;

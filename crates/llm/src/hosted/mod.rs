@@ -21,7 +21,7 @@ mod words;
 
 use super::{
     abstain_unanswerable, record_of, refuse_unserved, reply::ParsedReply, ModelError,
-    ModelQuestion, Provider, ProviderReply,
+    ModelQuestion, Provider, ProviderReply, Retry,
 };
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, AnswerKind};
@@ -52,25 +52,64 @@ impl Hosted {
     }
 
     /// Asks, and asks once more when the reply has none of the forms.
-    async fn runs(&self, question: &ModelQuestion) -> Result<(Answer, Vec<ModelRun>), ModelError> {
+    async fn runs(&self, question: &ModelQuestion) -> Result<AnswerRuns, ModelError> {
         let mut messages = chat::messages(question)?;
         let first = self.turns.run(question, &messages).await?;
         let fault = match &first.parsed {
-            ParsedReply::Answer(answer) => return Ok((answer.clone(), vec![first])),
+            ParsedReply::Answer(answer) => return Ok(AnswerRuns::of(answer.clone(), vec![first])),
             ParsedReply::Malformed(fault) => fault.as_deref(),
         };
         chat::ask_again(&mut messages, question, &first.text, fault)?;
-        let second = self.turns.run(question, &messages).await;
-        let second = second.map_err(ModelError::after_paid_request)?;
+        let second = match self.turns.run(question, &messages).await {
+            Ok(second) => second,
+            // The model was asked, and its server takes no second question.
+            Err(error) if is_refusal(&error) => {
+                let answer = self.no_answer(&first)?;
+                let second_refused = Some(error.to_string());
+                return Ok(AnswerRuns {
+                    second_refused,
+                    ..AnswerRuns::of(answer, vec![first])
+                });
+            }
+            Err(error) => return Err(error.after_paid_request()),
+        };
         let answer = match &second.parsed {
             ParsedReply::Answer(answer) => answer.clone(),
-            ParsedReply::Malformed(_) => {
-                self.turns.check_said(&second)?;
-                Answer::Abstain(chat::why_no_answer(&second.text))
-            }
+            ParsedReply::Malformed(_) => self.no_answer(&second)?,
         };
-        Ok((answer, vec![first, second]))
+        Ok(AnswerRuns::of(answer, vec![first, second]))
     }
+
+    /// The abstention that a last reply without an answer comes to.
+    fn no_answer(&self, run: &ModelRun) -> Result<Answer, ModelError> {
+        self.turns.check_said(run)?;
+        Ok(Answer::Abstain(chat::why_no_answer(&run.text)))
+    }
+}
+
+/// An answer, and the model runs that it came of.
+struct AnswerRuns {
+    answer: Answer,
+    runs: Vec<ModelRun>,
+    /// Why the second question was refused.
+    second_refused: Option<String>,
+}
+
+impl AnswerRuns {
+    fn of(answer: Answer, runs: Vec<ModelRun>) -> Self {
+        Self {
+            answer,
+            runs,
+            second_refused: None,
+        }
+    }
+}
+
+/// Whether a server refuses this question and would refuse it again.
+fn is_refusal(error: &ModelError) -> bool {
+    matches!(error, ModelError::Status { .. })
+        && error.retry() == Retry::Never
+        && error.is_of_question()
 }
 
 #[async_trait]
@@ -89,7 +128,11 @@ impl Provider for Hosted {
         if let Some(reply) = abstain_unanswerable(self, profile.dialect.name(), question) {
             return Ok(reply);
         }
-        let (answer, runs) = self.runs(question).await?;
+        let AnswerRuns {
+            answer,
+            runs,
+            second_refused,
+        } = self.runs(question).await?;
         let template = match question.answer {
             AnswerKind::Text { .. } | AnswerKind::Json { .. } => OPEN,
             _ => CLOSED,
@@ -110,8 +153,11 @@ impl Provider for Hosted {
             "usages": usages,
             "system_fingerprint": last.and_then(|completion| completion.fingerprint.as_ref()),
         });
-        if let (false, Some(members)) = (refused.is_empty(), record.as_object_mut()) {
-            members.insert("refused_requests".to_owned(), json!(refused));
+        if let Some(members) = record.as_object_mut() {
+            if !refused.is_empty() {
+                members.insert("refused_requests".to_owned(), json!(refused));
+            }
+            members.extend(second_refused.map(|why| ("second_refused".to_owned(), json!(why))));
         }
         Ok(ProviderReply {
             answer,

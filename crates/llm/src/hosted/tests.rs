@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::{super::Retry, *};
+use super::*;
 use llm_oracle_primitives::{AnswerKind, ModelRef, Reason, Sampling};
 use serde_json::Value;
 use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};

@@ -133,11 +133,16 @@ impl ServerTurns {
                 });
             }
             let error = refusal.error();
-            let wanted = adjust::wanted(&error, &failure.words, &body, &self.profile, &adjustments);
-            if wanted.is_empty() || refused.len() >= adjust::REFUSALS_MAX {
+            let words = &failure.words;
+            let wanted = adjust::wanted(&error, words, &body, &self.profile, &adjustments);
+            let Some(wanted) = wanted.filter(|_| refused.len() < adjust::REFUSALS_MAX) else {
+                let learned = adjustments.get(..known).unwrap_or_default();
+                if adjust::is_outdated(&error, words, learned) {
+                    self.forget();
+                }
                 return Err(error);
-            }
-            adjustments.extend(wanted);
+            };
+            adjustments.push(wanted);
             refused.push(json!({ "request": body, "response": recorded(&raw) }));
         }
     }
@@ -186,6 +191,12 @@ impl ServerTurns {
     fn learned(&self) -> Vec<Adjustment> {
         let learned = self.learned.lock();
         learned.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Starts afresh with the next question.
+    fn forget(&self) {
+        let learned = self.learned.lock();
+        learned.unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Remembers the adjustments that made the server answer, for all questions.

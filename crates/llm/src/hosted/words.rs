@@ -87,6 +87,8 @@ pub(super) struct ServerWords {
     pub(super) code: Option<u16>,
     /// The pause that it names, milliseconds.
     pub(super) pause_ms: Option<u64>,
+    /// Parameters that it names as such.
+    params: BTreeSet<String>,
     /// Values of `code`, `type`, `status` and the like, in lower case.
     kinds: BTreeSet<String>,
     /// Everything that was said, in lower case.
@@ -148,7 +150,10 @@ impl ServerWords {
                     Value::Array(parts) => parts.last().and_then(Value::as_str),
                     other => other.as_str(),
                 };
-                texts.extend(name.map(|name| format!("`{name}`")));
+                if let Some(name) = name {
+                    self.params.insert(name.to_lowercase());
+                    texts.push(format!("`{name}`"));
+                }
             }
             "retryDelay" => self.pause_ms = value.as_str().and_then(seconds_ms),
             "flagged_input" => {
@@ -190,13 +195,25 @@ impl ServerWords {
 
     /// Whether this parameter is named, as a word of its own.
     pub(super) fn name(&self, parameter: &str) -> bool {
+        self.place_of(parameter).is_some()
+    }
+
+    /// How early this parameter is named: what is wrong comes before what would be right.
+    pub(super) fn place_of(&self, parameter: &str) -> Option<usize> {
+        if self.params.contains(parameter) {
+            return Some(0);
+        }
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        self.all.match_indices(parameter).any(|(at, found)| {
-            let before = self.all.get(..at).and_then(|text| text.chars().next_back());
+        let mut found = self.all.match_indices(parameter).filter(|(at, found)| {
+            let before = self
+                .all
+                .get(..*at)
+                .and_then(|text| text.chars().next_back());
             let end = at.saturating_add(found.len());
             let after = self.all.get(end..).and_then(|text| text.chars().next());
             !before.is_some_and(is_of_name) && !after.is_some_and(is_of_name)
-        })
+        });
+        found.next().map(|(at, _)| at.saturating_add(1))
     }
 
     pub(super) fn call_parameter_unknown(&self) -> bool {
@@ -213,12 +230,14 @@ impl ServerWords {
         STREAM_WORDS.iter().any(|word| self.all.contains(word))
     }
 
-    /// Whether the role of the instruction is refused, or that it makes a turn of its own.
+    /// Whether the role of the instruction is refused, or that it makes a turn of its own. A server that is
+    /// only in trouble with its system must not be taken for one.
     pub(super) fn refuse_instruction(&self) -> bool {
-        let about = ["role", "instruction", "message", "prompt", "template"];
+        let has = |words: &[&str]| words.iter().any(|word| self.all.contains(word));
         let names_it = self.name("system") || self.name("developer");
-        (names_it && about.iter().any(|word| self.all.contains(word)))
-            || self.all.contains("roles must alternate")
+        let is_about = has(&["role", "instruction", "template"])
+            || (has(&["message", "prompt"]) && self.call_parameter_unknown());
+        (names_it && is_about) || has(&["roles must alternate"])
     }
 }
 

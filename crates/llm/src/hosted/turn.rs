@@ -155,11 +155,11 @@ impl ServerTurns {
         let read = if (200..300).contains(&raw.status) {
             read::completion(self.profile.dialect, &raw.text)
         } else {
-            Err(NoCompletion::Failure(read::ReportedFailure {
+            Err(NoCompletion::Failure(Box::new(read::ReportedFailure {
                 code: None,
                 words: ServerWords::of_body(&raw.text),
                 is_paid: false,
-            }))
+            })))
         };
         read.map_err(|failed| match failed {
             NoCompletion::Failure(mut failure) => {

@@ -87,7 +87,7 @@ pub(in crate::hosted) struct ReportedFailure {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::hosted) enum NoCompletion {
     /// The server reports a failure.
-    Failure(ReportedFailure),
+    Failure(Box<ReportedFailure>),
     /// The body is of no known shape.
     Unreadable(ModelError),
 }
@@ -96,21 +96,21 @@ pub(super) fn failure(value: &Value) -> NoCompletion {
     let words = ServerWords::of(value);
     let code = words.code.filter(|code| (400..=599).contains(code));
     let code = code.or_else(|| status_of_kind(&words));
-    NoCompletion::Failure(ReportedFailure {
+    NoCompletion::Failure(Box::new(ReportedFailure {
         code,
         words,
         is_paid: false,
-    })
+    }))
 }
 
 /// A server that fails in the middle of a reply has worked until then.
 pub(super) fn broken_off(error: &Value) -> NoCompletion {
     match failure(error) {
-        NoCompletion::Failure(failure) => NoCompletion::Failure(ReportedFailure {
+        NoCompletion::Failure(failure) => NoCompletion::Failure(Box::new(ReportedFailure {
             code: failure.code.or(Some(BAD_GATEWAY)),
             is_paid: true,
-            ..failure
-        }),
+            ..*failure
+        })),
         other => other,
     }
 }

@@ -14,7 +14,7 @@ pub fn file_name(digest: &Hash) -> String {
     format!("{}.json", hex0x(digest))
 }
 
-/// Where documents are searched: a folder, the store of these settings, relayers that serve them.
+/// Where documents are searched: a folder and relayers that serve them, or else the store of these settings.
 pub struct EvidenceSources {
     folder: Option<PathBuf>,
     stored: HashMap<Hash, Vec<u8>>,
@@ -37,7 +37,10 @@ impl EvidenceSources {
             let shown = path.display();
             return Err(CliError::usage(format!("--evidence: {shown} is no folder")));
         }
+        // What the arguments name is checked, and nothing else takes its place.
+        let is_named = folder.is_some() || !urls.is_empty();
         let stored = match context.archive() {
+            _ if is_named => Vec::new(),
             Ok(archive) => archive.evidence(Some(id))?,
             Err(StoreError::Io { .. }) => Vec::new(),
             Err(error) => return Err(error.into()),

@@ -105,6 +105,7 @@ fn settings_of(context: &CommandContext, stack: &DevStack) -> ConfigFile {
         suri: Some(OWNER.to_owned()),
         artifacts: Some(absolute(&context.settings.artifacts)),
         model_file: context.settings.model.local_path().map(absolute),
+        store: Some(stack.folder.path().join("relayer")),
     }
 }
 

@@ -33,7 +33,7 @@ pub const RELAYER: u8 = 13;
 pub const VERIFICATION_FAILED: u8 = 14;
 /// The signer of a key cannot be reached, or refuses.
 pub const SIGNER: u8 = 15;
-/// `verify` found nothing invalid, and could not check everything: evidence is missing.
+/// `verify` found nothing invalid, and could not check everything: evidence is missing, or the end.
 pub const NOT_CHECKED: u8 = 16;
 
 /// Each code with its name in JSON and its meaning.
@@ -101,7 +101,7 @@ pub const ALL: &[(u8, &str, &str)] = &[
     (
         NOT_CHECKED,
         "not_checked",
-        "`verify` found nothing invalid, and evidence is missing",
+        "`verify` found nothing invalid, and evidence or the end is missing",
     ),
 ];
 

@@ -124,15 +124,13 @@ async fn a_stopping_relayer_keeps_the_answer_that_is_on_its_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drained_relayer_takes_no_seat_reveals_what_it_has_and_ends() {
-    let world = World::new(2).await;
-    let setup = Setup::new(&world, "relayer", &world.keys()[..1], &Model::Says("yes"));
+    let world = World::new(3).await;
+    let setup = Setup::new(&world, "relayer", &world.keys()[..2], &Model::Says("yes"));
     let mut relayer = setup.run();
-    // The other seat stays free, so the reveal waits for the commit deadline.
-    let mut terms = yes_or_no(2);
-    terms.threshold = 1;
-    let id = world.ask(&terms).await;
-    eventually("seat", || async {
-        (world.view(id).await.summary.committed == 1).then_some(())
+    // The third seat stays free, so the reveals wait for the commit deadline.
+    let id = world.ask(&yes_or_no(3)).await;
+    eventually("seats", || async {
+        (world.view(id).await.summary.committed == 2).then_some(())
     })
     .await;
     let config = setup.config();
@@ -151,7 +149,7 @@ async fn a_drained_relayer_takes_no_seat_reveals_what_it_has_and_ends() {
         .await;
     assert_eq!(relayer.end().await.code(), Some(0));
     let view = world.ended(id).await;
-    assert_eq!(view.summary.revealed, 1, "{view:?}");
+    assert_eq!(view.summary.revealed, 2, "{view:?}");
     assert_eq!(world.view(later).await.summary.committed, 0);
     // The order outlives a restart, and is taken back.
     let mut again = setup.run();
@@ -228,7 +226,8 @@ async fn verify_holds_on_chain_and_evidence_alone_and_finds_an_altered_byte() {
         bare["valid"], true,
         "what the chain has is in order: {bare}"
     );
-    verify(&world, id, &["--evidence", "nowhere"]).await.json(2);
+    let nowhere = verify(&world, id, &["--evidence", "nowhere"]).await;
+    nowhere.refused(2, &["nowhere"]);
     relayer.terminate();
     relayer.end().await;
     let folder = world.folder.path().join("evidence");

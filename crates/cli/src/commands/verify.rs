@@ -133,8 +133,10 @@ fn report(
     let unchecked = unchecked.filter(|one| one.verdict == SeatFinding::NotChecked);
     let unchecked = unchecked.count();
     let id = view.summary.request_id;
+    let is_whole = unchecked == 0 && view.outcome.is_some();
     let mut text = match (valid, unchecked) {
-        (true, 0) => format!("request {id}: valid\n"),
+        (true, 0) if is_whole => format!("request {id}: valid\n"),
+        (true, 0) => format!("request {id}: not checked in full: it has not ended\n"),
         (true, _) => format!(
             "request {id}: not checked in full: nothing is invalid, and the evidence of {unchecked} of {} seats is missing\n",
             seats.len()
@@ -158,16 +160,17 @@ fn report(
     let value = json!({
         "request_id": id,
         "valid": valid,
+        "ended": view.outcome.is_some(),
         "seats_not_checked": unchecked,
         "errors": request.wrong,
         "notes": request.notes,
         "seats": seats.iter().map(seat_json).collect::<Vec<_>>(),
     });
     context.out.result(&text, &value)?;
-    Ok(match (valid, unchecked) {
-        (true, 0) => exit::OK,
-        (true, _) => exit::NOT_CHECKED,
-        (false, _) => exit::VERIFICATION_FAILED,
+    Ok(match valid {
+        true if is_whole => exit::OK,
+        true => exit::NOT_CHECKED,
+        false => exit::VERIFICATION_FAILED,
     })
 }
 

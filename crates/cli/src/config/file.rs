@@ -26,6 +26,8 @@ pub struct ConfigFile {
     pub artifacts: Option<PathBuf>,
     /// The embedded model.
     pub model_file: Option<PathBuf>,
+    /// Folder of a relayer's store.
+    pub store: Option<PathBuf>,
 }
 
 impl Default for ConfigFile {
@@ -37,6 +39,7 @@ impl Default for ConfigFile {
             suri: None,
             artifacts: None,
             model_file: None,
+            store: None,
         }
     }
 }
@@ -52,6 +55,7 @@ impl ConfigFile {
             ("suri", self.suri.clone()),
             ("artifacts", path(&self.artifacts)),
             ("model_file", path(&self.model_file)),
+            ("store", path(&self.store)),
         ];
         let table: toml::Table = values
             .into_iter()

@@ -5,11 +5,11 @@ use crate::{context_json, question, question_digest, response_digest, EVIDENCE_F
 use llm_oracle_llm as llm;
 use llm_oracle_primitives::{
     digest::{blake2, Context},
-    Answer,
+    Answer, Reason,
 };
 use llm_oracle_support::address::hex0x;
 use scale::{Decode, Encode};
-use serde_json::Value;
+use serde_json::{json, Value};
 
 /// Checks a document and gives the answer that it holds.
 pub(super) fn check(
@@ -36,8 +36,9 @@ pub(super) fn check(
     );
     for (name, expected) in context_json(context).as_object().into_iter().flatten() {
         let what = format!("`{name}` in its evidence");
-        found.same(&what, shown(&value["context"][name]), shown(expected));
+        same_value(&what, &value["context"][name], expected, found);
     }
+    check_form(&value, found);
     let asked = hex0x(&question_digest(&subject.terms));
     found.same(
         "the digest of the question in its evidence",
@@ -45,14 +46,54 @@ pub(super) fn check(
         asked,
     );
     if let Some(confidence) = confidence {
-        found.same(
+        let stated = &value["confidence"];
+        same_value(
             "the confidence in its evidence",
-            shown(&value["confidence"]),
-            confidence.to_string(),
+            stated,
+            &json!(confidence),
+            found,
         );
     }
     check_making(subject, &value, found);
     answer(&value)
+}
+
+/// A number is not its text.
+fn same_value(what: &str, stated: &Value, expected: &Value, found: &mut Findings) {
+    if stated != expected {
+        found.wrong(format!("{what} is {stated}, and should be {expected}"));
+    }
+}
+
+/// What every document has, whatever it says.
+fn check_form(value: &Value, found: &mut Findings) {
+    let times = ["seen_at_ms", "answered_at_ms", "model_ms"];
+    let random = value["random"]
+        .as_str()
+        .and_then(|it| it.strip_prefix("0x"));
+    let is_random = random.is_some_and(|it| hex::decode(it).is_ok_and(|it| it.len() == 32));
+    let made = making(value);
+    for (name, is_there) in [
+        ("software", value["software"].is_string()),
+        ("model", value["model"].is_string()),
+        ("random", is_random),
+        (
+            "times",
+            times.iter().all(|name| value["times"][name].is_i64()),
+        ),
+        (
+            "made",
+            made["provider"].is_string() || made["not_asked"].is_string(),
+        ),
+    ] {
+        if !is_there {
+            found.wrong(format!("`{name}` in its evidence is missing or malformed"));
+        }
+    }
+    let is_refused = value["made"]["refused"].is_string();
+    if is_refused && answer(value) != Some(Answer::Abstain(Reason::Unclear)) {
+        found.wrong("its evidence has a refused answer and another one than an abstention");
+    }
 }
 
 /// The answer in a document.

@@ -191,6 +191,7 @@ impl StorageReader {
         changes: &Changes,
     ) -> Result<Option<RequestPage>, ChainError> {
         let known = from..self.next_id;
+        self.at = Some(at);
         if let Changes::Requests(changed) = changes {
             let mut expected = vec![Key::Counters];
             let open = changed.iter().copied().filter(|id| !over.contains(id));
@@ -203,11 +204,9 @@ impl StorageReader {
                 }
                 _ => false,
             });
-            self.at = Some(at);
             self.listed_from = None;
             self.fetch(oracle, expected).await?;
         }
-        self.at = Some(at);
         let next_id = self.view(oracle, |rules| rules.next_id()).await?;
         let listed = self.summaries(oracle, from, next_id, over).await?;
         self.next_id = next_id;

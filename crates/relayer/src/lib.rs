@@ -9,7 +9,6 @@
 //! **Architecture invariants:** deciding is pure; a model is never asked once an answer is recorded;
 //! nothing is sent that is not on disk; nothing is revealed whose commit round could still change.
 
-mod act;
 mod bonds;
 mod config;
 mod drain;

@@ -1,7 +1,6 @@
 //! The daemon: one main loop, woken by finalized heads, by answers of the model, by peers and by a timer.
 
 use crate::{
-    act::end_some,
     bonds::Bonds,
     config::RelayerConfig,
     drain::DrainSwitch,
@@ -17,7 +16,7 @@ use crate::{
     pace::PaceWatch,
     peers::PeerExchange,
     requests::{account_for_seats, OperatorSets, RequestCache, RequestTracker, TrackRecords},
-    settlement::Settlement,
+    settlement::{end_some, Settlement},
     tx::{BatchSender, Reconciler, TxSender},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};

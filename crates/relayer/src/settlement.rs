@@ -4,7 +4,10 @@
 //! number names, each further one waits until the one before it could have been seen, and all look at
 //! the best block right before they send.
 
+mod budget;
 mod duty;
+
+pub(crate) use budget::end_some;
 
 use crate::{
     error::RelayerError,

@@ -15,7 +15,7 @@ use llm_oracle_chain::ReadRequest;
 use llm_oracle_primitives::{
     BlockNumber, Phase, RequestId, RequestView, Summary, Terms, INTERFACE_VERSION,
 };
-use llm_oracle_store::{unrevealed_requests, JobState, Purpose, SeatId, SeatRecords, Store};
+use llm_oracle_store::{unrevealed_requests, JobState, Purpose, SeatId, SeatRecords};
 use llm_oracle_support::{address::ss58, clock::Instant};
 use std::sync::Arc;
 
@@ -50,14 +50,15 @@ impl Relayer {
         let policy = &self.config.policy;
         work.asks = self.bonds.affordable(policy, &asked, work.asks);
         jobs::record(&self.store, std::mem::take(&mut work.changes))?;
-        if self.operators.none_takes_seats() {
+        if is_draining || self.operators.none_takes_seats() {
             for summary in &open {
                 let id = summary.request_id;
                 work.unended =
                     work.unended || jobs::has_unended_in(&self.store, &self.operators, id)?;
             }
         }
-        work.is_drained = is_draining && owes_nothing(&self.store, &self.operators, &open)?;
+        // An answer that was handed to a peer may become a seat without a transaction of ours.
+        work.is_drained = is_draining && !work.unended && self.store.live_attempts()?.is_empty();
         self.tracker.move_cursor(&self.store, &self.cache)?;
         if chain.reveals_only {
             work.keep_reveals();
@@ -307,20 +308,6 @@ impl Relayer {
 fn is_over_unjoined(operators: &Operators, summary: &Summary, recall: &SeatRecords) -> bool {
     let unjoined = summary.phase == Phase::Ended && summary.committed == 0;
     unjoined && !jobs::has_unended(operators, summary.request_id, recall)
-}
-
-/// Whether no seat of ours is open and nothing that was sent may still count.
-fn owes_nothing(
-    store: &Store,
-    operators: &Operators,
-    open: &[Summary],
-) -> Result<bool, RelayerError> {
-    for summary in open {
-        if jobs::owes(store, operators, summary.request_id)? {
-            return Ok(false);
-        }
-    }
-    Ok(store.live_attempts()?.is_empty())
 }
 
 /// Seats for which the model has been asked and that are not known to be taken.

@@ -72,25 +72,6 @@ pub(crate) fn has_unended_in(
     Ok(false)
 }
 
-/// Whether one of our operators has a seat in a request whose end is not known to be final, by our record.
-///
-/// # Errors
-/// When the store fails.
-pub(crate) fn owes(
-    store: &Store,
-    operators: &Operators,
-    id: RequestId,
-) -> Result<bool, RelayerError> {
-    for entry in operators.entries(id) {
-        let job = store.job(id, &entry.operator)?;
-        let is_seat = |job: &Job| matches!(job.state, JobState::Committed | JobState::Revealed);
-        if job.as_ref().is_some_and(is_seat) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// Whether the summary of a settled request and our record of it are enough to end its jobs: every seat
 /// that was taken was revealed, ours were seen on the chain as ours, and nothing is spent on them that
 /// waits for what they were paid.

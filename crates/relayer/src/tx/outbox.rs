@@ -1,4 +1,5 @@
-//! Sending: on disk first, then to the node, and never a new one while an old one may still count.
+//! Sending: on disk first, then to the node, and never a new one while an old one may still count, except
+//! where the old one waits for a nonce that nothing has (`Reconciler::is_stranded`).
 
 use crate::error::RelayerError;
 use async_trait::async_trait;

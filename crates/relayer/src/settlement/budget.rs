@@ -1,12 +1,7 @@
 //! Settling and delivering within a budget of time, so that nothing that is at stake waits for it.
 
-use crate::{
-    error::RelayerError,
-    node_session::ChainView,
-    operators::Operators,
-    ops::Ops,
-    settlement::{Ending, Settlement},
-};
+use super::{Ending, Settlement};
+use crate::{error::RelayerError, node_session::ChainView, operators::Operators, ops::Ops};
 use llm_oracle_support::clock::Instant;
 use std::time::Duration;
 

@@ -61,8 +61,8 @@ pub struct AmountInput {
     text: String,
     whole: String,
     fraction: String,
-    /// The coin's name, and whether it is a thousandth of it; none: planck.
-    coin: Option<(String, bool)>,
+    /// The name behind the number, with its `m`; empty: planck.
+    name: String,
 }
 
 impl FromStr for AmountInput {
@@ -84,19 +84,14 @@ impl FromStr for AmountInput {
         if whole.is_empty() || !digits(whole) || !digits(fraction) || !named {
             return Err(wrong(input));
         }
-        let coin = match name.strip_prefix('m').filter(|rest| !rest.is_empty()) {
-            _ if name.is_empty() => None,
-            Some(rest) => Some((rest.to_owned(), true)),
-            None => Some((name.to_owned(), false)),
-        };
         let amount = Self {
             text: input.to_owned(),
             whole: whole.to_owned(),
             fraction: fraction.to_owned(),
-            coin,
+            name: name.to_owned(),
         };
         // Planck that are too many are found before a chain is asked.
-        if amount.coin.is_none() {
+        if name.is_empty() {
             amount.planck()?;
         }
         Ok(amount)
@@ -125,19 +120,18 @@ impl AmountInput {
             text,
             whole,
             fraction,
-            coin,
+            name,
         } = self;
-        let places = match coin {
-            None => 0,
-            Some((name, milli)) if *name == chain.symbol || name == ANY_COIN => {
-                let taken = if *milli { MILLI } else { 0 };
-                chain
-                    .decimals
-                    .checked_sub(taken)
-                    .ok_or_else(|| wrong(text))?
+        let Coin { symbol, decimals } = chain;
+        let is_coin = |name: &str| name == symbol || name == ANY_COIN;
+        // A coin's own name may begin with an m.
+        let places = match name.strip_prefix('m') {
+            _ if name.is_empty() => 0,
+            _ if is_coin(name) => *decimals,
+            Some(name) if is_coin(name) => {
+                decimals.checked_sub(MILLI).ok_or_else(|| wrong(text))?
             }
-            Some((name, _)) => {
-                let Coin { symbol, decimals } = chain;
+            _ => {
                 return Err(format!(
                     "'{text}' is in {name}, and this chain's coin is {symbol} with {decimals} decimals: give planck or {symbol}"
                 ));

@@ -41,6 +41,8 @@ fn a_coin_is_worth_what_its_chain_says() {
         ("ASTR", 18, "0.02ASTR", 20_000_000_000_000_000),
         ("GAS", 0, "7GAS", 7),
         ("mana", 3, "2UNIT", 2_000),
+        ("mana", 3, "2mana", 2_000),
+        ("mana", 3, "2mmana", 2),
     ] {
         assert_eq!(on(&of(symbol, decimals), input), Ok(planck), "{input}");
     }

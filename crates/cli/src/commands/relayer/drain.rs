@@ -35,7 +35,7 @@ impl RunSubcommand for RelayerDrainArgs {
             }
         } else {
             fs::write(&file, "").map_err(failed)?;
-            "the relayer of this store takes no more seats, reveals those it has, and ends when they are settled; `relayer drain --undo` takes this back, also before the next start"
+            "the relayer of this store takes no more seats, reveals those it has, and ends when every request that it answered has ended; `relayer drain --undo` takes this back, also before the next start"
         };
         let value = json!({ "draining": !self.undo, "file": file });
         context.out.result(&format!("{text}\n"), &value)?;

@@ -8,6 +8,8 @@ import sys
 SETTLED_A_SECOND = 100
 COMMIT_MS_P99 = 100
 FOUND_MS = 10_000
+# Most requests to the node in a minute with 10,000 open requests and nothing to do.
+NODE_REQUESTS_A_MINUTE = 600
 
 
 def mib(kib):
@@ -74,6 +76,9 @@ def main():
         print(f"start to ready: {start['ready_ms']} ms")
         goal(f"{start['open_requests']} open requests found and ordered after a start, ms", start["found_ms"],
              FOUND_MS, start["found_ms"] < FOUND_MS)
+        requests = start["node_requests_a_minute"]
+        goal(f"requests to the node in a minute with {start['open_requests']} open requests", requests,
+             NODE_REQUESTS_A_MINUTE, requests <= NODE_REQUESTS_A_MINUTE)
 
 
 main()

@@ -22,6 +22,7 @@ pub mod pg_proxy;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod public_rpc;
 pub mod questions;
 pub mod recorder;
 pub mod runtime;
@@ -37,6 +38,7 @@ pub use node::Node;
 pub use postgres::Postgres;
 pub use process::Relayer;
 pub use proxy::{Proxy, Wire};
+pub use public_rpc::PublicRpc;
 pub use signer::Signer;
 pub use world::{Key, World};
 

@@ -48,6 +48,15 @@ impl Node {
         Self::with(Some(block_ms), 1)
     }
 
+    /// A node that makes blocks as public chains do: one every `block_ms` milliseconds, final when
+    /// `behind` more have come.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn public(block_ms: u64, behind: u64) -> Self {
+        Self::with(Some(block_ms), block_ms * behind / 1_000)
+    }
+
     fn with(block_time_ms: Option<u64>, finality_delay_s: u64) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("oracle-node-")

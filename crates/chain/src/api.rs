@@ -9,7 +9,7 @@ use super::{
     health::NodeStatus,
     transport::RpcCount,
     types::{
-        Changes, DryRun, DryRunLimits, DryRunOutcome, DryRunRequest, Head, SignedTx, TxTerms,
+        BlockEvents, DryRun, DryRunLimits, DryRunOutcome, DryRunRequest, Head, SignedTx, TxTerms,
         Weight,
     },
 };
@@ -59,8 +59,12 @@ pub trait ChainApi: Send + Sync {
         None
     }
     /// Which requests of an oracle a block has changed, by its events. `Unknown` is always right.
-    async fn changes(&self, _contract: &AccountId, _block: Hash) -> Result<Changes, ChainError> {
-        Ok(Changes::Unknown)
+    async fn block_events(
+        &self,
+        _contract: &AccountId,
+        _block: Hash,
+    ) -> Result<BlockEvents, ChainError> {
+        Ok(BlockEvents::UNKNOWN)
     }
     /// The node's own state, its heads, and its block at the height of `seen`. The caller adds for how
     /// long the best block has not changed.

@@ -2,7 +2,7 @@
 
 use super::{
     api::ChainApi,
-    changes::changes,
+    changes::block_events,
     connection::{Connection, REQUEST_TIMEOUT},
     contracts_api,
     error::ChainError,
@@ -15,7 +15,7 @@ use super::{
     node_health::NodeHealth,
     sign, state,
     transport::RpcCount,
-    types::{Changes, DryRunOutcome, DryRunRequest, Head, SignedTx, TxTerms, Weight},
+    types::{BlockEvents, DryRunOutcome, DryRunRequest, Head, SignedTx, TxTerms, Weight},
 };
 use async_trait::async_trait;
 use llm_oracle_primitives::{AccountId, Balance, BlockNumber, Hash};
@@ -176,8 +176,12 @@ impl ChainApi for Chain {
         self.connection.state().pause()
     }
 
-    async fn changes(&self, contract: &AccountId, block: Hash) -> Result<Changes, ChainError> {
-        changes(&self.connection, contract, block).await
+    async fn block_events(
+        &self,
+        contract: &AccountId,
+        block: Hash,
+    ) -> Result<BlockEvents, ChainError> {
+        block_events(&self.connection, contract, block).await
     }
 
     async fn node_status(&self, seen: Option<Head>) -> Result<NodeStatus, ChainError> {

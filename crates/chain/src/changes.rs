@@ -6,7 +6,7 @@ use super::{
     connection::Connection,
     error::ChainError,
     event::{read_emitted, Event},
-    types::Changes,
+    types::{BlockEvents, Changes},
 };
 use llm_oracle_primitives::{AccountId, Hash, RequestId};
 use std::collections::BTreeSet;
@@ -24,22 +24,42 @@ const HARMLESS: [&str; 3] = [
     "StorageDepositTransferredAndReleased",
 ];
 
-pub(super) async fn changes(
+/// What starts an error of a pallet in an encoded event: `DispatchError::Module`.
+const MODULE_ERROR: u8 = 3;
+/// Errors that a pallet has at most; the rest of an error's four bytes is 0.
+const PALLET_ERRORS_MAX: u8 = 96;
+
+pub(super) async fn block_events(
     connection: &Connection,
     contract: &AccountId,
     block: Hash,
-) -> Result<Changes, ChainError> {
+) -> Result<BlockEvents, ChainError> {
     let stored = connection
         .rpc
         .state_get_storage(&EVENTS_KEY, Some(H256(block)));
     let stored = stored.await;
     let stored = stored.map_err(|error| connection.lift("a block's events", &error))?;
     let Some(bytes) = stored else {
-        return Ok(Changes::Unknown);
+        return Ok(BlockEvents::UNKNOWN);
     };
     if !names(&bytes, contract) {
-        return Ok(Changes::Nothing);
+        return Ok(BlockEvents {
+            changes: Changes::Nothing,
+            is_quiet: !has_pallet_error(&bytes),
+        });
     }
+    Ok(BlockEvents {
+        changes: changes(connection, contract, block, bytes).await?,
+        is_quiet: false,
+    })
+}
+
+async fn changes(
+    connection: &Connection,
+    contract: &AccountId,
+    block: Hash,
+    bytes: Vec<u8>,
+) -> Result<Changes, ChainError> {
     let runtime = connection.executed_by(block).await?;
     let events = runtime.events().from_bytes(bytes);
     let mut ids = BTreeSet::new();
@@ -108,8 +128,52 @@ fn request_of(event: &Event) -> Option<RequestId> {
     })
 }
 
+/// Whether an error of a pallet stands in these events: a call of a contract that failed leaves one, in
+/// whatever event tells of it. Found as bytes, so it may find what is none.
+fn has_pallet_error(bytes: &[u8]) -> bool {
+    let is_error = |part: &[u8]| match part {
+        [MODULE_ERROR, _, error, 0, 0, 0] => *error <= PALLET_ERRORS_MAX,
+        _ => false,
+    };
+    bytes.windows(6).any(is_error)
+}
+
 /// Whether an account stands anywhere in these bytes.
 fn names(bytes: &[u8], contract: &AccountId) -> bool {
     let account: &[u8; 32] = contract.as_ref();
     bytes.windows(account.len()).any(|part| part == account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scale::Encode;
+
+    /// `ExtrinsicFailed` of the first transaction by the error of a pallet, as `System::Events` has it.
+    fn failed(pallet: u8, error: [u8; 4]) -> Vec<u8> {
+        let phase = (0_u8, 1_u32).encode();
+        let event = (0_u8, 1_u8, MODULE_ERROR, pallet, error).encode();
+        [phase, event].concat()
+    }
+
+    /// `ExtrinsicSuccess` of the time's transaction, as a block without others has it.
+    fn time_set() -> Vec<u8> {
+        let phase = (0_u8, 0_u32).encode();
+        let weight = (scale::Compact(2_000_000_u64), scale::Compact(1_493_u64));
+        let event = (0_u8, 0_u8, weight, 2_u8, 0_u8, 0_u8).encode();
+        [phase, event].concat()
+    }
+
+    #[test]
+    fn a_call_that_failed_makes_a_block_loud() {
+        assert!(!has_pallet_error(&time_set()));
+        assert!(has_pallet_error(&failed(8, [26, 0, 0, 0])));
+        // In whatever event, such as the interrupted batch of another pallet.
+        let batch = [
+            time_set(),
+            vec![9, 0, 0, 0, 0, MODULE_ERROR, 8, 13, 0, 0, 0],
+        ]
+        .concat();
+        assert!(has_pallet_error(&batch));
+    }
 }

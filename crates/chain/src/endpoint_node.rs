@@ -15,9 +15,10 @@ use llm_oracle_support::{clock::Instant, random};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
-/// Time between two looks at a node that is not in use, and between two full looks at one that says its
-/// heads by itself.
+/// Time between two looks at a node that is not in use.
 pub(super) const CHECK_SPARES_EVERY: Duration = Duration::from_secs(10);
+/// Time between two full looks at the node in use while it says its heads by itself.
+const CHECK_IN_USE_EVERY: Duration = Duration::from_secs(20);
 /// Age after which what is known of a node counts no more: it may hang.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(45);
 /// How long a node that is not in use is waited for when nothing is known of its blocks.
@@ -292,7 +293,7 @@ impl EndpointNode {
             self.report = None;
             return;
         };
-        let full = self.is_due(CHECK_SPARES_EVERY) || criteria.ask_heads;
+        let full = self.is_due(CHECK_IN_USE_EVERY) || criteria.ask_heads;
         let pushed = chain.pushed_heads().filter(|_| !full);
         let (Some(pushed), Some(report)) = (pushed, self.report) else {
             self.looked_at = Some(Instant::now());

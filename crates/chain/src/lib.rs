@@ -76,6 +76,6 @@ pub use storage_reader::{StorageReader, STORAGE_RETRY_BLOCKS};
 pub use transport::RpcCount;
 pub use tx::{CallReceipt, TxOptions};
 pub use types::{
-    Changes, Deposit, DryRun, DryRunLimits, DryRunOutcome, DryRunRequest, Head, InBlock, SignedTx,
-    TxTerms, Weight,
+    BlockEvents, Changes, Deposit, DryRun, DryRunLimits, DryRunOutcome, DryRunRequest, Head,
+    InBlock, SignedTx, TxTerms, Weight,
 };

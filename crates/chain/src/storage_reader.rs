@@ -178,7 +178,8 @@ impl StorageReader {
         changes: &Changes,
     ) -> bool {
         let is_whole = self.listed_from.is_some_and(|listed| listed <= from);
-        *changes != Changes::Unknown && is_whole && self.page && self.reads_storage(oracle, at)
+        let is_compared = self.page || *changes == Changes::Nothing;
+        *changes != Changes::Unknown && is_whole && is_compared && self.reads_storage(oracle, at)
     }
 
     /// Summaries after reading the entries of changed requests only.

@@ -33,6 +33,23 @@ pub enum Changes {
     Unknown,
 }
 
+/// What the events of a block say about an oracle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockEvents {
+    /// What the block has changed of it.
+    pub changes: Changes,
+    /// Whether no call of it can be in the block: no event names it, and no call of any pallet failed.
+    pub is_quiet: bool,
+}
+
+impl BlockEvents {
+    /// Of a block whose events are not read.
+    pub const UNKNOWN: Self = Self {
+        changes: Changes::Unknown,
+        is_quiet: false,
+    };
+}
+
 /// Execution time and proof size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, EncodeAsType, DecodeAsType)]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]

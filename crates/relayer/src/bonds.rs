@@ -50,7 +50,7 @@ impl Bonds {
         let at = chain.finalized;
         let fresh = |block: u32| at.number.saturating_sub(block) < PARAMS_BLOCKS;
         if !self.params.is_some_and(|(block, _)| fresh(block)) {
-            let params = chain.oracle.config(None).await?.params;
+            let params = chain.oracle.config(Some(chain.best.hash)).await?.params;
             self.params = Some((at.number, params));
         }
         let known = self.operators.as_ref().map(|(known, _)| *known);
@@ -60,7 +60,8 @@ impl Bonds {
         let mut views = HashMap::new();
         for operator in operators.iter() {
             // At the best block: a deployment may not be final yet.
-            let view = chain.oracle.operator(&operator.account, None).await?;
+            let best = Some(chain.best.hash);
+            let view = chain.oracle.operator(&operator.account, best).await?;
             views.extend(view.map(|view| (operator.id, view)));
         }
         self.operators = Some((at.hash, views));

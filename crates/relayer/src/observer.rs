@@ -6,11 +6,14 @@ use crate::{
     operators::Operators,
     ops::{OperatorStatus, Ops},
 };
+use llm_oracle_primitives::Balance;
 use llm_oracle_support::{address::ss58, clock::Instant};
 use std::{sync::Arc, time::Duration};
 
 /// Time between two reads of balances and bonds: they cost reads and change slowly.
 const OBSERVE_EVERY: Duration = Duration::from_secs(30);
+/// Time between two reads of the parameters, which an owner announces long before they change.
+const READ_PARAMS_EVERY: Duration = Duration::from_secs(300);
 
 /// Reads balances, bonds and records of operators from time to time.
 pub(crate) struct Observer {
@@ -18,6 +21,8 @@ pub(crate) struct Observer {
     /// Balance below which an operator counts as low, planck.
     min_balance: u128,
     observed: Option<Instant>,
+    /// The least bond, planck, and when it was read.
+    min_bond: Option<(Balance, Instant)>,
 }
 
 impl Observer {
@@ -26,6 +31,7 @@ impl Observer {
             ops,
             min_balance,
             observed: None,
+            min_bond: None,
         }
     }
 
@@ -43,12 +49,13 @@ impl Observer {
         if self.observed.is_some_and(fresh) {
             return Ok(());
         }
-        let min_bond = oracle.config(None).await?.params.min_bond;
+        let best = Some(chain.best.hash);
+        let min_bond = self.min_bond(chain).await?;
         let mut seen = Vec::with_capacity(operators.len());
         // Said once, not at each look.
         let before = self.ops.status().operators;
         for operator in operators.iter() {
-            let Some(view) = oracle.operator(&operator.account, None).await? else {
+            let Some(view) = oracle.operator(&operator.account, best).await? else {
                 continue;
             };
             let bond = view.bond.saturating_sub(view.unbonding);
@@ -84,5 +91,17 @@ impl Observer {
         self.ops.operators(seen);
         self.observed = Some(Instant::now());
         Ok(())
+    }
+
+    async fn min_bond(&mut self, chain: &ChainView) -> Result<Balance, RelayerError> {
+        if let Some((min_bond, at)) = self.min_bond {
+            if at.elapsed() < READ_PARAMS_EVERY {
+                return Ok(min_bond);
+            }
+        }
+        let config = chain.oracle.config(Some(chain.best.hash)).await?;
+        let min_bond = config.params.min_bond;
+        self.min_bond = Some((min_bond, Instant::now()));
+        Ok(min_bond)
     }
 }

@@ -135,9 +135,10 @@ async fn a_block_without_a_change_costs_no_entry_and_one_with_some_costs_those()
     let at = oracle.chain.best().await.unwrap();
     let changes = oracle
         .chain
-        .changes(&oracle.address, at.hash)
+        .block_events(&oracle.address, at.hash)
         .await
         .unwrap();
+    let changes = changes.changes;
     assert_eq!(changes, Changes::Requests(BTreeSet::from([REQUESTS])));
     let listed = reader.list(&oracle, at, 0, &over, &changes).await.unwrap();
     let summaries = oracle.summaries(0, 50, Some(at.hash)).await.unwrap();

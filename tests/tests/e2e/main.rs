@@ -25,6 +25,7 @@ mod owner;
 mod peers;
 mod promises;
 mod providers;
+mod public_chain;
 mod recovery;
 mod replicas;
 mod rivals;

@@ -2,7 +2,10 @@
 //! strangers wrote, and nobody waits for it.
 
 use super::signatures::{claims, Claim};
-use crate::node_session::{ChainView, Oracle};
+use crate::{
+    node_session::{ChainView, Oracle},
+    requests::RequestCache,
+};
 use llm_oracle_primitives::BlockNumber;
 use std::collections::BTreeSet;
 use tokio::task::JoinSet;
@@ -48,8 +51,9 @@ impl BlockReader {
         }
     }
 
-    /// Reads the blocks up to the finalized one, unless that is under way.
-    pub(super) fn start(&mut self, chain: &ChainView) {
+    /// Reads the blocks up to the finalized one, but those that are known to hold no call, unless that is
+    /// under way.
+    pub(super) fn start(&mut self, chain: &ChainView, cache: &RequestCache) {
         let head = chain.finalized.number;
         let oldest = head.saturating_sub(CATCH_UP_BLOCKS);
         let first = self.next.unwrap_or(head).max(oldest);
@@ -57,19 +61,25 @@ impl BlockReader {
             return;
         }
         let last = head.min(first.saturating_add(BLOCKS_AT_ONCE.saturating_sub(1)));
+        let numbers: Vec<BlockNumber> = (first..=last).filter(|it| !cache.is_quiet(*it)).collect();
+        let next = last.saturating_add(1);
+        if numbers.is_empty() {
+            self.next = Some(next);
+            return;
+        }
         let oracle = chain.oracle.clone();
-        self.running.spawn(read(oracle, first, last));
+        self.running.spawn(read(oracle, numbers, next));
     }
 }
 
-/// Reads the claims of some blocks. A block that the node does not give is skipped; after a broken
+/// Reads the claims of some blocks, below `next`. A block that the node does not give is skipped; after a broken
 /// connection it is asked for again.
-async fn read(oracle: Oracle, first: BlockNumber, last: BlockNumber) -> Read {
+async fn read(oracle: Oracle, numbers: Vec<BlockNumber>, next: BlockNumber) -> Read {
     let mut read = Read {
-        next: first,
+        next,
         claims: Vec::new(),
     };
-    for number in first..=last {
+    for number in numbers {
         let inputs = async {
             let Some(block) = oracle.chain.hash_at(number).await? else {
                 return Ok(Vec::new());
@@ -78,10 +88,12 @@ async fn read(oracle: Oracle, first: BlockNumber, last: BlockNumber) -> Read {
         };
         match inputs.await {
             Ok(inputs) => read.claims.extend(claims_of(number, &inputs)),
-            Err(error) if error.is_connection() => return read,
+            Err(error) if error.is_connection() => {
+                read.next = number;
+                return read;
+            }
             Err(error) => tracing::debug!(block = number, %error, "signatures not read"),
         }
-        read.next = number.saturating_add(1);
     }
     read
 }

@@ -102,7 +102,7 @@ impl EquivocationWatch {
             return Ok(false);
         }
         let found = self.blocks.collect();
-        self.blocks.start(chain);
+        self.blocks.start(chain, cache);
         self.add(found, cache.next_id());
         let mut round = Round {
             chain,

@@ -2,7 +2,7 @@
 //! the summary has changed.
 
 use crate::{error::RelayerError, node_session::ChainView};
-use llm_oracle_chain::{Changes, ReadRequest, RequestPage, StorageReader};
+use llm_oracle_chain::{BlockEvents, Changes, ReadRequest, RequestPage, StorageReader};
 use llm_oracle_primitives::{
     digest, BlockNumber, Hash, RequestId, RequestView, Summary, Terms, INTERFACE_VERSION,
 };
@@ -20,6 +20,8 @@ const MOST_TERMS: usize = 2_048;
 const WHOLE_EVERY: BlockNumber = 64;
 /// Blocks whose events are read in one look; after more everything is read.
 const EVENT_BLOCKS_MAX: BlockNumber = 32;
+/// Blocks without a call that are remembered; the lowest are forgotten first.
+const QUIET_MAX: usize = 256;
 
 /// What has been read, all of it at finalized blocks.
 #[derive(Default)]
@@ -29,6 +31,8 @@ pub(crate) struct RequestCache {
     at: Option<Hash>,
     /// Its height.
     looked_at: BlockNumber,
+    /// Finalized blocks in which no call of the contract can be.
+    quiet: BTreeSet<BlockNumber>,
     /// Height of the last look at everything.
     whole_at: BlockNumber,
     /// Number of the next request there.
@@ -141,9 +145,21 @@ impl RequestCache {
         Ok(true)
     }
 
+    /// Whether no call of the contract can be in this finalized block, by its events.
+    pub(crate) fn is_quiet(&self, block: BlockNumber) -> bool {
+        self.quiet.contains(&block)
+    }
+
+    fn note_quiet(&mut self, block: BlockNumber) {
+        self.quiet.insert(block);
+        if self.quiet.len() > QUIET_MAX {
+            self.quiet.pop_first();
+        }
+    }
+
     /// What the blocks since the last look have changed, by their events; now and then, and after many
     /// blocks, everything is read.
-    async fn changes(&self, chain: &ChainView) -> Result<Changes, RelayerError> {
+    async fn changes(&mut self, chain: &ChainView) -> Result<Changes, RelayerError> {
         let (oracle, head) = (&chain.oracle, chain.finalized);
         let new = self.looked_at.saturating_add(1)..=head.number;
         let is_first = self.at.is_none() || new.is_empty();
@@ -159,11 +175,14 @@ impl RequestCache {
                 true => Some(head.hash),
                 false => oracle.chain.hash_at(number).await?,
             };
-            let changes = match hash {
-                Some(hash) => oracle.chain.changes(&oracle.address, hash).await,
-                None => Ok(Changes::Unknown),
+            let events = match hash {
+                Some(hash) => oracle.chain.block_events(&oracle.address, hash).await,
+                None => Ok(BlockEvents::UNKNOWN),
             };
-            match changes {
+            if events.as_ref().is_ok_and(|events| events.is_quiet) {
+                self.note_quiet(number);
+            }
+            match events.map(|events| events.changes) {
                 Ok(Changes::Nothing) => {}
                 Ok(Changes::Requests(changed)) => {
                     is_named = true;

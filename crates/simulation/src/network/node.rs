@@ -9,7 +9,7 @@ use crate::kill::{Kind, Side};
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use llm_oracle_chain::{
-    era_window, AnyChain, ChainApi, ChainError, Changes, Connect, Deposit, DryRunOutcome,
+    era_window, AnyChain, BlockEvents, ChainApi, ChainError, Connect, Deposit, DryRunOutcome,
     DryRunRequest, Head, HeadSubscription, NodeStatus, SignedTx, TxTerms, Weight,
 };
 use llm_oracle_fixtures::mutant;
@@ -168,11 +168,17 @@ impl ChainApi for Wire {
         Ok(world.tree.at(&node.best, number))
     }
 
-    async fn changes(&self, _: &AccountId, block: Hash) -> Result<Changes, ChainError> {
+    async fn block_events(&self, _: &AccountId, block: Hash) -> Result<BlockEvents, ChainError> {
         let world = self.ask().await?;
         let state = world.tree.state(&block);
         let state = state.ok_or_else(|| Self::refuses("events", "its state is gone"))?;
-        Ok(changes(&state.host.events))
+        let events = &state.host.events;
+        let is_quiet =
+            events.is_empty() && world.tree.get(&block).is_some_and(|it| it.txs.is_empty());
+        Ok(BlockEvents {
+            changes: changes(events),
+            is_quiet,
+        })
     }
 
     async fn finalized_heads(&self) -> Result<HeadSubscription, ChainError> {

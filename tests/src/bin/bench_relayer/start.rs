@@ -43,12 +43,14 @@ pub async fn run(world: &World, backlog: u64) -> Value {
     let relayers = fleet.start();
     wait_for(&fleet, "/metrics", |text| open_requests(text) >= backlog).await;
     let found_ms = millis(started.elapsed());
+    let calls_a_minute = calls_in_a_minute(&fleet).await;
     let memory = usage::peak_kib(relayers[0].id());
     eprintln!("  ready after {ready_ms} ms, {backlog} open requests found after {found_ms} ms");
     json!({
         "ready_ms": ready_ms,
         "open_requests": backlog,
         "found_ms": found_ms,
+        "node_requests_a_minute": calls_a_minute,
         "relayer_peak_memory_kib": memory,
     })
 }
@@ -67,16 +69,32 @@ async fn make_backlog(world: &World, backlog: u64) {
     .await;
 }
 
-/// Waits until the relayer answers with 200 at a path, and with what is wanted.
-async fn wait_for(fleet: &Fleet, path: &str, is_it: impl Fn(&str) -> bool) {
+/// Requests to the node in a minute in which nothing is asked and all of the backlog is open.
+async fn calls_in_a_minute(fleet: &Fleet) -> u64 {
+    let before = requests(&wait_for(fleet, "/metrics", |_| true).await);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let after = requests(&wait_for(fleet, "/metrics", |_| true).await);
+    eprintln!("  {} requests to the node in a minute", after - before);
+    after - before
+}
+
+fn requests(metrics: &str) -> u64 {
+    let lines = metrics.lines();
+    let lines = lines.filter(|line| line.starts_with("llm_oracle_node_requests_total{"));
+    let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    values.sum()
+}
+
+/// Waits until the relayer answers with 200 at a path, and with what is wanted; returns that.
+async fn wait_for(fleet: &Fleet, path: &str, is_it: impl Fn(&str) -> bool) -> String {
     let started = Instant::now();
     loop {
         let found = match fleet.listens_at() {
             Some(address) => get(&address, path).await,
             None => None,
         };
-        if found.is_some_and(|text| is_it(&text)) {
-            return;
+        if let Some(text) = found.filter(|text| is_it(text)) {
+            return text;
         }
         assert!(started.elapsed() < PATIENCE, "no {path} in time");
         tokio::time::sleep(LOOK_EVERY).await;

@@ -33,6 +33,7 @@ mod settle;
 mod shared_store;
 mod signer;
 mod ssrf;
+mod stranger;
 mod subsystems;
 mod upgrade;
 mod wire;

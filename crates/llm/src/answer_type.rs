@@ -82,6 +82,28 @@ pub(super) fn escapes_are_free(kind: &AnswerKind) -> Result<bool, ModelError> {
     Ok(labels.iter().all(|label| escape(label).is_none()))
 }
 
+/// The label that an answer stands for, and all forms that a reply to a closed question may have; none for
+/// an open one or an abstention.
+///
+/// # Errors
+/// As [`labels`].
+pub(super) fn label_and_forms(
+    kind: &AnswerKind,
+    answer: &Answer,
+) -> Result<Option<(String, Vec<String>)>, ModelError> {
+    let Some(mut forms) = labels(kind)? else {
+        return Ok(None);
+    };
+    let given = (0..forms.len()).find(|index| answer_at(kind, *index) == *answer);
+    let Some(label) = given.and_then(|index| forms.get(index).cloned()) else {
+        return Ok(None);
+    };
+    if escapes_are_free(kind)? {
+        forms.extend(["UNCLEAR", "TOO SOON", "REFUSED"].map(str::to_owned));
+    }
+    Ok(Some((label, forms)))
+}
+
 fn find_label(labels: &[String], kind: &AnswerKind, text: &str) -> Option<usize> {
     let folded = |text: &str| canonical::text(text).to_lowercase();
     let wanted = canonical::text(text);

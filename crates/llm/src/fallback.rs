@@ -40,7 +40,8 @@ impl LimitedProvider {
     }
 
     fn max_cost(&self, question: &ModelQuestion) -> CallCost {
-        max_cost(question, self.provider.thinking_tokens())
+        let (provider, samples) = (&self.provider, self.provider.samples());
+        max_cost(question, provider.thinking_tokens(), samples)
     }
 
     /// Calls the provider if its limits allow it now.
@@ -244,7 +245,7 @@ fn summary(mut failed: Vec<ModelError>) -> ModelError {
 }
 
 /// Upper bound of a question's cost. A token has at least one byte.
-fn max_cost(question: &ModelQuestion, thinking_tokens: u32) -> CallCost {
+fn max_cost(question: &ModelQuestion, thinking_tokens: u32, samples: u32) -> CallCost {
     let bytes = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
     let form = match &question.answer {
         AnswerKind::Choice { options } => options.iter().map(|option| option.len() as u64).sum(),
@@ -258,11 +259,12 @@ fn max_cost(question: &ModelQuestion, thinking_tokens: u32) -> CallCost {
         .saturating_add(form.saturating_mul(2))
         .saturating_add(FRAME_BYTES);
     let output = question.sampling.max_tokens.saturating_add(thinking_tokens);
-    let twice = |tokens: u64| tokens.saturating_mul(REQUESTS_PER_ANSWER_MAX.into());
+    let requests = REQUESTS_PER_ANSWER_MAX.saturating_mul(samples.max(1));
+    let each = |tokens: u64| tokens.saturating_mul(requests.into());
     CallCost {
-        requests: REQUESTS_PER_ANSWER_MAX,
-        input_tokens: twice(input),
-        output_tokens: twice(output.into()),
+        requests,
+        input_tokens: each(input),
+        output_tokens: each(output.into()),
     }
 }
 

@@ -92,6 +92,11 @@ pub trait Provider: Send + Sync {
         0
     }
 
+    /// How often a question is put for one answer.
+    fn samples(&self) -> u32 {
+        1
+    }
+
     /// Maximum cost of one answer, planck.
     fn price(&self, _question: &ModelQuestion) -> u128 {
         0

@@ -15,7 +15,7 @@ const COMMON_TEMPERATURE_MAX: u32 = 1_000;
 /// Highest seed that every server takes.
 const COMMON_SEED_MAX: u64 = 0x7fff_ffff;
 /// Most refused requests of one turn: one for each kind of adjustment.
-pub(super) const REFUSALS_MAX: usize = 6;
+pub(super) const REFUSALS_MAX: usize = 8;
 
 /// A change to the form of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ impl Adjustment {
         match self {
             Self::Omit("temperature") => sampling.temperature_milli <= COMMON_TEMPERATURE_MAX,
             Self::Omit("seed") => sampling.seed <= COMMON_SEED_MAX,
+            // A schema is the question's.
+            Self::Omit("response_format") => false,
             _ => true,
         }
     }
@@ -96,6 +98,10 @@ pub(super) fn wanted(
     let found = [
         place("temperature").map(|at| (at, Adjustment::Omit("temperature"))),
         place(&profile.seed_parameter).map(|at| (at, Adjustment::Omit("seed"))),
+        place("logprobs")
+            .or_else(|| place("top_logprobs"))
+            .map(|at| (at, Adjustment::Omit("logprobs"))),
+        schema(words, sent).map(|at| (at, Adjustment::Omit("response_format"))),
         stream,
         max_tokens_name(words, sent),
         instruction.then_some((0, Adjustment::InstructionInQuestion)),
@@ -123,6 +129,13 @@ fn is_about_form(error: &ModelError) -> bool {
             ..
         }
     )
+}
+
+/// Where the server speaks of the schema that it was given.
+fn schema(words: &ServerWords, sent: &Value) -> Option<usize> {
+    sent.get("response_format")?;
+    let names = ["response_format", "json_schema", "schema", "grammar"];
+    names.iter().filter_map(|name| words.place_of(name)).min()
 }
 
 /// Each kind of adjustment is made once.

@@ -11,9 +11,11 @@ mod clean;
 mod dialect;
 mod failure;
 mod http;
+mod likelihood;
 mod preset;
 mod read;
 mod request;
+mod sample;
 mod secrets;
 mod settings;
 mod turn;
@@ -26,6 +28,7 @@ use super::{
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, AnswerKind};
 pub use preset::InstructionRole;
+use sample::{Sample, Samples};
 use serde_json::json;
 pub use settings::HostedConfig;
 use turn::{ModelRun, ServerTurns};
@@ -51,25 +54,43 @@ impl Hosted {
         Ok(Self { turns })
     }
 
-    /// Asks, and asks once more when the reply has none of the forms.
-    async fn runs(&self, question: &ModelQuestion) -> Result<AnswerRuns, ModelError> {
-        let mut messages = chat::messages(question)?;
+    /// Asks as often as the settings say; what the server refuses after the first sample is done without.
+    async fn samples(&self, question: &ModelQuestion) -> Result<Samples, ModelError> {
+        let mut samples = Samples::of(self.sample(question, 0).await?);
+        for order in 1..usize::from(self.turns.profile().samples) {
+            let mut again = question.clone();
+            again.sampling.seed = question.sampling.seed.wrapping_add(order as u64);
+            match self.sample(&again, order).await {
+                Ok(sample) => samples.push(sample),
+                Err(error) => {
+                    samples.broke_off(&error);
+                    break;
+                }
+            }
+        }
+        Ok(samples)
+    }
+
+    /// Asks, and asks once more when the reply has none of the forms. `order` turns the labels.
+    async fn sample(&self, question: &ModelQuestion, order: usize) -> Result<Sample, ModelError> {
+        let mut messages = chat::messages(question, order)?;
         let first = self.turns.run(question, &messages).await?;
         let fault = match &first.parsed {
-            ParsedReply::Answer(answer) => return Ok(AnswerRuns::of(answer.clone(), vec![first])),
+            ParsedReply::Answer(answer) => {
+                return Sample::of(question, answer.clone(), vec![first]);
+            }
             ParsedReply::Malformed(fault) => fault.as_deref(),
         };
-        chat::ask_again(&mut messages, question, &first.text, fault)?;
+        chat::ask_again(&mut messages, (question, order), &first.text, fault)?;
         let second = match self.turns.run(question, &messages).await {
             Ok(second) => second,
             // The model was asked, and its server takes no second question.
             Err(error) if is_refusal(&error) => {
                 let answer = self.no_answer(&first)?;
                 let second_refused = Some(error.to_string());
-                return Ok(AnswerRuns {
-                    second_refused,
-                    ..AnswerRuns::of(answer, vec![first])
-                });
+                let mut sample = Sample::of(question, answer, vec![first])?;
+                sample.second_refused = second_refused;
+                return Ok(sample);
             }
             Err(error) => return Err(error.after_paid_request()),
         };
@@ -77,31 +98,13 @@ impl Hosted {
             ParsedReply::Answer(answer) => answer.clone(),
             ParsedReply::Malformed(_) => self.no_answer(&second)?,
         };
-        Ok(AnswerRuns::of(answer, vec![first, second]))
+        Sample::of(question, answer, vec![first, second])
     }
 
     /// The abstention that a last reply without an answer comes to.
     fn no_answer(&self, run: &ModelRun) -> Result<Answer, ModelError> {
         self.turns.check_said(run)?;
         Ok(Answer::Abstain(chat::why_no_answer(&run.text)))
-    }
-}
-
-/// An answer, and the model runs that it came of.
-struct AnswerRuns {
-    answer: Answer,
-    runs: Vec<ModelRun>,
-    /// Why the second question was refused.
-    second_refused: Option<String>,
-}
-
-impl AnswerRuns {
-    fn of(answer: Answer, runs: Vec<ModelRun>) -> Self {
-        Self {
-            answer,
-            runs,
-            second_refused: None,
-        }
     }
 }
 
@@ -122,21 +125,23 @@ impl Provider for Hosted {
         self.turns.profile().thinking_tokens
     }
 
+    fn samples(&self) -> u32 {
+        self.turns.profile().samples.into()
+    }
+
     async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
         refuse_unserved(self, &question.model)?;
         let profile = self.turns.profile();
         if let Some(reply) = abstain_unanswerable(self, profile.dialect.name(), question) {
             return Ok(reply);
         }
-        let AnswerRuns {
-            answer,
-            runs,
-            second_refused,
-        } = self.runs(question).await?;
+        let samples = self.samples(question).await?;
+        let (answer, confidence) = samples.decision();
         let template = match question.answer {
             AnswerKind::Text { .. } | AnswerKind::Json { .. } => OPEN,
             _ => CLOSED,
         };
+        let runs: Vec<&ModelRun> = samples.runs().collect();
         let last = runs.last().map(|run| &run.completion);
         let model = last.and_then(|completion| completion.model.clone());
         let model = model.unwrap_or_else(|| profile.model.clone());
@@ -157,11 +162,11 @@ impl Provider for Hosted {
             if !refused.is_empty() {
                 members.insert("refused_requests".to_owned(), json!(refused));
             }
-            members.extend(second_refused.map(|why| ("second_refused".to_owned(), json!(why))));
+            members.extend(samples.record());
         }
         Ok(ProviderReply {
             answer,
-            confidence: 0,
+            confidence,
             model,
             record,
         })
@@ -192,5 +197,7 @@ pub(super) fn read_base_url(base_url: &str, with_key: bool) -> Option<reqwest::U
     http::address(&profile, with_key).ok()
 }
 
+#[cfg(test)]
+mod sample_tests;
 #[cfg(test)]
 mod tests;

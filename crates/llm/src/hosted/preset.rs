@@ -40,6 +40,10 @@ pub(super) struct Preset {
     pub(super) thinking_tokens: u32,
     /// The server answers under another name than the one it is asked for.
     pub(super) reports_other_names: bool,
+    /// The server gives the likelihoods of tokens.
+    pub(super) logprobs: bool,
+    /// The server takes a JSON schema for the reply, whatever it is.
+    pub(super) structured: bool,
 }
 
 const CHAT: Preset = Preset {
@@ -54,13 +58,32 @@ const CHAT: Preset = Preset {
     key_prefix: "Bearer ",
     thinking_tokens: 0,
     reports_other_names: false,
+    logprobs: true,
+    structured: false,
 };
 
 const fn chat(name: &'static str, base_url: &'static str) -> Preset {
     Preset {
         name,
         base_url: Some(base_url),
+        logprobs: false,
         ..CHAT
+    }
+}
+
+/// A server that gives the likelihoods of tokens.
+const fn with_logprobs(preset: Preset) -> Preset {
+    Preset {
+        logprobs: true,
+        ..preset
+    }
+}
+
+/// A server of one's own whose engine can be held to a schema.
+const fn structured(preset: Preset) -> Preset {
+    Preset {
+        structured: true,
+        ..preset
     }
 }
 
@@ -90,17 +113,20 @@ pub(super) const PRESETS: [Preset; 18] = [
         omit: &["temperature"],
         instruction: InstructionRole::Developer,
         thinking_tokens: THINKING_TOKENS,
+        logprobs: false,
         ..CHAT
     },
     Preset {
         name: "responses",
         dialect: Dialect::Responses,
+        logprobs: false,
         max_tokens_parameter: "max_output_tokens",
         ..CHAT
     },
     Preset {
         name: "anthropic",
         dialect: Dialect::Anthropic,
+        logprobs: false,
         base_url: Some("https://api.anthropic.com/v1"),
         key_header: "x-api-key",
         key_prefix: "",
@@ -118,16 +144,16 @@ pub(super) const PRESETS: [Preset; 18] = [
         seed_parameter: "random_seed",
         ..chat("mistral", "https://api.mistral.ai/v1")
     },
-    chat("deepseek", "https://api.deepseek.com/v1"),
-    chat("xai", "https://api.x.ai/v1"),
+    with_logprobs(chat("deepseek", "https://api.deepseek.com/v1")),
+    with_logprobs(chat("xai", "https://api.x.ai/v1")),
     chat("groq", "https://api.groq.com/openai/v1"),
     chat("together", "https://api.together.xyz/v1"),
     chat("openrouter", "https://openrouter.ai/api/v1"),
-    chat("vllm", "http://127.0.0.1:8000/v1"),
-    chat("sglang", "http://127.0.0.1:30000/v1"),
-    chat("llama-cpp", "http://127.0.0.1:8080/v1"),
-    chat("ollama", "http://127.0.0.1:11434/v1"),
-    chat("lm-studio", "http://127.0.0.1:1234/v1"),
+    structured(with_logprobs(chat("vllm", "http://127.0.0.1:8000/v1"))),
+    structured(with_logprobs(chat("sglang", "http://127.0.0.1:30000/v1"))),
+    structured(with_logprobs(chat("llama-cpp", "http://127.0.0.1:8080/v1"))),
+    structured(chat("ollama", "http://127.0.0.1:11434/v1")),
+    structured(chat("lm-studio", "http://127.0.0.1:1234/v1")),
     chat("litellm", "http://127.0.0.1:4000/v1"),
 ];
 

@@ -4,23 +4,31 @@ use super::{
     adjust::Adjustment,
     chat::{ChatMessage, INSTRUCTION},
     dialect::Dialect,
+    likelihood::ALTERNATIVES,
     preset::InstructionRole,
     settings::ServerProfile,
 };
-use llm_oracle_primitives::Sampling;
+use crate::ModelQuestion;
+use llm_oracle_primitives::{AnswerKind, Sampling};
 use serde_json::{json, Map, Value};
+
+/// Most tokens of a reply whose likelihoods are asked for: more of them make a response too long to read.
+const LOGPROBS_TOKENS_MAX: u32 = 512;
 
 /// The body that asks for a completion of these messages.
 pub(super) fn body(
     profile: &ServerProfile,
     adjustments: &[Adjustment],
     messages: &[ChatMessage],
-    sampling: &Sampling,
+    question: &ModelQuestion,
 ) -> Value {
     let mut body = profile.body.clone();
     body.insert("model".to_owned(), json!(profile.model));
     put_messages(&mut body, profile, adjustments, messages);
-    put_sampling(&mut body, profile, adjustments, sampling);
+    put_sampling(&mut body, profile, adjustments, &question.sampling);
+    if profile.dialect == Dialect::OpenAi {
+        put_form(&mut body, profile, adjustments, question);
+    }
     if adjustments.contains(&Adjustment::NoThinking) {
         body.insert("enable_thinking".to_owned(), json!(false));
     }
@@ -31,6 +39,35 @@ pub(super) fn body(
 pub(super) fn max_tokens(profile: &ServerProfile, sampling: &Sampling) -> u32 {
     let answer = sampling.max_tokens.max(1);
     answer.saturating_add(profile.thinking_tokens)
+}
+
+/// Asks for the likelihoods of a label's tokens, and tells the server the schema of the reply. What the
+/// settings put into the body stands.
+fn put_form(
+    body: &mut Map<String, Value>,
+    profile: &ServerProfile,
+    adjustments: &[Adjustment],
+    question: &ModelQuestion,
+) {
+    let is_omitted = |name| adjustments.iter().any(|one| one.omitted() == Some(name));
+    let kind = &question.answer;
+    let has_labels = matches!(kind, AnswerKind::Bool | AnswerKind::Choice { .. });
+    let is_short = question.sampling.max_tokens <= LOGPROBS_TOKENS_MAX;
+    if profile.logprobs && has_labels && is_short && !is_omitted("logprobs") {
+        body.entry("logprobs").or_insert(json!(true));
+        body.entry("top_logprobs").or_insert(json!(ALTERNATIVES));
+    }
+    let AnswerKind::Json { schema } = kind else {
+        return;
+    };
+    let schema = serde_json::from_slice::<Value>(schema).ok();
+    if let (true, Some(schema)) = (profile.structured && !is_omitted("response_format"), schema) {
+        let format = json!({
+            "type": "json_schema",
+            "json_schema": { "name": "answer", "schema": schema },
+        });
+        body.entry("response_format").or_insert(format);
+    }
 }
 
 fn put_messages(

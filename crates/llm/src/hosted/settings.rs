@@ -20,6 +20,8 @@ const RESERVED: [&str; 6] = [
     "system",
     "prompt",
 ];
+/// Most samples of an answer.
+const SAMPLES_MAX: u8 = 16;
 /// Any model may answer, see [`HostedConfig::accepted_models`].
 const ANY_MODEL: &str = "*";
 
@@ -77,6 +79,17 @@ pub struct HostedConfig {
     /// Tokens for thinking, on top of those that the request allows.
     #[serde(default)]
     pub thinking_tokens: Option<u32>,
+    /// Whether the likelihoods of tokens are asked for, from which the confidence of an answer comes. By
+    /// default where the preset's server gives them and the model has no room for thinking.
+    #[serde(default)]
+    pub logprobs: Option<bool>,
+    /// Whether the server is told the JSON schema of a question that has one.
+    #[serde(default)]
+    pub structured: Option<bool>,
+    /// How often a question is put, 1 to 16, each time with its labels in another order; most samples
+    /// decide. Each of them costs as much as one alone.
+    #[serde(default = "one_sample")]
+    pub samples: u8,
     /// Further names that the server may report as the model that answered; `*` for any.
     #[serde(default)]
     pub accepted_models: Vec<String>,
@@ -86,6 +99,10 @@ pub struct HostedConfig {
     /// Longest time for one request to the server, milliseconds.
     #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u64,
+}
+
+fn one_sample() -> u8 {
+    1
 }
 
 fn yes() -> bool {
@@ -125,6 +142,9 @@ pub(super) struct ServerProfile {
     pub(super) seed_parameter: String,
     pub(super) instruction: InstructionRole,
     pub(super) thinking_tokens: u32,
+    pub(super) logprobs: bool,
+    pub(super) structured: bool,
+    pub(super) samples: u8,
     pub(super) accepted_models: Vec<String>,
     pub(super) accepts_any_model: bool,
     pub(super) check_prompt_tokens: bool,
@@ -165,6 +185,9 @@ impl ServerProfile {
             query.entry(name.to_owned()).or_insert(version.to_owned());
         }
         let omit = config.omit.clone();
+        let thinking_tokens = config.thinking_tokens.unwrap_or(preset.thinking_tokens);
+        // The likelihoods of thousands of thoughts are megabytes of a response.
+        let logprobs = preset.logprobs && thinking_tokens == 0;
         Self {
             dialect: preset.dialect,
             base_url,
@@ -178,7 +201,10 @@ impl ServerProfile {
             max_tokens_parameter: or(&config.max_tokens_parameter, preset.max_tokens_parameter),
             seed_parameter: or(&config.seed_parameter, preset.seed_parameter),
             instruction: config.instruction.unwrap_or(preset.instruction),
-            thinking_tokens: config.thinking_tokens.unwrap_or(preset.thinking_tokens),
+            thinking_tokens,
+            logprobs: config.logprobs.unwrap_or(logprobs),
+            structured: config.structured.unwrap_or(preset.structured),
+            samples: config.samples,
             accepts_any_model: preset.reports_other_names
                 || config.accepted_models.iter().any(|name| name == ANY_MODEL),
             accepted_models: config.accepted_models.clone(),
@@ -210,6 +236,12 @@ fn check(config: &HostedConfig) -> Result<(), ModelError> {
     {
         return Err(refused(format!(
             "`body` has '{name}', which the question itself sets"
+        )));
+    }
+    if !(1..=SAMPLES_MAX).contains(&config.samples) {
+        return Err(refused(format!(
+            "`samples` is {}: give 1 to {SAMPLES_MAX}",
+            config.samples
         )));
     }
     if config.timeout_ms == 0 {

@@ -9,7 +9,7 @@ use wiremock::{
     Mock, MockServer, ResponseTemplate,
 };
 
-fn question(answer: AnswerKind) -> ModelQuestion {
+pub(super) fn question(answer: AnswerKind) -> ModelQuestion {
     ModelQuestion {
         prompt: "Did it rain?".to_owned(),
         system: Some("Be exact.".to_owned()),
@@ -23,7 +23,7 @@ fn question(answer: AnswerKind) -> ModelQuestion {
     }
 }
 
-fn completion(content: &str) -> Value {
+pub(super) fn completion(content: &str) -> Value {
     json!({
         "model": "m-2026-01-01",
         "system_fingerprint": "fp_1",
@@ -32,7 +32,7 @@ fn completion(content: &str) -> Value {
     })
 }
 
-async fn server(responses: &[ResponseTemplate]) -> MockServer {
+pub(super) async fn server(responses: &[ResponseTemplate]) -> MockServer {
     let server = MockServer::start().await;
     for response in responses {
         // Each template once, in order: wiremock takes the first mock that is not used up.
@@ -46,7 +46,7 @@ async fn server(responses: &[ResponseTemplate]) -> MockServer {
     server
 }
 
-fn hosted(
+pub(super) fn hosted(
     provider: &'static str,
     base_url: &str,
     key_file: Option<&Path>,
@@ -68,9 +68,9 @@ fn provider(server: &MockServer, timeout_ms: u64) -> Hosted {
 }
 
 /// The result of a question, and the bodies that the server got.
-type Asked = (Result<ProviderReply, ModelError>, Vec<Value>);
+pub(super) type Asked = (Result<ProviderReply, ModelError>, Vec<Value>);
 
-async fn ask(responses: &[ResponseTemplate], kind: AnswerKind) -> Asked {
+pub(super) async fn ask(responses: &[ResponseTemplate], kind: AnswerKind) -> Asked {
     let server = server(responses).await;
     let reply = provider(&server, 5_000).answer(&question(kind)).await;
     let requests = server.received_requests().await.unwrap();
@@ -83,7 +83,7 @@ async fn ask(responses: &[ResponseTemplate], kind: AnswerKind) -> Asked {
     )
 }
 
-fn ok(content: &str) -> ResponseTemplate {
+pub(super) fn ok(content: &str) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(completion(content))
 }
 

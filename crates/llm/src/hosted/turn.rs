@@ -107,8 +107,7 @@ impl ServerTurns {
         let known = adjustments.len();
         let mut refused = Vec::new();
         loop {
-            let sampling = &question.sampling;
-            let body = request::body(&self.profile, &adjustments, messages, sampling);
+            let body = request::body(&self.profile, &adjustments, messages, question);
             let raw = self.server.post(&body).await?;
             let failure = match self.read(&raw, question) {
                 Ok(completion) => {

@@ -3,6 +3,7 @@
 use super::parts::{
     broken_off, finish_reason, is_some, unreadable, Completion, FinishReason, NoCompletion,
 };
+use crate::hosted::likelihood;
 use serde_json::Value;
 
 /// Members in which servers put what the model thought.
@@ -38,6 +39,7 @@ pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {
         message => message,
     };
     take_content(&message["content"], &mut completion);
+    completion.tokens = likelihood::tokens(choice);
     if completion.text.is_empty() {
         // The shape of the older completions.
         completion

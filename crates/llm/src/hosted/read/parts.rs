@@ -2,7 +2,10 @@
 
 use crate::{
     error::ModelError,
-    hosted::words::{self, ServerWords},
+    hosted::{
+        likelihood::TokenChoice,
+        words::{self, ServerWords},
+    },
 };
 use serde_json::{json, Value};
 
@@ -36,6 +39,8 @@ pub(in crate::hosted) struct Completion {
     pub finish: FinishReason,
     /// The model as reported.
     pub model: Option<String>,
+    /// The tokens of the reply with their likelihoods, where the server says them.
+    pub tokens: Vec<TokenChoice>,
     /// Tokens used, as reported.
     pub usage: Value,
     /// The server's fingerprint, as reported.
@@ -66,6 +71,7 @@ impl Completion {
             has_thoughts: thinking_tokens(&response["usage"]) > 0,
             has_citations: citations.iter().any(|name| is_some(&response[*name])),
             finish: FinishReason::Complete,
+            tokens: Vec::new(),
             model: text("model").filter(|name| !name.is_empty()),
             usage: response["usage"].clone(),
             fingerprint: text("system_fingerprint"),

@@ -24,6 +24,8 @@ mod funds;
 pub mod money;
 pub mod operators;
 pub mod output;
+mod param_values;
+mod params_file;
 pub mod relayer_task;
 pub mod render;
 #[cfg(test)]

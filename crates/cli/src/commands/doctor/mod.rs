@@ -53,7 +53,7 @@ impl RunSubcommand for DoctorArgs {
         });
         // A missing contract setting is reported even without a node.
         let checked = match (context.expected(), &chain) {
-            (Ok((address, expect)), Ok(chain)) => CheckedOracle::check(chain, address, expect)
+            (Ok((address, expect)), Ok(chain)) => CheckedOracle::check(chain, address, &expect)
                 .await
                 .map_err(CliError::from),
             (Ok(_), Err(_)) => Err(unknown("the node")),

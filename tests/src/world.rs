@@ -118,10 +118,8 @@ impl World {
             .deploy(&owner.pair, &wasm, &constructor, 0, &[], None)
             .await
             .unwrap();
-        let expect = Expect {
-            code_hash: Some(made.code_hash),
-        };
-        let checked = CheckedOracle::check(&chain, made.address, expect)
+        let expect = Expect::code(made.code_hash);
+        let checked = CheckedOracle::check(&chain, made.address, &expect)
             .await
             .unwrap();
         let folder = tempfile::Builder::new()

@@ -4,10 +4,24 @@ use super::{api::ChainApi, chain::Chain, error::ChainError, oracle::OracleClient
 use llm_oracle_primitives::{digest, AccountId, Config, Hash, INTERFACE_VERSION};
 
 /// What the contract is expected to be, as recorded at the deployment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Expect {
-    /// Hash of the contract's code.
-    pub code_hash: Option<Hash>,
+    /// Hashes of the code that the contract may have: one, and for an upgrade the announced one too. Empty: any.
+    pub code_hashes: Vec<Hash>,
+}
+
+impl Expect {
+    /// One code and no other.
+    pub fn code(hash: Hash) -> Self {
+        Self {
+            code_hashes: vec![hash],
+        }
+    }
+
+    /// Whether the contract may have this code.
+    pub fn accepts(&self, code_hash: &Hash) -> bool {
+        self.code_hashes.is_empty() || self.code_hashes.contains(code_hash)
+    }
 }
 
 /// An oracle whose code, interface, chain and domain have been checked.
@@ -27,13 +41,13 @@ impl<C: AsRef<dyn ChainApi> + Clone> CheckedOracle<C> {
     /// # Errors
     /// `NoContract`, `OtherCode`, `NotAnOracle`, `OtherChain`, `OtherDomain` with both values each;
     /// connection errors.
-    pub async fn check(chain: &C, address: AccountId, expect: Expect) -> Result<Self, ChainError> {
+    pub async fn check(chain: &C, address: AccountId, expect: &Expect) -> Result<Self, ChainError> {
         let found = chain.as_ref().code_hash(&address, None).await?;
         let found = found.ok_or(ChainError::NoContract { address })?;
-        if let Some(expected) = expect.code_hash.filter(|expected| *expected != found) {
+        if !expect.accepts(&found) {
             return Err(ChainError::OtherCode {
                 address,
-                expected,
+                expected: expect.code_hashes.clone(),
                 found,
             });
         }
@@ -132,6 +146,26 @@ mod tests {
             offered_to: None,
             next_params: None,
             next_code: None,
+        }
+    }
+
+    #[test]
+    fn one_of_several_codes_is_accepted_and_any_when_none_is_named() {
+        let upgrade = Expect {
+            code_hashes: vec![[1; 32], [2; 32]],
+        };
+        assert!(upgrade.accepts(&[1; 32]) && upgrade.accepts(&[2; 32]));
+        assert!(!upgrade.accepts(&[3; 32]));
+        assert!(!Expect::code([1; 32]).accepts(&[2; 32]));
+        assert!(Expect::default().accepts(&[3; 32]));
+        let told = ChainError::OtherCode {
+            address: AccountId::from([0; 32]),
+            expected: upgrade.code_hashes,
+            found: [3; 32],
+        };
+        let told = told.to_string();
+        for byte in ["01", "02", "03"] {
+            assert!(told.contains(&format!("0x{}", byte.repeat(32))), "{told}");
         }
     }
 

@@ -39,7 +39,8 @@ type Check = Result<(NodeStatus, Option<Head>), ChainError>;
 
 /// A node, connected or not.
 pub(super) struct EndpointNode {
-    url: String,
+    /// As the settings have it, with credentials.
+    pub(super) url: String,
     chain: Option<AnyChain>,
     connecting: Option<JoinHandle<Result<AnyChain, ChainError>>>,
     checking: Option<JoinHandle<Check>>,

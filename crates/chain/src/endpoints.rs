@@ -64,6 +64,20 @@ impl Endpoints {
         }
     }
 
+    /// Works with these nodes from now on, in this order of preference. Those that it has already keep their
+    /// connections and what is known of them.
+    pub fn set_urls(&mut self, urls: &[String]) {
+        let in_use = self.current.take().and_then(|at| self.nodes.get(at));
+        let current = in_use.and_then(|node| urls.iter().position(|url| node.url == *url));
+        let mut known = std::mem::take(&mut self.nodes);
+        let mut take = |url: &String| match known.iter().position(|node| node.url == *url) {
+            Some(at) => known.swap_remove(at),
+            None => EndpointNode::new(url),
+        };
+        self.nodes = urls.iter().map(&mut take).collect();
+        self.current = current;
+    }
+
     /// Time between two blocks, milliseconds, if the settings say it.
     pub fn block_ms(&self) -> Option<u64> {
         self.block_ms
@@ -219,8 +233,8 @@ impl Endpoints {
         }
         Err(match disagree {
             Some((one, other, number)) => ChainError::Disagree {
-                one: self.name(one),
-                other: self.name(other),
+                one: name_of(&self.nodes, one),
+                other: name_of(&self.nodes, other),
                 number,
             },
             None => self.no_healthy_node(criteria),
@@ -245,11 +259,6 @@ impl Endpoints {
         votes
     }
 
-    fn name(&self, index: usize) -> String {
-        let chain = self.nodes.get(index).and_then(EndpointNode::chain);
-        chain.map_or_else(String::new, |chain| chain.url().to_owned())
-    }
-
     /// Why no node can be used: what is wrong with those that answer, or why none does.
     fn no_healthy_node(&mut self, criteria: &NodeCriteria) -> ChainError {
         let statuses = self.statuses();
@@ -260,7 +269,7 @@ impl Endpoints {
         let mut seen = statuses.iter().enumerate();
         let unhealthy = seen.find_map(|(index, status)| {
             let reason = node_fault(status.as_ref()?, criteria, believed)?.to_string();
-            let url = self.name(index);
+            let url = name_of(&self.nodes, index);
             Some(ChainError::Unhealthy { url, reason })
         });
         let last_error = self.nodes.iter_mut().find_map(EndpointNode::take_error);
@@ -302,6 +311,12 @@ impl Endpoints {
         select_all(waiting).await;
         true
     }
+}
+
+/// The URL of a connected node, without credentials.
+fn name_of(nodes: &[EndpointNode], index: usize) -> String {
+    let chain = nodes.get(index).and_then(EndpointNode::chain);
+    chain.map_or_else(String::new, |chain| chain.url().to_owned())
 }
 
 async fn hash_at(chain: &AnyChain, number: BlockNumber) -> Option<Hash> {

@@ -96,10 +96,10 @@ pub enum ChainError {
     #[error("the contract at {} is not an oracle of this version: {reason}; give the address that `deploy` printed", ss58(address))]
     NotAnOracle { address: AccountId, reason: String },
     /// The oracle has other code than expected.
-    #[error("the contract at {} has the code {found}, and {expected} was recorded; check who upgraded it", ss58(address), found = hex0x(found), expected = hex0x(expected))]
+    #[error("the contract at {} has the code {found}, and the settings expect {expected}; check who upgraded it", ss58(address), found = hex0x(found), expected = one_of(expected))]
     OtherCode {
         address: AccountId,
-        expected: Hash,
+        expected: Vec<Hash>,
         found: Hash,
     },
     /// The oracle was made for another chain.
@@ -128,6 +128,11 @@ fn with_debug(debug: &str) -> String {
     } else {
         format!(" ({debug})")
     }
+}
+
+fn one_of(hashes: &[Hash]) -> String {
+    let hashes: Vec<_> = hashes.iter().map(|hash| hex0x(hash)).collect();
+    hashes.join(" or ")
 }
 
 impl ChainError {

@@ -4,6 +4,7 @@ use crate::{
     account::AccountInput,
     config::{self, Overrides, Settings},
     exit::CliError,
+    log::LogControl,
     money::{note_coin, Coin},
     output::Output,
 };
@@ -11,13 +12,18 @@ use llm_oracle_chain::{Chain, CheckedOracle, Expect};
 use llm_oracle_primitives::AccountId;
 use llm_oracle_signing::{account_of, Keypair};
 use llm_oracle_store::{Archive, StoreError};
-use llm_oracle_support::address::parse_hash;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Settings and output of one run.
 pub struct CommandContext {
     /// The settings.
     pub settings: Settings,
+    /// The settings file, if there is one.
+    pub file: Option<PathBuf>,
+    /// What flags say about settings.
+    pub flags: Overrides,
+    /// What is logged.
+    pub log: LogControl,
     /// Where results, stages and errors are printed.
     pub out: Output,
 }
@@ -31,13 +37,26 @@ pub struct SigningKey {
 }
 
 impl CommandContext {
-    /// Loads the settings from a file, or the usual one, and from flags.
+    /// Loads the settings from a file, or the usual one, and from flags. A service logs what they say.
     ///
     /// # Errors
     /// When a file or a value is wrong.
-    pub fn load(file: Option<&Path>, flags: &Overrides, out: Output) -> Result<Self, CliError> {
-        let settings = config::load(file, flags)?;
-        Ok(Self { settings, out })
+    pub fn load(
+        file: Option<&Path>,
+        flags: Overrides,
+        out: Output,
+        log: LogControl,
+    ) -> Result<Self, CliError> {
+        let file = config::settings_file(file);
+        let settings = config::load(file.as_deref(), &flags)?;
+        log.follow(settings.log.as_deref());
+        Ok(Self {
+            settings,
+            file,
+            flags,
+            log,
+            out,
+        })
     }
 
     /// Connects to the node, and notes its coin for amounts.
@@ -58,7 +77,7 @@ impl CommandContext {
     /// When the node or the contract is a different one.
     pub async fn oracle(&self) -> Result<CheckedOracle, CliError> {
         let (address, expect) = self.expected()?;
-        Ok(CheckedOracle::check(&self.chain().await?, address, expect).await?)
+        Ok(CheckedOracle::check(&self.chain().await?, address, &expect).await?)
     }
 
     /// The store of these settings, opened for reading; relayers may be using it.
@@ -78,15 +97,9 @@ impl CommandContext {
     /// When no contract is set, or its address is invalid.
     pub fn expected(&self) -> Result<(AccountId, Expect), CliError> {
         let contract: AccountInput = self.settings.contract()?.parse().map_err(CliError::usage)?;
-        let code_hash = self
-            .settings
-            .code_hash
-            .as_deref()
-            .map(parse_hash)
-            .transpose();
-        let code_hash =
-            code_hash.map_err(|error| CliError::usage(format!("code_hash: {error}")))?;
-        Ok((contract.0, Expect { code_hash }))
+        let expect = self.settings.code_hash.expected();
+        let expect = expect.map_err(|error| CliError::usage(format!("code_hash: {error}")))?;
+        Ok((contract.0, expect))
     }
 
     /// The key that signs.

@@ -69,6 +69,7 @@ fn the_example_settings_load_as_they_are_and_with_every_key_set() {
         // What stands behind `#` is the default, except where the comment says so.
         assert_eq!(settings.limits, plain.limits);
         assert_eq!(settings.ops, plain.ops);
+        assert_eq!(settings.retention, plain.retention);
         assert_eq!(settings.peers.relayers.len(), 1);
         let alone = PeersConfig {
             relayers: Vec::new(),
@@ -102,6 +103,7 @@ fn the_example_settings_name_every_key_there_is() {
         ("[[operators]]", &local),
         ("[limits]", &local),
         ("[ops]", &local),
+        ("[retention]", &local),
         ("[peers]", &local),
         ("[[peers.relayer]]", &local),
         ("provider = \"local\"", &local),
@@ -249,6 +251,51 @@ fn the_dashboard_asks_for_metrics_that_exist_and_shows_all_of_them() {
         }
     }
     assert_eq!(shown, registered(), "left: dashboard, right: registry");
+}
+
+/// The value of a setting of a unit that stands there once.
+fn unit_value(name: &str) -> &'static str {
+    let key = format!("{name}=");
+    let mut found = UNIT.lines().filter_map(|line| line.strip_prefix(&key));
+    let value = found.next().unwrap_or_else(|| panic!("no {name}="));
+    assert_eq!(found.next(), None, "{name}= stands there twice");
+    value
+}
+
+#[test]
+fn the_unit_lets_the_relayer_do_what_the_example_settings_ask_for() {
+    let [example, _] = examples();
+    let settings = load(&example).unwrap();
+    // Whoever reads the settings again and writes the backup is the same one after a restart.
+    assert_eq!(unit_value("User"), "llm-oracle");
+    assert!(!UNIT.contains("\nDynamicUser="));
+    assert!(UNIT.contains("0640") && UNIT.contains("-g llm-oracle relayer.toml"));
+    let backup = settings.backup_dir.unwrap().display().to_string();
+    // The dash: without a backup the folder may be missing.
+    assert_eq!(unit_value("ReadWritePaths"), format!("-{backup}"));
+    assert_eq!(unit_value("RequiresMountsFor"), backup);
+    let state = format!("/var/lib/{}", unit_value("StateDirectory"));
+    assert_eq!(settings.store.display().to_string(), state);
+    assert_eq!(unit_value("ExecReload"), "/bin/kill -HUP $MAINPID");
+    assert!(CONTAINER.contains(&format!("-v {backup}:{backup}")));
+    assert!(CONTAINER.contains("-o 65532") && CONTAINER.contains("USER 65532:65532"));
+}
+
+#[test]
+fn the_watchdog_leaves_time_for_a_slow_disk_and_ends_what_hangs() {
+    use llm_oracle_relayer::ops::LIVE_WITHIN;
+    let watchdog: u64 = unit_value("WatchdogSec").parse().unwrap();
+    assert!(
+        watchdog >= 120,
+        "a disk may stall for a minute, and it is fed every {} s",
+        watchdog / 2
+    );
+    let longest = LIVE_WITHIN.as_secs() + watchdog;
+    assert!(
+        longest <= 300,
+        "what hangs is restarted after up to {longest} s"
+    );
+    assert!(UNIT.contains(&format!(" {} s", LIVE_WITHIN.as_secs())));
 }
 
 #[test]

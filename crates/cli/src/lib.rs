@@ -21,10 +21,14 @@ mod fetch;
 mod flags;
 pub mod follow;
 mod funds;
+mod log;
 pub mod money;
 pub mod operators;
 pub mod output;
+mod param_values;
+mod params_file;
 pub mod relayer_task;
+mod reload;
 pub mod render;
 #[cfg(test)]
 mod samples;
@@ -33,18 +37,16 @@ mod stages;
 pub mod subcommand;
 mod terminal;
 
+pub use log::LogFormat;
 pub use subcommand::{MoreSubcommands, NoMoreSubcommands, RunSubcommand};
 
 use clap::Parser;
 use commands::{signer::SignerSubcommand, CommandLine, Subcommands};
 use context::CommandContext;
 use exit::{CliError, CommandResult};
+use log::LogControl;
 use output::Output;
-use std::{io, process::ExitCode};
-use subcommand::LogFormat;
-use tracing_subscriber::{
-    filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt, EnvFilter,
-};
+use std::process::ExitCode;
 
 /// Variable with the name of the settings file.
 const CONFIG_VARIABLE: &str = "LLM_ORACLE_CONFIG";
@@ -60,8 +62,8 @@ pub fn main<M: MoreSubcommands>() -> ExitCode {
     let out = Output::new(line.global.json);
     // With --json, stderr has JSON lines only.
     let json = line.global.json.then_some(LogFormat::Json);
-    start_log(line.global.verbose, line.subcommand.service_log(), json);
-    let code = run(line, out.clone()).unwrap_or_else(|failure| {
+    let log = LogControl::start(line.global.verbose, line.subcommand.service_log(), json);
+    let code = run(line, out.clone(), log).unwrap_or_else(|failure| {
         out.failure(&failure);
         failure.code
     });
@@ -91,49 +93,18 @@ fn exit_with(error: &clap::Error) -> ! {
     error.exit()
 }
 
-fn start_log(verbose: u8, service: Option<LogFormat>, asked: Option<LogFormat>) {
-    let quiet = match service {
-        Some(_) => "info,subxt=warn",
-        None => "error",
-    };
-    let default = match verbose {
-        0 => quiet,
-        1 => "llm_oracle=debug,warn",
-        _ => "llm_oracle=trace,debug",
-    };
-    let filter =
-        EnvFilter::try_from_env("LLM_ORACLE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        // A log that cannot be written must not stop the program: reporting it would panic, because
-        // stderr is the log.
-        .log_internal_errors(false)
-        .with_writer(io::stderr);
-    // Fails only if a subscriber is set already; there is none.
-    let _ = if asked.or(service) == Some(LogFormat::Json) {
-        let log = log.json().finish();
-        log.with(filter_fn(keeps_secrets)).try_init()
-    } else {
-        let log = log.compact().finish();
-        log.with(filter_fn(keeps_secrets)).try_init()
-    };
-}
-
-/// Whether a record may be written at any verbosity. The node library logs at debug level the URL that it
-/// connects to, with its password.
-fn keeps_secrets(record: &tracing::Metadata<'_>) -> bool {
-    *record.level() <= tracing::Level::INFO || !record.target().starts_with("jsonrpsee")
-}
-
-fn run<M: MoreSubcommands>(line: CommandLine<M>, out: Output) -> CommandResult {
+fn run<M: MoreSubcommands>(line: CommandLine<M>, out: Output, log: LogControl) -> CommandResult {
     let CommandLine { global, subcommand } = line;
     // The signer has settings of its own, so it starts before the relayer's are loaded.
     if let Subcommands::Signer(SignerSubcommand::Run(signer)) = &subcommand {
         return signer.exec(&global);
     }
     let flags = subcommand.overrides(global.overrides());
-    let context = CommandContext::load(global.config.as_deref(), &flags, out)?;
+    let context = CommandContext::load(global.config.as_deref(), flags, out, log)?;
+    // Two at least: on one processor a write that waits for the disk must not stop the watchdog's task.
+    let threads = std::thread::available_parallelism().map_or(2, |cpus| cpus.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(|error| CliError::bug(format!("cannot start threads: {error}")))?;

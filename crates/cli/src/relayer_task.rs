@@ -2,14 +2,17 @@
 
 use crate::{config::describe_model, exit::CliError};
 use llm_oracle_chain::CheckedOracle;
-use llm_oracle_llm::{self as llm, Models, Provider};
+use llm_oracle_llm::{BuiltModels, Models, Provider};
 use llm_oracle_peers::PeersConfig;
-use llm_oracle_relayer::{Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError};
+use llm_oracle_relayer::{
+    reload_channel, CodeHashes, Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError,
+    Reloader, RetentionConfig,
+};
 use llm_oracle_signing::KeySource;
 use llm_oracle_support::address::{hex0x, ss58};
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
+use std::{fs, future::Future, io, path::Path, sync::Arc, time::Duration};
 use tokio::{
-    signal::unix::{signal, SignalKind},
+    signal::unix::{signal, Signal, SignalKind},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -21,14 +24,25 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 pub struct RelayerHandle {
     task: JoinHandle<Result<(), RelayerError>>,
     cancel: CancellationToken,
+    reloader: Reloader,
 }
 
 impl RelayerHandle {
     /// Starts the main loop of a relayer as a task.
     pub fn spawn(relayer: Relayer) -> Self {
         let cancel = CancellationToken::new();
-        let task = tokio::spawn(relayer.run(cancel.clone()));
-        Self { task, cancel }
+        let (reloader, reloads) = reload_channel();
+        let task = tokio::spawn(relayer.run(cancel.clone(), reloads));
+        Self {
+            task,
+            cancel,
+            reloader,
+        }
+    }
+
+    /// Where other settings are handed in.
+    pub fn reloader(&self) -> &Reloader {
+        &self.reloader
     }
 
     /// How it ended, if it has. Without an error it was drained.
@@ -94,7 +108,7 @@ pub async fn start(options: DevRelayer<'_>) -> Result<RelayerHandle, CliError> {
         recover: false,
         forget_finalized: false,
         contract: ss58(&options.checked.oracle.address),
-        code_hash: Some(hex0x(&options.checked.code_hash)),
+        code_hash: CodeHashes(vec![hex0x(&options.checked.code_hash)]),
         store: options.folder.join("relayer"),
         shared: None,
         operators: options.operators.iter().map(key).collect(),
@@ -102,6 +116,7 @@ pub async fn start(options: DevRelayer<'_>) -> Result<RelayerHandle, CliError> {
         limits: Limits::default(),
         policy: PolicyConfig::default(),
         peers: PeersConfig::default(),
+        retention: RetentionConfig::default(),
     };
     Ok(RelayerHandle::spawn(
         Relayer::start(config, options.provider).await?,
@@ -113,7 +128,15 @@ pub async fn start(options: DevRelayer<'_>) -> Result<RelayerHandle, CliError> {
 /// # Errors
 /// When its model cannot be used.
 pub fn provider(model: &Models) -> Result<Arc<dyn Provider>, CliError> {
-    llm::build_all(model).map_err(|error| {
+    Ok(built_models(model)?.provider()?)
+}
+
+/// Builds each provider that the settings name.
+///
+/// # Errors
+/// When its model cannot be used.
+pub fn built_models(model: &Models) -> Result<BuiltModels, CliError> {
+    BuiltModels::build(model).map_err(|error| {
         CliError::from(error).help(format!(
             "the model in use is {}; give another with --model-file or [model] in the settings",
             describe_model(model)
@@ -121,20 +144,77 @@ pub fn provider(model: &Models) -> Result<Arc<dyn Provider>, CliError> {
     })
 }
 
-/// A future that is ready on Ctrl-C, SIGTERM or SIGHUP.
+/// A future that is ready on Ctrl-C or SIGTERM, and on SIGHUP unless the process was started to ignore it, as
+/// `nohup` does.
 ///
 /// # Errors
 /// When signals cannot be listened to.
 pub fn stop_signal() -> Result<impl Future<Output = ()>, CliError> {
-    let listen = |kind| signal(kind).map_err(|error| CliError::bug(format!("no signals: {error}")));
+    let is_ignored = is_hang_up_ignored(&fs::read_to_string("/proc/self/status"));
+    let mut hang_up = (!is_ignored).then(hang_ups).transpose()?;
+    let end = end_signal()?;
+    Ok(async move {
+        let hung_up = async {
+            match &mut hang_up {
+                Some(signals) => drop(signals.recv().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = end => {}
+            () = hung_up => {}
+        }
+    })
+}
+
+/// A future that is ready on Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub fn end_signal() -> Result<impl Future<Output = ()>, CliError> {
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
         }
     })
+}
+
+/// The SIGHUPs that arrive.
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub fn hang_ups() -> Result<Signal, CliError> {
+    listen(SignalKind::hangup())
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, CliError> {
+    signal(kind).map_err(|error| CliError::bug(format!("no signals: {error}")))
+}
+
+/// Whether SIGHUP is ignored, by what Linux says about the process. Elsewhere it is taken not to be.
+fn is_hang_up_ignored(status: &io::Result<String>) -> bool {
+    let mask = status.as_ref().ok().and_then(|text| {
+        let mut lines = text.lines();
+        lines.find_map(|line| line.strip_prefix("SigIgn:"))
+    });
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is signal 1, which is SIGHUP.
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ignored_hang_up_is_read_from_the_signal_mask() {
+        for (mask, ignored) in [("0000000000000001", true), ("0000000000001006", false)] {
+            let status = format!("Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\n");
+            assert_eq!(is_hang_up_ignored(&Ok(status)), ignored, "{mask}");
+        }
+        assert!(!is_hang_up_ignored(&Err(io::ErrorKind::NotFound.into())));
+    }
 }

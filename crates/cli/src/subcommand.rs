@@ -1,6 +1,6 @@
 //! What every subcommand is: arguments that can say something about settings, and can be run.
 
-use crate::{config::Overrides, context::CommandContext, exit::CommandResult};
+use crate::{config::Overrides, context::CommandContext, exit::CommandResult, log::LogFormat};
 
 /// The arguments of one subcommand, or an enum of several.
 #[allow(async_fn_in_trait)] // Awaited where it is called, on one thread.
@@ -20,26 +20,6 @@ pub trait RunSubcommand {
     /// # Errors
     /// Those of the subcommand, each with its exit code.
     async fn run(self, context: &CommandContext) -> CommandResult;
-}
-
-/// How log records are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One line of text for each.
-    Text,
-    /// One JSON object for each.
-    Json,
-}
-
-impl LogFormat {
-    /// The format that `--log-json` asks for.
-    pub fn json_if(json: bool) -> Self {
-        if json {
-            Self::Json
-        } else {
-            Self::Text
-        }
-    }
 }
 
 /// Subcommands that another crate adds to the program.
@@ -71,7 +51,7 @@ macro_rules! run_variants {
                 }
             }
 
-            fn service_log(&self) -> Option<$crate::subcommand::LogFormat> {
+            fn service_log(&self) -> Option<$crate::LogFormat> {
                 match self {
                     $(Self::$variant(subcommand) => subcommand.service_log(),)+
                 }

@@ -82,10 +82,8 @@ pub async fn contract(
         };
         let address = parse_account(field("contract")).map_err(|error| stale(error.to_string()))?;
         let code_hash = parse_hash(field("code_hash")).map_err(|error| stale(error.to_string()))?;
-        let expect = Expect {
-            code_hash: Some(code_hash),
-        };
-        return match CheckedOracle::check(chain, address, expect).await {
+        let expect = Expect::code(code_hash);
+        return match CheckedOracle::check(chain, address, &expect).await {
             Ok(checked) => Ok((checked, true)),
             Err(error) if error.is_connection() => Err(error.into()),
             Err(error) => Err(stale(error.to_string())),
@@ -99,11 +97,9 @@ pub async fn contract(
     write_whole(&record, &format!("{text}\n")).map_err(|error| {
         CliError::bug(format!("'{}' cannot be written: {error}", record.display()))
     })?;
-    let expect = Expect {
-        code_hash: Some(deployed.code_hash),
-    };
+    let expect = Expect::code(deployed.code_hash);
     Ok((
-        CheckedOracle::check(chain, deployed.address, expect).await?,
+        CheckedOracle::check(chain, deployed.address, &expect).await?,
         false,
     ))
 }

@@ -3,7 +3,7 @@
 use super::{
     hosted::{Hosted, HostedConfig},
     scripted::{self, Scripted},
-    CallLimits, Fallback, ModelError, Provider,
+    CallLimits, ModelError, Provider,
 };
 use serde::{de::Error as _, Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -189,6 +189,16 @@ impl From<ProviderConfig> for Models {
 }
 
 impl Models {
+    /// Whether the same local models are loaded for both.
+    pub fn has_same_local(&self, other: &Self) -> bool {
+        let local = |models: &Self| {
+            let providers = models.0.iter().map(|model| model.provider.clone());
+            let local = providers.filter(|one| matches!(one, ProviderConfig::Local { .. }));
+            local.collect::<Vec<_>>()
+        };
+        local(self) == local(other)
+    }
+
     /// The file of the first local model, if there is one.
     pub fn local_path(&self) -> Option<&std::path::Path> {
         self.0.iter().find_map(|model| match &model.provider {
@@ -196,20 +206,6 @@ impl Models {
             _ => None,
         })
     }
-}
-
-/// Makes all providers, see [`build`].
-///
-/// # Errors
-/// When one of them cannot be used.
-pub fn build_all(models: &Models) -> Result<Arc<dyn Provider>, ModelError> {
-    let made = models
-        .0
-        .iter()
-        .map(|model| Ok((build(&model.provider)?, model.limits)));
-    Ok(Arc::new(Fallback::new(
-        made.collect::<Result<_, ModelError>>()?,
-    )?))
 }
 
 fn default_threads() -> u16 {

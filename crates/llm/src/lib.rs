@@ -10,6 +10,7 @@
 //! a model that is not served is refused; no other model answers instead.
 
 mod answer_type;
+mod built;
 mod canonical_json;
 mod config;
 mod error;
@@ -28,8 +29,9 @@ mod schema;
 pub mod scripted;
 mod secret;
 
+pub use built::{build_all, BuiltModels};
 pub use canonical_json::{canonical_json, NotJson};
-pub use config::{build, build_all, ModelConfig, Models, ProviderConfig};
+pub use config::{build, ModelConfig, Models, ProviderConfig};
 pub use error::{ModelError, Retry};
 pub use fallback::Fallback;
 pub use hosted::{HostedConfig, InstructionRole};

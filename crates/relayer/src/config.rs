@@ -1,12 +1,16 @@
 //! The relayer's configuration file.
 
-use crate::plan::PolicyConfig;
+use crate::{plan::PolicyConfig, retention::RetentionConfig};
+use llm_oracle_chain::Expect;
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_signing::KeySource;
 use llm_oracle_store::SharedDatabase;
-use llm_oracle_support::amount::planck;
-use serde::Deserialize;
+use llm_oracle_support::{
+    address::{parse_hash, AddressError},
+    amount::planck,
+};
+use serde::{de::Error as _, Deserialize, Deserializer};
 use std::path::PathBuf;
 
 /// Everything that `relayer run` needs to know. Unknown keys are refused.
@@ -33,9 +37,9 @@ pub struct RelayerConfig {
     pub forget_finalized: bool,
     /// Address of the oracle, SS58.
     pub contract: String,
-    /// Hash of its code as the deployment printed it; when given, another is refused.
+    /// Hash of its code as the deployment printed it, or several; when given, another is refused.
     #[serde(default)]
-    pub code_hash: Option<String>,
+    pub code_hash: CodeHashes,
     /// Directory of the store; one process at a time.
     pub store: PathBuf,
     /// The database that replicas share; without one it is a file in the store's directory.
@@ -55,6 +59,9 @@ pub struct RelayerConfig {
     /// The relayers that carry each other's entries.
     #[serde(default)]
     pub peers: PeersConfig,
+    /// How long the store keeps what is over.
+    #[serde(default)]
+    pub retention: RetentionConfig,
 }
 
 impl RelayerConfig {
@@ -63,6 +70,42 @@ impl RelayerConfig {
         let mut all = vec![self.url.clone()];
         all.extend(self.urls.iter().filter(|url| **url != self.url).cloned());
         all
+    }
+}
+
+/// Hashes of the code that the contract may have, as 0x-hex: in the file one, or a list of them. Empty: any code.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CodeHashes(pub Vec<String>);
+
+impl CodeHashes {
+    /// What the contract is expected to be.
+    ///
+    /// # Errors
+    /// The first text that is no hash.
+    pub fn expected(&self) -> Result<Expect, AddressError> {
+        let hashes = self.0.iter().map(|hash| parse_hash(hash));
+        Ok(Expect {
+            code_hashes: hashes.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for CodeHashes {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a hash, or a list of hashes")]
+        enum OneOrMany {
+            One(String),
+            Many(Vec<String>),
+        }
+        match OneOrMany::deserialize(input)? {
+            OneOrMany::One(hash) => Ok(Self(vec![hash])),
+            // Left out, any code is accepted; who writes the key wants something else.
+            OneOrMany::Many(hashes) if hashes.is_empty() => Err(D::Error::custom(
+                "an empty list: name a hash, or leave the key out to accept any code",
+            )),
+            OneOrMany::Many(hashes) => Ok(Self(hashes)),
+        }
     }
 }
 
@@ -168,6 +211,29 @@ mod tests {
         assert_eq!(config.operators.len(), 2);
         assert_eq!(config.limits.min_reward, 20_000_000_000_000_000_000);
         assert_eq!(config.limits.max_attempts, Limits::default().max_attempts);
+    }
+
+    #[test]
+    fn the_code_may_be_one_or_one_of_several() {
+        let read = |line: &str| toml::from_str::<RelayerConfig>(&format!("{line}\n{FILE}"));
+        let hash = |digits: &str| format!("0x{}", digits.repeat(32));
+        let (one, two) = (hash("11"), hash("22"));
+        let config = read(&format!("code_hash = '{one}'")).unwrap();
+        assert_eq!(
+            config.code_hash.expected().unwrap().code_hashes,
+            [[0x11; 32]]
+        );
+        let config = read(&format!("code_hash = ['{one}', '{two}']")).unwrap();
+        let expected = config.code_hash.expected().unwrap();
+        assert_eq!(expected.code_hashes, [[0x11; 32], [0x22; 32]]);
+        assert_eq!(read("").unwrap().code_hash, CodeHashes::default());
+        let empty = read("code_hash = []").unwrap_err().to_string();
+        assert!(empty.contains("empty list"), "{empty}");
+        let number = read("code_hash = 7").unwrap_err().to_string();
+        assert!(number.contains("list of hashes"), "{number}");
+        let config = read(&format!("code_hash = ['{one}', '0x22']")).unwrap();
+        let wrong = config.code_hash.expected().unwrap_err().to_string();
+        assert!(wrong.contains("0x22"), "{wrong}");
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use crate::error::RelayerError;
 use llm_oracle_store::{now_ms, JobState, Purpose, SeatId, Skip, Store};
 use llm_oracle_support::address::ss58;
-use std::sync::Arc;
+use std::sync::{
+    atomic::{AtomicU32, Ordering},
+    Arc,
+};
 
 /// The record of what failed and of what was skipped, on disk.
 #[derive(Clone)]
@@ -11,7 +14,8 @@ pub(crate) struct FailureLog {
     store: Arc<Store>,
     /// Operators of this process: failures of others' entries are theirs.
     own: Vec<[u8; 32]>,
-    max_attempts: u32,
+    /// Shared by all copies: it may change while the relayer runs.
+    max_attempts: Arc<AtomicU32>,
 }
 
 impl FailureLog {
@@ -19,8 +23,13 @@ impl FailureLog {
         Self {
             store,
             own,
-            max_attempts,
+            max_attempts: Arc::new(max_attempts.into()),
         }
+    }
+
+    /// Takes another limit, in all copies.
+    pub(crate) fn reload(&self, max_attempts: u32) {
+        self.max_attempts.store(max_attempts, Ordering::Relaxed);
     }
 
     /// Counts a failure. At the last allowed one asking is given up, visibly. What was paid for, committing and
@@ -37,7 +46,7 @@ impl FailureLog {
         let count = self.store.add_failure(entry, purpose, reason)?;
         let (request, purpose_name) = (entry.request_id, purpose.name());
         let operator = ss58(&entry.operator.into());
-        if count < self.max_attempts {
+        if count < self.max_attempts.load(Ordering::Relaxed) {
             tracing::warn!(
                 request,
                 operator,

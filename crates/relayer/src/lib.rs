@@ -28,17 +28,23 @@ mod peers;
 mod plan;
 mod poll_timer;
 mod relayer;
+mod reload;
 mod requests;
+mod retention;
 mod settlement;
+mod take_over;
 mod tx;
 mod work;
 
-pub use config::{Limits, RelayerConfig};
+pub use config::{CodeHashes, Limits, RelayerConfig};
 pub use drain::DRAIN_FILE;
 pub use error::RelayerError;
+pub use ops::ReloadReport;
 pub use plan::{
     decide, Account, Budget, Exhausted, HeadNumbers, Local, OnChain, PolicyConfig, RequesterBudget,
     SeatOnChain, Step, Why,
 };
 pub use relayer::{Progress, Relayer};
+pub use reload::{reload_channel, LiveSettings, ReloadInbox, Reloader};
+pub use retention::RetentionConfig;
 pub use tx::{send, Submit};

@@ -84,10 +84,10 @@ impl NodeSession {
         address: AccountId,
         expect: Expect,
     ) -> Result<(Self, Oracle), RelayerError> {
-        let (fit, checked) = match first_check(&mut endpoints, address, expect).await {
+        let (fit, checked) = match first_check(&mut endpoints, address, &expect).await {
             Err(error) if error.kind() == ChainErrorKind::Mismatch => {
                 endpoints.disconnect();
-                first_check(&mut endpoints, address, expect).await?
+                first_check(&mut endpoints, address, &expect).await?
             }
             checked => checked?,
         };
@@ -109,6 +109,14 @@ impl NodeSession {
             last_connection: None,
         };
         Ok((session, checked.oracle))
+    }
+
+    /// Works with these nodes from now on. What the contract is expected to be is compared again in the next
+    /// iteration, as at a new connection.
+    pub(crate) fn reload(&mut self, urls: &[String], expect: Expect) {
+        self.endpoints.set_urls(urls);
+        self.expect = expect;
+        self.link = None;
     }
 
     /// What the store is bound to.
@@ -242,7 +250,7 @@ impl NodeSession {
                 return Ok((link.oracle.clone(), false));
             }
         }
-        let checked = match CheckedOracle::check(&fit.chain, self.address, self.expect).await {
+        let checked = match CheckedOracle::check(&fit.chain, self.address, &self.expect).await {
             Err(error @ ChainError::OtherCode { .. }) => {
                 return Ok((self.with_other_code(fit, error).await?, true));
             }
@@ -330,7 +338,7 @@ impl NodeSession {
 async fn first_check(
     endpoints: &mut Endpoints,
     address: AccountId,
-    expect: Expect,
+    expect: &Expect,
 ) -> Result<(HealthyNode, CheckedOracle<AnyChain>), ChainError> {
     let fit = endpoints.select_node(NodeCriteria::default()).await?;
     let checked = CheckedOracle::check(&fit.chain, address, expect).await?;

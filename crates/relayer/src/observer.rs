@@ -35,6 +35,12 @@ impl Observer {
         }
     }
 
+    /// Takes another least balance, planck, and reads again at once.
+    pub(crate) fn reload(&mut self, min_balance: u128) {
+        self.min_balance = min_balance;
+        self.observed = None;
+    }
+
     /// Reads what the chain says about our operators, if the last look is old.
     ///
     /// # Errors

@@ -15,18 +15,20 @@ use crate::{
     ops::{IterationResult, Ops},
     pace::PaceWatch,
     peers::PeerExchange,
+    reload::ReloadInbox,
     requests::{account_for_seats, OperatorSets, RequestCache, RequestTracker, TrackRecords},
+    retention::Retention,
     settlement::{end_some, Settlement},
     tx::{BatchSender, Reconciler, TxSender},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
-use llm_oracle_chain::{Endpoints, Expect, Head};
+use llm_oracle_chain::{Endpoints, Head};
 use llm_oracle_llm::Provider;
 use llm_oracle_peers::PeerEndpoint;
 use llm_oracle_signing::Signer;
 use llm_oracle_store::{Purpose, Store, StoreIdentity};
 use llm_oracle_support::{
-    address::{hex0x, parse_account, parse_hash},
+    address::{hex0x, parse_account},
     clock::Instant,
     random,
 };
@@ -66,6 +68,7 @@ pub struct Relayer {
     pub(crate) equivocations: EquivocationWatch,
     pub(crate) peers: PeerExchange,
     pub(crate) observer: Observer,
+    pub(crate) retention: Retention,
 }
 
 impl Relayer {
@@ -113,8 +116,7 @@ impl Relayer {
         open: impl FnOnce(&RelayerConfig, &StoreIdentity) -> Result<Arc<Store>, RelayerError>,
     ) -> Result<Self, RelayerError> {
         let address = parse_account(&config.contract)?;
-        let code_hash = config.code_hash.as_deref().map(parse_hash).transpose()?;
-        let expect = Expect { code_hash };
+        let expect = config.code_hash.expected()?;
         let (mut session, oracle) = NodeSession::open(endpoints, address, expect).await?;
         let operators = Operators::look_up(&oracle, keys).await?;
         let (identity, deployment) = (session.identity(), session.deployment());
@@ -163,29 +165,21 @@ impl Relayer {
             ),
             peers: PeerExchange::new(&config, deployment, &operators, shared)?,
             observer: Observer::new(ops.clone(), limits.min_balance),
+            retention: Retention::new(store.clone(), config.retention),
             failures,
             operators,
             store,
             ops,
             config,
         };
-        relayer.account_for_seats().await?;
+        let chain = relayer.session.refresh().await?;
+        relayer.bonds.refresh(&chain, &relayer.operators).await?;
+        relayer.peers.begin(chain.finalized.number);
+        let (store, operators, tracker) =
+            (&relayer.store, &relayer.operators, &mut relayer.tracker);
+        let recover = relayer.config.recover;
+        account_for_seats(&chain, store, operators, tracker, deployment, recover).await?;
         Ok(relayer)
-    }
-
-    async fn account_for_seats(&mut self) -> Result<(), RelayerError> {
-        let chain = self.session.refresh().await?;
-        self.bonds.refresh(&chain, &self.operators).await?;
-        self.peers.begin(chain.finalized.number);
-        account_for_seats(
-            &chain,
-            &self.store,
-            &self.operators,
-            &mut self.tracker,
-            self.session.deployment(),
-            self.config.recover,
-        )
-        .await
     }
 
     /// What this relayer has recorded.
@@ -214,15 +208,22 @@ impl Relayer {
     }
 
     /// Works until it is told to stop, or is drained. A lost connection is made again; what cannot get better by
-    /// waiting ends it.
+    /// waiting ends it. Settings that are handed in meanwhile are taken over between two iterations.
     ///
     /// # Errors
     /// Another chain or contract behind the URL, a store that fails, a key that is used elsewhere.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), RelayerError> {
+    pub async fn run(
+        mut self,
+        stop: CancellationToken,
+        mut reloads: ReloadInbox,
+    ) -> Result<(), RelayerError> {
         let mut pauses = pauses();
         loop {
             if stop.is_cancelled() {
                 return self.wind_up().await;
+            }
+            if let Some(settings) = reloads.take() {
+                self.take_over(&settings);
             }
             let started = Instant::now();
             self.ops.iteration_begins();
@@ -239,6 +240,7 @@ impl Relayer {
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => {}
+                        () = reloads.arrived() => {}
                         () = self.wait() => {}
                     }
                 }
@@ -249,6 +251,7 @@ impl Relayer {
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "an iteration failed; trying again");
                     tokio::select! {
                         () = stop.cancelled() => {}
+                        () = reloads.arrived() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                 }
@@ -295,6 +298,7 @@ impl Relayer {
         worked |= self.equivocations.watch(&chain, operators, cache).await?;
         self.bonds.refresh(&chain, &self.operators).await?;
         self.observer.observe(&chain, &self.operators).await?;
+        worked |= self.retention.prune()?;
         Ok(match worked {
             _ if work.is_drained => Progress::Drained,
             true => Progress::Worked,

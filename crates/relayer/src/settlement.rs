@@ -79,6 +79,11 @@ impl Settlement {
         }
     }
 
+    /// Takes another delay, milliseconds.
+    pub(crate) fn reload(&mut self, takeover_ms: u64) {
+        self.takeover_delay = Duration::from_millis(takeover_ms);
+    }
+
     /// What one of our operators does about a request that has ended.
     ///
     /// # Errors

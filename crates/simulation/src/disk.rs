@@ -11,8 +11,8 @@ use llm_oracle_primitives::{
 use llm_oracle_store::{
     database::{Database, FailureRecord},
     sqlite::Sqlite,
-    Answered, Attempt, AttemptState, Evidence, Job, JobState, JobUpdate, NewAttempt, Purpose,
-    SeatFailures, SeatId, Skip, StoreError,
+    Answered, Attempt, AttemptState, Evidence, Job, JobState, JobUpdate, NewAttempt, PruneResult,
+    PruneRule, Purpose, SeatFailures, SeatId, Skip, StoreError,
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -293,6 +293,9 @@ impl Database for Disk {
     }
     fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError> {
         self.memory.evidence(request)
+    }
+    fn prune(&self, rule: &PruneRule) -> Result<PruneResult, StoreError> {
+        self.write("retention", || self.memory.prune(rule))
     }
     fn check(&self) -> Result<(), StoreError> {
         Ok(())

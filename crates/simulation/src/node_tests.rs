@@ -3,10 +3,13 @@
 
 use super::{
     faults::quiet,
+    model::Model,
     run::{in_simulation, Plan, Run},
     scenario::Kind,
 };
 use crate::network::{lock, CODE};
+use llm_oracle_relayer::{LiveSettings, ReloadReport};
+use std::sync::Arc;
 
 const OTHER_CODE: [u8; 32] = [0xbd; 32];
 
@@ -41,7 +44,10 @@ fn show(run: &Run, code: [u8; 32]) {
 
 /// A run in which both seats of the first request are taken and none is revealed.
 async fn committed() -> Run {
-    let mut run = Run::new(plan());
+    started(Run::new(plan())).await
+}
+
+async fn started(mut run: Run) -> Run {
     run.start();
     run.block().await;
     run.ask_with(Kind::Plain, |terms| {
@@ -83,6 +89,65 @@ fn another_code_is_confirmed_before_the_relayer_ends_and_seats_are_revealed() {
             ended.iter().any(|end| end.contains("OtherCode")),
             "{ended:?}"
         );
+    });
+}
+
+#[test]
+fn an_upgrade_to_a_code_that_is_accepted_too_is_worked_through() {
+    in_simulation(11, None, async {
+        let mut run = Run::new(plan());
+        run.codes = vec![CODE, OTHER_CODE];
+        let mut run = started(run).await;
+        show(&run, OTHER_CODE);
+        run.ask(Kind::Plain);
+        for _ in 0..250 {
+            run.block().await;
+        }
+        assert_eq!((seats(&run, 0), seats(&run, 1)), ((2, 2), (2, 2)));
+        assert_eq!(violations(&run), Vec::<String>::new());
+    });
+}
+
+/// Hands the settings of a run to the relayer that runs.
+fn reload(run: &Run) {
+    let model = Model {
+        world: run.world.clone(),
+        witness: run.witness.clone(),
+        fixed: true,
+    };
+    let report = ReloadReport::default();
+    let settings = LiveSettings::new(&run.config(), Arc::new(model), report).unwrap();
+    run.reloader.as_ref().unwrap().hand_in(settings);
+}
+
+#[test]
+fn a_reload_changes_what_is_accepted_and_what_is_answered() {
+    in_simulation(11, None, async {
+        let mut run = Run::new(plan());
+        run.limits.min_reward = u128::MAX;
+        run.start();
+        run.block().await;
+        run.ask(Kind::Plain);
+        for _ in 0..20 {
+            run.block().await;
+        }
+        assert_eq!(seats(&run, 0), (0, 0), "it pays too little");
+        run.limits.min_reward = 0;
+        run.codes.push(OTHER_CODE);
+        reload(&run);
+        show(&run, OTHER_CODE);
+        run.ask(Kind::Plain);
+        for _ in 0..250 {
+            run.block().await;
+        }
+        assert_eq!(seats(&run, 1), (2, 2), "what came after the reload");
+        run.codes = vec![CODE];
+        reload(&run);
+        run.ask(Kind::Plain);
+        for _ in 0..40 {
+            run.block().await;
+        }
+        assert_eq!(seats(&run, 2), (0, 0), "the code is not accepted any more");
     });
 }
 

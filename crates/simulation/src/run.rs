@@ -15,7 +15,10 @@ use llm_oracle_fixtures::{mutant, SimRng};
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_primitives::{BlockNumber, Terms};
-use llm_oracle_relayer::{Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError};
+use llm_oracle_relayer::{
+    reload_channel, CodeHashes, Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError,
+    Reloader, RetentionConfig,
+};
 use llm_oracle_rules::MemoryHost;
 use llm_oracle_signing::{account_of, Signer};
 use llm_oracle_store::{sqlite::Sqlite, SaltSecrets, Store, StoreIdentity};
@@ -101,6 +104,8 @@ pub struct Run {
     /// Blocks that finality is behind.
     pub finality: BlockNumber,
     pub limits: Limits,
+    pub codes: Vec<[u8; 32]>,
+    pub reloader: Option<Reloader>,
     /// The operator whose signer does not answer.
     pub signer_away: Option<usize>,
     running: Option<Running>,
@@ -162,6 +167,8 @@ impl Run {
                 takeover_delay_ms: 3_000,
                 ..Limits::default()
             },
+            codes: vec![CODE],
+            reloader: None,
             signer_away: None,
             running: None,
             started: Arc::default(),
@@ -187,18 +194,16 @@ impl Run {
         (0..self.plan.nodes).map(|n| format!("ws://{n}")).collect()
     }
 
-    fn config(&self) -> RelayerConfig {
-        let urls = self.urls();
+    pub fn config(&self) -> RelayerConfig {
         RelayerConfig {
-            url: urls.first().cloned().unwrap_or_default(),
-            urls,
+            url: "ws://0".to_owned(),
+            urls: self.urls(),
             block_time_ms: None,
             backup_dir: None,
             recover: false,
             forget_finalized: false,
             contract: ss58(&MemoryHost::address()),
-            code_hash: Some(hex0x(&CODE)),
-            // Keys and store are given otherwise.
+            code_hash: CodeHashes(self.codes.iter().map(|code| hex0x(code)).collect()),
             store: PathBuf::new(),
             shared: None,
             operators: Vec::new(),
@@ -206,10 +211,10 @@ impl Run {
             limits: self.limits,
             policy: PolicyConfig::default(),
             peers: PeersConfig::default(),
+            retention: RetentionConfig::default(),
         }
     }
 
-    /// A store over what is on disk.
     pub fn store(&self) -> Store {
         let secrets = SaltSecrets::from_pairs([(1, [7; 32])]);
         Store::with_database(Arc::new(self.disk.clone()), secrets)
@@ -231,13 +236,15 @@ impl Run {
             witness: self.witness.clone(),
             fixed: self.plan.fixed,
         });
-        self.started = Arc::default();
-        let started = self.started.clone();
+        let (reloader, reloads) = reload_channel();
+        self.reloader = Some(reloader);
+        let started = Arc::<AtomicBool>::default();
+        self.started = started.clone();
         self.world().trace.note("start".into());
         self.running = Some(Box::pin(async move {
             let relayer = Relayer::start_with(config, keys, model, endpoints, store).await?;
             started.store(true, Ordering::Relaxed);
-            relayer.run(CancellationToken::new()).await
+            relayer.run(CancellationToken::new(), reloads).await
         }));
     }
 
@@ -245,7 +252,6 @@ impl Run {
         self.running.is_some()
     }
 
-    /// Ends the process where it is.
     pub fn stop(&mut self) {
         self.running = None;
     }

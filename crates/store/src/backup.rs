@@ -95,6 +95,17 @@ impl Backup {
         )
     }
 
+    /// Removes the backup of an answer, if there is one.
+    pub(super) fn remove(&self, request: RequestId, operator: &[u8; 32]) -> Result<(), StoreError> {
+        let path = self.folder.join(name(request, operator));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::io(&path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The backup of an answer, if there is one.
     pub(super) fn find(
         &self,

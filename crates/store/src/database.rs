@@ -3,6 +3,7 @@
 use super::{
     attempts::{Attempt, AttemptState, NewAttempt, Purpose, SeatId},
     jobs::{Answered, Job, JobState, JobUpdate, Skip},
+    retention::{PruneResult, PruneRule},
     seat_records::SeatFailures,
     stats::Evidence,
     StoreError,
@@ -106,6 +107,8 @@ pub trait Database: Send + Sync {
     fn published(&self, digest: &Hash) -> Result<Option<Vec<u8>>, StoreError>;
     /// The evidence of a request, or of all.
     fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError>;
+    /// Removes what may go, with one write.
+    fn prune(&self, rule: &PruneRule) -> Result<PruneResult, StoreError>;
     /// Checks the integrity of the database.
     fn check(&self) -> Result<(), StoreError>;
 

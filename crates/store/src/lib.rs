@@ -17,6 +17,7 @@ mod jobs;
 mod lease;
 mod lock;
 mod postgres;
+mod retention;
 #[cfg(test)]
 pub mod sample;
 mod seat_records;
@@ -29,6 +30,7 @@ pub use attempts::{live_nonces, Attempt, AttemptState, NewAttempt, Purpose, Seat
 pub use jobs::{Answered, Job, JobState, JobUpdate, Recorded, Skip};
 pub use llm_oracle_support::clock::now_ms;
 pub use postgres::{DatabaseUrl, SharedDatabase, UrlSource};
+pub use retention::{prune, PruneResult, PruneRule};
 pub use seat_records::{unrevealed_requests, SeatFailures, SeatRecords};
 pub use secret::{SaltSecret, SaltSecrets};
 pub use stats::{Archive, Evidence, Stats};

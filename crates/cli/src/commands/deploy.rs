@@ -9,6 +9,8 @@ use crate::{
     flags::SigningFlags,
     funds::{check_deposit, Charges},
     money::Planck,
+    param_values::params_json,
+    params_file::DeployParams,
     subcommand::RunSubcommand,
 };
 use clap::Args;
@@ -26,6 +28,9 @@ pub struct DeployArgs {
     /// Salt of the address, so that the same code can be deployed again
     #[arg(long, value_name = "HEX", default_value = "")]
     pub salt: String,
+    /// Parameters of the contract, TOML or JSON [default: those for the chain's coin]
+    #[arg(long, value_name = "FILE")]
+    pub params: Option<PathBuf>,
     /// Write the settings for the other subcommands to this file
     #[arg(long, value_name = "FILE")]
     pub config_out: Option<PathBuf>,
@@ -52,7 +57,15 @@ impl RunSubcommand for DeployArgs {
         let wasm = read_code(&context.settings.artifacts, ORACLE_WASM)?;
         let chain = context.chain().await?;
         let unit = chain.coin_unit().await?;
-        let constructor = messages::with_defaults(chain.genesis(), unit);
+        let made = match &self.params {
+            Some(file) => DeployParams::read(file, unit)?,
+            None => DeployParams::for_unit(unit),
+        };
+        let sink = made.sink.unwrap_or(signer.account);
+        let constructor = match &self.params {
+            Some(_) => messages::new(chain.genesis(), unit, &made.params, made.sink),
+            None => messages::with_defaults(chain.genesis(), unit),
+        };
         // What is known to fail is not sent: it would cost its fee.
         let dry = chain
             .deploy_dry_run(&signer.account, &wasm, &constructor, 0, &salt)
@@ -70,6 +83,8 @@ impl RunSubcommand for DeployArgs {
                 "contract": ss58(&dry.address),
                 "code_bytes": wasm.len(),
                 "unit": unit.to_string(),
+                "params": params_json(made.params),
+                "sink": ss58(&sink),
                 "weight": { "ref_time": dry.gas_required.ref_time, "proof_size": dry.gas_required.proof_size },
                 "storage_deposit": deposit_json(dry.deposit),
             });

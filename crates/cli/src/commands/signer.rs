@@ -4,7 +4,8 @@ use crate::{
     context::CommandContext,
     exit::{self, CliError, CommandResult},
     flags::GlobalFlags,
-    subcommand::{LogFormat, RunSubcommand},
+    log::LogFormat,
+    subcommand::RunSubcommand,
 };
 use clap::{Args, Subcommand};
 use llm_oracle_support::address::{hex0x, ss58};

@@ -5,12 +5,14 @@
 //! `$XDG_CONFIG_HOME/llm-oracle`. Files are never mixed: a key for one chain and a contract of
 //! another would be worse than a missing setting.
 
+mod changes;
 mod error;
 mod explain;
 mod figment_origin;
 mod file;
 pub mod key;
 mod layer;
+mod log_filter;
 mod model;
 mod origins;
 mod overrides;
@@ -18,6 +20,7 @@ pub mod paths;
 mod settings;
 mod shared_store;
 
+pub use changes::{change_effect, ChangeEffect};
 pub use error::ConfigError;
 pub use file::{ConfigFile, DEFAULT_URL};
 pub use model::describe_model;
@@ -41,6 +44,11 @@ fn usual_file() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// The settings file of a run: the one that is named, or the usual one.
+pub fn settings_file(named: Option<&Path>) -> Option<PathBuf> {
+    named.map(Path::to_owned).or_else(usual_file)
+}
+
 /// Loads the settings.
 ///
 /// # Errors
@@ -57,11 +65,7 @@ pub fn load(file: Option<&Path>, flags: &Overrides) -> Result<Settings, ConfigEr
         return Err(ConfigError::Wrong(reason));
     }
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    load_with(
-        file.map(Path::to_owned).or_else(usual_file),
-        flags,
-        &variable,
-    )
+    load_with(settings_file(file), flags, &variable)
 }
 
 fn load_with(

@@ -76,13 +76,18 @@ impl Settings {
                 self.allow_plaintext_nodes.to_string(),
             ),
             ("contract", "contract", set(&self.contract)),
-            ("code_hash", "code_hash", set(&self.code_hash)),
+            (
+                "code_hash",
+                "code_hash",
+                list(&mut self.code_hash.0.iter().cloned()),
+            ),
             ("key", key_name, key),
             (
                 "artifacts",
                 "artifacts",
                 self.artifacts.display().to_string(),
             ),
+            ("log", "log", set(&self.log)),
             ("model", self.model_key, describe_model(&self.model)),
             ("store", "store", self.store.display().to_string()),
             (
@@ -121,6 +126,7 @@ impl Settings {
                 .shown()
                 .into_iter()
                 .chain(self.policy.shown())
+                .chain(self.retention.shown())
                 .map(|(name, value)| (name, name, value)),
         )
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 /// Settings that a flag or an environment variable can give; the variable is `LLM_ORACLE_` and the
 /// name in capitals.
-const SCALARS: [&str; 7] = [
+const SCALARS: [&str; 8] = [
     "url",
     "contract",
     "suri",
@@ -13,6 +13,7 @@ const SCALARS: [&str; 7] = [
     "artifacts",
     "model_file",
     "store_url",
+    "log",
 ];
 
 /// Settings given as flags.

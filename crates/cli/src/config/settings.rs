@@ -5,6 +5,7 @@ use super::{
     figment_origin::{origin_rank, relative_to_file},
     file::DEFAULT_URL,
     key::{SecretUriText, SignerSource},
+    log_filter::check_filter,
     model, paths,
     shared_store::shared,
 };
@@ -12,7 +13,9 @@ use figment2::{value::magic::RelativePathBuf, Figment};
 use llm_oracle_chain::redact;
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
-use llm_oracle_relayer::{ops::OpsConfig, Limits, PolicyConfig, RelayerConfig};
+use llm_oracle_relayer::{
+    ops::OpsConfig, CodeHashes, Limits, PolicyConfig, RelayerConfig, RetentionConfig,
+};
 use llm_oracle_signing::KeySource;
 use llm_oracle_store::{DatabaseUrl, SharedDatabase, UrlSource};
 use serde::Deserialize;
@@ -31,11 +34,13 @@ pub(super) struct RawSettings {
     allow_plaintext_nodes: bool,
     backup_dir: Option<RelativePathBuf>,
     contract: Option<String>,
-    code_hash: Option<String>,
+    #[serde(default)]
+    code_hash: CodeHashes,
     suri: Option<SecretUriText>,
     key_file: Option<RelativePathBuf>,
     artifacts: Option<RelativePathBuf>,
     model_file: Option<RelativePathBuf>,
+    log: Option<String>,
     model: Option<Models>,
     models: Option<Models>,
     store: Option<RelativePathBuf>,
@@ -54,6 +59,8 @@ pub(super) struct RawSettings {
     ops: OpsConfig,
     #[serde(default)]
     peers: PeersConfig,
+    #[serde(default)]
+    retention: RetentionConfig,
 }
 
 /// Checked settings.
@@ -71,12 +78,14 @@ pub struct Settings {
     pub backup_dir: Option<PathBuf>,
     /// The contract, if one is set.
     pub contract: Option<String>,
-    /// Code hash recorded when the contract was deployed.
-    pub code_hash: Option<String>,
+    /// Hashes of the code that the contract may have.
+    pub code_hash: CodeHashes,
     /// The key that signs transactions, if one is set.
     pub key: Option<SignerSource>,
     /// Folder with built contracts.
     pub artifacts: PathBuf,
+    /// What a service logs, if it is set: a filter such as `info,llm_oracle=debug`.
+    pub log: Option<String>,
     /// The models that answer, in the order in which they are asked.
     pub model: Models,
     /// Folder of the relayer's store.
@@ -93,6 +102,8 @@ pub struct Settings {
     pub ops: OpsConfig,
     /// The relayers that submit entries for each other.
     pub peers: PeersConfig,
+    /// How long the store keeps what is over.
+    pub retention: RetentionConfig,
     /// The key that the model comes from.
     pub(super) model_key: &'static str,
     pub(super) figment: Figment,
@@ -133,6 +144,10 @@ impl Settings {
             signer: operator.signer.map(|path| beside(path, "operators")),
             ..operator
         });
+        if let Some(filter) = &raw.log {
+            check_filter(filter)?;
+        }
+        raw.retention.check().map_err(ConfigError::Wrong)?;
         let store = raw.store.map(|path| path.relative());
         // As with the key: the stronger place wins.
         let url = match (raw.store_url, raw.store_url_file) {
@@ -164,6 +179,7 @@ impl Settings {
             artifacts: raw
                 .artifacts
                 .map_or_else(paths::artifacts, |path| path.relative()),
+            log: raw.log,
             model,
             store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
             shared,
@@ -172,6 +188,7 @@ impl Settings {
             policy: raw.policy,
             ops: raw.ops,
             peers: raw.peers,
+            retention: raw.retention,
             model_key,
             figment,
         })
@@ -208,7 +225,13 @@ impl Settings {
             limits: self.limits,
             policy: self.policy.clone(),
             peers: self.peers.clone(),
+            retention: self.retention,
         })
+    }
+
+    /// Whether a file, a variable or a flag sets this key.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.figment.find_metadata(key).is_some()
     }
 
     /// The key that signs.

@@ -87,6 +87,11 @@ impl EquivocationWatch {
         }
     }
 
+    /// Turns it on or off. What blocks brought while it was off is not looked at.
+    pub(crate) fn reload(&mut self, enabled: bool) {
+        self.enabled = enabled;
+    }
+
     /// Looks at some of the answers that calls of finalized blocks have brought. Says whether there are
     /// more, or something was reported.
     ///

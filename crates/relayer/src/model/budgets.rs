@@ -48,6 +48,11 @@ impl Budgets {
         })
     }
 
+    /// Takes another policy. What has been used today stays used.
+    pub(super) fn reload(&mut self, policy: PolicyConfig) {
+        self.policy = policy;
+    }
+
     /// Begins the day that it is.
     pub(super) fn begin_day(&mut self) {
         self.spend.begin_day(day_of(now_ms()));

@@ -9,7 +9,7 @@ const TENTHS: usize = 9;
 
 /// How long the last answers took.
 #[derive(Debug, Default)]
-pub(super) struct Latency {
+pub(crate) struct Latency {
     took: VecDeque<Duration>,
 }
 
@@ -23,7 +23,7 @@ impl Latency {
     }
 
     /// The time in which nine of ten answers were given; `None` before the first one.
-    pub(super) fn usual(&self) -> Option<Duration> {
+    pub(crate) fn usual(&self) -> Option<Duration> {
         let mut sorted: Vec<Duration> = self.took.iter().copied().collect();
         sorted.sort_unstable();
         let last = sorted.len().checked_sub(1)?;

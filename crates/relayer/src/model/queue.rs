@@ -34,7 +34,8 @@ pub(crate) struct ModelQueue {
     ops: Arc<Ops>,
     failures: FailureLog,
     recorder: AnswerRecorder,
-    latency: Latency,
+    /// How long answers take.
+    pub(crate) latency: Latency,
 }
 
 impl ModelQueue {
@@ -61,14 +62,22 @@ impl ModelQueue {
         })
     }
 
+    /// Takes another provider, number of questions at the same time, and policy. What has been used today
+    /// stays used; questions under way are answered by the provider that they were put to.
+    pub(crate) fn reload(
+        &mut self,
+        provider: Arc<dyn Provider>,
+        (at_once, policy): (u16, PolicyConfig),
+    ) {
+        provider.restore(&self.provider.states());
+        self.provider = provider;
+        self.tasks.reload(at_once);
+        self.budgets.reload(policy);
+    }
+
     /// Whether a question is with the model or waits for it.
     pub(crate) fn is_asking(&self, entry: &SeatId) -> bool {
         self.tasks.contains(entry)
-    }
-
-    /// How long an answer usually takes; `None` before the first one.
-    pub(crate) fn latency(&self) -> Option<Duration> {
-        self.latency.usual()
     }
 
     /// Seats whose question is with the model or waits for it.

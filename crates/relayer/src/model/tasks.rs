@@ -35,6 +35,11 @@ impl ModelTasks {
         }
     }
 
+    /// Takes another number of questions at the same time; those under way go on.
+    pub(super) fn reload(&mut self, max_concurrent: u16) {
+        self.max_concurrent = max_concurrent.max(1).into();
+    }
+
     /// Whether a seat's question is with the model or waits for it.
     pub(super) fn contains(&self, seat: &SeatId) -> bool {
         self.is_running(seat) || self.waiting.contains(seat)

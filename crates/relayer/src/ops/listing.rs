@@ -1,6 +1,8 @@
 //! Every metric by name and type: what pages, alerts and dashboards may name.
 
-use super::{metrics::Metrics, status::OperatorStatus, IterationResult};
+use super::{
+    metrics::Metrics, reload_report::ReloadReport, status::OperatorStatus, IterationResult,
+};
 use llm_oracle_chain::RpcCount;
 use llm_oracle_peers::EntryKind;
 use llm_oracle_store::{AttemptState, JobState, Purpose, Stats};
@@ -14,6 +16,7 @@ fn everything() -> String {
     metrics
         .nodes()
         .requests(&[(String::new(), RpcCount::default())]);
+    metrics.reloads().ended(&ReloadReport::default());
     metrics.operator(&OperatorStatus::default());
     let stats = Stats {
         jobs: vec![(JobState::Answered, 1)],

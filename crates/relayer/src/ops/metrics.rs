@@ -1,6 +1,6 @@
 //! The registry of `/metrics`. `docs/operating.md` has one row for each; a test compares them.
 
-use super::{node_counters::NodeCounters, OperatorStatus};
+use super::{node_counters::NodeCounters, reload_report::ReloadCounters, OperatorStatus};
 use llm_oracle_peers::PeerCounters;
 use llm_oracle_store::{AttemptState, JobState, Stats};
 use prometheus_client::{
@@ -62,6 +62,7 @@ pub struct Metrics {
     cursor: Gauge,
     store_free: Gauge,
     nodes: NodeCounters,
+    reloads: ReloadCounters,
     peers: PeerCounters,
 }
 
@@ -102,6 +103,7 @@ impl Metrics {
             cursor: Gauge::default(),
             store_free: Gauge::default(),
             nodes: NodeCounters::default(),
+            reloads: ReloadCounters::default(),
             peers: PeerCounters::default(),
         };
         this.registered()
@@ -113,6 +115,7 @@ impl Metrics {
         registry.register("build", "version of the program", Info::new(version));
         self.register_loop(&mut registry);
         self.nodes.register(&mut registry);
+        self.reloads.register(&mut registry);
         self.register_operators(&mut registry);
         self.register_store(&mut registry);
         self.peers.register(&mut registry);
@@ -121,11 +124,8 @@ impl Metrics {
     }
 
     fn register_loop(&self, to: &mut Registry) {
-        to.register(
-            "iterations",
-            "iterations by result",
-            self.iterations.clone(),
-        );
+        let help = "iterations by result";
+        to.register("iterations", help, self.iterations.clone());
         to.register(
             "iteration_seconds",
             "time of an iteration that succeeded",
@@ -136,11 +136,8 @@ impl Metrics {
             "end of the last iteration that succeeded",
             self.last_iteration.clone(),
         );
-        to.register(
-            "connected",
-            "1 while the node is reached",
-            self.connected.clone(),
-        );
+        let help = "1 while the node is reached";
+        to.register("connected", help, self.connected.clone());
         to.register(
             "finalized_block",
             "height of the finalized block",
@@ -153,11 +150,8 @@ impl Metrics {
             "when another finalized block was last seen",
             self.finalized_moved.clone(),
         );
-        to.register(
-            "open_requests",
-            "requests that are not over",
-            self.open_requests.clone(),
-        );
+        let help = "requests that are not over";
+        to.register("open_requests", help, self.open_requests.clone());
         to.register(
             "pending_model_requests",
             "questions that wait for a model or its answer",
@@ -169,11 +163,8 @@ impl Metrics {
             "questions that the model failed at",
             self.model_failures.clone(),
         );
-        to.register(
-            "model_seconds",
-            "time of an answer",
-            self.model_seconds.clone(),
-        );
+        let help = "time of an answer";
+        to.register("model_seconds", help, self.model_seconds.clone());
     }
 
     fn register_operators(&self, to: &mut Registry) {
@@ -283,6 +274,11 @@ impl Metrics {
     /// What was asked of the nodes.
     pub fn nodes(&self) -> &NodeCounters {
         &self.nodes
+    }
+
+    /// What came of reading the settings again.
+    pub fn reloads(&self) -> &ReloadCounters {
+        &self.reloads
     }
 
     /// Another finalized block was seen.

@@ -10,14 +10,18 @@ mod listing;
 mod metrics;
 mod node_counters;
 mod notify;
+mod reload_report;
 mod server;
+mod service_manager;
 mod status;
 
 pub use listing::metric_names;
 pub use metrics::{IterationResult, Metrics};
 pub use node_counters::NodeCounters;
-pub use notify::{keep_notified, ready};
+pub use notify::keep_notified;
+pub use reload_report::{ReloadCounters, ReloadReport};
 pub use server::{serve, Desk};
+pub use service_manager::{ready, reloading};
 pub use status::{Health, HealthVerdict, OperatorStatus, Status, LIVE_WITHIN};
 
 use serde::Deserialize;
@@ -104,6 +108,32 @@ impl Ops {
         status.contract = contract.to_owned();
         status.genesis = genesis.to_owned();
         status.model = model.to_owned();
+    }
+
+    /// Names the model that answers from now on.
+    pub fn answers_with(&self, model: &str) {
+        self.lock().status.model = model.to_owned();
+    }
+
+    /// The settings were read again, with this result: in the log, the metrics, the status, and for the service
+    /// manager.
+    pub fn reloaded(&self, report: ReloadReport) {
+        match &report.error {
+            None => tracing::info!("{report}"),
+            Some(_) => tracing::error!("{report}"),
+        }
+        self.metrics.reloads().ended(&report);
+        ready(&report.to_string());
+        self.lock().status.last_reload = Some(report);
+    }
+
+    /// The settings were read again and something in them is wrong: nothing changes.
+    pub fn reload_failed(&self, error: &dyn std::fmt::Display) {
+        self.reloaded(ReloadReport {
+            at_ms: now_ms(),
+            error: Some(error.to_string()),
+            ..ReloadReport::default()
+        });
     }
 
     /// An iteration begins.

@@ -1,21 +1,9 @@
 //! Signs of life for systemd (`Type=notify`). Without `NOTIFY_SOCKET` all of it is silence.
 
-use super::Ops;
+use super::{service_manager::tell, Ops};
 use sd_notify::NotifyState;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
-
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        // The service manager will see for itself that nothing comes.
-        tracing::warn!(%error, "the service manager cannot be told");
-    }
-}
-
-/// Says that everything has been checked and the work begins.
-pub fn ready(status: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
-}
 
 /// Feeds the service manager's watchdog while the relayer lives, and says when it stops.
 pub async fn keep_notified(ops: Arc<Ops>, stop: CancellationToken) {

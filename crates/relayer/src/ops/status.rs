@@ -1,5 +1,6 @@
 //! What `/status` shows and what `/livez` and `/readyz` decide on.
 
+use super::reload_report::ReloadReport;
 use llm_oracle_store::now_ms;
 use serde::Serialize;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Status {
     pub stopping: bool,
     /// Whether it takes no more seats, to end once it owes nothing.
     pub draining: bool,
+    /// What came of reading the settings again, if that was asked for.
+    pub last_reload: Option<ReloadReport>,
     /// Its operators, as last read from the chain.
     pub operators: Vec<OperatorStatus>,
 }
@@ -116,6 +119,7 @@ impl Status {
             pending_model_requests: 0,
             stopping: false,
             draining: false,
+            last_reload: None,
             operators: Vec::new(),
         }
     }

@@ -216,7 +216,7 @@ impl SeatPlanner<'_> {
     ) -> SeatAction {
         let summary = &view.summary;
         let left = summary.commit_deadline.saturating_sub(heads.best);
-        let latency = self.models.latency();
+        let latency = self.models.latency.usual();
         let exclusive =
             is_exclusive(terms, facts.set, view, heads.best) && has_time(left, &self.pace, latency);
         let stake = Stake {

@@ -58,6 +58,12 @@ impl BatchSender {
         }
     }
 
+    /// Takes other limits: fee and tip of a transaction, planck.
+    pub(crate) fn reload(&mut self, max_fee: u128, max_tip: Balance) {
+        self.tx.reload(max_fee);
+        self.max_tip = max_tip;
+    }
+
     /// Sends these entries in as few transactions as fit. Says whether something was done.
     ///
     /// # Errors

@@ -56,14 +56,14 @@ pub(crate) struct TxLimits {
 pub(crate) struct TxSender {
     store: Arc<Store>,
     ops: Arc<Ops>,
-    /// Most that a transaction may cost in fees without its tip, planck; 0 for any.
-    max_fee: u128,
     shared: Arc<Mutex<SendState>>,
 }
 
 /// What all parts that send have in common.
 #[derive(Default)]
 struct SendState {
+    /// Most that a transaction may cost in fees without its tip, planck; 0 for any.
+    max_fee: u128,
     rate: BlockRate,
     /// Nonces of transactions that were given up although a node may still have them: the next one of the
     /// same account takes their place, so that at most one of the two ever counts.
@@ -72,12 +72,18 @@ struct SendState {
 
 impl TxSender {
     pub(crate) fn new(store: Arc<Store>, ops: Arc<Ops>, max_fee: u128) -> Self {
-        Self {
+        let this = Self {
             store,
             ops,
-            max_fee,
             shared: Arc::default(),
-        }
+        };
+        this.reload(max_fee);
+        this
+    }
+
+    /// Takes another greatest fee, planck, in all copies.
+    pub(crate) fn reload(&self, max_fee: u128) {
+        self.shared().max_fee = max_fee;
     }
 
     fn shared(&self) -> MutexGuard<'_, SendState> {
@@ -216,7 +222,7 @@ impl TxSender {
 
     /// Refuses signed bytes that could cost more than the limit. Nothing of them has left yet.
     async fn affords(&self, chain: &ChainView, bytes: &[u8]) -> Result<(), RelayerError> {
-        let most = self.max_fee;
+        let most = self.shared().max_fee;
         if most == 0 {
             return Ok(());
         }

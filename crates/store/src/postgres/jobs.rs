@@ -118,7 +118,7 @@ pub(super) async fn evidence(
     request: Option<RequestId>,
 ) -> Result<Vec<Evidence>, SessionError> {
     let sql = "SELECT request_id, operator, evidence, document, state IN ('revealed', 'ended')
-               FROM jobs WHERE $1::bigint IS NULL OR request_id = $1
+               FROM jobs WHERE ($1::bigint IS NULL OR request_id = $1) AND octet_length(document) > 0
                ORDER BY request_id, operator";
     let id = request.map(to_sql).transpose()?;
     let rows = session.rows(sql, &[&id]).await?;

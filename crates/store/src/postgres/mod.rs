@@ -5,6 +5,7 @@ mod jobs;
 mod leases;
 mod link;
 mod many;
+mod retention;
 mod schema;
 mod session;
 mod tls;
@@ -17,6 +18,7 @@ use super::{
     database::{Database, FailureRecord},
     from_sql,
     jobs::{Answered, Job, JobState, JobUpdate, Skip},
+    retention::{PruneResult, PruneRule},
     seat_records::SeatFailures,
     secret::SaltSecrets,
     stats::Evidence,
@@ -321,13 +323,19 @@ impl Database for Postgres {
         let digest = *digest;
         on_session!(self, |session, again| [] async {
             let sql = "SELECT document FROM jobs
-                       WHERE evidence = $1 AND state IN ('revealed', 'ended') LIMIT 1";
+                       WHERE evidence = $1 AND state IN ('revealed', 'ended')
+                       AND octet_length(document) > 0 LIMIT 1";
             session.value(sql, &[&digest.as_slice()]).await
         })
     }
 
     fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError> {
         on_session!(self, |session, again| [] jobs::evidence(session, request))
+    }
+
+    fn prune(&self, rule: &PruneRule) -> Result<PruneResult, StoreError> {
+        let rule = *rule;
+        on_session!(self, |session, again| [] retention::prune(session, &rule))
     }
 
     fn check(&self) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! The tables in PostgreSQL, with the same rules as in SQLite, and what they are bound to.
 
+use super::retention;
 use super::session::{Session, SessionError};
 use crate::{StoreError, StoreIdentity};
 
@@ -8,7 +9,7 @@ const SET_UP_LOCK: i64 = 0x6c6c_6d5f_6f72_6163;
 
 /// Migrations, one version each. Never changed once released. A transmitter may report several operators
 /// for one request, so reports are not limited to one at a time.
-const MIGRATIONS: [&str; 2] = [VERSION_1, CONFIDENCE];
+const MIGRATIONS: [&str; 3] = [VERSION_1, CONFIDENCE, retention::MIGRATION];
 
 const VERSION_1: &str = "
 CREATE TABLE meta (
@@ -145,7 +146,7 @@ EXECUTE FUNCTION refuse('an answer never changes once it is recorded');
 const GUARDS: &str = "
 SELECT count(*) FROM pg_trigger
 WHERE tgrelid = 'llm_oracle.jobs'::regclass AND tgenabled IN ('O', 'A')
-AND tgname IN ('jobs_answer_is_final', 'jobs_are_kept', 'jobs_are_all_kept')";
+AND tgname IN ('jobs_answer_is_final', 'jobs_document_is_final', 'jobs_are_kept', 'jobs_are_all_kept')";
 
 /// Whether our tables exist.
 pub(super) async fn exists(session: &mut Session) -> Result<bool, SessionError> {
@@ -228,7 +229,7 @@ pub(super) async fn keep_first(
 /// Whether the database still refuses what it must refuse.
 pub(super) async fn check_guards(session: &mut Session) -> Result<(), SessionError> {
     let found: i64 = session.value(GUARDS, &[]).await?.unwrap_or(0);
-    if found == 3 {
+    if found == 4 {
         return Ok(());
     }
     let reason = "triggers that keep answers from changing are gone or disabled";

@@ -3,6 +3,7 @@
 mod attempts;
 mod jobs;
 mod many;
+mod retention;
 mod schema;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
     database::{Database, FailureRecord},
     from_sql,
     jobs::{Answered, Job, JobState, JobUpdate, Skip},
+    retention::{PruneResult, PruneRule},
     seat_records::SeatFailures,
     stats::Evidence,
     to_sql, StoreError, StoreIdentity,
@@ -228,7 +230,7 @@ impl Database for Sqlite {
 
     fn published(&self, digest: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = "SELECT document FROM jobs
-                   WHERE evidence = ?1 AND state IN ('revealed', 'ended')";
+                   WHERE evidence = ?1 AND state IN ('revealed', 'ended') AND length(document) > 0";
         let connection = self.connection();
         let found = connection.query_row(sql, [digest], |row| row.get(0));
         Ok(found.optional()?)
@@ -236,7 +238,7 @@ impl Database for Sqlite {
 
     fn evidence(&self, request: Option<RequestId>) -> Result<Vec<Evidence>, StoreError> {
         let sql = "SELECT request_id, operator, evidence, document, state IN ('revealed', 'ended')
-                   FROM jobs WHERE ?1 IS NULL OR request_id = ?1 ORDER BY request_id, operator";
+                   FROM jobs WHERE (?1 IS NULL OR request_id = ?1) AND length(document) > 0 ORDER BY request_id, operator";
         let connection = self.connection();
         let mut query = connection.prepare_cached(sql)?;
         let mut rows = query.query([request.map(to_sql).transpose()?])?;
@@ -251,6 +253,10 @@ impl Database for Sqlite {
             });
         }
         Ok(all)
+    }
+
+    fn prune(&self, rule: &PruneRule) -> Result<PruneResult, StoreError> {
+        retention::prune(&mut self.connection(), rule)
     }
 
     fn check(&self) -> Result<(), StoreError> {

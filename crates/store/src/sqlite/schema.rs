@@ -1,5 +1,6 @@
 //! The database's tables, its durability settings, and its deployment.
 
+use super::retention;
 use crate::{StoreError, StoreIdentity};
 use rusqlite::{Connection, OptionalExtension};
 use rusqlite_migration::{Migrations, M};
@@ -138,6 +139,7 @@ fn migrations() -> Migrations<'static> {
         M::up(VERSION_1),
         M::up(JOB_INDICES),
         M::up(CONFIDENCE),
+        M::up(retention::MIGRATION),
     ])
 }
 

@@ -23,6 +23,9 @@ fn no_statement_can_change_or_remove_an_answer() {
             "UPDATE jobs SET commitment = zeroblob(32)",
             "UPDATE jobs SET confidence = 81",
             "UPDATE jobs SET request_id = 8",
+            "UPDATE jobs SET document = x'00'",
+            // Its request has not ended.
+            "UPDATE jobs SET document = x''",
             "DELETE FROM jobs",
             "INSERT OR REPLACE INTO jobs SELECT * FROM jobs",
         ] {
@@ -38,6 +41,12 @@ fn no_statement_can_change_or_remove_an_answer() {
         database.set_job_states(&[note]).unwrap();
         let job = database.job(7, &[9; 32]).unwrap().unwrap();
         assert_eq!(job.state, JobState::Abandoned);
+        let connection = database.connection();
+        assert!(connection
+            .execute("UPDATE jobs SET document = x'00'", [])
+            .is_err());
+        let removed = "UPDATE jobs SET document = x''";
+        assert_eq!(connection.execute(removed, []).unwrap(), 1);
     }
 }
 

@@ -13,10 +13,18 @@ use crate::{
 };
 use clap::Args;
 use llm_oracle_chain::{Chain, ChainApi as _, ChainError, CheckedOracle, OracleClient};
-use llm_oracle_signing::load_signer;
-use llm_oracle_support::address::{hex0x, ss58};
+use llm_oracle_llm::ProviderConfig;
+use llm_oracle_signing::{load_signer, KeySource};
+use llm_oracle_store::UrlSource;
+use llm_oracle_support::{
+    address::{hex0x, ss58},
+    credential::is_credential,
+};
 use serde_json::{json, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What is said where no key is set.
+const NO_KEY: &str = "no key is set; a relayer needs none beside those of its operators";
 
 /// Arguments of `doctor`.
 #[derive(Args, Debug)]
@@ -26,10 +34,27 @@ pub struct DoctorArgs {
     pub model_file: Option<PathBuf>,
 }
 
+/// What one check found.
+#[derive(Clone, Debug)]
+enum CheckResult {
+    /// All is well, with what was seen.
+    Passed(String),
+    /// Something must be done.
+    Failed(CliError),
+    /// It does not concern this machine, or can't be seen from here; why.
+    Skipped(String),
+}
+
+impl From<Result<String, CliError>> for CheckResult {
+    fn from(result: Result<String, CliError>) -> Self {
+        result.map_or_else(Self::Failed, Self::Passed)
+    }
+}
+
 /// The result of one check.
 struct HealthCheck {
     name: &'static str,
-    result: Result<String, CliError>,
+    result: CheckResult,
 }
 
 impl RunSubcommand for DoctorArgs {
@@ -45,67 +70,80 @@ impl RunSubcommand for DoctorArgs {
     /// # Errors
     /// When stdout cannot be written.
     async fn run(self, context: &CommandContext) -> CommandResult {
-        let mut all_checks = Vec::new();
-        let chain = context.chain().await;
-        all_checks.push(HealthCheck {
-            name: "node",
-            result: chain.as_ref().map(reached).map_err(Clone::clone),
-        });
-        // A missing contract setting is reported even without a node.
-        let checked = match (context.expected(), &chain) {
-            (Ok((address, expect)), Ok(chain)) => CheckedOracle::check(chain, address, expect)
-                .await
-                .map_err(CliError::from),
-            (Ok(_), Err(_)) => Err(unknown("the node")),
-            (Err(failure), _) => Err(failure),
+        report(context, &all_checks(context).await)
+    }
+}
+
+/// Makes all checks.
+async fn all_checks(context: &CommandContext) -> Vec<HealthCheck> {
+    let mut all_checks = Vec::new();
+    let chain = context.chain().await;
+    all_checks.push(HealthCheck {
+        name: "node",
+        result: chain.as_ref().map(reached).map_err(Clone::clone).into(),
+    });
+    // A missing contract setting is reported even without a node.
+    let checked = match (context.expected(), &chain) {
+        (Ok((address, expect)), Ok(chain)) => CheckedOracle::check(chain, address, &expect)
+            .await
+            .map_err(CliError::from),
+        (Ok(_), Err(_)) => Err(unknown("the node")),
+        (Err(failure), _) => Err(failure),
+    };
+    all_checks.push(HealthCheck {
+        name: "contract",
+        result: checked
+            .as_ref()
+            .map(|checked| {
+                let paused = if checked.config.paused {
+                    ", paused by its owner"
+                } else {
+                    ""
+                };
+                format!(
+                    "{}, code {}{paused}",
+                    ss58(&checked.oracle.address),
+                    hex0x(&checked.code_hash)
+                )
+            })
+            .map_err(Clone::clone)
+            .into(),
+    });
+    all_checks.push(HealthCheck {
+        name: "key",
+        result: match context.settings.key {
+            None => CheckResult::Skipped(NO_KEY.to_owned()),
+            Some(_) => key(context, chain.as_ref().ok()).await.into(),
+        },
+    });
+    let oracle = checked.as_ref().ok().map(|checked| &checked.oracle);
+    for source in &context.settings.operators {
+        let result = match (load_signer(source), oracle) {
+            (Err(error), _) => Err(ConfigError::from(error).into()),
+            (Ok(signer), oracle) => match (signer.check(), oracle) {
+                (Err(error), _) => Err(ChainError::from(error).into()),
+                (Ok(()), None) => Err(unknown("the contract")),
+                (Ok(()), Some(oracle)) => {
+                    let min_balance = context.settings.limits.min_balance;
+                    operator(oracle, &signer.account(), min_balance).await
+                }
+            },
+        };
+        let result = match credential_of(source) {
+            Some(path) => not_from_here(path),
+            None => result.into(),
         };
         all_checks.push(HealthCheck {
-            name: "contract",
-            result: checked
-                .as_ref()
-                .map(|checked| {
-                    let paused = if checked.config.paused {
-                        ", paused by its owner"
-                    } else {
-                        ""
-                    };
-                    format!(
-                        "{}, code {}{paused}",
-                        ss58(&checked.oracle.address),
-                        hex0x(&checked.code_hash)
-                    )
-                })
-                .map_err(Clone::clone),
+            name: "operator",
+            result,
         });
-        all_checks.push(HealthCheck {
-            name: "key",
-            result: key(context, chain.as_ref().ok()).await,
-        });
-        let oracle = checked.as_ref().ok().map(|checked| &checked.oracle);
-        for source in &context.settings.operators {
-            let result = match (load_signer(source), oracle) {
-                (Err(error), _) => Err(ConfigError::from(error).into()),
-                (Ok(signer), oracle) => match (signer.check(), oracle) {
-                    (Err(error), _) => Err(ChainError::from(error).into()),
-                    (Ok(()), None) => Err(unknown("the contract")),
-                    (Ok(()), Some(oracle)) => {
-                        let min_balance = context.settings.limits.min_balance;
-                        operator(oracle, &signer.account(), min_balance).await
-                    }
-                },
-            };
-            all_checks.push(HealthCheck {
-                name: "operator",
-                result,
-            });
-        }
-        all_checks.extend(machine(context, checked.as_ref().ok()).await);
-        all_checks.push(HealthCheck {
-            name: "artifacts",
-            result: artifacts(context),
-        });
-        report(context, &all_checks)
     }
+    all_checks.extend(machine(context, checked.as_ref().ok()).await);
+    all_checks.push(HealthCheck {
+        name: "artifacts",
+        result: artifacts(context),
+    });
+    all_checks
 }
 
 fn reached(chain: &Chain) -> String {
@@ -184,7 +222,10 @@ async fn machine(context: &CommandContext, checked: Option<&CheckedOracle>) -> V
         Some(checked) => checks::clock(checked).await,
         None => Err(unknown("the contract")),
     };
-    let store = checks::store(context, checked);
+    let store = match context.settings.shared.as_ref().map(|shared| &shared.url) {
+        Some(UrlSource::File(path)) if is_credential(path) => not_from_here(path),
+        _ => checks::store(context, checked).into(),
+    };
     let built = checks::build_provider(context);
     let model = built.as_ref().map_err(Clone::clone).map(|provider| {
         let described = describe_model(&context.settings.model);
@@ -194,11 +235,15 @@ async fn machine(context: &CommandContext, checked: Option<&CheckedOracle>) -> V
         Ok(provider) => checks::provider(provider).await,
         Err(_) => Err(unknown("the model")),
     };
+    let of_model = |result: Result<String, CliError>| match api_key_credential(context) {
+        Some(path) => not_from_here(path),
+        None => result.into(),
+    };
     let named = [
-        ("clock", clock),
+        ("clock", clock.into()),
         ("store", store),
-        ("model", model),
-        ("provider", provider),
+        ("model", of_model(model)),
+        ("provider", of_model(provider)),
     ];
     let all = named
         .into_iter()
@@ -206,22 +251,57 @@ async fn machine(context: &CommandContext, checked: Option<&CheckedOracle>) -> V
     all.collect()
 }
 
-fn artifacts(context: &CommandContext) -> Result<String, CliError> {
+/// The built contracts, which a machine that only runs a relayer does not have.
+fn artifacts(context: &CommandContext) -> CheckResult {
     let folder = &context.settings.artifacts;
-    let code = read_code(folder, ORACLE_WASM)?;
-    Ok(format!(
-        "{}, {} bytes",
-        folder.join(ORACLE_WASM).display(),
-        code.len()
+    let file = folder.join(ORACLE_WASM);
+    if !file.exists() && !context.settings.is_set("artifacts") {
+        let shown = folder.display();
+        return CheckResult::Skipped(format!(
+            "no contracts are built in {shown}; only `deploy` needs them"
+        ));
+    }
+    let code = read_code(folder, ORACLE_WASM);
+    let code = code.map(|code| format!("{}, {} bytes", file.display(), code.len()));
+    code.into()
+}
+
+/// A file of an operator's key that only the service has.
+fn credential_of(source: &KeySource) -> Option<&Path> {
+    let files = [&source.suri_file, &source.keystore, &source.password_file];
+    let mut files = files.into_iter().flatten();
+    files.find(|path| is_credential(path)).map(PathBuf::as_path)
+}
+
+/// The first file of a model's key that only the service has.
+fn api_key_credential(context: &CommandContext) -> Option<&Path> {
+    let mut models = context.settings.model.0.iter();
+    models.find_map(|model| match &model.provider {
+        ProviderConfig::Hosted(server) => {
+            let file = server.api_key_file.as_deref();
+            file.filter(|path| is_credential(path))
+        }
+        _ => None,
+    })
+}
+
+/// Inside of the service a credential's path has been resolved, so one that has not is out of reach.
+fn not_from_here(path: &Path) -> CheckResult {
+    CheckResult::Skipped(format!(
+        "{} is a credential of the service, and this is not the service; run doctor with its credentials, see \
+         \"doctor\" in docs/operating.md",
+        path.display()
     ))
 }
 
 fn report(context: &CommandContext, checks: &[HealthCheck]) -> CommandResult {
-    let healthy = checks.iter().all(|check| check.result.is_ok());
+    let failed = |check: &HealthCheck| matches!(check.result, CheckResult::Failed(_));
+    let healthy = !checks.iter().any(failed);
     let rows = checks.iter().map(|check| {
         let (mark, text) = match &check.result {
-            Ok(text) => ("ok", text.clone()),
-            Err(failure) => ("✗", remedy(failure)),
+            CheckResult::Passed(text) => ("ok", text.clone()),
+            CheckResult::Failed(failure) => ("✗", remedy(failure)),
+            CheckResult::Skipped(why) => ("-", format!("not checked: {why}")),
         };
         vec![mark.to_owned(), check.name.to_owned(), text]
     });
@@ -242,8 +322,10 @@ fn remedy(failure: &CliError) -> String {
 
 fn check_json(check: &HealthCheck) -> Value {
     match &check.result {
-        Ok(text) => json!({ "name": check.name, "ok": true, "detail": text }),
-        Err(failure) => json!({
+        CheckResult::Passed(text) => json!({ "name": check.name, "ok": true, "detail": text }),
+        // Neither true nor false.
+        CheckResult::Skipped(why) => json!({ "name": check.name, "ok": null, "detail": why }),
+        CheckResult::Failed(failure) => json!({
             "name": check.name,
             "ok": false,
             "detail": failure.message,
@@ -252,3 +334,7 @@ fn check_json(check: &HealthCheck) -> Value {
         }),
     }
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! Announcements of the owner, which take effect at a later block.
 
-use super::param_values::params_json;
+use crate::param_values::params_json;
 use llm_oracle_chain::{CallReceipt, Event};
 use llm_oracle_primitives::{BlockNumber, Params};
 use serde_json::{json, Value};

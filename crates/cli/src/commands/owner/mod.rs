@@ -2,7 +2,6 @@
 
 mod announced;
 mod ownership;
-mod param_values;
 mod params;
 mod pause;
 mod status;

@@ -1,9 +1,6 @@
 //! `owner params`: the parameters in force and those announced.
 
-use super::{
-    announced::{announced_json, first_block},
-    param_values::{params_json, params_rows, set},
-};
+use super::announced::{announced_json, first_block};
 use crate::{
     config::Overrides,
     context::CommandContext,
@@ -11,6 +8,7 @@ use crate::{
     exit::{self, CommandResult},
     flags::SigningFlags,
     output::table,
+    param_values::{params_json, params_rows, set},
     subcommand::RunSubcommand,
 };
 use clap::Args;

@@ -1,6 +1,7 @@
 //! `owner status`: the owner and everything announced.
 
-use super::{announced::announced_json, param_values::params_json};
+use super::announced::announced_json;
+use crate::param_values::params_json;
 use crate::{
     context::CommandContext,
     exit::{self, CommandResult},

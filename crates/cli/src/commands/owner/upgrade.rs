@@ -64,7 +64,7 @@ async fn announce(context: &CommandContext, sign: &SigningFlags, hash: &str) -> 
     json["code_hash"] = json!(hash);
     json["from"] = json!(from);
     let text = format!(
-        "the code {hash} can be installed from block {from} on with `llm-oracle owner upgrade`"
+        "the code {hash} can be installed from block {from} on with `llm-oracle owner upgrade`; until then relayers need this hash in their code_hash, beside the one in force"
     );
     context.out.result(&text, &json)?;
     Ok(exit::OK)
@@ -79,7 +79,7 @@ async fn upgrade(context: &CommandContext, sign: &SigningFlags) -> CommandResult
     let mut json = receipt_json(&receipt);
     json["code_hash"] = json!(code_hash);
     let text = format!(
-        "the contract has the code {code_hash}; put this code_hash into the settings, of relayers too"
+        "the contract has the code {code_hash}; take the former code_hash out of the settings, of relayers too"
     );
     context.out.result(&text, &json)?;
     Ok(exit::OK)

@@ -3,9 +3,11 @@
 use crate::{
     context::CommandContext,
     exit::{self, CliError, CommandResult},
-    relayer_task::{provider, stop_signal, RelayerHandle},
+    log::LogFormat,
+    relayer_task::{built_models, end_signal, hang_ups, RelayerHandle},
+    reload::SettingsReload,
     servers::{listen, RelayerServers},
-    subcommand::{LogFormat, RunSubcommand},
+    subcommand::RunSubcommand,
 };
 use clap::Args;
 use llm_oracle_relayer::{ops, Relayer};
@@ -45,8 +47,10 @@ impl RunSubcommand for RelayerRunArgs {
         let for_operators = listen(for_operators, "ops").await?;
         let for_peers = config.peers.address().map_err(CliError::usage)?;
         let for_peers = listen(for_peers, "peers").await?;
-        let provider = provider(&config.model)?;
-        let stop = stop_signal()?;
+        let models = built_models(&config.model)?;
+        let provider = models.provider()?;
+        let (stop, mut hang_ups) = (end_signal()?, hang_ups()?);
+        let mut reload = SettingsReload::new(context, models)?;
         let contract = config.contract.clone();
         let model = provider.name().to_owned();
         let relayer = Relayer::start(config, provider).await?;
@@ -61,6 +65,13 @@ impl RunSubcommand for RelayerRunArgs {
         let drained = loop {
             tokio::select! {
                 () = &mut stop => break false,
+                Some(()) = hang_ups.recv() => {
+                    ops::reloading();
+                    match reload.read() {
+                        Ok(settings) => handle.reloader().hand_in(settings),
+                        Err(error) => ops.reload_failed(&error),
+                    }
+                }
                 () = tokio::time::sleep(CHECK_INTERVAL) => {
                     if let Some(ended) = handle.ended().await {
                         ended?;

@@ -110,6 +110,9 @@ fn text(status: &Value) -> String {
     ] {
         rows.push(row(name, field(&status[name])));
     }
+    if let Some(reload) = reload(&status["last_reload"]) {
+        rows.push(row("settings", reload));
+    }
     let store = &status["store"];
     rows.push(row("first open request", field(&store["cursor"])));
     rows.push(row("skipped", field(&store["skipped"])));
@@ -134,6 +137,24 @@ fn text(status: &Value) -> String {
 
 fn row(name: &str, value: String) -> Vec<String> {
     vec![name.to_owned(), value]
+}
+
+/// What came of reading the settings again.
+fn reload(report: &Value) -> Option<String> {
+    let keys = |name: &str| {
+        let list = report[name].as_array()?;
+        let keys: Vec<_> = list.iter().map(field).collect();
+        (!keys.is_empty()).then(|| keys.join(", "))
+    };
+    if let Value::String(error) = &report["error"] {
+        return Some(format!("not reloaded, the old ones stay: {error}"));
+    }
+    let applied = keys("applied").map(|keys| format!("reloaded: {keys}"));
+    let applied = applied.unwrap_or_else(|| "reloaded, no value changed".to_owned());
+    let waiting = keys("needs_restart").map(|keys| format!("; restart the relayer for: {keys}"));
+    report
+        .is_object()
+        .then(|| format!("{applied}{}", waiting.unwrap_or_default()))
 }
 
 fn health(status: &Value) -> String {
@@ -211,6 +232,7 @@ mod tests {
             "version": "1", "url": "ws://n", "contract": "5C", "model": "m", "finalized_block": 7,
             "best_block": 9, "pending_model_requests": 0, "live": { "ok": true, "reasons": [] },
             "ready": { "ok": false, "reasons": ["the last iteration failed: x"] },
+            "last_reload": { "applied": ["log"], "needs_restart": ["store", "peers.listen"], "error": null },
             "store": { "cursor": 3, "skipped": 1, "jobs": { "revealed": 2 } },
             "operators": [{ "account": "5G", "slot": 0, "eligible": false, "bond": "2000000000000",
                 "locked": "0", "balance": "1", "credit": "0", "missed_reveals": 4 }],
@@ -219,6 +241,7 @@ mod tests {
         let shown = text(&status);
         for part in [
             "not ready: the last iteration failed: x",
+            "reloaded: log; restart the relayer for: store, peers.listen",
             "2 revealed",
             "4 missed reveals, takes no seats",
             "request 2, abandoned by m in 8 ms: why",

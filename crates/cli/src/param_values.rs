@@ -47,29 +47,39 @@ fn fields(params: &mut Params) -> [(&'static str, ParamField<'_>); 17] {
 /// An unknown key, a malformed value, or one out of its bounds. The error names the parameter.
 pub fn set(mut params: Params, unit: Balance, changes: &[String]) -> Result<Params, CliError> {
     for change in changes {
-        set_one(&mut params, change)?;
+        let Some((key, value)) = change.split_once('=') else {
+            let refused = CliError::usage(format!("--set '{change}' has no '='"));
+            return Err(refused.help("give --set key=value"));
+        };
+        set_one(&mut params, key.trim(), value.trim())?;
     }
-    match params.check(unit) {
-        Ok(()) => Ok(params),
-        Err(Error::BadParameter { field }) => {
-            let rows = rows(params);
-            let (name, value) = rows.into_iter().nth(field.into()).unwrap_or_default();
-            Err(
-                CliError::usage(format!("parameter {name} = {value} is out of its bounds"))
-                    .help("docs/protocol.md has the bounds; some depend on other parameters"),
-            )
-        }
-        Err(error) => Err(CliError::usage(error)),
+    match out_of_bounds(params, unit) {
+        None => Ok(params),
+        Some((_, error)) => Err(error),
     }
 }
 
-fn set_one(params: &mut Params, change: &str) -> Result<(), CliError> {
-    let Some((key, value)) = change.split_once('=') else {
-        return Err(
-            CliError::usage(format!("--set '{change}' has no '='")).help("give --set key=value")
-        );
-    };
-    let (key, value) = (key.trim(), value.trim());
+/// The first parameter that is out of the contract's bounds, with the error.
+pub fn out_of_bounds(params: Params, unit: Balance) -> Option<(&'static str, CliError)> {
+    match params.check(unit) {
+        Ok(()) => None,
+        Err(Error::BadParameter { field }) => {
+            let rows = rows(params);
+            let (name, value) = rows.into_iter().nth(field.into()).unwrap_or_default();
+            let refused =
+                CliError::usage(format!("parameter {name} = {value} is out of its bounds"));
+            let help = "docs/protocol.md has the bounds; some depend on other parameters";
+            Some((name, refused.help(help)))
+        }
+        Err(error) => Some(("", CliError::usage(error))),
+    }
+}
+
+/// Sets one parameter.
+///
+/// # Errors
+/// An unknown key or a malformed value, which the error names.
+pub fn set_one(params: &mut Params, key: &str, value: &str) -> Result<(), CliError> {
     let mut fields = fields(params);
     let names = fields.each_ref().map(|(name, _)| *name);
     let Some((_, field)) = fields.iter_mut().find(|(name, _)| *name == key) else {

@@ -8,7 +8,7 @@ mod guarded;
 pub use address::{is_public, AddressGuard};
 pub use guarded::{check, GuardedClient, PageError, PageLimits, PageResponse};
 pub use ipnet::IpNet;
-pub use reqwest::{dns, Certificate, Url};
+pub use reqwest::{dns, Certificate, Client, Url};
 
 use http_body_util::Full;
 use hyper::{

@@ -65,7 +65,7 @@ pub struct SourceFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// The address is none that anybody asks: not https, inside, with credentials.
+    /// The address may not be asked: not https, inside, with credentials.
     BadAddress,
     /// It redirects, or its name leads, to an address that is not asked.
     Refused,

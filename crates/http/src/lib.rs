@@ -1,5 +1,14 @@
-//! Bounded HTTP: a small server with one request for each connection, and clients that follow no
-//! redirects.
+//! Bounded HTTP: a small server with one request for each connection, clients that follow no redirects, and
+//! one for addresses that strangers name ([`GuardedClient`]).
+
+mod address;
+pub mod coding;
+mod guarded;
+
+pub use address::{is_public, AddressGuard};
+pub use guarded::{check, GuardedClient, PageError, PageLimits, PageResponse};
+pub use ipnet::IpNet;
+pub use reqwest::{dns, Certificate, Client, Url};
 
 use http_body_util::Full;
 use hyper::{

@@ -1,5 +1,6 @@
 //! Addresses in everything that strangers and servers say, and a record of whom the relayer speaks to.
 
+use llm_oracle_fixtures::addresses::corpus;
 use llm_oracle_primitives::{Answer, AnswerKind, SeatAnswer, Terms};
 use llm_oracle_tests::{
     model_server::{ModelServer, Says},
@@ -16,67 +17,9 @@ use std::{
 };
 
 const NAME: &str = "ssrf_corpus";
-/// Ways to write an address that nobody outside may make a relayer speak to.
-#[rustfmt::skip]
-const HOSTS: [&str; 66] = [
-    // This machine, plain and in every way that some parser reads as it.
-    "127.0.0.1", "127.0.0.2", "127.255.255.254", "127.1", "127.0.1", "2130706433", "0x7f000001",
-    "0x7f.0.0.1", "0x7f.1", "017700000001", "0177.0.0.1", "0177.1", "127.0.0.01", "00127.0.0.1",
-    "4294967297", "0", "0.0.0.0", "0x0", "localhost", "LOCALHOST", "localhost.", "a.localhost",
-    "127.0.0.1.", "１２７.０.０.１", "①②⑦.⓪.⓪.①", "127。0。0。1", "%31%32%37.0.0.1", "127.0.0.1%00.example.com",
-    "[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[0000::0001]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
-    "[::127.0.0.1]", "[::ffff:0:127.0.0.1]",
-    // 6to4, NAT64 (both prefixes), Teredo, ISATAP.
-    "[2002:7f00:1::]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2001:0:7f00:1::80ff:fffe]",
-    "[fe80::5efe:127.0.0.1]", "[2001:db8::5efe:127.0.0.1]",
-    // Clouds' metadata.
-    "169.254.169.254", "2852039166", "0xa9fea9fe", "[::ffff:169.254.169.254]", "[fd00:ec2::254]",
-    "metadata.google.internal", "100.100.100.200",
-    // Private, shared, benchmark, reserved, many receivers, documentation.
-    "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.0.1", "100.64.0.1", "198.18.0.1",
-    "192.0.0.8", "192.0.2.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "[fe80::1%25lo]", "[fc00::1]",
-    "[ff02::1]", "[fec0::1]", "[2001:db8::1]",
-    // A name that may mean one thing now and another one in a moment, or many at once.
-    "rebind.example.com",
-];
-
-/// How a host stands in an address.
-const SHAPES: [&str; 5] = [
-    "http://{host}:{port}/",
-    "https://{host}:{port}/v1/chat/completions?x=http://{host}:{port}/",
-    "http://public.example.com@{host}:{port}/",
-    "//{host}:{port}\\@public.example.com/",
-    "ws://{host}:{port}/#@public.example.com",
-];
-/// Addresses of other kinds.
-const OTHERS: [&str; 10] = [
-    "file:///etc/passwd",
-    "file://localhost/etc/passwd",
-    "gopher://127.0.0.1:{port}/_GET%20/",
-    "dict://127.0.0.1:{port}/",
-    "ftp://127.0.0.1:{port}/a",
-    "ldap://127.0.0.1:{port}/a",
-    "tftp://127.0.0.1:{port}/a",
-    "jar:http://127.0.0.1:{port}/!/",
-    "data:text/plain,yes",
-    "unix:///var/run/docker.sock",
-];
 const REDIRECTS: [u16; 6] = [301, 302, 303, 307, 308, 300];
 /// A question whose answer is an address.
 const SAY: &str = "Say an address.";
-
-fn corpus(port: u16) -> Vec<&'static str> {
-    let port = port.to_string();
-    let with_hosts = HOSTS.iter().flat_map(|host| {
-        let fill = |shape: &&str| shape.replace("{host}", host);
-        SHAPES.iter().map(fill).collect::<Vec<_>>()
-    });
-    let others = OTHERS.iter().map(|other| (*other).to_owned());
-    let all = with_hosts.chain(others);
-    // As long as the test: a server's script has no shorter life.
-    all.map(|text| &*text.replace("{port}", &port).leak())
-        .collect()
-}
 
 /// Listens where the plain ones of them lead to.
 struct Trap(Vec<TcpListener>);

@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("signer", &["primitives", "signing", "support"]),
     ("store", &["primitives", "support"]),
     ("llm", &["primitives", "rules", "http", "support"]),
+    ("sources", &["primitives", "http", "support"]),
     ("chain", &["primitives", "rules", "signing", "support"]),
     (
         "evidence",
@@ -48,6 +49,7 @@ const BELOW_THE_RELAYER: &[&str] = &[
     "llm",
     "peers",
     "signing",
+    "sources",
     "store",
     "support",
 ];

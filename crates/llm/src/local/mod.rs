@@ -34,7 +34,7 @@ use std::{
     sync::{mpsc as std_mpsc, LazyLock},
 };
 use tokio::sync::mpsc;
-use worker::{put, stopped, work, CancelFlag, ModelFault, ModelJob, Worker};
+use worker::{put, stopped, work, CancelFlag, ModelFault, ModelJob, ModelWorker};
 
 /// The engine's version, as the lock file has it.
 const ENGINE: &str = "llama-cpp-2 0.1.160";
@@ -168,7 +168,7 @@ struct LocalWorker<'model> {
     engine: Engine<'model>,
 }
 
-impl Worker for LocalWorker<'_> {
+impl ModelWorker for LocalWorker<'_> {
     fn name(&self) -> &str {
         &self.facts.name
     }

@@ -58,7 +58,7 @@ impl ModelFault {
 }
 
 /// What answers on the thread.
-pub(super) trait Worker {
+pub(super) trait ModelWorker {
     /// The model.
     fn name(&self) -> &str;
 
@@ -98,7 +98,7 @@ pub(super) fn stopped() -> ModelError {
 /// Answers until every front is dropped.
 pub(super) fn work(
     queue: &mut mpsc::Receiver<ModelJob>,
-    worker: &mut dyn Worker,
+    worker: &mut dyn ModelWorker,
     fault: &ModelFault,
 ) {
     let mut is_whole = true;
@@ -130,7 +130,7 @@ pub(super) fn work(
     }
 }
 
-fn renew(worker: &mut dyn Worker, fault: &ModelFault) -> bool {
+fn renew(worker: &mut dyn ModelWorker, fault: &ModelFault) -> bool {
     let renewed = catch_unwind(AssertUnwindSafe(|| worker.renew()));
     let why = match renewed {
         Ok(Ok(())) => None,
@@ -153,7 +153,7 @@ mod tests {
         started: mpsc::UnboundedSender<()>,
     }
 
-    impl Worker for ScriptedWorker {
+    impl ModelWorker for ScriptedWorker {
         fn name(&self) -> &str {
             "m"
         }
@@ -185,7 +185,7 @@ mod tests {
             if self.renewals_refused == 0 {
                 return Ok(());
             }
-            self.renewals_refused -= 1;
+            self.renewals_refused = self.renewals_refused.saturating_sub(1);
             Err(ModelError::Engine("no memory".to_owned()))
         }
     }

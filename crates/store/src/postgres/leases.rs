@@ -62,7 +62,7 @@ WITH clock AS MATERIALIZED (
     WHERE request_id IN (SELECT request_id FROM free JOIN chosen USING (request_id))
     OR (replica = $2 AND until_ms > ms AND until_ms < ms + $3 / 2
         AND request_id IN (SELECT request_id FROM held JOIN chosen USING (request_id)))
-), given_up AS (
+), released AS (
     UPDATE leases SET until_ms = ms FROM clock
     WHERE replica = $2 AND until_ms > ms AND request_id IN (SELECT request_id FROM held)
     AND request_id NOT IN (SELECT request_id FROM chosen)

@@ -43,7 +43,8 @@ impl Observer {
         if self.observed.is_some_and(fresh) {
             return Ok(());
         }
-        let min_bond = oracle.config(None).await?.params.min_bond;
+        let params = oracle.config(None).await?.params;
+        let (min_bond, seat_bond) = (params.min_bond, params.seat_bond);
         let mut seen = Vec::with_capacity(operators.len());
         // Said once, not at each look.
         let before = self.ops.status().operators;
@@ -71,6 +72,7 @@ impl Observer {
                 slashed: barred,
                 bond,
                 min_bond,
+                seat_bond,
                 locked: view.locked,
                 credit: view.credit,
                 balance,

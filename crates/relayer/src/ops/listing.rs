@@ -14,6 +14,9 @@ fn everything() -> String {
     metrics
         .nodes()
         .requests(&[(String::new(), RpcCount::default())]);
+    metrics.parts().degraded("", true);
+    metrics.parts().nodes(&[(String::new(), true)]);
+    metrics.parts().budget("", 0);
     metrics.operator(&OperatorStatus::default());
     let stats = Stats {
         jobs: vec![(JobState::Answered, 1)],

@@ -1,6 +1,10 @@
 //! The registry of `/metrics`. `docs/operating.md` has one row for each; a test compares them.
 
-use super::{node_counters::NodeCounters, OperatorStatus};
+use super::{
+    node_counters::NodeCounters,
+    part_gauges::{Amount, One, PartGauges},
+    OperatorStatus,
+};
 use llm_oracle_peers::PeerCounters;
 use llm_oracle_store::{AttemptState, JobState, Stats};
 use prometheus_client::{
@@ -28,9 +32,6 @@ pub enum IterationResult {
 /// Prefix of every name.
 const PREFIX: &str = "llm_oracle";
 
-/// A gauge of amounts: planck go beyond 63 bits.
-type Amount = Gauge<f64, AtomicU64>;
-type One = [(&'static str, String); 1];
 type Two = [(&'static str, String); 2];
 
 /// All numbers of one relayer.
@@ -62,6 +63,7 @@ pub struct Metrics {
     cursor: Gauge,
     store_free: Gauge,
     nodes: NodeCounters,
+    parts: PartGauges,
     peers: PeerCounters,
 }
 
@@ -102,6 +104,7 @@ impl Metrics {
             cursor: Gauge::default(),
             store_free: Gauge::default(),
             nodes: NodeCounters::default(),
+            parts: PartGauges::default(),
             peers: PeerCounters::default(),
         };
         this.registered()
@@ -113,6 +116,7 @@ impl Metrics {
         registry.register("build", "version of the program", Info::new(version));
         self.register_loop(&mut registry);
         self.nodes.register(&mut registry);
+        self.parts.register(&mut registry);
         self.register_operators(&mut registry);
         self.register_store(&mut registry);
         self.peers.register(&mut registry);
@@ -121,11 +125,8 @@ impl Metrics {
     }
 
     fn register_loop(&self, to: &mut Registry) {
-        to.register(
-            "iterations",
-            "iterations by result",
-            self.iterations.clone(),
-        );
+        let help = "iterations by result";
+        to.register("iterations", help, self.iterations.clone());
         to.register(
             "iteration_seconds",
             "time of an iteration that succeeded",
@@ -136,16 +137,10 @@ impl Metrics {
             "end of the last iteration that succeeded",
             self.last_iteration.clone(),
         );
-        to.register(
-            "connected",
-            "1 while the node is reached",
-            self.connected.clone(),
-        );
-        to.register(
-            "finalized_block",
-            "height of the finalized block",
-            self.finalized_block.clone(),
-        );
+        let help = "1 while the node is reached";
+        to.register("connected", help, self.connected.clone());
+        let help = "height of the finalized block";
+        to.register("finalized_block", help, self.finalized_block.clone());
         let help = "height of the best block";
         to.register("best_block", help, self.best_block.clone());
         to.register(
@@ -153,11 +148,8 @@ impl Metrics {
             "when another finalized block was last seen",
             self.finalized_moved.clone(),
         );
-        to.register(
-            "open_requests",
-            "requests that are not over",
-            self.open_requests.clone(),
-        );
+        let help = "requests that are not over";
+        to.register("open_requests", help, self.open_requests.clone());
         to.register(
             "pending_model_requests",
             "questions that wait for a model or its answer",
@@ -169,11 +161,8 @@ impl Metrics {
             "questions that the model failed at",
             self.model_failures.clone(),
         );
-        to.register(
-            "model_seconds",
-            "time of an answer",
-            self.model_seconds.clone(),
-        );
+        let help = "time of an answer";
+        to.register("model_seconds", help, self.model_seconds.clone());
     }
 
     fn register_operators(&self, to: &mut Registry) {
@@ -182,11 +171,8 @@ impl Metrics {
             "1 while the operator may take seats",
             self.able.clone(),
         );
-        to.register(
-            "operator_balance_planck",
-            "free balance for fees",
-            self.balance.clone(),
-        );
+        let help = "free balance for fees";
+        to.register("operator_balance_planck", help, self.balance.clone());
         to.register(
             "operator_min_balance_planck",
             "balance for fees below which it counts as low",
@@ -280,6 +266,11 @@ impl Metrics {
         self.questions.set(whole(questions));
     }
 
+    /// Single parts: what has stopped, nodes, budgets.
+    pub fn parts(&self) -> &PartGauges {
+        &self.parts
+    }
+
     /// What was asked of the nodes.
     pub fn nodes(&self) -> &NodeCounters {
         &self.nodes
@@ -312,9 +303,9 @@ impl Metrics {
     /// What the chain says about an operator.
     pub fn operator(&self, operator: &OperatorStatus) {
         let label = || [("operator", operator.account.clone())];
-        self.able
-            .get_or_create(&label())
-            .set(operator.eligible.into());
+        let able = self.able.get_or_create(&label());
+        able.set(operator.eligible.into());
+        self.parts.seat_bond(&operator.account, operator.seat_bond);
         for (family, amount) in [
             (&self.balance, operator.balance),
             (&self.min_balance, operator.min_balance),
@@ -323,7 +314,6 @@ impl Metrics {
             (&self.locked, operator.locked),
             (&self.credit, operator.credit),
         ] {
-            // Rounded to 53 bits: graphs need no more.
             family.get_or_create(&label()).set(amount as f64);
         }
         for (result, count) in [

@@ -47,6 +47,12 @@ pub struct Endpoints {
     has_chosen: bool,
 }
 
+/// Whether there is a connection to each node, by its URL without credentials.
+pub fn node_connections(endpoints: &Endpoints) -> Vec<(String, bool)> {
+    let connected = |node: &EndpointNode| (node.rpc_count().0, node.chain().is_some());
+    endpoints.nodes.iter().map(connected).collect()
+}
+
 impl Endpoints {
     /// Nodes in the order of preference, with the time between two blocks if there is one.
     pub fn new(urls: &[String], block_ms: Option<u64>) -> Self {

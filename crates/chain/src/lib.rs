@@ -61,7 +61,7 @@ pub use chain::Chain;
 pub use check::{CheckedOracle, Expect};
 pub use connect::Connect;
 pub use deploy::{DeployDryRun, Deployed};
-pub use endpoints::{Endpoints, HealthyNode};
+pub use endpoints::{node_connections, Endpoints, HealthyNode};
 pub use era::{era_window, EraWindow};
 pub use error::{ChainError, ChainErrorKind};
 pub use event::{Event, LocatedEvent};

@@ -59,8 +59,8 @@ impl From<RelayerError> for CliError {
             RelayerError::NotRegistered { .. } | RelayerError::Barred { .. } => {
                 Self::new(exit::CONTRACT, error)
             }
-            RelayerError::Store(_)
-            | RelayerError::Unopened { .. }
+            RelayerError::Store(error) => error.into(),
+            RelayerError::Unopened { .. }
             | RelayerError::ForeignCommitment { .. }
             | RelayerError::FreshStore { .. }
             | RelayerError::OldStore { .. }
@@ -77,7 +77,11 @@ impl From<RelayerError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::new(exit::STORE, error)
+        let code = match error {
+            StoreError::Unreachable { .. } => exit::STORE_UNREACHABLE,
+            _ => exit::STORE,
+        };
+        Self::new(code, error)
     }
 }
 
@@ -158,6 +162,9 @@ mod tests {
             path: "store".into(),
         };
         assert_eq!(CliError::from(RelayerError::from(locked)).code, exit::STORE);
+        let away = StoreError::Unreachable { reason: text() };
+        let away = CliError::from(RelayerError::from(away));
+        assert_eq!(away.code, exit::STORE_UNREACHABLE);
         assert_eq!(CliError::from(RelayerError::NoOperators).code, exit::USAGE);
         let model = ModelError::NotConfigured(text());
         assert_eq!(CliError::from(model).code, exit::MODEL);

@@ -52,7 +52,7 @@ pub struct AnswerTimes {
 /// Turns a reply into the answer record that commit and reveal need.
 ///
 /// # Errors
-/// No random bytes, or a record that canonical JSON cannot express.
+/// No random bytes.
 pub fn bind(
     context: &Context,
     terms: &Terms,
@@ -131,26 +131,44 @@ fn document(
     let failed = |reason: String| EvidenceError { request_id, reason };
     let mut random = [0; 32];
     llm_oracle_support::random::fill(&mut random).map_err(|error| failed(error.to_string()))?;
-    let mut value = json!({
-        "format": EVIDENCE_FORMAT,
-        "software": SOFTWARE,
-        "context": context_json(context),
-        "question_digest": hex0x(&question_digest(terms)),
-        "answer": hex0x(&reply.answer.encode()),
-        "confidence": reply.confidence,
-        "model": reply.model,
-        "made": reply.record,
-        "random": hex0x(&random),
-        "times": {
-            "seen_at_ms": times.seen_at_ms,
-            "answered_at_ms": now_ms(),
-            "model_ms": times.model_ms,
-        },
-    });
-    if let (Value::Object(fields), Some(digest)) = (&mut value, response_digest(&reply.record)) {
-        fields.insert("response_digest".to_owned(), json!(digest));
-    }
-    serde_json_canonicalizer::to_vec(&value).map_err(|error| failed(error.to_string()))
+    let answered_at_ms = now_ms();
+    let written = |record: &Value| {
+        let mut value = json!({
+            "format": EVIDENCE_FORMAT,
+            "software": SOFTWARE,
+            "context": context_json(context),
+            "question_digest": hex0x(&question_digest(terms)),
+            "answer": hex0x(&reply.answer.encode()),
+            "confidence": reply.confidence,
+            "model": reply.model,
+            "made": record,
+            "random": hex0x(&random),
+            "times": {
+                "seen_at_ms": times.seen_at_ms,
+                "answered_at_ms": answered_at_ms,
+                "model_ms": times.model_ms,
+            },
+        });
+        if let (Value::Object(fields), Some(digest)) = (&mut value, response_digest(record)) {
+            fields.insert("response_digest".to_owned(), json!(digest));
+        }
+        let bytes = serde_json_canonicalizer::to_vec(&value).map_err(|error| error.to_string())?;
+        // Whoever verifies it reads it like this.
+        match serde_json::from_slice::<Value>(&bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    written(&reply.record).or_else(|reason: String| {
+        // A part of it is what a model's server sent, and that must not end anything.
+        tracing::warn!(
+            request_id,
+            reason,
+            "the record of an answer is kept as text"
+        );
+        let text = json!({ "text": reply.record.to_string(), "not_canonical": reason });
+        written(&text).map_err(failed)
+    })
 }
 
 /// Digest of the bytes that a model in this process gave; servers' responses have theirs beside them.
@@ -287,6 +305,38 @@ mod tests {
         }
         let other = fit(&terms, reply(Answer::Bool(true)));
         assert_eq!(other.answer, Answer::Abstain(Reason::Unclear));
+    }
+
+    #[test]
+    fn what_a_server_nests_too_deeply_is_kept_as_text_and_can_be_read() {
+        // As deep as a response may be: in the document it is a little deeper.
+        let mut usage = json!(1);
+        for _ in 0..126 {
+            usage = json!([usage]);
+        }
+        let reply = ProviderReply {
+            answer: Answer::Bool(true),
+            confidence: 70,
+            model: "m".into(),
+            record: json!({ "usage": usage }),
+        };
+        let deployment = DeploymentId {
+            domain: [1; 32],
+            contract: [2; 32],
+        };
+        let secret = NumberedSecret {
+            number: 1,
+            bytes: &[6; 32],
+        };
+        let times = AnswerTimes {
+            model_ms: 1,
+            seen_at_ms: 2,
+        };
+        let context = deployment.context(3, [4; 32], [5; 32]);
+        let text = reply.record.to_string();
+        let bound = bind(&context, &terms(b"?"), reply, &secret, &times).unwrap();
+        let document: Value = serde_json::from_slice(&bound.document).unwrap();
+        assert_eq!(document["made"]["text"], text);
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
+/// Pause after a server has refused the key or the account, unless it names one.
+const ACCOUNT_RETRY_AFTER: Duration = Duration::from_secs(300);
+
 /// Whether a retry can help, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -142,6 +145,8 @@ impl ModelError {
                 code, retry_after, ..
             } => match code {
                 408 | 409 | 425 | 429 | 500..=599 => Retry::Backoff(*retry_after),
+                // An operator changes the key or pays the bill, and deadlines may be hours away.
+                401..=403 => Retry::Backoff(Some(retry_after.unwrap_or(ACCOUNT_RETRY_AFTER))),
                 _ => Retry::Never,
             },
         }
@@ -254,10 +259,10 @@ mod tests {
             }
             .retry()
         };
-        for code in [301, 400, 401, 403, 404, 413, 422] {
+        for code in [301, 400, 404, 413, 422] {
             assert_eq!(retry(code), Retry::Never, "{code}");
         }
-        for code in [408, 429, 500, 502, 503, 529] {
+        for code in [401, 402, 403, 408, 429, 500, 502, 503, 529] {
             assert_eq!(retry(code), Retry::Backoff(after), "{code}");
         }
     }

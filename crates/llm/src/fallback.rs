@@ -164,9 +164,20 @@ impl Provider for Fallback {
                     .map(|(left, _)| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
                 reason: cooldown.map(|(_, reason)| reason.to_owned()),
                 used: meter.used().clone(),
+                budget_used_ppm: meter.budget_used_ppm(&member.limits, day_of(now_ms())),
+                fault: member.provider.fault(),
             }
         };
         self.members.iter().map(state).collect()
+    }
+
+    fn fault(&self) -> Option<String> {
+        let mut first = None;
+        for member in &self.members {
+            let fault = member.provider.fault()?;
+            first.get_or_insert(fault);
+        }
+        first
     }
 
     fn restore(&self, states: &[ProviderState]) {

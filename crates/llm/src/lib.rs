@@ -35,7 +35,7 @@ pub use config::{build, ModelConfig, Models, ProviderConfig};
 pub use error::{ModelError, Retry};
 pub use fallback::Fallback;
 pub use hosted::{HostedConfig, InstructionRole};
-pub use meter::{day_of, CallCost, CallLimits, DailyUsage, ProviderState};
+pub use meter::{day_of, share_ppm, CallCost, CallLimits, DailyUsage, ProviderState};
 
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling};
@@ -107,6 +107,11 @@ pub trait Provider: Send + Sync {
     /// Status of each provider behind it, for status output and to restore after a restart.
     fn states(&self) -> Vec<ProviderState> {
         Vec::new()
+    }
+
+    /// Why it can answer no question, whichever, until somebody acts; `None` while it can.
+    fn fault(&self) -> Option<String> {
+        None
     }
 
     /// Restores the usage from before a restart.

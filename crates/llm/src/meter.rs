@@ -151,6 +151,18 @@ pub struct ProviderState {
     pub reason: Option<String>,
     /// Usage of the current day.
     pub used: DailyUsage,
+    /// Used part of the daily budget that is used most, parts per million; `None` without one.
+    #[serde(skip)]
+    pub budget_used_ppm: Option<u32>,
+    /// Why it can answer no question until somebody acts; not kept over a restart.
+    #[serde(skip)]
+    pub fault: Option<String>,
+}
+
+/// A part of a whole, parts per million.
+pub fn share_ppm(part: u128, whole: u128) -> u32 {
+    let share = part.saturating_mul(1_000_000).checked_div(whole);
+    u32::try_from(share.unwrap_or_default()).unwrap_or(u32::MAX)
 }
 
 impl DailyUsage {
@@ -201,6 +213,23 @@ impl Meter {
     pub(super) fn cooldown(&self, now: Instant) -> Option<(Duration, &str)> {
         let left = self.cooldown_until?.checked_duration_since(now)?;
         (!left.is_zero()).then_some((left, self.reason.as_str()))
+    }
+
+    /// Used part of the daily budget that is used most, parts per million; `None` without one.
+    pub(super) fn budget_used_ppm(&self, limits: &CallLimits, day: i64) -> Option<u32> {
+        let is_today = self.used.day == day;
+        let budgets = [
+            (limits.max_tokens_per_day.into(), self.used.tokens.into()),
+            (limits.max_spend_per_day, self.used.planck()),
+        ];
+        let budgets = budgets
+            .into_iter()
+            .filter(|(most, _): &(u128, u128)| *most > 0);
+        let parts = budgets.map(|(most, used)| match is_today {
+            true => share_ppm(used, most),
+            false => 0,
+        });
+        parts.max()
     }
 
     /// Reserves an answer's maximum cost.

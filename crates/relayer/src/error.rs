@@ -79,10 +79,40 @@ fn known(ours: &Option<Hash>) -> String {
         .map_or_else(String::new, |ours| format!(", ours is {}", hex0x(ours)))
 }
 
+/// What one seat brings could not be signed or opened. It concerns no other operator.
+pub(crate) struct SeatFault {
+    pub(crate) entry: SeatId,
+    /// Nothing of its operator can be signed now.
+    pub(crate) is_signer_away: bool,
+    pub(crate) reason: String,
+}
+
 impl RelayerError {
+    /// The fault of one seat, if it is one.
+    ///
+    /// # Errors
+    /// Any other error, as it is.
+    pub(crate) fn into_seat_fault(self) -> Result<SeatFault, Self> {
+        let (entry, is_signer_away) = match &self {
+            Self::Unsigned { entry, error } => (*entry, error.is_transient()),
+            Self::Unopened { entry, .. } => (*entry, false),
+            _ => return Err(self),
+        };
+        Ok(SeatFault {
+            entry,
+            is_signer_away,
+            reason: self.to_string(),
+        })
+    }
+
     /// Whether a node only refused: the connection stands.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Chain(error) if error.is_refusal())
+    }
+
+    /// Whether an operator's signer is what failed.
+    pub(crate) fn is_of_signer(&self) -> bool {
+        matches!(self, Self::Chain(ChainError::Signer(_)))
     }
 
     /// Whether a new connection may help.

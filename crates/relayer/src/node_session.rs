@@ -2,8 +2,8 @@
 
 use crate::{error::RelayerError, poll_timer::PollTimer};
 use llm_oracle_chain::{
-    AnyChain, ChainError, ChainErrorKind, CheckedOracle, Endpoints, Expect, Head, HeadSubscription,
-    HealthyNode, NodeCriteria, RpcCount,
+    node_connections, AnyChain, ChainError, ChainErrorKind, CheckedOracle, Endpoints, Expect, Head,
+    HeadSubscription, HealthyNode, NodeCriteria, RpcCount,
 };
 use llm_oracle_primitives::{AccountId, DeploymentId, Hash};
 use llm_oracle_store::{Store, StoreIdentity};
@@ -204,6 +204,11 @@ impl NodeSession {
     /// Requests to each node so far.
     pub(crate) fn rpc_counts(&self) -> Vec<(String, RpcCount)> {
         self.endpoints.rpc_counts()
+    }
+
+    /// Whether there is a connection to each node.
+    pub(crate) fn connections(&self) -> Vec<(String, bool)> {
+        node_connections(&self.endpoints)
     }
 
     /// How long to wait for a head before the chain is looked at without one.

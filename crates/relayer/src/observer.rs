@@ -21,8 +21,8 @@ pub(crate) struct Observer {
     /// Balance below which an operator counts as low, planck.
     min_balance: u128,
     observed: Option<Instant>,
-    /// The least bond, planck, and when it was read.
-    min_bond: Option<(Balance, Instant)>,
+    /// The least bond and the bond of a seat, planck, and when they were read.
+    bonds: Option<((Balance, Balance), Instant)>,
 }
 
 impl Observer {
@@ -31,7 +31,7 @@ impl Observer {
             ops,
             min_balance,
             observed: None,
-            min_bond: None,
+            bonds: None,
         }
     }
 
@@ -56,7 +56,7 @@ impl Observer {
             return Ok(());
         }
         let best = Some(chain.best.hash);
-        let min_bond = self.min_bond(chain).await?;
+        let (min_bond, seat_bond) = self.bonds(chain).await?;
         let mut seen = Vec::with_capacity(operators.len());
         // Said once, not at each look.
         let before = self.ops.status().operators;
@@ -84,6 +84,7 @@ impl Observer {
                 slashed: barred,
                 bond,
                 min_bond,
+                seat_bond,
                 locked: view.locked,
                 credit: view.credit,
                 balance,
@@ -99,15 +100,16 @@ impl Observer {
         Ok(())
     }
 
-    async fn min_bond(&mut self, chain: &ChainView) -> Result<Balance, RelayerError> {
-        if let Some((min_bond, at)) = self.min_bond {
+    /// The least bond and the bond of a seat, planck.
+    async fn bonds(&mut self, chain: &ChainView) -> Result<(Balance, Balance), RelayerError> {
+        if let Some((bonds, at)) = self.bonds {
             if at.elapsed() < READ_PARAMS_EVERY {
-                return Ok(min_bond);
+                return Ok(bonds);
             }
         }
-        let config = chain.oracle.config(Some(chain.best.hash)).await?;
-        let min_bond = config.params.min_bond;
-        self.min_bond = Some((min_bond, Instant::now()));
-        Ok(min_bond)
+        let params = chain.oracle.config(Some(chain.best.hash)).await?.params;
+        let bonds = (params.min_bond, params.seat_bond);
+        self.bonds = Some((bonds, Instant::now()));
+        Ok(bonds)
     }
 }

@@ -1,6 +1,6 @@
 //! The operators that this process works for.
 
-use crate::{error::RelayerError, node_session::Oracle, plan::WorkList};
+use crate::{error::RelayerError, node_session::Oracle, ops::Ops, plan::WorkList};
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
 use llm_oracle_signing::Signer;
 use llm_oracle_store::SeatId;
@@ -44,21 +44,27 @@ impl Index<usize> for Operators {
 }
 
 impl Operators {
-    /// Reads the slots of these keys from the contract.
+    /// Reads the slots of these keys from the contract. What is not registered is named, and the others go on.
     ///
     /// # Errors
-    /// `NotRegistered`, and errors of the chain.
+    /// `NotRegistered` when none is, and errors of the chain.
     pub(crate) async fn look_up(
         oracle: &Oracle,
         keys: Vec<Arc<dyn Signer>>,
+        ops: &Ops,
     ) -> Result<Self, RelayerError> {
         let mut operators = Vec::with_capacity(keys.len());
+        let mut missing = None;
         for key in keys {
             let account = key.account();
-            let view = oracle.operator(&account, None).await?;
-            let view = view.ok_or_else(|| RelayerError::NotRegistered {
-                operator: ss58(&account),
-            })?;
+            let Some(view) = oracle.operator(&account, None).await? else {
+                let operator = ss58(&account);
+                let part = format!("operator {operator}");
+                let error = RelayerError::NotRegistered { operator };
+                ops.part(&part, Some(format!("{error}, and restart the relayer")));
+                missing.get_or_insert(error);
+                continue;
+            };
             let id: &[u8; 32] = account.as_ref();
             operators.push(Operator {
                 id: *id,
@@ -70,7 +76,10 @@ impl Operators {
                 barred: view.barred,
             });
         }
-        Ok(Self(operators))
+        match missing {
+            Some(error) if operators.is_empty() => Err(error),
+            _ => Ok(Self(operators)),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -8,7 +8,7 @@ use crate::{
     error::RelayerError,
     failures::FailureLog,
     keys::load_keys,
-    model::{AnswerRecorder, ModelQueue},
+    model::{show_models, AnswerRecorder, ModelQueue},
     node_session::{ChainView, NodeSession},
     observer::Observer,
     operators::Operators,
@@ -118,7 +118,8 @@ impl Relayer {
         let address = parse_account(&config.contract)?;
         let expect = config.code_hash.expected()?;
         let (mut session, oracle) = NodeSession::open(endpoints, address, expect).await?;
-        let operators = Operators::look_up(&oracle, keys).await?;
+        let ops = Arc::<Ops>::default();
+        let operators = Operators::look_up(&oracle, keys, &ops).await?;
         let (identity, deployment) = (session.identity(), session.deployment());
         let store = open(&config, &identity)?;
         if config.recover || config.forget_finalized {
@@ -126,7 +127,6 @@ impl Relayer {
         }
         let seen = store.finalized_seen()?;
         session.resume(seen.map(|(number, hash)| Head { hash, number }));
-        let ops = Arc::<Ops>::default();
         let limits = config.limits;
         let takeover_ms = limits.takeover_delay_ms;
         let own = operators.iter().map(|operator| operator.id).collect();
@@ -255,7 +255,11 @@ impl Relayer {
                         () = tokio::time::sleep(pause) => {}
                     }
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // It ends for a reason of its own, which is the one to show.
+                    drop(self.models.wind_up(Duration::ZERO).await);
+                    return Err(error);
+                }
             }
         }
     }
@@ -274,6 +278,10 @@ impl Relayer {
         let counts = self.session.rpc_counts();
         self.ops.metrics().nodes().requests(&counts);
         self.refresh_requests(&chain).await?;
+        let parts = self.ops.metrics().parts();
+        parts.nodes(&self.session.connections());
+        parts.storage_trusted(self.cache.trusts_storage());
+        show_models(&self.models);
         self.reconciler.note_heads(&chain);
         worked |= self.reconciler.reconcile(&chain, &mut self.cache).await?;
         let mut work = self.plan(&chain).await?;
@@ -333,18 +341,9 @@ impl Relayer {
         }
     }
 
-    /// Ends in order: answers that the model is about to give are recorded, so that they need not be
-    /// asked for again. Nothing new is asked or sent.
+    /// Ends in order. Nothing new is asked or sent.
     async fn wind_up(mut self) -> Result<(), RelayerError> {
-        let timeout = tokio::time::sleep(LAST_ANSWERS_WITHIN);
-        tokio::pin!(timeout);
-        while !self.models.is_idle() {
-            tokio::select! {
-                () = self.models.any() => {}
-                () = &mut timeout => break,
-            }
-        }
-        self.models.collect_answers()?;
+        self.models.wind_up(LAST_ANSWERS_WITHIN).await?;
         if let Err(error) = self.store.release_leases() {
             // They end by themselves.
             tracing::warn!(%error, "leases not given back");

@@ -193,7 +193,8 @@ impl Settlement {
             Err(error) => Err(error.into()),
         };
         match result {
-            Err(error) if error.is_connection() => Err(error),
+            // A signer that is away is its operator's trouble alone.
+            Err(error) if error.is_connection() && !error.is_of_signer() => Err(error),
             Err(RelayerError::Chain(error)) => {
                 let reason = error.to_string();
                 self.failures.fail(&ending.entry, purpose, &reason)?;

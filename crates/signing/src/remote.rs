@@ -8,10 +8,14 @@ use crate::{
 };
 use llm_oracle_primitives::{AccountId, Signature};
 use llm_oracle_support::{address::ss58, blocking::blocking};
+use rustix::{
+    io::Errno,
+    net::{self, sockopt, SocketAddrUnix},
+};
 use std::{
     io::{self, Read, Write},
     os::unix::net::UnixStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -56,7 +60,7 @@ impl RemoteSigner {
             reason: error.to_string(),
         })?;
         let until = Instant::now().checked_add(SIGN_TIMEOUT);
-        let mut stream = UnixStream::connect(&self.socket).map_err(lift)?;
+        let mut stream = connect(&self.socket, SIGN_TIMEOUT).map_err(lift)?;
         if !is_ours(&stream).map_err(lift)? {
             return Err(self.unreachable("its process belongs to another user"));
         }
@@ -136,9 +140,24 @@ impl Signer for RemoteSigner {
     }
 }
 
+/// Connects within a time. A daemon that hangs takes no connections, and once its queue of them is full, a plain
+/// `connect` waits for as long as it hangs.
+fn connect(socket: &Path, timeout: Duration) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(socket)?;
+    let (family, kind) = (net::AddressFamily::UNIX, net::SocketType::STREAM);
+    let stream = net::socket_with(family, kind, net::SocketFlags::CLOEXEC, None)?;
+    // Connecting a unix socket obeys the timeout for sending.
+    sockopt::set_socket_timeout(&stream, sockopt::Timeout::Send, Some(timeout))?;
+    match net::connect(&stream, &address) {
+        Ok(()) => Ok(stream.into()),
+        Err(Errno::AGAIN) => Err(timed_out()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Whether the process at the other end runs as our own user.
 fn is_ours(stream: &UnixStream) -> io::Result<bool> {
-    let peer = rustix::net::sockopt::socket_peercred(stream)?;
+    let peer = sockopt::socket_peercred(stream)?;
     Ok(peer.uid == rustix::process::geteuid())
 }
 
@@ -171,4 +190,24 @@ fn read_until(
 fn timed_out() -> io::Error {
     let text = format!("no answer within {} s", SIGN_TIMEOUT.as_secs());
     io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_hangs_keeps_nobody_waiting_for_a_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let kind = net::SocketType::STREAM;
+        let listener = net::socket(net::AddressFamily::UNIX, kind, None).unwrap();
+        net::bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        net::listen(&listener, 0).unwrap();
+        // It accepts none: one connection fills its queue.
+        let _first = connect(&path, Duration::from_secs(5)).unwrap();
+        let refused = connect(&path, Duration::from_millis(20)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+    }
 }

@@ -35,6 +35,8 @@ pub const VERIFICATION_FAILED: u8 = 14;
 pub const SIGNER: u8 = 15;
 /// `verify` found nothing invalid, and could not check everything: evidence is missing, or the end.
 pub const NOT_CHECKED: u8 = 16;
+/// The database that replicas share cannot be reached. Starting again later helps.
+pub const STORE_UNREACHABLE: u8 = 17;
 
 /// Each code with its name in JSON and its meaning.
 pub const ALL: &[(u8, &str, &str)] = &[
@@ -102,6 +104,11 @@ pub const ALL: &[(u8, &str, &str)] = &[
         NOT_CHECKED,
         "not_checked",
         "`verify` found nothing invalid, and evidence or the end is missing",
+    ),
+    (
+        STORE_UNREACHABLE,
+        "store_unreachable",
+        "the shared database cannot be reached; start again later",
     ),
 ];
 

@@ -173,3 +173,19 @@ async fn three_replicas_lose_one_every_few_seconds() {
         ),
     );
 }
+
+#[test]
+fn a_full_replica_gives_up_what_is_due_last_for_what_is_due_first() {
+    let own = tempfile::tempdir().unwrap();
+    let postgres = Postgres::start();
+    let [one, two] =
+        ["one", "two"].map(|name| crate::shared_store::open(&own, name, postgres.url()));
+    // As many as a replica holds, in the order of their deadlines.
+    let many: Vec<u64> = (10..2_010).collect();
+    assert_eq!(one.lease(&many).unwrap().len(), 2_000);
+    let more = [vec![3], many].concat();
+    let held = one.lease(&more).unwrap();
+    assert_eq!(held.len(), 2_000);
+    assert!(held.contains(&3) && !held.contains(&2_009));
+    assert_eq!(two.lease(&more).unwrap(), [2_009]);
+}

@@ -8,7 +8,7 @@ mod generate;
 
 pub(super) use generate::Rules;
 
-use super::{super::ModelError, constrain::Spelling};
+use super::{super::ModelError, constrain::Spelling, worker::CancelFlag};
 use llama_cpp_2::{
     context::{params::LlamaContextParams, LlamaContext},
     llama_backend::LlamaBackend,
@@ -55,6 +55,8 @@ pub(super) struct Engine<'model> {
     memo: VecDeque<(SplitPrompt, Vec<String>, Likelihoods)>,
     /// What the tokens spell, once JSON was asked for.
     spelling: Option<Spelling>,
+    /// Of the question that is being answered.
+    cancel: CancelFlag,
 }
 
 /// Log-likelihood (natural) of each continuation.
@@ -92,7 +94,13 @@ impl<'model> Engine<'model> {
             head: Vec::new(),
             memo: VecDeque::with_capacity(MEMO_MAX),
             spelling: None,
+            cancel: CancelFlag::default(),
         })
+    }
+
+    /// Whatever is decoded from now on stops once this is set.
+    pub(super) fn set_cancel(&mut self, cancel: CancelFlag) {
+        self.cancel = cancel;
     }
 
     /// Most tokens of prompt and answer together.
@@ -236,8 +244,12 @@ impl<'model> Engine<'model> {
         Ok(sum)
     }
 
-    /// Decodes at most one batch; logits of every token or of the last.
+    /// Decodes at most one batch; logits of every token or of the last. All work passes here, so it is here
+    /// that a cancelled question ends.
     fn decode(&mut self, tokens: &[LlamaToken], at: usize, all: bool) -> Result<(), ModelError> {
+        if self.cancel.is_set() {
+            return Err(failed("nobody waits for this answer any more"));
+        }
         self.batch.clear();
         let last = tokens.len().saturating_sub(1);
         for (index, token) in tokens.iter().enumerate() {

@@ -14,6 +14,7 @@ mod engine;
 mod examples;
 mod gguf;
 mod template;
+mod worker;
 
 use super::{
     abstain_unanswerable, answer_type, record_of, refuse_unserved, reply::ParsedReply, ModelError,
@@ -32,7 +33,8 @@ use std::{
     path::{Path, PathBuf},
     sync::{mpsc as std_mpsc, LazyLock},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use worker::{put, stopped, work, CancelFlag, ModelFault, ModelJob, ModelWorker};
 
 /// The engine's version, as the lock file has it.
 const ENGINE: &str = "llama-cpp-2 0.1.160";
@@ -48,11 +50,7 @@ static BACKEND: LazyLock<Result<LlamaBackend, String>> = LazyLock::new(|| {
 pub(super) struct LocalModel {
     name: String,
     jobs: mpsc::Sender<ModelJob>,
-}
-
-struct ModelJob {
-    question: ModelQuestion,
-    reply: oneshot::Sender<Result<ProviderReply, ModelError>>,
+    fault: ModelFault,
 }
 
 /// What every record says about the model.
@@ -84,12 +82,14 @@ impl LocalModel {
         };
         let (jobs, queue) = mpsc::channel(QUEUE_QUESTIONS_MAX);
         let (ready, loaded) = std_mpsc::channel();
+        let fault = ModelFault::default();
+        let known = fault.clone();
         std::thread::Builder::new()
             .name("llm".to_owned())
-            .spawn(move || serve(&facts, queue, &ready))
+            .spawn(move || serve(&facts, queue, (&ready, &known)))
             .map_err(|error| ModelError::Engine(format!("no thread for the model ({error})")))?;
         loaded.recv().map_err(|_| stopped())??;
-        Ok(Self { name, jobs })
+        Ok(Self { name, jobs, fault })
     }
 }
 
@@ -104,13 +104,14 @@ impl Provider for LocalModel {
         if let Some(reply) = abstain_unanswerable(self, "local", question) {
             return Ok(reply);
         }
-        let (reply, answered) = oneshot::channel();
-        let job = ModelJob {
-            question: question.clone(),
-            reply,
-        };
-        self.jobs.send(job).await.map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
+        put(&self.jobs, question).await
+    }
+
+    fn fault(&self) -> Option<String> {
+        match self.jobs.is_closed() {
+            true => Some(stopped().to_string()),
+            false => self.fault.get(),
+        }
     }
 }
 
@@ -120,15 +121,11 @@ pub(super) fn read_head(path: &Path) -> Result<String, ModelError> {
     gguf::check(path)
 }
 
-fn stopped() -> ModelError {
-    ModelError::Engine("the model's thread has stopped: restart the relayer".to_owned())
-}
-
 /// The thread: loads, says so, answers until every front is dropped.
 fn serve(
     facts: &Facts,
     mut queue: mpsc::Receiver<ModelJob>,
-    ready: &std_mpsc::Sender<Result<(), ModelError>>,
+    (ready, fault): (&std_mpsc::Sender<Result<(), ModelError>>, &ModelFault),
 ) {
     let refused = |reason: &str| {
         let path = facts.path.clone();
@@ -149,16 +146,45 @@ fn serve(
             "llama.cpp cannot load it; it is damaged, cut short or of an unknown architecture: download it again",
         ));
     };
-    let mut engine = match Engine::new(backend, &model, facts.threads) {
+    let engine = match Engine::new(backend, &model, facts.threads) {
         Ok(engine) => engine,
         Err(_) => return say(refused("no memory for its context")),
     };
     say(Ok(()));
-    while let Some(job) = queue.blocking_recv() {
-        if !job.reply.is_closed() {
-            // The caller may have gone meanwhile.
-            drop(job.reply.send(answer(&mut engine, facts, &job.question)));
-        }
+    let mut worker = LocalWorker {
+        facts,
+        backend,
+        model: &model,
+        engine,
+    };
+    work(&mut queue, &mut worker, fault);
+}
+
+/// The model on its thread.
+struct LocalWorker<'model> {
+    facts: &'model Facts,
+    backend: &'model LlamaBackend,
+    model: &'model LlamaModel,
+    engine: Engine<'model>,
+}
+
+impl ModelWorker for LocalWorker<'_> {
+    fn name(&self) -> &str {
+        &self.facts.name
+    }
+
+    fn answer(
+        &mut self,
+        question: &ModelQuestion,
+        cancel: &CancelFlag,
+    ) -> Result<ProviderReply, ModelError> {
+        self.engine.set_cancel(cancel.clone());
+        answer(&mut self.engine, self.facts, question)
+    }
+
+    fn renew(&mut self) -> Result<(), ModelError> {
+        self.engine = Engine::new(self.backend, self.model, self.facts.threads)?;
+        Ok(())
     }
 }
 

@@ -353,7 +353,13 @@ impl EquivocationWatch {
             deposit_limit: Some(dry.deposit.charge()),
             entries: vec![operators[sender].entry(request)],
         };
-        self.tx.send(chain, operators, &draft).await?;
+        match self.tx.send(chain, operators, &draft).await {
+            Err(error) if error.is_of_signer() => {
+                tracing::warn!(request, slot, %error, "equivocation not reported");
+                return Ok(false);
+            }
+            sent => sent?,
+        }
         tracing::warn!(request, slot, by = ss58(account), "equivocation reported");
         Ok(true)
     }

@@ -1,11 +1,11 @@
 //! What may be spent on the model today, and what has been: kept over a restart.
 
-use super::spend::SpendTracker;
+use super::{spend::SpendTracker, starts::ModelStarts};
 use crate::{
     error::RelayerError,
     plan::{Candidate, PolicyConfig, Stake},
 };
-use llm_oracle_llm::{day_of, Provider, ProviderState};
+use llm_oracle_llm::{day_of, share_ppm, Provider, ProviderState};
 use llm_oracle_store::{now_ms, SeatId, Store};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -17,12 +17,15 @@ struct StoredUsage {
     providers: Vec<ProviderState>,
     /// The name is that of the stored row.
     ledger: SpendTracker,
+    starts: ModelStarts,
 }
 
 /// The policy and what of its limits today has left.
 pub(super) struct Budgets {
     policy: PolicyConfig,
     spend: SpendTracker,
+    /// What is with a model, written with the rest: one write for both.
+    pub(super) starts: ModelStarts,
     store: Arc<Store>,
 }
 
@@ -44,6 +47,7 @@ impl Budgets {
         Ok(Self {
             policy,
             spend: usage.ledger,
+            starts: usage.starts,
             store,
         })
     }
@@ -86,6 +90,12 @@ impl Budgets {
         self.spend.close(&self.policy, seat, seat_fee, paid);
     }
 
+    /// Part of today's stake at risk that is used, parts per million; `None` without such a budget.
+    pub(super) fn at_risk_ppm(&self) -> Option<u32> {
+        let most = self.policy.max_stake_at_risk_per_day;
+        (most > 0).then(|| share_ppm(self.spend.at_risk(), most))
+    }
+
     /// Stores what has been used today, also of the provider.
     ///
     /// # Errors
@@ -95,6 +105,7 @@ impl Budgets {
         let usage = StoredUsage {
             providers: provider.states(),
             ledger: self.spend.clone(),
+            starts: self.starts.clone(),
         };
         let bytes = serde_json::to_vec(&usage).unwrap_or_default();
         Ok(self.store.set_usage(&bytes)?)

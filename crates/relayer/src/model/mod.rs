@@ -7,9 +7,10 @@ mod queue;
 mod record;
 mod request;
 mod spend;
+mod starts;
 mod tasks;
 
-pub(crate) use queue::ModelQueue;
+pub(crate) use queue::{show_models, ModelQueue};
 pub(crate) use record::AnswerRecorder;
 pub(crate) use request::ModelRequest;
 pub(crate) use spend::SpendTracker;

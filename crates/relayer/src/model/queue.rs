@@ -6,7 +6,7 @@ use super::{
     latency::Latency,
     record::AnswerRecorder,
     request::ModelRequest,
-    tasks::{ModelCall, ModelTasks},
+    tasks::{ModelCall, ModelTasks, ReadyQuestion},
 };
 use crate::{
     error::RelayerError,
@@ -85,11 +85,6 @@ impl ModelQueue {
         self.tasks.seats()
     }
 
-    /// Whether no question is with the model.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.tasks.is_idle()
-    }
-
     /// Questions that wait before the model is asked again.
     pub(crate) fn backoffs(&self) -> &Backoffs {
         &self.backoffs
@@ -155,23 +150,46 @@ impl ModelQueue {
         Ok(self.put_next()? || !unasked.is_empty())
     }
 
-    /// Puts questions to the model for as long as it takes more; each counts as spent before it leaves.
+    /// Puts questions to the model for as long as it takes more. Each is on record before it leaves: it counts
+    /// as spent, and as what the process may die of.
     fn put_next(&mut self) -> Result<bool, RelayerError> {
-        let mut put = false;
         self.begin_day();
-        while let Some((request, question)) = self.tasks.pop() {
-            if let Err(reason) = self.budgets.charge(&request.stake) {
-                self.failures.skip(&request.stake.entry, &reason)?;
+        let mut next: Vec<ReadyQuestion> = Vec::new();
+        while let Some(first) = self.tasks.first(next.len()) {
+            let starts = &self.budgets.starts;
+            let is_alone = next.is_empty() && self.tasks.is_empty();
+            let refusal = starts.refusal(&first.key);
+            let must_be_alone = refusal.is_none() && starts.is_suspect(&first.key);
+            if starts.has_suspect() || must_be_alone && !is_alone {
+                break;
+            }
+            let Some(ready) = self.tasks.pop() else {
+                break;
+            };
+            let stake = &ready.request.stake;
+            let charged = refusal.map_or_else(|| self.budgets.charge(stake), Err);
+            if let Err(reason) = charged {
+                self.failures.skip(&stake.entry, &reason)?;
                 continue;
             }
-            tracing::debug!(request = request.stake.entry.request_id, "asking the model");
-            self.tasks.spawn(self.provider.clone(), request, question);
-            put = true;
+            self.budgets.starts.begin(&ready.key);
+            next.push(ready);
         }
-        if put {
-            self.budgets.store(&*self.provider)?;
+        if next.is_empty() {
+            return Ok(false);
         }
-        Ok(put)
+        if let Err(error) = self.budgets.store(&*self.provider) {
+            for ready in next {
+                self.budgets.starts.end(&ready.key);
+            }
+            return Err(error);
+        }
+        for ready in next {
+            let request = ready.request.stake.entry.request_id;
+            tracing::debug!(request, "asking the model");
+            self.tasks.spawn(self.provider.clone(), ready);
+        }
+        Ok(true)
     }
 
     /// Stops asking what can't be committed above the best block any more, with the reason on record.
@@ -179,7 +197,11 @@ impl ModelQueue {
     /// # Errors
     /// When the store fails.
     pub(crate) fn drop_overdue(&mut self, best: BlockNumber) -> Result<(), RelayerError> {
-        for entry in self.tasks.cancel_overdue(best) {
+        for (entry, question) in self.tasks.cancel_overdue(best) {
+            // On disk with the next write.
+            if let Some(question) = question {
+                self.budgets.starts.end(&question);
+            }
             self.overdue(&entry)?;
         }
         Ok(())
@@ -222,7 +244,7 @@ impl ModelQueue {
     pub(crate) async fn collect_prompt_answers(&mut self) -> Result<bool, RelayerError> {
         let timeout = tokio::time::sleep(PROMPT_REPLY);
         tokio::pin!(timeout);
-        while !self.is_idle() {
+        while !self.tasks.is_idle() {
             tokio::select! {
                 biased;
                 () = self.any() => {}
@@ -230,6 +252,25 @@ impl ModelQueue {
             }
         }
         self.collect_answers()
+    }
+
+    /// Ends in order: waits for answers that the model is about to give, so that they need not be asked for
+    /// again, and lets no question that is still with it count as the cause of a death.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn wind_up(&mut self, timeout: Duration) -> Result<(), RelayerError> {
+        let timeout = tokio::time::sleep(timeout);
+        tokio::pin!(timeout);
+        while !self.tasks.is_idle() {
+            tokio::select! {
+                () = self.any() => {}
+                () = &mut timeout => break,
+            }
+        }
+        self.collect_answers()?;
+        self.budgets.starts.end_all();
+        self.budgets.store(&*self.provider)
     }
 
     /// Records every answer that has come back, with one write to the disk. What waits is put to the
@@ -272,7 +313,7 @@ impl ModelQueue {
                     if let Some(entry) = self.tasks.seat_of(error.id()) {
                         let reason = "the model's task died";
                         self.failures.fail(&entry, Purpose::Ask, reason)?;
-                        self.tasks.remove(&entry);
+                        came_back(&mut self.tasks, &mut self.budgets, &entry);
                     }
                 }
             }
@@ -291,7 +332,7 @@ impl ModelQueue {
             Err(error) if self.tasks.is_running(entry) => self.model_failed(entry, error)?,
             Err(_) => {}
         }
-        self.tasks.remove(entry);
+        came_back(&mut self.tasks, &mut self.budgets, entry);
         Ok(())
     }
 
@@ -318,8 +359,29 @@ impl ModelQueue {
     }
 }
 
+/// Says how the models and the budgets are.
+pub(crate) fn show_models(models: &ModelQueue) {
+    models.ops.models(&models.provider.states());
+    if let Some(used_ppm) = models.budgets.at_risk_ppm() {
+        let parts = models.ops.metrics().parts();
+        parts.budget("max_stake_at_risk_per_day", used_ppm);
+    }
+}
+
+/// A question is not with the model any more.
+fn came_back(tasks: &mut ModelTasks, budgets: &mut Budgets, entry: &SeatId) {
+    if let Some(question) = tasks.remove(entry) {
+        budgets.starts.end(&question);
+    }
+}
+
 /// Whether a replica has recorded an answer of this seat.
 fn is_answered(store: &Store, entry: &SeatId) -> Result<bool, RelayerError> {
     let job = store.job(entry.request_id, &entry.operator)?;
     Ok(store.is_shared() && job.is_some())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -1,6 +1,9 @@
 //! The calls of the model: what runs, what waits for a free place, and what has come back.
 
-use super::request::{ModelReply, ModelRequest};
+use super::{
+    request::{ModelReply, ModelRequest},
+    starts::question_key,
+};
 use crate::requests::DeadlineQueue;
 use llm_oracle_llm::{ModelQuestion, Provider};
 use llm_oracle_primitives::BlockNumber;
@@ -15,12 +18,27 @@ const WAITING_MAX: usize = 256;
 /// A call that has ended: its reply, or how its task died.
 pub(super) type ModelCall = Result<ModelReply, JoinError>;
 
+/// A question that can be put.
+pub(super) struct ReadyQuestion {
+    pub(super) request: ModelRequest,
+    pub(super) question: ModelQuestion,
+    /// Its name in [`super::starts::ModelStarts`].
+    pub(super) key: String,
+}
+
+/// A question that a model has.
+struct RunningCall {
+    deadline: BlockNumber,
+    task: AbortHandle,
+    key: String,
+}
+
 /// Questions in the model's hands and before it.
 pub(super) struct ModelTasks {
     max_concurrent: usize,
-    waiting: DeadlineQueue<(ModelRequest, ModelQuestion)>,
+    waiting: DeadlineQueue<ReadyQuestion>,
     running: JoinSet<ModelReply>,
-    tasks: BTreeMap<SeatId, (BlockNumber, AbortHandle)>,
+    tasks: BTreeMap<SeatId, RunningCall>,
     finished: Vec<ModelCall>,
 }
 
@@ -60,25 +78,42 @@ impl ModelTasks {
         self.running.is_empty()
     }
 
+    /// Whether no question is with the model, and no reply waits to be recorded.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
     /// Lets a question wait for a free place. If there are too many, the one that is due last is dropped.
     pub(super) fn push(&mut self, request: ModelRequest, question: ModelQuestion) {
         let (deadline, seat) = (request.deadline, request.stake.entry);
-        self.waiting.push(deadline, seat, (request, question));
+        let key = question_key(&question);
+        let ready = ReadyQuestion {
+            request,
+            question,
+            key,
+        };
+        self.waiting.push(deadline, seat, ready);
     }
 
-    /// The question that is due first, if the model has a free place.
-    pub(super) fn pop(&mut self) -> Option<(ModelRequest, ModelQuestion)> {
-        let has_place = self.tasks.len() < self.max_concurrent;
-        has_place.then(|| self.waiting.pop()).flatten()
+    /// The question that is due first, if the model has a place for it beside `more` others.
+    pub(super) fn first(&self, more: usize) -> Option<&ReadyQuestion> {
+        let taken = self.tasks.len().saturating_add(more);
+        let has_place = taken < self.max_concurrent;
+        has_place.then(|| self.waiting.first()).flatten()
+    }
+
+    /// Takes the question that is due first.
+    pub(super) fn pop(&mut self) -> Option<ReadyQuestion> {
+        self.waiting.pop()
     }
 
     /// Calls the model.
-    pub(super) fn spawn(
-        &mut self,
-        provider: Arc<dyn Provider>,
-        request: ModelRequest,
-        question: ModelQuestion,
-    ) {
+    pub(super) fn spawn(&mut self, provider: Arc<dyn Provider>, ready: ReadyQuestion) {
+        let ReadyQuestion {
+            request,
+            question,
+            key,
+        } = ready;
         let (seat, deadline) = (request.stake.entry, request.deadline);
         let task = self.running.spawn(async move {
             let started = Instant::now();
@@ -89,21 +124,31 @@ impl ModelTasks {
                 took: started.elapsed(),
             }
         });
-        self.tasks.insert(seat, (deadline, task));
+        let call = RunningCall {
+            deadline,
+            task,
+            key,
+        };
+        self.tasks.insert(seat, call);
     }
 
-    /// Stops what can't be committed above this block any more, and returns its seats.
-    pub(super) fn cancel_overdue(&mut self, best: BlockNumber) -> Vec<SeatId> {
-        let mut dropped = self.waiting.drop_overdue(best);
-        self.tasks.retain(|seat, (deadline, task)| {
-            let overdue = *deadline <= best;
+    /// Stops what can't be committed above this block any more, and returns its seats, with the names of the
+    /// questions that were with the model.
+    pub(super) fn cancel_overdue(
+        &mut self,
+        best: BlockNumber,
+    ) -> impl Iterator<Item = (SeatId, Option<String>)> {
+        let waited = self.waiting.drop_overdue(best);
+        let mut dropped: Vec<_> = waited.into_iter().map(|seat| (seat, None)).collect();
+        self.tasks.retain(|seat, call| {
+            let overdue = call.deadline <= best;
             if overdue {
-                task.abort();
-                dropped.push(*seat);
+                call.task.abort();
+                dropped.push((*seat, Some(std::mem::take(&mut call.key))));
             }
             !overdue
         });
-        dropped
+        dropped.into_iter()
     }
 
     /// Waits for any call to end; for ever when there is none.
@@ -127,16 +172,16 @@ impl ModelTasks {
         self.finished.extend(calls);
     }
 
-    /// Forgets a seat's question, whose reply is recorded.
-    pub(super) fn remove(&mut self, seat: &SeatId) {
-        self.tasks.remove(seat);
+    /// Forgets a seat's question, whose reply is recorded; returns the question's name.
+    pub(super) fn remove(&mut self, seat: &SeatId) -> Option<String> {
+        self.tasks.remove(seat).map(|call| call.key)
     }
 
     /// The seat of a task that has died.
     pub(super) fn seat_of(&self, id: task::Id) -> Option<SeatId> {
         let mut tasks = self.tasks.iter();
         tasks
-            .find(|(_, (_, task))| task.id() == id)
+            .find(|(_, call)| call.task.id() == id)
             .map(|(seat, _)| *seat)
     }
 }

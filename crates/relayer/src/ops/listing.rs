@@ -17,6 +17,9 @@ fn everything() -> String {
         .nodes()
         .requests(&[(String::new(), RpcCount::default())]);
     metrics.reloads().ended(&ReloadReport::default());
+    metrics.parts().degraded("", true);
+    metrics.parts().nodes(&[(String::new(), true)]);
+    metrics.parts().budget("", 0);
     metrics.operator(&OperatorStatus::default());
     let stats = Stats {
         jobs: vec![(JobState::Answered, 1)],

@@ -1,6 +1,11 @@
 //! The registry of `/metrics`. `docs/operating.md` has one row for each; a test compares them.
 
-use super::{node_counters::NodeCounters, reload_report::ReloadCounters, OperatorStatus};
+use super::{
+    node_counters::NodeCounters,
+    part_gauges::{Amount, One, PartGauges},
+    reload_report::ReloadCounters,
+    OperatorStatus,
+};
 use llm_oracle_peers::PeerCounters;
 use llm_oracle_store::{AttemptState, JobState, Stats};
 use prometheus_client::{
@@ -28,9 +33,6 @@ pub enum IterationResult {
 /// Prefix of every name.
 const PREFIX: &str = "llm_oracle";
 
-/// A gauge of amounts: planck go beyond 63 bits.
-type Amount = Gauge<f64, AtomicU64>;
-type One = [(&'static str, String); 1];
 type Two = [(&'static str, String); 2];
 
 /// All numbers of one relayer.
@@ -63,6 +65,7 @@ pub struct Metrics {
     store_free: Gauge,
     nodes: NodeCounters,
     reloads: ReloadCounters,
+    parts: PartGauges,
     peers: PeerCounters,
 }
 
@@ -104,6 +107,7 @@ impl Metrics {
             store_free: Gauge::default(),
             nodes: NodeCounters::default(),
             reloads: ReloadCounters::default(),
+            parts: PartGauges::default(),
             peers: PeerCounters::default(),
         };
         this.registered()
@@ -116,6 +120,7 @@ impl Metrics {
         self.register_loop(&mut registry);
         self.nodes.register(&mut registry);
         self.reloads.register(&mut registry);
+        self.parts.register(&mut registry);
         self.register_operators(&mut registry);
         self.register_store(&mut registry);
         self.peers.register(&mut registry);
@@ -138,11 +143,8 @@ impl Metrics {
         );
         let help = "1 while the node is reached";
         to.register("connected", help, self.connected.clone());
-        to.register(
-            "finalized_block",
-            "height of the finalized block",
-            self.finalized_block.clone(),
-        );
+        let help = "height of the finalized block";
+        to.register("finalized_block", help, self.finalized_block.clone());
         let help = "height of the best block";
         to.register("best_block", help, self.best_block.clone());
         to.register(
@@ -173,11 +175,8 @@ impl Metrics {
             "1 while the operator may take seats",
             self.able.clone(),
         );
-        to.register(
-            "operator_balance_planck",
-            "free balance for fees",
-            self.balance.clone(),
-        );
+        let help = "free balance for fees";
+        to.register("operator_balance_planck", help, self.balance.clone());
         to.register(
             "operator_min_balance_planck",
             "balance for fees below which it counts as low",
@@ -271,6 +270,11 @@ impl Metrics {
         self.questions.set(whole(questions));
     }
 
+    /// Single parts: what has stopped, nodes, budgets.
+    pub fn parts(&self) -> &PartGauges {
+        &self.parts
+    }
+
     /// What was asked of the nodes.
     pub fn nodes(&self) -> &NodeCounters {
         &self.nodes
@@ -308,9 +312,9 @@ impl Metrics {
     /// What the chain says about an operator.
     pub fn operator(&self, operator: &OperatorStatus) {
         let label = || [("operator", operator.account.clone())];
-        self.able
-            .get_or_create(&label())
-            .set(operator.eligible.into());
+        let able = self.able.get_or_create(&label());
+        able.set(operator.eligible.into());
+        self.parts.seat_bond(&operator.account, operator.seat_bond);
         for (family, amount) in [
             (&self.balance, operator.balance),
             (&self.min_balance, operator.min_balance),
@@ -319,7 +323,6 @@ impl Metrics {
             (&self.locked, operator.locked),
             (&self.credit, operator.credit),
         ] {
-            // Rounded to 53 bits: graphs need no more.
             family.get_or_create(&label()).set(amount as f64);
         }
         for (result, count) in [

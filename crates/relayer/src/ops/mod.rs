@@ -10,6 +10,7 @@ mod listing;
 mod metrics;
 mod node_counters;
 mod notify;
+mod part_gauges;
 mod reload_report;
 mod server;
 mod service_manager;
@@ -19,6 +20,7 @@ pub use listing::metric_names;
 pub use metrics::{IterationResult, Metrics};
 pub use node_counters::NodeCounters;
 pub use notify::keep_notified;
+pub use part_gauges::PartGauges;
 pub use reload_report::{ReloadCounters, ReloadReport};
 pub use server::{serve, Desk};
 pub use service_manager::{ready, reloading};
@@ -31,6 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use llm_oracle_llm::ProviderState;
 use llm_oracle_store::now_ms;
 
 /// File in the store's folder with the address that a running relayer listens at.
@@ -188,6 +191,39 @@ impl Ops {
         self.lock().status.operators = operators;
     }
 
+    /// A part of the relayer has stopped while the others go on, with the reason; `None`: it works again.
+    pub fn part(&self, part: &str, stopped: Option<String>) {
+        let mut inner = self.lock();
+        let degraded = &mut inner.status.degraded;
+        match stopped {
+            Some(reason) => {
+                self.metrics.parts().degraded(part, true);
+                if degraded.insert(part.to_owned(), reason.clone()).is_none() {
+                    tracing::error!(part, reason, "a part has stopped; the others go on");
+                }
+            }
+            None => {
+                if degraded.remove(part).is_some() {
+                    self.metrics.parts().degraded(part, false);
+                    tracing::info!(part, "it works again");
+                }
+            }
+        }
+    }
+
+    /// How the models are.
+    pub fn models(&self, models: &[ProviderState]) {
+        for model in models {
+            let part = format!("model {}", model.model);
+            self.part(&part, model.fault.clone());
+            if let Some(used_ppm) = model.budget_used_ppm {
+                self.metrics.parts().budget(&part, used_ppm);
+            }
+        }
+        let is_down = !models.is_empty() && models.iter().all(|model| model.fault.is_some());
+        self.lock().status.model_down = is_down;
+    }
+
     /// Whether no more seats are taken, because a person wants the relayer to end.
     pub fn drains(&self, draining: bool) {
         self.lock().status.draining = draining;
@@ -270,6 +306,43 @@ mod tests {
         ops.stops();
         assert!(!ops.health().ready.ok);
         assert!(ops.health().live.ok);
+    }
+
+    #[test]
+    fn a_part_that_has_stopped_is_named_and_the_relayer_is_ready_while_others_go_on() {
+        let state = |model: &str, fault: Option<&str>| ProviderState {
+            model: model.to_owned(),
+            cooldown_ms: None,
+            reason: None,
+            used: Default::default(),
+            budget_used_ppm: None,
+            fault: fault.map(str::to_owned),
+        };
+        let ops = Ops::default();
+        ops.iteration_ended(IterationResult::Idle, Duration::ZERO);
+        ops.operators(vec![operator(true)]);
+        ops.part("signer of 5Grw", Some("no answer".to_owned()));
+        ops.models(&[state("a", Some("no memory")), state("b", None)]);
+        let ready = ops.health().ready;
+        assert!(ready.ok, "{ready:?}");
+        let named = ["model a: no memory", "signer of 5Grw: no answer"];
+        assert_eq!(ready.degraded, named);
+        let text = ops.metrics().text().unwrap();
+        assert!(
+            text.contains("llm_oracle_degraded{part=\"model a\"} 1"),
+            "{text}"
+        );
+        ops.models(&[state("a", Some("no memory")), state("b", Some("gone"))]);
+        assert!(!ops.health().ready.ok, "no model is left");
+        ops.models(&[state("a", None), state("b", None)]);
+        ops.part("signer of 5Grw", None);
+        let ready = ops.health().ready;
+        assert!(ready.ok && ready.degraded.is_empty(), "{ready:?}");
+        let text = ops.metrics().text().unwrap();
+        assert!(
+            text.contains("llm_oracle_degraded{part=\"model a\"} 0"),
+            "{text}"
+        );
     }
 
     #[test]

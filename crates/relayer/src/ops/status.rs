@@ -3,7 +3,7 @@
 use super::reload_report::ReloadReport;
 use llm_oracle_store::now_ms;
 use serde::Serialize;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Longest time between two iterations of a relayer that lives. An iteration may wait for several requests to a
 /// node, each of which has a deadline of its own.
@@ -45,6 +45,10 @@ pub struct Status {
     pub draining: bool,
     /// What came of reading the settings again, if that was asked for.
     pub last_reload: Option<ReloadReport>,
+    /// What of it has stopped while the rest goes on, with the reasons.
+    pub degraded: BTreeMap<String, String>,
+    /// Whether no model can answer.
+    pub model_down: bool,
     /// Its operators, as last read from the chain.
     pub operators: Vec<OperatorStatus>,
 }
@@ -68,6 +72,9 @@ pub struct OperatorStatus {
     /// Least bond for a seat, planck.
     #[serde(serialize_with = "planck")]
     pub min_bond: u128,
+    /// What one more seat would lock of the bond, planck.
+    #[serde(serialize_with = "planck")]
+    pub seat_bond: u128,
     /// Locked by seats, planck.
     #[serde(serialize_with = "planck")]
     pub locked: u128,
@@ -120,6 +127,8 @@ impl Status {
             stopping: false,
             draining: false,
             last_reload: None,
+            degraded: BTreeMap::new(),
+            model_down: false,
             operators: Vec::new(),
         }
     }
@@ -154,15 +163,24 @@ impl Health {
         if idle {
             ready.push("no operator may take a seat; see `llm-oracle doctor`".to_owned());
         }
+        if status.model_down {
+            ready.push("no model can answer".to_owned());
+        }
         if status.stopping {
             ready.push("it is stopping".to_owned());
         }
+        let degraded = status.degraded.iter();
+        let degraded = degraded.map(|(part, reason)| format!("{part}: {reason}"));
         Self {
             live: HealthVerdict::of(live),
-            ready: HealthVerdict::of(ready),
+            ready: HealthVerdict {
+                degraded: degraded.collect(),
+                ..HealthVerdict::of(ready)
+            },
         }
     }
 }
+
 /// Whether a check holds, with the reasons if not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HealthVerdict {
@@ -170,6 +188,9 @@ pub struct HealthVerdict {
     pub ok: bool,
     /// Why not.
     pub reasons: Vec<String>,
+    /// Parts that have stopped while the others go on, with the reasons.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<String>,
 }
 
 impl HealthVerdict {
@@ -177,6 +198,7 @@ impl HealthVerdict {
         Self {
             ok: reasons.is_empty(),
             reasons,
+            degraded: Vec::new(),
         }
     }
 }

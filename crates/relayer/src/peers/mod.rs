@@ -1,6 +1,7 @@
 //! Submitting for each other: one transmitter for a committee.
 
 mod committee;
+mod message;
 mod share;
 mod submit;
 

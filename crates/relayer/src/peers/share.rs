@@ -1,6 +1,9 @@
 //! One transmitter for a committee: which of our entries a peer submits.
 
-use super::committee::{committee_of, shows, take_one};
+use super::{
+    committee::{committee_of, shows, take_one},
+    message::message_entries,
+};
 use crate::{
     config::RelayerConfig,
     error::RelayerError,
@@ -13,14 +16,13 @@ use crate::{
 };
 use llm_oracle_chain::ChainError;
 use llm_oracle_peers::{
-    missing, transmitter, EntryKey, EntryKind, HandoffClock, HandoffState, OperatorId, Payload,
-    PeerEndpoint, Peers, SeenRequest, SignedEntry, ENTRIES_MAX, MESSAGE_BYTES_MAX,
+    missing, transmitter, EntryKey, EntryKind, HandoffClock, HandoffState, OperatorId,
+    PeerEndpoint, Peers, SeenRequest, SignedEntry,
 };
 use llm_oracle_primitives::{BlockNumber, DeploymentId, RequestId, RequestView, Terms};
 use llm_oracle_signing::Signer;
 use llm_oracle_store::{Purpose, Store};
 use llm_oracle_support::clock::Instant;
-use scale::Encode;
 use std::{
     collections::BTreeMap,
     sync::{atomic::AtomicU32, Arc},
@@ -31,8 +33,6 @@ use std::{
 const MARGIN_BLOCKS: BlockNumber = 4;
 /// Time between two blocks of a chain whose settings do not say it.
 const USUAL_BLOCK: Duration = Duration::from_secs(6);
-/// Bytes of a letter that are no entries.
-const LETTER_HEAD_BYTES: usize = 256;
 
 /// Looks at the best block in one iteration, for entries that a peer should have carried.
 const OVERDUE_LOOKS: u32 = 16;
@@ -326,7 +326,12 @@ impl ShareRound<'_> {
         if peers.outbox.is_busy(peer, self.kind) {
             return Ok(());
         }
-        let entries = self.message_entries(seats)?;
+        let signer = SeatSigner {
+            operators: self.operators,
+            store: self.store,
+            deployment: self.deployment,
+        };
+        let entries = message_entries(&signer, self.kind, self.failures, seats)?;
         if entries.is_empty() {
             return Ok(());
         }
@@ -338,46 +343,6 @@ impl ShareRound<'_> {
             .outbox
             .send((peer, to.url, receiver), block, entries, wake);
         Ok(())
-    }
-
-    /// As many of these entries as a letter takes, signed.
-    fn message_entries(&self, seats: &[OwnSeat]) -> Result<Vec<SignedEntry>, RelayerError> {
-        let signer = SeatSigner {
-            operators: self.operators,
-            store: self.store,
-            deployment: self.deployment,
-        };
-        let mut entries: Vec<SignedEntry> = Vec::new();
-        let mut size = LETTER_HEAD_BYTES;
-        for seat in seats {
-            let (payload, purpose) = match self.kind {
-                EntryKind::Commit => {
-                    let signed = signer.commit_entry(seat, None);
-                    (signed.map(Payload::Commit), Purpose::Commit)
-                }
-                EntryKind::Reveal => (
-                    signer.reveal_entry(seat).map(Payload::Reveal),
-                    Purpose::Reveal,
-                ),
-            };
-            let payload = match payload {
-                // The others go without it.
-                Err(RelayerError::Unsigned { entry, error }) if !error.is_transient() => {
-                    self.failures.fail(&entry, purpose, &error.to_string())?;
-                    continue;
-                }
-                payload => payload?,
-            };
-            let operator = seat.answered.operator;
-            let handed = SignedEntry { operator, payload };
-            size = size.saturating_add(handed.encoded_size());
-            let full = size > MESSAGE_BYTES_MAX || entries.len() >= ENTRIES_MAX;
-            if full {
-                break;
-            }
-            entries.push(handed);
-        }
-        Ok(entries)
     }
 
     /// Whether what is ready of a request is sent now, or waits a little for the rest.

@@ -53,6 +53,11 @@ struct Kept {
 }
 
 impl RequestCache {
+    /// Whether requests are read from the contract's storage, not only by its messages.
+    pub(crate) fn trusts_storage(&self) -> bool {
+        self.reader.trusts_storage()
+    }
+
     /// The requests of the last look, in the order of their numbers.
     pub(crate) fn summaries(&self) -> impl Iterator<Item = &Summary> {
         self.summaries.values()

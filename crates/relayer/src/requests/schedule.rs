@@ -57,6 +57,11 @@ impl<T> DeadlineQueue<T> {
         self.deadlines.keys().copied()
     }
 
+    /// What is due first, left where it is.
+    pub(crate) fn first(&self) -> Option<&T> {
+        self.items.first_key_value().map(|(_, item)| item)
+    }
+
     /// What is due first.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let ((_, entry), item) = self.items.pop_first()?;

@@ -7,7 +7,7 @@ use super::{
     weight::{gas_limit, pieces},
 };
 use crate::{
-    error::RelayerError,
+    error::{RelayerError, SeatFault},
     failures::{in_turn, FailureLog},
     node_session::ChainView,
     operators::Operators,
@@ -169,18 +169,22 @@ impl BatchSender {
         purpose: Purpose,
         error: RelayerError,
     ) -> Result<(), RelayerError> {
-        let (at_fault, is_away) = match &error {
-            RelayerError::Unsigned { entry, error } => (*entry, error.is_transient()),
-            RelayerError::Unopened { entry, .. } => (*entry, false),
-            _ => return Err(error),
-        };
-        let is_meant = |entry: SeatId| match is_away {
+        let SeatFault {
+            entry: at_fault,
+            is_signer_away,
+            reason,
+        } = error.into_seat_fault()?;
+        if is_signer_away {
+            self.tx
+                .note_signer(&at_fault.operator, Some(reason.clone()));
+        }
+        let is_meant = |entry: SeatId| match is_signer_away {
             true => entry.operator == at_fault.operator,
             false => entry == at_fault,
         };
         let own = seats.iter().filter_map(BatchEntry::own);
         for entry in own.map(OwnSeat::entry).filter(|entry| is_meant(*entry)) {
-            self.failures.fail(&entry, purpose, &error.to_string())?;
+            self.failures.fail(&entry, purpose, &reason)?;
         }
         seats.retain(|seat| seat.own().is_none() || !is_meant(seat.entry()));
         Ok(())
@@ -236,6 +240,9 @@ impl BatchSender {
         }
         match sent {
             Ok(()) => {
+                for seat in seats.iter().filter_map(BatchEntry::own) {
+                    self.tx.note_signer(&seat.answered.operator, None);
+                }
                 context.peers.note_submitted(&seats);
                 if purpose != Purpose::Reveal {
                     self.note_submitted(&seats)?;

@@ -15,6 +15,7 @@ use llm_oracle_primitives::{
     BlockNumber, DeliveryStatus, Phase, RequestId, RequestView, SeatState,
 };
 use llm_oracle_store::{crash_point, now_ms, Attempt, AttemptState, Purpose, SeatId, Store};
+use llm_oracle_support::clock::Instant;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -40,6 +41,8 @@ pub(crate) struct Reconciler {
     /// How often pools have refused transactions that one may have, and at which best block any node did last.
     /// A restart counts anew.
     refusals: HashMap<i64, (u32, BlockNumber)>,
+    /// When this process first saw each transaction that may still count.
+    first_seen: HashMap<i64, Instant>,
     /// What may be handed in again in this iteration.
     left: u32,
 }
@@ -51,6 +54,7 @@ impl Reconciler {
             failures,
             tx,
             refusals: HashMap::new(),
+            first_seen: HashMap::new(),
             left: 0,
         }
     }
@@ -74,6 +78,7 @@ impl Reconciler {
         live.retain(|attempt| !elsewhere.contains(&attempt.id));
         let is_live = |id: &i64| live.iter().any(|attempt| attempt.id == *id);
         self.refusals.retain(|id, _| is_live(id));
+        self.note_ages(&live);
         self.left = RESENT_PER_ITERATION;
         let nonces = nonces(chain, &live).await?;
         let closing = closing(chain, cache, &live, &nonces);
@@ -89,6 +94,18 @@ impl Reconciler {
             };
         }
         Ok(worked)
+    }
+
+    fn note_ages(&mut self, live: &[Attempt]) {
+        let now = Instant::now();
+        self.first_seen
+            .retain(|id, _| live.iter().any(|attempt| attempt.id == *id));
+        for attempt in live {
+            self.first_seen.entry(attempt.id).or_insert(now);
+        }
+        let oldest = self.first_seen.values().min();
+        let age = oldest.map(|seen| now.saturating_duration_since(*seen));
+        self.tx.note_oldest(age.unwrap_or_default());
     }
 
     /// Whether a transaction, the lowest that we have, waits behind a nonce that neither the pool nor a block has:

@@ -13,10 +13,11 @@ use crate::{
 use llm_oracle_chain::{ChainError, TxTerms, Weight};
 use llm_oracle_primitives::{Balance, BlockNumber};
 use llm_oracle_store::{live_nonces, NewAttempt, Purpose, SeatId, Store, StoreError};
-use llm_oracle_support::clock::Instant;
+use llm_oracle_support::{address::ss58, clock::Instant};
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// How often a nonce is chosen again when another replica has just taken it.
@@ -94,6 +95,17 @@ impl TxSender {
     /// Notes the heads of an iteration.
     pub(crate) fn note_heads(&self, chain: &ChainView) {
         self.shared().rate.note(chain.best.number, Instant::now());
+    }
+
+    /// How old the oldest transaction is that may still count.
+    pub(super) fn note_oldest(&self, age: Duration) {
+        self.ops.metrics().parts().oldest_transaction(age);
+    }
+
+    /// Whether an operator's signer is away, with what it says if so.
+    pub(super) fn note_signer(&self, operator: &[u8; 32], away: Option<String>) {
+        let part = format!("signer of {}", ss58(&(*operator).into()));
+        self.ops.part(&part, away);
     }
 
     /// The next transaction of this account replaces one that was given up.
@@ -197,7 +209,10 @@ impl TxSender {
                 gas,
                 draft.deposit_limit,
             )
-            .await?;
+            .await;
+        let away = tx.as_ref().err().filter(|error| is_signer_away(error));
+        self.note_signer(id, away.map(ToString::to_string));
+        let tx = tx?;
         self.affords(chain, &tx.bytes).await?;
         let (purpose, nonce, entries) = (draft.purpose, terms.nonce, &draft.entries);
         let (name, count) = (purpose.name(), entries.len());
@@ -231,4 +246,9 @@ impl TxSender {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a signer does not answer: that is its operator's trouble, and nobody else's.
+fn is_signer_away(error: &ChainError) -> bool {
+    matches!(error, ChainError::Signer(error) if error.is_transient())
 }

@@ -14,7 +14,8 @@ const LEASES_MAX: i64 = 2_000;
 ///
 /// A replica renews its leases when less than half of their time is left. It takes free requests until
 /// it has its share: the wanted requests divided by the number of live replicas. Rows that another
-/// replica is taking at the same moment are skipped.
+/// replica is taking at the same moment are skipped. A replica that holds as many as it may gives those up that are
+/// due last for free ones that are due sooner.
 const TAKE: &str = "
 WITH clock AS MATERIALIZED (
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms
@@ -37,28 +38,41 @@ WITH clock AS MATERIALIZED (
         / (1 + (SELECT count(*) FROM replicas, clock WHERE until_ms > ms AND replica <> $2))))
         ::bigint AS most
 ), held AS MATERIALIZED (
-    SELECT request_id, until_ms FROM leases JOIN wanted USING (request_id), clock
+    SELECT request_id, place FROM leases JOIN wanted USING (request_id), clock
     WHERE replica = $2 AND until_ms > ms
+), room AS MATERIALIZED (
+    SELECT n >= $4 AS is_full, CASE WHEN n >= $4 THEN $4 ELSE greatest(0, most - n) END AS more
+    FROM share, (SELECT count(*) AS n FROM held) AS held_now
 ), free AS MATERIALIZED (
-    SELECT leases.request_id FROM leases JOIN wanted USING (request_id), clock
-    WHERE until_ms <= ms ORDER BY place
-    LIMIT (SELECT greatest(0, most - (SELECT count(*) FROM held)) FROM share)
+    SELECT leases.request_id, place FROM leases JOIN wanted USING (request_id), clock
+    WHERE until_ms <= ms ORDER BY place LIMIT (SELECT more FROM room)
     FOR UPDATE OF leases SKIP LOCKED
-), moved AS (
-    UPDATE leases SET replica = $2, until_ms = ms + $3 FROM clock
-    WHERE request_id IN (SELECT request_id FROM free)
-    OR (replica = $2 AND until_ms > ms AND until_ms < ms + $3 / 2
-        AND request_id IN (SELECT request_id FROM held))
-), first AS (
-    INSERT INTO leases (request_id, replica, until_ms)
-    SELECT request_id, $2, ms + $3 FROM wanted, clock
+), new AS MATERIALIZED (
+    SELECT request_id, place FROM wanted
     WHERE NOT EXISTS (SELECT 1 FROM leases WHERE leases.request_id = wanted.request_id)
     ORDER BY place
-    LIMIT (SELECT greatest(0, most - (SELECT count(*) FROM held) - (SELECT count(*) FROM free))
-           FROM share)
+    LIMIT (SELECT CASE WHEN is_full THEN more
+                  ELSE greatest(0, more - (SELECT count(*) FROM free)) END FROM room)
+), chosen AS MATERIALIZED (
+    SELECT request_id FROM (SELECT request_id, place FROM held UNION ALL
+        SELECT request_id, place FROM free UNION ALL SELECT request_id, place FROM new) AS candidates
+    ORDER BY place LIMIT $4
+), moved AS (
+    UPDATE leases SET replica = $2, until_ms = ms + $3 FROM clock
+    WHERE request_id IN (SELECT request_id FROM free JOIN chosen USING (request_id))
+    OR (replica = $2 AND until_ms > ms AND until_ms < ms + $3 / 2
+        AND request_id IN (SELECT request_id FROM held JOIN chosen USING (request_id)))
+), released AS (
+    UPDATE leases SET until_ms = ms FROM clock
+    WHERE replica = $2 AND until_ms > ms AND request_id IN (SELECT request_id FROM held)
+    AND request_id NOT IN (SELECT request_id FROM chosen)
+), first AS (
+    INSERT INTO leases (request_id, replica, until_ms)
+    SELECT request_id, $2, ms + $3 FROM new JOIN chosen USING (request_id), clock
     ON CONFLICT DO NOTHING RETURNING request_id
 )
-SELECT request_id FROM held UNION SELECT request_id FROM free UNION SELECT request_id FROM first";
+SELECT request_id FROM held JOIN chosen USING (request_id)
+UNION SELECT request_id FROM free JOIN chosen USING (request_id) UNION SELECT request_id FROM first";
 
 pub(super) async fn take(
     session: &mut Session,

@@ -5,13 +5,14 @@
 
 use super::{
     session::{explain, Session, SessionError},
-    url::ConnectOptions,
+    url::SharedDatabase,
 };
 use crate::StoreError;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::future::BoxFuture;
 use llm_oracle_support::blocking::blocking;
 use std::{
+    panic::{catch_unwind, AssertUnwindSafe},
     sync::mpsc::{sync_channel, Receiver, SyncSender},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -35,18 +36,23 @@ pub(super) struct DatabaseThread {
 
 /// The thread's side.
 struct Worker {
-    way: ConnectOptions,
+    /// Read again for each connection: a password may change while the relayer runs.
+    shared: SharedDatabase,
+    reads_only: bool,
     runtime: Runtime,
     session: Option<Session>,
 }
 
 impl DatabaseThread {
     /// Starts the thread. It connects with the first operation.
-    pub(super) fn new(way: ConnectOptions) -> Result<Self, StoreError> {
+    pub(super) fn new(shared: &SharedDatabase, reads_only: bool) -> Result<Self, StoreError> {
+        // An address that can't be used is an error at once.
+        drop(shared.way(reads_only)?);
         let runtime = Builder::new_current_thread().enable_all().build();
         let failed = |error: std::io::Error| StoreError::Database(error.into());
         let worker = Worker {
-            way,
+            shared: shared.clone(),
+            reads_only,
             runtime: runtime.map_err(failed)?,
             session: None,
         };
@@ -79,7 +85,7 @@ impl DatabaseThread {
             answer.recv().ok()
         });
         let died = || StoreError::Unreachable {
-            reason: "its thread has died".to_owned(),
+            reason: "the operation panicked; see the log".to_owned(),
         };
         outcome.ok_or_else(died)?
     }
@@ -97,7 +103,12 @@ impl Drop for DatabaseThread {
 impl Worker {
     fn work(mut self, queue: &Receiver<Operation>) {
         while let Ok(job) = queue.recv() {
-            job(&mut self);
+            // One operation that panics fails by itself; its caller sees that no answer came.
+            if catch_unwind(AssertUnwindSafe(|| job(&mut self))).is_err() {
+                tracing::error!("an operation of the store panicked");
+                // Its transaction may still be open.
+                self.session = None;
+            }
         }
     }
 
@@ -142,14 +153,20 @@ impl Worker {
         again: bool,
     ) -> Result<T, SessionError> {
         let Self {
-            way,
+            shared,
+            reads_only,
             runtime,
             session,
         } = self;
         let work = async {
             let session = match session {
                 Some(session) => session,
-                None => session.insert(Session::connect(way).await?),
+                None => {
+                    // It was checked at the start: a file may be missing while it is replaced.
+                    let way = shared.way(*reads_only);
+                    let way = way.map_err(|error| SessionError::Lost(error.to_string()))?;
+                    session.insert(Session::connect(&way).await?)
+                }
             };
             operation(session, again).await
         };
@@ -169,4 +186,27 @@ fn pauses() -> impl Iterator<Item = Duration> {
         .with_jitter()
         .without_max_times()
         .build()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::{postgres::UrlSource, DatabaseUrl};
+
+    #[test]
+    fn the_thread_outlives_an_operation_that_panics() {
+        let shared = SharedDatabase {
+            url: UrlSource::Text(DatabaseUrl::new("host=/nowhere user=me dbname=oracle")),
+            ca_file: None,
+            lease_ms: SharedDatabase::LEASE_MS,
+        };
+        let thread = DatabaseThread::new(&shared, false).unwrap();
+        let jobs = thread.jobs.as_ref().unwrap();
+        jobs.send(Box::new(|_| panic!("as the test wants")))
+            .unwrap();
+        let (say, heard) = sync_channel(1);
+        jobs.send(Box::new(move |_| say.send(()).unwrap())).unwrap();
+        heard.recv().unwrap();
+    }
 }

@@ -96,7 +96,7 @@ impl Postgres {
 
     fn over(shared: &SharedDatabase, reads_only: bool) -> Result<Self, StoreError> {
         Ok(Self {
-            link: DatabaseThread::new(shared.way(reads_only)?)?,
+            link: DatabaseThread::new(shared, reads_only)?,
             replica: mark()?,
             lease_ms: shared.lease_ms.into(),
         })

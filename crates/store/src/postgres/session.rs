@@ -71,22 +71,23 @@ fn is_of_the_wire(error: &std::io::Error) -> bool {
         .is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
-/// Transient errors: shutdown, startup, standby, too many connections, deadlock, serialization failure.
+/// Errors that time or a person cures while the relayer goes on. By class: the connection (08), lack of space, memory
+/// or connections (53), a person's doing such as a restart (57), the machine's trouble (58). A password that is
+/// refused is one that is being changed: the file with it is read again.
 fn passes(code: &SqlState) -> bool {
-    const PASSING: [SqlState; 10] = [
-        SqlState::ADMIN_SHUTDOWN,
-        SqlState::CRASH_SHUTDOWN,
-        SqlState::CANNOT_CONNECT_NOW,
-        SqlState::TOO_MANY_CONNECTIONS,
+    const CLASSES: [&str; 4] = ["08", "53", "57", "58"];
+    const PASSING: [SqlState; 8] = [
+        SqlState::INVALID_PASSWORD,
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         SqlState::READ_ONLY_SQL_TRANSACTION,
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::T_R_DEADLOCK_DETECTED,
         SqlState::LOCK_NOT_AVAILABLE,
-        SqlState::QUERY_CANCELED,
+        SqlState::OBJECT_IN_USE,
         SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
     ];
-    // Class 08 is the connection's.
-    PASSING.contains(code) || code.code().starts_with("08")
+    let class = code.code().get(..2).unwrap_or_default();
+    PASSING.contains(code) || CLASSES.contains(&class)
 }
 
 /// The error with what lies below it: the top alone says 'db error'.
@@ -208,5 +209,25 @@ impl Session {
     /// Statements without parameters.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), SessionError> {
         Ok(self.client.batch_execute(sql).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_time_or_a_person_cures_ends_no_relayer() {
+        // Disk full, out of memory, too many connections, in use, idle timeout, restart, I/O error, password.
+        for code in [
+            "53100", "53200", "53300", "55006", "57P05", "57P01", "57P03", "58030", "28P01",
+            "08006", "40001", "25006",
+        ] {
+            assert!(passes(&SqlState::from_code(code)), "{code}");
+        }
+        // A constraint, a missing table, a missing privilege, a damaged index.
+        for code in ["23505", "42P01", "42501", "XX002"] {
+            assert!(!passes(&SqlState::from_code(code)), "{code}");
+        }
     }
 }

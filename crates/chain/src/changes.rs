@@ -129,7 +129,7 @@ fn request_of(event: &Event) -> Option<RequestId> {
 }
 
 /// Whether an error of a pallet stands in these events: a call of a contract that failed leaves one, in
-/// whatever event tells of it. Found as bytes, so it may find what is none.
+/// whatever event tells of it. Found as bytes, so it may find what only looks like one.
 fn has_pallet_error(bytes: &[u8]) -> bool {
     let is_error = |part: &[u8]| match part {
         [MODULE_ERROR, _, error, 0, 0, 0] => *error <= PALLET_ERRORS_MAX,

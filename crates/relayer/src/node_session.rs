@@ -47,6 +47,19 @@ struct Doubt {
 }
 
 impl Doubt {
+    /// Notes that another connection has shown a wrong chain or contract. Says whether that is confirmed.
+    fn shown(doubt: &mut Option<Self>) -> bool {
+        let now = Instant::now();
+        let doubt = doubt.get_or_insert(Self {
+            since: now,
+            last: now,
+            times: 0,
+        });
+        doubt.times = doubt.times.saturating_add(1);
+        doubt.last = now;
+        doubt.is_confirmed()
+    }
+
     fn is_confirmed(&self) -> bool {
         self.times >= CONFIRM_TIMES && self.since.elapsed() >= CONFIRM_FOR
     }
@@ -149,7 +162,7 @@ impl NodeSession {
             Err(RelayerError::Chain(error)) if error.kind() == ChainErrorKind::Mismatch => {
                 self.link = None;
                 self.endpoints.disconnect();
-                Err(match self.doubt() {
+                Err(match Doubt::shown(&mut self.doubt) {
                     true => error.into(),
                     false => RelayerError::Unconfirmed(error),
                 })
@@ -186,19 +199,6 @@ impl NodeSession {
             reveals_only,
             is_new_node,
         })
-    }
-
-    /// Notes that another connection has shown a wrong chain or contract. Says whether that is confirmed.
-    fn doubt(&mut self) -> bool {
-        let now = Instant::now();
-        let doubt = self.doubt.get_or_insert(Doubt {
-            since: now,
-            last: now,
-            times: 0,
-        });
-        doubt.times = doubt.times.saturating_add(1);
-        doubt.last = now;
-        doubt.is_confirmed()
     }
 
     /// Requests to each node so far.
@@ -287,7 +287,7 @@ impl NodeSession {
         let is_due = |doubt: &Doubt| doubt.last.elapsed() >= RECHECK_EVERY;
         if self.doubt.as_ref().is_none_or(is_due) {
             tracing::error!(%error, "other code; only reveals are sent while this is confirmed");
-            if self.doubt() {
+            if Doubt::shown(&mut self.doubt) {
                 return Err(error.into());
             }
             // The next look is over another connection.

@@ -1,6 +1,7 @@
 //! Taking seats and opening commitments: all of this process's operators in one transaction.
 
 use super::{
+    commit_latency::log_latencies,
     entries::{split, BatchEntry, OwnSeat, SeatSigner},
     refusal::{refusal_action, sort_results, RefusalAction},
     sender::{TxDraft, TxLimits, TxSender},
@@ -15,7 +16,7 @@ use crate::{
 };
 use llm_oracle_chain::{BatchResults, Call, ChainError, TxRetry, Weight};
 use llm_oracle_primitives::{Balance, DeploymentId, Error, RequestId};
-use llm_oracle_store::{now_ms, Answered, Purpose, SeatId, Store};
+use llm_oracle_store::{now_ms, Purpose, SeatId, Store};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Batches that are tried in one go. What is left is sent by the next iteration, which looks at the chain first.
@@ -353,30 +354,7 @@ impl BatchSender {
         let at_ms = now_ms();
         let entries: Vec<SeatId> = seats.iter().map(|seat| seat.entry()).collect();
         self.store.set_submitted(&entries, at_ms)?;
-        let mut request: Option<RequestId> = None;
-        for seat in &seats {
-            let Answered {
-                request_id,
-                seen_at_ms,
-                ..
-            } = seat.answered;
-            if request == Some(request_id) {
-                continue;
-            }
-            request = Some(request_id);
-            // The model's calls of one request run one after another or side by side; their sum
-            // would count time twice in the second case, so both figures are given.
-            let of_request = seats
-                .iter()
-                .filter(|other| other.answered.request_id == request_id);
-            let model_ms: i64 = of_request.map(|other| other.answered.model_ms).sum();
-            let total_ms = at_ms.saturating_sub(seen_at_ms);
-            let own_ms = total_ms.saturating_sub(model_ms).max(0);
-            tracing::info!(
-                target: "llm_oracle::latency",
-                request = request_id, total_ms, model_ms, own_ms, "commit submitted"
-            );
-        }
+        log_latencies(&seats, at_ms);
         Ok(())
     }
 }

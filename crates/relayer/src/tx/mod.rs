@@ -2,6 +2,7 @@
 
 mod batch;
 mod block_rate;
+mod commit_latency;
 mod entries;
 pub(crate) mod jobs;
 mod outbox;

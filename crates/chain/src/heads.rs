@@ -15,6 +15,9 @@ use tokio::{sync::watch, task::AbortHandle};
 /// Blocks whose heights and parents are remembered.
 const REMEMBERED: usize = 512;
 
+/// Finalized blocks after which best heads are subscribed to again, if the node has refused them.
+const RESUBSCRIBE_BLOCKS: BlockNumber = 4;
+
 type BlockHeader = <SubstrateConfig as subxt::Config>::Header;
 
 /// A subscription to finalized heads. A notification says that something may have happened, never what:
@@ -136,6 +139,10 @@ impl HeadFeed {
                 }
                 if is_final {
                     let _ = sender.send(number);
+                    // It may have been refused for a moment only.
+                    if best.is_none() && number.is_multiple_of(RESUBSCRIBE_BLOCKS) {
+                        best = rpc.chain_subscribe_new_heads().await.ok();
+                    }
                 }
             }
         });

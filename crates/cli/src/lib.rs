@@ -44,6 +44,7 @@ use clap::Parser;
 use commands::{signer::SignerSubcommand, CommandLine, Subcommands};
 use context::CommandContext;
 use exit::{CliError, CommandResult};
+use llm_oracle_sources::reader;
 use log::LogControl;
 use output::Output;
 use std::process::ExitCode;
@@ -53,6 +54,13 @@ const CONFIG_VARIABLE: &str = "LLM_ORACLE_CONFIG";
 
 /// Runs the program and returns its exit code.
 pub fn main<M: MoreSubcommands>() -> ExitCode {
+    // The process of its own that reads a stranger's document: nothing else of the program runs in it.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == reader::ARGUMENT)
+    {
+        return reader::serve();
+    }
     // As with the other variables, an empty one is not set. Nothing else runs yet that could read it.
     if std::env::var_os(CONFIG_VARIABLE).is_some_and(|value| value.is_empty()) {
         std::env::remove_var(CONFIG_VARIABLE);

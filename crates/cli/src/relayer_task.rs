@@ -6,9 +6,10 @@ use llm_oracle_llm::{BuiltModels, Models, Provider};
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_relayer::{
     reload_channel, CodeHashes, Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError,
-    Reloader, RetentionConfig,
+    Reloader, RetentionConfig, SourceReadingProvider,
 };
 use llm_oracle_signing::KeySource;
+use llm_oracle_sources::SourcesConfig;
 use llm_oracle_support::address::{hex0x, ss58};
 use std::{fs, future::Future, io, path::Path, sync::Arc, time::Duration};
 use tokio::{
@@ -129,6 +130,29 @@ pub async fn start(options: DevRelayer<'_>) -> Result<RelayerHandle, CliError> {
 /// When its model cannot be used.
 pub fn provider(model: &Models) -> Result<Arc<dyn Provider>, CliError> {
     Ok(built_models(model)?.provider()?)
+}
+
+/// Puts the reading of sources before a provider.
+///
+/// # Errors
+/// When a setting is wrong.
+pub fn reading_sources(
+    provider: Arc<dyn Provider>,
+    sources: &SourcesConfig,
+) -> Result<Arc<dyn Provider>, CliError> {
+    let reading = SourceReadingProvider::new(provider, sources).map_err(CliError::usage)?;
+    Ok(Arc::new(reading))
+}
+
+/// The same with the default settings and the attachments of a relayer's store.
+///
+/// # Errors
+/// As [`reading_sources`].
+pub fn reading_attachments(
+    provider: Arc<dyn Provider>,
+    store: &Path,
+) -> Result<Arc<dyn Provider>, CliError> {
+    reading_sources(provider, &SourcesConfig::held_in(store))
 }
 
 /// Builds each provider that the settings name.

@@ -6,6 +6,7 @@ use crate::{
     context::CommandContext,
     exit::CliError,
     log::LogControl,
+    relayer_task::reading_sources,
 };
 use llm_oracle_llm::BuiltModels;
 use llm_oracle_relayer::{LiveSettings, ReloadReport};
@@ -57,6 +58,7 @@ impl SettingsReload {
             false => self.models.models(),
         };
         let models = self.models.rebuild(wanted)?;
+        let provider = reading_sources(models.provider()?, &fresh.sources)?;
         let is_live = |key: &String| change_effect(key, is_same_local) == ChangeEffect::Live;
         let is_live = |key: &String| is_live(key) && (key != "log" || self.log.follows_settings());
         let mut report = ReloadReport {
@@ -69,7 +71,7 @@ impl SettingsReload {
         report.needs_restart.retain(|key| {
             !is_live(key) && change_effect(key, is_same_local) != ChangeEffect::Nothing
         });
-        let live = LiveSettings::new(&config, models.provider()?, report)?;
+        let live = LiveSettings::new(&config, provider, report)?;
         self.log.follow(fresh.log.as_deref());
         self.models = models;
         self.current = fresh;

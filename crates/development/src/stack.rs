@@ -105,6 +105,8 @@ impl DevStack {
         out.waiting("loading the model");
         let provider = relayer_task::provider(&options.model)?;
         let folder = StateFolder::open(options.state.as_ref())?;
+        let store = folder.path().join("relayer");
+        let provider = relayer_task::reading_attachments(provider, &store)?;
         let binary = node::find()?;
         out.waiting("starting the node");
         let kept = matches!(folder, StateFolder::Kept(_)).then(|| folder.path().join("chain"));

@@ -38,7 +38,7 @@ pub use hosted::{HostedConfig, InstructionRole};
 pub use meter::{day_of, share_ppm, CallCost, CallLimits, DailyUsage, ProviderState};
 
 use async_trait::async_trait;
-use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling};
+use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling, Source};
 use serde_json::{json, Value};
 
 /// A question for a model, with its bytes already checked as UTF-8.
@@ -104,6 +104,11 @@ pub trait Provider: Send + Sync {
         0
     }
 
+    /// Maximum cost of one answer to a question that has sources, planck.
+    fn price_about(&self, question: &ModelQuestion, _sources: &[Source]) -> u128 {
+        self.price(question)
+    }
+
     /// Status of each provider behind it, for status output and to restore after a restart.
     fn states(&self) -> Vec<ProviderState> {
         Vec::new()
@@ -122,6 +127,24 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// When there is no answer to record, not even an abstention; see [`ModelError::retry`].
     async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError>;
+
+    /// Answers one question that is about these sources.
+    ///
+    /// # Errors
+    /// As [`Self::answer`]; `BadQuestion` where there are sources and the provider reads none.
+    async fn answer_about(
+        &self,
+        question: &ModelQuestion,
+        sources: &[Source],
+    ) -> Result<ProviderReply, ModelError> {
+        if sources.is_empty() {
+            return self.answer(question).await;
+        }
+        Err(ModelError::BadQuestion(format!(
+            "it has {} sources, and no sources are read here",
+            sources.len()
+        )))
+    }
 }
 
 /// Checks that operators can answer with this type, so that nobody pays for a question from which all of

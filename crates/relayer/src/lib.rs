@@ -39,6 +39,7 @@ mod work;
 pub use config::{CodeHashes, Limits, RelayerConfig};
 pub use drain::DRAIN_FILE;
 pub use error::RelayerError;
+pub use model::SourceReadingProvider;
 pub use ops::ReloadReport;
 pub use plan::{
     decide, Account, Budget, Exhausted, HeadNumbers, Local, OnChain, PolicyConfig, RequesterBudget,

@@ -2,10 +2,12 @@
 
 use llm_oracle_http::{AddressGuard, IpNet, Url};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What stands for a digest in the address of a gateway.
 pub(crate) const PLACEHOLDER: &str = "{digest}";
+/// Folder of attachments in a relayer's store.
+const ATTACHMENTS_FOLDER: &str = "attachments";
 /// Most gateways.
 const GATEWAYS_MAX: usize = 8;
 
@@ -43,6 +45,38 @@ impl Default for SourcesConfig {
 }
 
 impl SourcesConfig {
+    /// The defaults of a relayer with this store: attachments are held in a folder of it.
+    pub fn held_in(store: &Path) -> Self {
+        let mut this = Self::default();
+        this.hold_in(store);
+        this
+    }
+
+    /// Holds attachments in a folder of a relayer's store, unless the settings name another one.
+    pub fn hold_in(&mut self, store: &Path) {
+        self.folder
+            .get_or_insert_with(|| store.join(ATTACHMENTS_FOLDER));
+    }
+
+    /// Each setting by its key in the file, without the addresses of gateways, which may hold passwords.
+    pub fn shown(&self) -> [(&'static str, String); 6] {
+        let folder = self.folder.as_ref();
+        [
+            ("sources.gateways", self.gateways.len().to_string()),
+            (
+                "sources.folder",
+                folder.map_or_else(String::new, |folder| folder.display().to_string()),
+            ),
+            ("sources.opened_networks", self.opened_networks.join(", ")),
+            ("sources.timeout_ms", self.timeout_ms.to_string()),
+            ("sources.redirects_max", self.redirects_max.to_string()),
+            (
+                "sources.passage_bytes_max",
+                self.passage_bytes_max.to_string(),
+            ),
+        ]
+    }
+
     /// Checks the settings, and gives the guard that they make.
     ///
     /// # Errors

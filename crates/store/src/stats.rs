@@ -37,7 +37,7 @@ impl Stats {
         json!({
             "jobs": jobs.collect::<Map<_, _>>(),
             "transactions": attempts.collect::<Vec<_>>(),
-            "left_out": self.skipped,
+            "skipped": self.skipped,
             "cursor": self.cursor,
         })
     }

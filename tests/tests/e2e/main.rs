@@ -34,6 +34,7 @@ mod rivals;
 mod settle;
 mod shared_store;
 mod signer;
+mod sources;
 mod ssrf;
 mod stranger;
 mod subsystems;

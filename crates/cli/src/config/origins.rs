@@ -127,6 +127,7 @@ impl Settings {
                 .into_iter()
                 .chain(self.policy.shown())
                 .chain(self.retention.shown())
+                .chain(self.sources.shown())
                 .map(|(name, value)| (name, name, value)),
         )
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))

@@ -17,6 +17,7 @@ use llm_oracle_relayer::{
     ops::OpsConfig, CodeHashes, Limits, PolicyConfig, RelayerConfig, RetentionConfig,
 };
 use llm_oracle_signing::KeySource;
+use llm_oracle_sources::SourcesConfig;
 use llm_oracle_store::{DatabaseUrl, SharedDatabase, UrlSource};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ pub(super) struct RawSettings {
     peers: PeersConfig,
     #[serde(default)]
     retention: RetentionConfig,
+    #[serde(default)]
+    sources: SourcesConfig,
 }
 
 /// Checked settings.
@@ -104,6 +107,8 @@ pub struct Settings {
     pub peers: PeersConfig,
     /// How long the store keeps what is over.
     pub retention: RetentionConfig,
+    /// Where the relayer gets the sources of questions.
+    pub sources: SourcesConfig,
     /// The key that the model comes from.
     pub(super) model_key: &'static str,
     pub(super) figment: Figment,
@@ -148,7 +153,13 @@ impl Settings {
             check_filter(filter)?;
         }
         raw.retention.check().map_err(ConfigError::Wrong)?;
+        raw.sources.check().map_err(ConfigError::Wrong)?;
         let store = raw.store.map(|path| path.relative());
+        let store = store.unwrap_or_else(|| paths::state_dir().join("relayer"));
+        let mut sources = raw.sources;
+        let folder = sources.folder.take();
+        sources.folder = folder.map(|folder| beside(folder, "sources.folder"));
+        sources.hold_in(&store);
         // As with the key: the stronger place wins.
         let url = match (raw.store_url, raw.store_url_file) {
             (Some(_), Some(file)) if rank("store_url_file") > rank("store_url") => {
@@ -181,7 +192,7 @@ impl Settings {
                 .map_or_else(paths::artifacts, |path| path.relative()),
             log: raw.log,
             model,
-            store: store.unwrap_or_else(|| paths::state_dir().join("relayer")),
+            store,
             shared,
             operators: operators.collect(),
             limits: raw.limits,
@@ -189,6 +200,7 @@ impl Settings {
             ops: raw.ops,
             peers: raw.peers,
             retention: raw.retention,
+            sources,
             model_key,
             figment,
         })

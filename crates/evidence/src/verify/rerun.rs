@@ -88,7 +88,14 @@ impl Rerun {
                 provider
             }
         };
-        provider.answer(&question).await.map(Some)
+        let asked = llm::record_of(&question);
+        let mut shown = question;
+        if let Some(prompt) = made["prompt_with_sources"].as_str() {
+            shown.prompt = prompt.to_owned();
+        }
+        let mut reply = provider.answer(&shown).await?;
+        reply.record["question"] = asked;
+        Ok(Some(reply))
     }
 }
 

@@ -93,7 +93,10 @@ impl ModelQueue {
     /// The most that an answer can cost, planck.
     pub(crate) fn price(&self, terms: &Terms) -> u128 {
         // What can't be put costs nothing.
-        evidence::question(terms).map_or(0, |question| self.provider.price(&question))
+        evidence::question(terms).map_or(0, |question| {
+            let sources = &terms.sources;
+            self.provider.price_about(&question, sources)
+        })
     }
 
     /// Whether a seat has cost something and has not ended.

@@ -117,7 +117,8 @@ impl ModelTasks {
         let (seat, deadline) = (request.stake.entry, request.deadline);
         let task = self.running.spawn(async move {
             let started = Instant::now();
-            let result = provider.answer(&question).await;
+            let sources = &request.terms.sources;
+            let result = provider.answer_about(&question, sources).await;
             ModelReply {
                 request,
                 result,

@@ -75,6 +75,8 @@ pub struct PolicyConfig {
     pub requesters: Vec<RequesterBudget>,
     /// Longest prompt with its instruction, bytes.
     pub max_prompt_bytes: u32,
+    /// Most sources of a question; 0: none are read.
+    pub max_sources: u8,
     /// Most tokens that a request may let the model make.
     #[serde(alias = "max_tokens")]
     pub max_output_tokens: u32,
@@ -104,6 +106,7 @@ impl Default for PolicyConfig {
             per_requester: Budget::default(),
             requesters: Vec::new(),
             max_prompt_bytes: 12 * 1024,
+            max_sources: 8,
             max_output_tokens: 16 * 1024,
             min_reveal_blocks: 0,
             max_commit_blocks: 0,
@@ -117,7 +120,7 @@ impl Default for PolicyConfig {
 
 impl PolicyConfig {
     /// Each setting by its key in the file; of lists their lengths.
-    pub fn shown(&self) -> [(&'static str, String); 16] {
+    pub fn shown(&self) -> [(&'static str, String); 17] {
         let fees = self.tx_fees_per_seat.map(|fees| fees.to_string());
         let Budget {
             max_requests_per_day,
@@ -135,6 +138,7 @@ impl PolicyConfig {
             ),
             ("policy.allow", self.allow.len().to_string()),
             ("policy.deny", self.deny.len().to_string()),
+            ("policy.max_sources", self.max_sources.to_string()),
             ("policy.max_prompt_bytes", self.max_prompt_bytes.to_string()),
             (
                 "policy.max_output_tokens",
@@ -267,10 +271,10 @@ impl PolicyConfig {
     }
 
     fn what(&self, terms: &Terms) -> Option<String> {
-        let sources = terms.sources.len();
-        if sources > 0 {
+        let (sources, most) = (terms.sources.len(), usize::from(self.max_sources));
+        if sources > most {
             return Some(format!(
-                "it has {sources} sources, and this version reads none"
+                "it has {sources} sources, and policy.max_sources is {most}"
             ));
         }
         let bytes = texts(terms).take(2).map(<[u8]>::len).sum::<usize>();

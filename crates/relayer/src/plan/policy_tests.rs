@@ -119,7 +119,12 @@ fn the_table() {
         // The model's price beyond what is sure is at risk.
         (String::new(), cheap, Some("9 planck of its cost")),
         (String::new(), worked, None),
-        (String::new(), sourced, Some("1 sources")),
+        (String::new(), sourced, None),
+        (
+            "max_sources = 0".to_owned(),
+            sourced,
+            Some("has 1 sources, and policy.max_sources is 0"),
+        ),
         ("max_stake_at_risk_per_day = 9".to_owned(), cheap, None),
         ("tx_fees_per_seat = 1".to_owned(), cheap, None),
         (

@@ -101,6 +101,10 @@ pub struct AnswerFlags {
 #[command(next_help_heading = "Sources")]
 #[group(skip)]
 pub struct SourceFlags {
+    /// A document that this machine's relayer holds from now on, in sources.folder of the settings: FILE, or
+    /// FILE:MEDIA where the name does not tell the type; may be repeated
+    #[arg(long, value_name = "FILE[:MEDIA]")]
+    pub attach: Vec<String>,
     /// A document by its BLAKE2b-256 digest: 0xDIGEST:BYTES:MEDIA, or with :URI where to get it; may be repeated
     #[arg(long, value_name = "DIGEST:BYTES:MEDIA[:URI]")]
     pub attach_digest: Vec<Attachment>,

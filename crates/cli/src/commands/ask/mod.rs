@@ -1,5 +1,6 @@
 //! `ask`: a question, its stages, its answer.
 
+mod attach;
 mod flags;
 mod overview;
 mod question_text;
@@ -37,7 +38,8 @@ impl RunSubcommand for AskArgs {
 
 async fn ask(context: &CommandContext, args: &AskArgs) -> CommandResult {
     // Mistakes that need no chain to be found are reported before a node is contacted.
-    let terms = terms(args)?;
+    let held = attach::hold(&args.sources.attach, &context.settings, &context.out)?;
+    let terms = terms(args, held)?;
     let signer = context.signer()?;
     let checked = context.oracle().await?;
     let oracle = &checked.oracle;

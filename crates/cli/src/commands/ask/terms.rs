@@ -19,11 +19,11 @@ const SEATS: u8 = 3;
 /// Bytes of an open answer for each token, at least: some languages need two tokens for a character.
 const BYTES_PER_TOKEN: u32 = 2;
 
-/// The terms that the arguments of `ask` describe, checked by the contract's own rules.
+/// The terms that the arguments of `ask` and the attachments that are held describe, checked by the contract's own rules.
 ///
 /// # Errors
 /// The first broken rule. Nothing has been sent by then.
-pub fn terms(args: &AskArgs) -> Result<Terms, CliError> {
+pub fn terms(args: &AskArgs, held: Vec<Source>) -> Result<Terms, CliError> {
     let prompt = prompt(&args.prompt, io::stdin())?;
     not_blank("--system", args.system.as_deref().unwrap_or_default())?;
     let seats = seats(args)?;
@@ -35,7 +35,7 @@ pub fn terms(args: &AskArgs) -> Result<Terms, CliError> {
             .map_or(ModelRef::Any, |name| ModelRef::Name(name.clone().into())),
         prompt: prompt.into(),
         system: args.system.clone().map(Into::into),
-        sources: sources(args),
+        sources: sources(args, held),
         sampling: sampling(&answer),
         answer,
         seats,
@@ -59,9 +59,10 @@ pub fn terms(args: &AskArgs) -> Result<Terms, CliError> {
     Ok(terms)
 }
 
-fn sources(args: &AskArgs) -> Vec<Source> {
+fn sources(args: &AskArgs, held: Vec<Source>) -> Vec<Source> {
     let flags = &args.sources;
     let attached = flags.attach_digest.iter().map(|one| one.0.clone());
+    let attached = held.into_iter().chain(attached);
     let pages = flags.source.iter().map(|url| Source::Page {
         url: url.clone().into(),
         must: flags.must,

@@ -15,7 +15,7 @@ fn ask(arguments: &[&str]) -> Result<Terms, CliError> {
         .map_err(CliError::usage)?
         .subcommand
     {
-        Subcommands::Ask(args) => terms(&args),
+        Subcommands::Ask(args) => terms(&args, Vec::new()),
         other => unreachable!("{other:?}"),
     }
 }
@@ -103,7 +103,7 @@ fn a_prompt_over_the_limit_is_refused_and_never_cut() {
     let Subcommands::Ask(args) = cli.subcommand else {
         unreachable!()
     };
-    let refused = terms(&args).unwrap_err();
+    let refused = terms(&args, Vec::new()).unwrap_err();
     assert!(refused.message.contains("8193 bytes"), "{refused}");
     assert_eq!(refused.code, crate::exit::USAGE);
 }

@@ -4,7 +4,7 @@ use crate::{
     context::CommandContext,
     exit::{self, CliError, CommandResult},
     log::LogFormat,
-    relayer_task::{built_models, end_signal, hang_ups, RelayerHandle},
+    relayer_task::{built_models, end_signal, hang_ups, reading_sources, RelayerHandle},
     reload::SettingsReload,
     servers::{listen, RelayerServers},
     subcommand::RunSubcommand,
@@ -48,7 +48,7 @@ impl RunSubcommand for RelayerRunArgs {
         let for_peers = config.peers.address().map_err(CliError::usage)?;
         let for_peers = listen(for_peers, "peers").await?;
         let models = built_models(&config.model)?;
-        let provider = models.provider()?;
+        let provider = reading_sources(models.provider()?, &context.settings.sources)?;
         let (stop, mut hang_ups) = (end_signal()?, hang_ups()?);
         let mut reload = SettingsReload::new(context, models)?;
         let contract = config.contract.clone();

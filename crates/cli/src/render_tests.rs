@@ -109,7 +109,7 @@ fn each_status_has_its_word_and_its_exit_code() {
 }
 
 /// A request for a text: one seat said what was agreed on, one something else.
-fn worded() -> (RequestView, Answer, Answer) {
+fn published() -> (RequestView, Answer, Answer) {
     let (agreed, other) = (
         Answer::Text(b"agreed".to_vec()),
         Answer::Text(b"other".to_vec()),
@@ -129,7 +129,7 @@ fn worded() -> (RequestView, Answer, Answer) {
 
 #[test]
 fn an_open_answer_is_shown_when_its_words_are_known() {
-    let (view, _, other) = worded();
+    let (view, _, other) = published();
     let mut answers = OpenAnswers::from_view(&view);
     let digest = hex0x(&digest::answer_digest(&other));
     let json = request_json(&view, None, &answers);

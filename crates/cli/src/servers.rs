@@ -3,7 +3,7 @@
 use crate::exit::CliError;
 use llm_oracle_peers as peers;
 use llm_oracle_relayer::{
-    ops::{self, Desk},
+    ops::{self, StatusHandler},
     Relayer,
 };
 use std::{
@@ -129,11 +129,11 @@ impl RelayerServers {
         // The address of an earlier run is out of date.
         let _ = fs::remove_file(&address_file);
         let server = address.map(|address| {
-            let (desk, file) = (Arc::new(Desk { ops, store }), address_file.clone());
+            let (handler, file) = (Arc::new(StatusHandler { ops, store }), address_file.clone());
             let stop = closed.clone();
             let serve = move |listener| {
                 write_address(&listener, &file);
-                ops::serve(listener, desk.clone(), stop.clone())
+                ops::serve(listener, handler.clone(), stop.clone())
             };
             tokio::spawn(keep_serving(address, closed.clone(), serve))
         });

@@ -117,7 +117,7 @@ fn what_was_used_outlives_a_restart_and_a_damaged_amount_counts_as_spent() {
 }
 
 #[test]
-fn a_provider_rests_after_its_own_failures_and_not_after_a_questions() {
+fn a_provider_cools_down_after_its_own_failures_and_not_after_a_questions() {
     let status = |code, retry_after| ModelError::Status {
         code,
         retry_after,

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_is_none_is_refused_with_what_is_wrong() {
+    fn an_invalid_schema_is_refused_with_what_is_wrong() {
         for (schema, word) in [
             (json!(5), "5"),
             (json!({ "type": "strin" }), "strin"),

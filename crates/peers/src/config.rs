@@ -327,10 +327,10 @@ mod tests {
             ..config("0.0.0.0:9700", "https://relayer.example:9700", &[BOB])
         };
         assert!(allowed.check(&[id(ALICE)]).is_ok());
-        for (blocks, company) in [(0, 0), (1_001, 0), (3, 60_001)] {
+        for (blocks, window) in [(0, 0), (1_001, 0), (3, 60_001)] {
             let wrong = PeersConfig {
                 transmitter_timeout_blocks: blocks,
-                batching_window_ms: company,
+                batching_window_ms: window,
                 ..PeersConfig::default()
             };
             let refused = wrong.check(&[]).unwrap_err();

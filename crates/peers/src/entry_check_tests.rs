@@ -25,7 +25,7 @@ fn opening(entry: &mut SignedEntry) -> &mut RevealEntry {
 }
 
 #[test]
-fn a_commit_is_carried_only_if_the_contract_would_take_it() {
+fn a_commit_is_submitted_only_if_the_contract_would_take_it() {
     use EntryFault::{OneStep, Signature, Unsigned};
     use EntryVerdict::{Early, Invalid, Obsolete, Valid};
     let table: [(&str, Change, EntryVerdict); 16] = [
@@ -105,7 +105,7 @@ fn a_commit_is_carried_only_if_the_contract_would_take_it() {
 }
 
 #[test]
-fn a_permission_that_has_run_out_or_was_stretched_is_not_carried() {
+fn a_permission_that_has_run_out_or_was_stretched_is_not_submitted() {
     let view = samples::view(7, Phase::Committing, &[]);
     let mut entry = samples::commit(7, 1);
     let (until, signature) = commitment(&mut entry).signature.unwrap();

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_that_did_not_arrive_is_written_again_and_the_delay_goes_on() {
+    fn a_message_that_did_not_arrive_is_written_again_and_the_delay_goes_on() {
         for lost in [
             Err(SubmitError::Unreachable),
             Err(SubmitError::BadAcknowledgement),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_carrier_that_failed_rests_longer_each_time_and_costs_one_delay() {
+    fn a_transmitter_that_failed_cools_down_longer_each_time_and_costs_one_delay() {
         let (mut handoffs, clock) = start();
         for id in [1, 2, 3] {
             handoffs.assign(key(id), 0, &clock);
@@ -321,16 +321,16 @@ mod tests {
         // Entries that have not been sent get another transmitter at once; entries in flight wait.
         assert_eq!(handoffs.state(&key(2), &clock), HandoffState::New);
         assert_eq!(handoffs.state(&key(3), &clock), HandoffState::Waiting);
-        let rested = after(clock, 0, COOLDOWN_MIN);
-        assert!(!handoffs.in_cooldown(0, rested.now));
-        handoffs.fall_back(&key(3), rested.now);
-        let short = after(rested, 0, COOLDOWN_MIN);
+        let cooled = after(clock, 0, COOLDOWN_MIN);
+        assert!(!handoffs.in_cooldown(0, cooled.now));
+        handoffs.fall_back(&key(3), cooled.now);
+        let short = after(cooled, 0, COOLDOWN_MIN);
         assert!(handoffs.in_cooldown(0, short.now), "twice as long");
         // After a long time without failures it begins anew.
-        let long = after(rested, 0, COOLDOWN_MIN.saturating_mul(4));
+        let long = after(cooled, 0, COOLDOWN_MIN.saturating_mul(4));
         handoffs.fall_back(&key(1), long.now);
-        let rested = after(long, 0, COOLDOWN_MIN);
-        assert!(!handoffs.in_cooldown(0, rested.now));
+        let cooled = after(long, 0, COOLDOWN_MIN);
+        assert!(!handoffs.in_cooldown(0, cooled.now));
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn message(from: u8, block: BlockNumber) -> PeerMessage {
 }
 
 #[test]
-fn a_letter_of_a_peer_is_admitted_once() {
+fn a_message_of_a_peer_is_admitted_once() {
     let mut guard = guard();
     let entry = [samples::commit(7, 2)];
     let bytes = samples::message(2, 1, BLOCK, &entry).bytes();
@@ -41,7 +41,7 @@ fn a_letter_of_a_peer_is_admitted_once() {
 }
 
 #[test]
-fn any_byte_that_changes_makes_it_no_letter() {
+fn any_byte_that_changes_makes_it_no_message() {
     let whole = message(2, BLOCK).bytes();
     let now = Instant::now();
     for index in 0..whole.len() {

@@ -51,7 +51,7 @@ fn ack(message: &PeerMessage, accepted: Vec<bool>, signer: u8) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn only_a_receipt_of_the_receiver_for_this_very_letter_counts() {
+async fn only_a_receipt_of_the_receiver_for_this_very_message_counts() {
     let (ours, other) = (message(), message());
     let mut altered = ack(&ours, vec![false], 1);
     // 'Not accepted' made to look like 'accepted'.
@@ -93,7 +93,7 @@ async fn only_a_receipt_of_the_receiver_for_this_very_letter_counts() {
 }
 
 #[tokio::test]
-async fn a_carrier_that_is_away_slow_or_elsewhere_is_not_waited_for() {
+async fn a_transmitter_that_is_away_slow_or_elsewhere_is_not_waited_for() {
     let message = message();
     let client = client_within(Duration::from_millis(200)).unwrap();
     let silent = relayer(None).await;
@@ -114,7 +114,7 @@ async fn a_carrier_that_is_away_slow_or_elsewhere_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn one_letter_of_a_kind_leaves_for_each_peer_at_a_time_and_its_outcome_comes_back() {
+async fn one_message_of_a_kind_leaves_for_each_peer_at_a_time_and_its_outcome_comes_back() {
     let mut outbox = PeerOutbox::new(DEPLOYMENT, Some(samples::own(2))).unwrap();
     let wake: Arc<Notify> = Arc::default();
     let url = relayer(Some(http("503 Service Unavailable", b""))).await;

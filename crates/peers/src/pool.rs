@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn company_is_waited_for_once() {
+    fn a_batch_is_waited_for_once() {
         let (mut pool, start) = (EntryPool::default(), Instant::now());
         let window = Duration::from_millis(500);
         let after = |ms| start.checked_add(Duration::from_millis(ms)).unwrap();

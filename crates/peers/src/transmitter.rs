@@ -86,8 +86,8 @@ mod tests {
     #[test]
     fn the_requests_number_names_the_transmitter_and_one_in_cooldown_is_passed_over() {
         let all = [ONE, TWO, THREE];
-        let turns = |rests: &[OperatorId]| -> Vec<Option<OperatorId>> {
-            let transmitters = (0..4).map(|id| transmitter(&all, id, |one| rests.contains(one)));
+        let turns = |away: &[OperatorId]| -> Vec<Option<OperatorId>> {
+            let transmitters = (0..4).map(|id| transmitter(&all, id, |one| away.contains(one)));
             transmitters.collect()
         };
         let some = |ids: [OperatorId; 4]| ids.map(Some).to_vec();

@@ -195,7 +195,7 @@ mod tests {
     use super::{super::samples, *};
 
     #[test]
-    fn a_letter_reads_back_and_fits_its_limit_with_a_full_batch() {
+    fn a_message_reads_back_and_fits_its_limit_with_a_full_batch() {
         let entry = samples::commit(7, 1);
         let message = samples::message(1, 2, 9, std::slice::from_ref(&entry));
         let bytes = message.bytes();

@@ -116,7 +116,7 @@ pub struct Limits {
     /// Least reward of a seat, planck; requests below it are left out. A number, or a string of one.
     #[serde(deserialize_with = "planck")]
     pub min_reward: u128,
-    /// Most that one transaction may cost in fees without its tip, planck; a dearer one is not sent.
+    /// Most that one transaction may cost in fees without its tip, planck; a more expensive one is not sent.
     /// 0: any fee. A number, or a string of one.
     #[serde(deserialize_with = "planck")]
     pub max_fee: u128,

@@ -65,10 +65,10 @@ impl FailureLog {
             reason,
             "failed often"
         );
-        let given_up = exhausted(purpose, count, reason);
+        let exhausted_because = exhausted(purpose, count, reason);
         let failed = format!("{purpose_name} failed {count} times, the last time: {reason}");
         match purpose {
-            Purpose::Ask => self.skip(entry, &given_up)?,
+            Purpose::Ask => self.skip(entry, &exhausted_because)?,
             Purpose::Commit | Purpose::Answer => {
                 self.explain(entry, JobState::Answered, &failed)?
             }

@@ -68,7 +68,7 @@ impl Relayer {
 
     /// What of the open requests this process works on.
     fn share_of(&mut self, open: &[Summary], best: BlockNumber) -> Result<Share, RelayerError> {
-        self.tracker.note_first_sight(&self.store, open)?;
+        self.tracker.note_first_seen(&self.store, open)?;
         let idle = self.tracker.idle(open, &self.operators, &self.models, best);
         let (operators, models) = (&self.operators, &self.models);
         let tracker = &mut self.tracker;

@@ -64,8 +64,8 @@ impl Run {
         self.ask_with(Kind::Plain, |terms| {
             (terms.commit_blocks, terms.reveal_blocks) = (MARGIN, MARGIN);
         });
-        let left_out = [Kind::Unserved, Kind::Cheap, Kind::Hopeless];
-        let kind = *self.rng.pick(&left_out).unwrap();
+        let skipped_kinds = [Kind::Unserved, Kind::Cheap, Kind::Hopeless];
+        let kind = *self.rng.pick(&skipped_kinds).unwrap();
         self.ask(kind);
         for block in 0..PATIENCE {
             self.block().await;
@@ -98,7 +98,7 @@ impl Run {
                 DeliveryStatus::Waiting | DeliveryStatus::Failed(_)
             );
             let unended = !view.summary.settled || waits;
-            if unended && self.witness.is_worth_ending(&view) && !self.gave_up(id) {
+            if unended && self.witness.is_worth_ending(&view) && !self.abandoned(id) {
                 open.push(format!(
                     "{id} is not settled and delivered: {:?}",
                     view.summary
@@ -126,7 +126,7 @@ impl Run {
         open
     }
 
-    fn gave_up(&self, id: RequestId) -> bool {
+    fn abandoned(&self, id: RequestId) -> bool {
         self.witness.operators.values().any(|operator| {
             let reason = self.disk.memory.skipped(id, operator).ok().flatten();
             reason.is_some_and(|reason| reason.contains("gave up"))

@@ -151,12 +151,12 @@ impl Disk {
                 summary.delivery,
                 DeliveryStatus::Waiting | DeliveryStatus::Failed(_)
             );
-            let given_up = self.witness.operators.values().any(|operator| {
+            let abandoned = self.witness.operators.values().any(|operator| {
                 let reason = self.memory.skipped(id, operator).ok().flatten();
                 reason.is_some_and(|reason| reason.contains("gave up"))
             });
             let over = (summary.settled && !waits) || !self.witness.is_worth_ending(&view);
-            if summary.phase != Phase::Ended || !(over || given_up) {
+            if summary.phase != Phase::Ended || !(over || abandoned) {
                 self.witness
                     .violation(format!("the cursor goes past {id}, which is open"));
             }

@@ -397,9 +397,9 @@ fn one_subsystem_error_stops_no_other() {
         {
             let mut world = lock(&run.world);
             let genesis = world.genesis;
-            let poor = account_of(&super::scenario::genesis().0[0]);
+            let unfunded = account_of(&super::scenario::genesis().0[0]);
             let state = world.tree.state_mut(&genesis).unwrap();
-            state.balances.insert(poor, 0);
+            state.balances.insert(unfunded, 0);
         }
         run.start();
         for id in 0..2 {

@@ -215,7 +215,7 @@ async fn a_text_is_taken_as_it_is_said() {
 }
 
 #[tokio::test]
-async fn a_document_satisfies_its_schema_or_is_none() {
+async fn a_document_satisfies_its_schema_or_is_refused() {
     let kind = |schema: &Value| AnswerKind::Json {
         schema: schema.to_string().into_bytes(),
     };

@@ -22,7 +22,7 @@ pub use node_counters::NodeCounters;
 pub use notify::keep_notified;
 pub use part_gauges::PartGauges;
 pub use reload_report::{ReloadCounters, ReloadReport};
-pub use server::{serve, Desk};
+pub use server::{serve, StatusHandler};
 pub use service_manager::{ready, reloading};
 pub use status::{Health, HealthVerdict, OperatorStatus, Status, LIVE_WITHIN};
 

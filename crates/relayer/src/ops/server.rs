@@ -23,7 +23,7 @@ const TIMEOUTS: Timeouts = Timeouts {
 const JOBS_SHOWN: u32 = 20;
 
 /// What answers requests.
-pub struct Desk {
+pub struct StatusHandler {
     /// What the relayer says.
     pub ops: Arc<Ops>,
     /// What it has stored.
@@ -64,7 +64,7 @@ impl Reply {
     }
 }
 
-impl Desk {
+impl StatusHandler {
     fn reply(&self, method: &Method, path: &str) -> Reply {
         if method != Method::GET && method != Method::HEAD {
             return Reply::wrong(StatusCode::METHOD_NOT_ALLOWED, "only GET is served");
@@ -164,15 +164,15 @@ fn free_bytes(store: &Store) -> Option<u64> {
 }
 
 /// Serves until it is told to stop.
-pub async fn serve(listener: TcpListener, desk: Arc<Desk>, stop: CancellationToken) {
-    let respond = move |request| respond(desk.clone(), request);
+pub async fn serve(listener: TcpListener, handler: Arc<StatusHandler>, stop: CancellationToken) {
+    let respond = move |request| respond(handler.clone(), request);
     http::serve(listener, stop, TIMEOUTS, respond).await;
 }
 
-async fn respond(desk: Arc<Desk>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(handler: Arc<StatusHandler>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     // The store blocks.
-    let reply = tokio::task::spawn_blocking(move || desk.reply(&method, &path)).await;
+    let reply = tokio::task::spawn_blocking(move || handler.reply(&method, &path)).await;
     let reply = reply.unwrap_or_else(|_| {
         Reply::wrong(StatusCode::INTERNAL_SERVER_ERROR, "it failed; see the log")
     });

@@ -26,28 +26,28 @@ fn answered(request_id: u64) -> Answered {
     }
 }
 
-fn desk() -> (tempfile::TempDir, Desk) {
+fn handler() -> (tempfile::TempDir, StatusHandler) {
     let folder = private_folder();
     let identity = StoreIdentity {
         genesis: [1; 32],
         contract: [2; 32],
         domain: [3; 32],
     };
-    let desk = Desk {
+    let handler = StatusHandler {
         ops: Arc::default(),
         store: Arc::new(Store::open(folder.path(), &identity).unwrap()),
     };
-    (folder, desk)
+    (folder, handler)
 }
 
-fn get(desk: &Desk, path: &str) -> Reply {
-    desk.reply(&Method::GET, path)
+fn get(handler: &StatusHandler, path: &str) -> Reply {
+    handler.reply(&Method::GET, path)
 }
 
 #[test]
 fn evidence_is_served_under_its_digest_once_the_answer_is_revealed_and_not_before() {
-    let (_folder, desk) = desk();
-    desk.store.record_answer(&answered(7)).unwrap();
+    let (_folder, handler) = handler();
+    handler.store.record_answer(&answered(7)).unwrap();
     let path = format!("/evidence/0x{}", "07".repeat(32));
     for (state, public) in [
         (JobState::Answered, false),
@@ -57,23 +57,29 @@ fn evidence_is_served_under_its_digest_once_the_answer_is_revealed_and_not_befor
         (JobState::Revealed, true),
         (JobState::Ended, true),
     ] {
-        desk.store.set_job_state(7, &[1; 32], state, None).unwrap();
-        let reply = get(&desk, &path);
+        handler
+            .store
+            .set_job_state(7, &[1; 32], state, None)
+            .unwrap();
+        let reply = get(&handler, &path);
         assert_eq!(reply.status == StatusCode::OK, public, "{state:?}");
         assert_eq!(reply.body == DOCUMENT, public, "{state:?}");
         assert_eq!(reply.immutable, public, "{state:?}");
     }
-    assert_eq!(get(&desk, &path.replace("0x", "")).body, DOCUMENT);
-    assert_eq!(get(&desk, "/evidence/0x07").status, StatusCode::BAD_REQUEST);
+    assert_eq!(get(&handler, &path.replace("0x", "")).body, DOCUMENT);
+    assert_eq!(
+        get(&handler, "/evidence/0x07").status,
+        StatusCode::BAD_REQUEST
+    );
     let other = format!("/evidence/{}", "08".repeat(32));
-    assert_eq!(get(&desk, &other).status, StatusCode::NOT_FOUND);
+    assert_eq!(get(&handler, &other).status, StatusCode::NOT_FOUND);
 }
 
 #[test]
 fn status_names_jobs_and_keeps_answers_to_itself() {
-    let (_folder, desk) = desk();
-    desk.store.record_answer(&answered(7)).unwrap();
-    let reply = get(&desk, "/status");
+    let (_folder, handler) = handler();
+    handler.store.record_answer(&answered(7)).unwrap();
+    let reply = get(&handler, "/status");
     let text = String::from_utf8(reply.body).unwrap();
     let value: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["jobs"][0]["request"], 7);
@@ -84,10 +90,10 @@ fn status_names_jobs_and_keeps_answers_to_itself() {
 
 #[test]
 fn metrics_count_what_the_store_holds() {
-    let (_folder, desk) = desk();
-    desk.store.record_answer(&answered(7)).unwrap();
-    desk.store.set_cursor(5).unwrap();
-    let text = String::from_utf8(get(&desk, "/metrics").body).unwrap();
+    let (_folder, handler) = handler();
+    handler.store.record_answer(&answered(7)).unwrap();
+    handler.store.set_cursor(5).unwrap();
+    let text = String::from_utf8(get(&handler, "/metrics").body).unwrap();
     for line in [
         "llm_oracle_jobs{state=\"answered\"} 1",
         "llm_oracle_cursor 5",
@@ -99,39 +105,40 @@ fn metrics_count_what_the_store_holds() {
 
 #[test]
 fn health_is_a_status_code_with_its_reasons() {
-    let (_folder, desk) = desk();
-    assert_eq!(get(&desk, "/livez").status, StatusCode::OK);
-    let unready = get(&desk, "/readyz");
+    let (_folder, handler) = handler();
+    assert_eq!(get(&handler, "/livez").status, StatusCode::OK);
+    let unready = get(&handler, "/readyz");
     assert_eq!(unready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(String::from_utf8(unready.body)
         .unwrap()
         .contains("first iteration"));
-    desk.ops
+    handler
+        .ops
         .iteration_ended(super::super::IterationResult::Idle, Duration::ZERO);
-    assert_eq!(get(&desk, "/readyz").status, StatusCode::OK);
+    assert_eq!(get(&handler, "/readyz").status, StatusCode::OK);
 }
 
 #[test]
 fn nothing_but_reading_is_served() {
-    let (_folder, desk) = desk();
+    let (_folder, handler) = handler();
     for method in [Method::POST, Method::PUT, Method::DELETE] {
-        let reply = desk.reply(&method, "/status");
+        let reply = handler.reply(&method, "/status");
         assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
     }
-    assert_eq!(get(&desk, "/").status, StatusCode::NOT_FOUND);
+    assert_eq!(get(&handler, "/").status, StatusCode::NOT_FOUND);
     assert_eq!(
-        get(&desk, "/evidence/../status").status,
+        get(&handler, "/evidence/../status").status,
         StatusCode::BAD_REQUEST
     );
 }
 
 #[tokio::test]
 async fn a_request_over_the_wire_is_answered_and_the_connection_closed() {
-    let (_folder, desk) = desk();
+    let (_folder, handler) = handler();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, Arc::new(desk), stop.clone()));
+    let server = tokio::spawn(serve(listener, Arc::new(handler), stop.clone()));
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream
         .write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")

@@ -282,7 +282,7 @@ impl ShareRound<'_> {
                     return Ok(Route::Waits);
                 }
                 let request = id;
-                tracing::warn!(request, kind = self.kind.name(), "no peer has carried it");
+                tracing::warn!(request, kind = self.kind.name(), "no peer has submitted it");
                 peers.handoffs.fall_back(&key, self.clock.now);
                 peers.counters.fell_back(self.kind);
                 Ok(Route::Now)
@@ -310,7 +310,7 @@ impl ShareRound<'_> {
         }
     }
 
-    /// Writes a letter with as many of these entries as it takes; the others follow with the next one.
+    /// Writes a message with as many of these entries as it takes; the others follow with the next one.
     fn send_message(
         &self,
         peers: &mut Peers,

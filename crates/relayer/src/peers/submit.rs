@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 const REQUESTS_PER_ITERATION: u32 = 16;
 
 impl ShareRound<'_> {
-    /// Adds what peers have handed over and the finalized block bears out.
+    /// Adds what peers have submitted and the finalized block confirms.
     pub(super) async fn take_submissions(
         &self,
         peers: &mut Peers,

@@ -47,7 +47,7 @@ const ANSWERED: Local = Local {
     commitment: Some(OURS),
     ..FRESH
 };
-const COMPANY: Local = Local {
+const BATCHED: Local = Local {
     batched: true,
     ..ANSWERED
 };
@@ -173,14 +173,14 @@ fn the_table() {
         (
             "others still asked",
             COMMITTING,
-            COMPANY,
+            BATCHED,
             HEADS,
             Nothing(Why::Asking),
         ),
         (
             "others still asked, late",
             COMMITTING,
-            COMPANY,
+            BATCHED,
             at(16),
             Commit,
         ),

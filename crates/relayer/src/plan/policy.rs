@@ -252,7 +252,7 @@ impl PolicyConfig {
         self.per_requester != Budget::default() || !self.requesters.is_empty()
     }
 
-    /// Why the day's books have no room for an answer, if they have none.
+    /// Why the day's budgets have no room for an answer, if they have none.
     pub(crate) fn over_budget(&self, stake: &Stake, spend: &SpendTracker) -> Option<String> {
         self.budget(stake, spend)
             .or_else(|| self.risk(stake, spend))

@@ -1,4 +1,4 @@
-//! A day of hostile but valid requests against policy and books. What a seat pays is what the contract
+//! A day of hostile but valid requests against policy and spend tracker. What a seat pays is what the contract
 //! pays in the worst cases that a requester with operators of its own can bring about.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
@@ -33,7 +33,7 @@ struct Day {
     lost: i128,
     balance: i128,
     answered: u32,
-    left_out: u32,
+    skipped: u32,
 }
 
 /// One day; `honest` in 100 of the requests end as the requester promised.
@@ -68,7 +68,7 @@ fn day(policy: &PolicyConfig, seed: u64, honest: u64) -> Day {
             fee_ppm: 20_000,
         };
         if policy.refusal(0, &candidate, &ledger).is_some() {
-            day.left_out += 1;
+            day.skipped += 1;
             continue;
         }
         ledger.charge(policy, &stake);
@@ -116,7 +116,7 @@ fn valid_spam_costs_no_more_than_the_risk_allowed() {
         let careful = day(&policy(0), seed, 0);
         assert_eq!(careful.lost, 0, "seed {seed}: {careful:?}");
         assert!(
-            careful.answered > 100 && careful.left_out > 1_000,
+            careful.answered > 100 && careful.skipped > 1_000,
             "seed {seed}: {careful:?}"
         );
         // Who takes a risk loses at most that much on each of the two days.

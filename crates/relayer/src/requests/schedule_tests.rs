@@ -87,8 +87,8 @@ fn requests_with_nothing_to_do_take_no_place_of_those_that_are_due() {
         .map(|id| summary(id, Phase::Committing, 10))
         .collect();
     summaries.push(summary(5_000, Phase::Committing, 900));
-    let left_out = |one: &Summary| one.request_id < 5_000;
-    let turn = choose(&summaries, |_| false, left_out, 3);
+    let skipped = |one: &Summary| one.request_id < 5_000;
+    let turn = choose(&summaries, |_| false, skipped, 3);
     assert_eq!(turn[0].request_id, 5_000);
     assert_eq!(turn.len(), 1 + OTHERS_PER_ITERATION);
 }

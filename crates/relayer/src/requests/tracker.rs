@@ -127,7 +127,7 @@ impl RequestTracker {
     ///
     /// # Errors
     /// When the store fails.
-    pub(crate) fn note_first_sight(
+    pub(crate) fn note_first_seen(
         &mut self,
         store: &Store,
         open: &[Summary],

@@ -39,7 +39,7 @@ pub async fn send(
 ) -> Result<(), RelayerError> {
     let id = store.add_attempt(attempt)?;
     reach(attempt.purpose, Point::Signed);
-    let sent = hand_over(store, wire, id, &attempt.bytes, attempt.purpose).await;
+    let sent = submit_attempt(store, wire, id, &attempt.bytes, attempt.purpose).await;
     if let Err(RelayerError::Chain(error)) = &sent {
         if error.is_refusal() {
             // No verdict of the pool: nobody knows whether it arrived. The row stays live and is sent again.
@@ -56,7 +56,7 @@ pub async fn send(
 }
 
 /// Sends stored bytes (again).
-pub(crate) async fn hand_over(
+pub(crate) async fn submit_attempt(
     store: &Store,
     wire: &dyn Submit,
     id: i64,

@@ -3,7 +3,7 @@
 
 use super::{
     jobs::{is_all_revealed, seat_of},
-    outbox::{hand_over, next_action, Nonces, TxAction},
+    outbox::{next_action, submit_attempt, Nonces, TxAction},
     sender::TxSender,
 };
 use crate::{
@@ -168,7 +168,8 @@ impl Reconciler {
             return Ok(false);
         }
         self.left = self.left.saturating_sub(1);
-        let sent = hand_over(&self.store, &chain.oracle.chain, *id, &tx.bytes, tx.purpose).await;
+        let sent =
+            submit_attempt(&self.store, &chain.oracle.chain, *id, &tx.bytes, tx.purpose).await;
         let error = match sent {
             Err(RelayerError::Chain(error)) if error.is_refusal() => {
                 // Of the node, which says nothing about the transaction.

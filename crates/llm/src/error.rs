@@ -145,8 +145,6 @@ impl ModelError {
                 code, retry_after, ..
             } => match code {
                 408 | 409 | 425 | 429 | 500..=599 => Retry::Backoff(*retry_after),
-                // An operator changes the key or pays the bill, and deadlines may be hours away.
-                401..=403 => Retry::Backoff(Some(retry_after.unwrap_or(ACCOUNT_RETRY_AFTER))),
                 _ => Retry::Never,
             },
         }
@@ -154,6 +152,19 @@ impl ModelError {
 }
 
 impl ModelError {
+    /// The same for who has until a deadline, which may be hours away: an operator changes a key that is
+    /// refused, or pays the bill.
+    pub fn retry_while_due(&self) -> Retry {
+        match self {
+            Self::Status {
+                code: 401..=403,
+                retry_after,
+                ..
+            } => Retry::Backoff(Some(retry_after.unwrap_or(ACCOUNT_RETRY_AFTER))),
+            _ => self.retry(),
+        }
+    }
+
     /// Whether no model ran, so that nothing was paid for and asking again is only a matter of time.
     pub fn is_free(&self) -> bool {
         match self {
@@ -259,12 +270,21 @@ mod tests {
             }
             .retry()
         };
-        for code in [301, 400, 404, 413, 422] {
+        for code in [301, 400, 401, 402, 403, 404, 413, 422] {
             assert_eq!(retry(code), Retry::Never, "{code}");
         }
-        for code in [401, 402, 403, 408, 429, 500, 502, 503, 529] {
+        for code in [408, 429, 500, 502, 503, 529] {
             assert_eq!(retry(code), Retry::Backoff(after), "{code}");
         }
+        // A key may be changed before the deadline.
+        let refused = ModelError::Status {
+            code: 402,
+            retry_after: None,
+            said: String::new(),
+            is_paid: false,
+        };
+        let later = Retry::Backoff(Some(ACCOUNT_RETRY_AFTER));
+        assert_eq!(refused.retry_while_due(), later);
     }
 
     #[test]

@@ -225,7 +225,10 @@ impl Provider for Fallback {
 fn with_failures(mut reply: ProviderReply, failed: &[ModelError]) -> ProviderReply {
     if !failed.is_empty() {
         let failed: Vec<_> = failed.iter().map(ToString::to_string).collect();
-        reply.record = json!({ "made": reply.record, "failed_before": failed });
+        match reply.record.as_object_mut() {
+            Some(members) => drop(members.insert("failed_before".to_owned(), json!(failed))),
+            None => reply.record = json!({ "made": reply.record, "failed_before": failed }),
+        }
     }
     reply
 }
@@ -241,7 +244,7 @@ fn summary(mut failed: Vec<ModelError>) -> ModelError {
     let mut soonest: Option<Duration> = None;
     let mut retryable = false;
     for error in &failed {
-        if let Retry::Backoff(wait) = error.retry() {
+        if let Retry::Backoff(wait) = error.retry_while_due() {
             let wait = wait.unwrap_or_default();
             soonest = Some(soonest.map_or(wait, |known| known.min(wait)));
             retryable = true;

@@ -44,7 +44,7 @@ async fn the_next_provider_answers_and_the_failed_one_is_left_to_rest() {
     assert_eq!(reply.model, "b");
     let failed = reply.record["failed_before"][0].as_str().unwrap();
     assert!(failed.contains("429"), "{failed}");
-    assert_eq!(reply.record["made"]["provider"], "scripted");
+    assert_eq!(reply.record["provider"], "scripted");
     let states = all.states();
     assert!(states[0].cooldown_ms.unwrap() > 80_000, "{states:?}");
     assert!(states[0].reason.as_ref().unwrap().contains("429"));

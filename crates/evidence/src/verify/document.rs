@@ -105,12 +105,14 @@ pub(super) fn answer(value: &Value) -> Option<Answer> {
 
 /// How the provider says that the answer was made; what the relayer refused of it lies one level down.
 pub(super) fn making(value: &Value) -> &Value {
-    let made = &value["made"];
-    if made["refused"].is_string() && made["made"].is_object() {
-        &made["made"]
-    } else {
-        made
+    let mut made = &value["made"];
+    // Release 0.3 put what failed before around it as well.
+    while made["made"].is_object()
+        && (made["refused"].is_string() || made["failed_before"].is_array())
+    {
+        made = &made["made"];
     }
+    made
 }
 
 fn check_making(subject: &RequestRecord, value: &Value, found: &mut Findings) {

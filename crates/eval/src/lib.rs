@@ -1,0 +1,23 @@
+//! Evaluation of models and committees on labelled questions, on the contract's own rule of agreement.
+//!
+//! [`labels`] reads questions, [`measure`] makes the report of what models gave. Statistics
+//! are in [`stats`].
+//!
+//! **Architecture invariant:** no node and no store. The report is a function of answers and a seed.
+
+pub mod answer_text;
+pub mod committee;
+pub mod labels;
+pub mod matrix;
+pub mod measure;
+mod measure_committees;
+pub mod report;
+#[cfg(test)]
+mod simulated;
+pub mod stats;
+#[cfg(test)]
+mod theory_tests;
+
+pub use committee::CommitteeSpec;
+pub use labels::{LabelError, LabelledQuestion};
+pub use report::EvalReport;

@@ -1,7 +1,7 @@
 //! Evaluation of models and committees on labelled questions, on the contract's own rule of agreement.
 //!
-//! [`labels`] reads questions, [`measure`] makes the report of what models gave. Statistics
-//! are in [`stats`].
+//! [`labels`] reads questions, [`runner`] puts them to models, [`reply_log`] keeps what they say, and
+//! [`measure`] makes the report. Statistics are in [`stats`].
 //!
 //! **Architecture invariant:** no node and no store. The report is a function of answers and a seed.
 
@@ -11,10 +11,13 @@ pub mod labels;
 pub mod matrix;
 pub mod measure;
 mod measure_committees;
+pub mod reply_log;
 pub mod report;
+pub mod runner;
 #[cfg(test)]
 mod simulated;
 pub mod stats;
+pub mod summary;
 #[cfg(test)]
 mod theory_tests;
 

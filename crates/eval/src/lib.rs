@@ -11,6 +11,7 @@ pub mod labels;
 pub mod matrix;
 pub mod measure;
 mod measure_committees;
+pub mod page;
 pub mod reply_log;
 pub mod report;
 pub mod runner;
@@ -18,6 +19,7 @@ pub mod runner;
 mod simulated;
 pub mod stats;
 pub mod summary;
+mod svg;
 #[cfg(test)]
 mod theory_tests;
 

@@ -6,6 +6,7 @@
 //! **Architecture invariant:** no node and no store. The report is a function of answers and a seed.
 
 pub mod answer_text;
+pub mod calibrate;
 pub mod committee;
 pub mod labels;
 pub mod matrix;

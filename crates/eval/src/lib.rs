@@ -17,6 +17,8 @@ pub mod reply_log;
 pub mod report;
 pub mod runner;
 #[cfg(test)]
+mod sample_tests;
+#[cfg(test)]
 mod simulated;
 pub mod stats;
 pub mod summary;

@@ -161,7 +161,9 @@ fn order(matrix: &AnswerMatrix, column: &ModelColumn, seed: u64) -> Option<Order
     }
     let pairs: Vec<_> = rows
         .iter()
-        .map(|(question, usual, reversed)| (is_right(question, reversed), is_right(question, usual)))
+        .map(|(question, usual, reversed)| {
+            (is_right(question, reversed), is_right(question, usual))
+        })
         .collect();
     Some(OrderReport {
         model: column.model.clone(),

@@ -70,10 +70,7 @@ fn one_large_run_has_theory_within_its_intervals() {
                 .is_some_and(|one| near(one.phi, correlation)));
         }
         for slice in &found.slices {
-            assert!(slice
-                .calibration
-                .as_ref()
-                .is_some_and(|one| one.ece < 0.03));
+            assert!(slice.calibration.as_ref().is_some_and(|one| one.ece < 0.03));
         }
         let checks = checks(&found, theory);
         let missed: Vec<_> = checks.iter().filter(|check| !check.1).collect();

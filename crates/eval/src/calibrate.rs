@@ -134,7 +134,7 @@ impl CalibrationFile {
     /// Reads a file that has this digest.
     ///
     /// # Errors
-    /// When the digest is another one, or the file is none of this form.
+    /// When the digest is another one, or the file does not have this form.
     pub fn read(bytes: &[u8], expected: &[u8; 32]) -> Result<Self, String> {
         let found = digest::blake2(bytes);
         if found != *expected {

@@ -77,6 +77,20 @@ impl Output {
         self.spinner.set_message(message.into());
     }
 
+    /// Shows on a terminal how far something is.
+    pub fn progress(&self, done: u64, of: u64, message: impl Into<String>) {
+        if self.spinner.length().is_none() {
+            let template = "{spinner} {bar:30} {pos}/{len} {eta} left {msg}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.spinner.set_style(style);
+            }
+            self.spinner.enable_steady_tick(Duration::from_millis(120));
+        }
+        self.spinner.set_length(of);
+        self.spinner.set_position(done);
+        self.spinner.set_message(message.into());
+    }
+
     /// Removes the spinner.
     pub fn quiet(&self) {
         self.spinner.disable_steady_tick();

@@ -282,8 +282,8 @@ fn max_cost(question: &ModelQuestion, thinking_tokens: u32, samples: u32) -> Cal
     }
 }
 
-/// What an answer cost according to its record; the reserved cost where the record does not say.
-fn actual_cost(record: &Value, taken: CallCost) -> CallCost {
+/// What an answer cost according to its record; the reserved cost `taken` where the record does not say.
+pub fn actual_cost(record: &Value, taken: CallCost) -> CallCost {
     if record.get("not_asked").is_some() {
         return CallCost::default();
     }

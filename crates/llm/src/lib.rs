@@ -33,7 +33,7 @@ pub use built::{build_all, BuiltModels};
 pub use canonical_json::{canonical_json, NotJson};
 pub use config::{build, ModelConfig, Models, ProviderConfig};
 pub use error::{ModelError, Retry};
-pub use fallback::Fallback;
+pub use fallback::{actual_cost, Fallback};
 pub use hosted::{HostedConfig, InstructionRole};
 pub use meter::{day_of, share_ppm, CallCost, CallLimits, DailyUsage, ProviderState};
 

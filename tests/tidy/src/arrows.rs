@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "evidence",
         &["primitives", "rules", "llm", "store", "support", "signing"],
     ),
+    ("eval", &["primitives", "rules", "llm"]),
     ("peers", &["primitives", "http", "signing", "support"]),
     ("relayer", BELOW_THE_RELAYER),
     (
@@ -76,7 +77,7 @@ fn is_allowed(from: &str, to: &str, optional: bool) -> bool {
     match from {
         // `fixtures` is below the product, so it may not import it.
         _ if from != "fixtures" && TEST_CRATES.contains(&from) => true,
-        "cli" => to == "relayer" || BELOW_THE_RELAYER.contains(&to),
+        "cli" => matches!(to, "relayer" | "eval") || BELOW_THE_RELAYER.contains(&to),
         _ => ALLOWED
             .iter()
             .any(|(name, allowed)| *name == from && allowed.contains(&to)),

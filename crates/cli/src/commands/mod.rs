@@ -7,6 +7,7 @@ mod config;
 mod deliver;
 mod deploy;
 mod doctor;
+mod eval;
 mod evidence;
 mod fund_delivery;
 mod list;
@@ -66,6 +67,8 @@ pub enum Subcommands<M: Subcommand> {
     /// Evidence of how answers were made
     #[command(subcommand)]
     Evidence(evidence::EvidenceSubcommand),
+    /// Measure models and committees on labelled questions
+    Eval(eval::EvalArgs),
     /// Show settings
     #[command(subcommand)]
     Config(config::ConfigSubcommand),
@@ -101,6 +104,7 @@ crate::subcommand::run_variants!(Subcommands<M: MoreSubcommands> {
     Relayer,
     Signer,
     Evidence,
+    Eval,
     Config,
     Doctor,
     Withdraw,

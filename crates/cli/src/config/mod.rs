@@ -34,6 +34,7 @@ use figment2::{
     providers::{Format, Toml},
     Figment,
 };
+use llm_oracle_llm::Models;
 use overrides::{first_not_text, from_environment};
 use std::path::{Path, PathBuf};
 
@@ -66,6 +67,15 @@ pub fn load(file: Option<&Path>, flags: &Overrides) -> Result<Settings, ConfigEr
     }
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     load_with(settings_file(file), flags, &variable)
+}
+
+/// The models of a settings file alone: neither flags nor variables change them.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_models(file: &Path) -> Result<Models, ConfigError> {
+    let file = Some(file.to_owned());
+    load_with(file, &Overrides::default(), &|_| None).map(|settings| settings.model)
 }
 
 fn load_with(

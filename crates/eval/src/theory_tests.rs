@@ -1,0 +1,119 @@
+//! With simulated seats the report says what theory says.
+
+use crate::{
+    committee::CommitteeSpec,
+    measure::report,
+    report::{CommitteeReport, EvalReport},
+    simulated::simulate,
+    stats::theory::SeatTheory,
+};
+
+const SEATS: usize = 3;
+const SPEC: CommitteeSpec = CommitteeSpec {
+    seats: 3,
+    threshold: 2,
+};
+
+/// Whether each interval of the report holds the value of theory, by name.
+fn checks(found: &EvalReport, theory: SeatTheory) -> Vec<(&'static str, bool)> {
+    let committee: &CommitteeReport = &found.committees[0];
+    let mut checks = vec![
+        ("right", committee.right.contains(theory.right(3, 2))),
+        ("wrong", committee.wrong.contains(theory.wrong(3, 2))),
+        (
+            "all wrong",
+            committee.all_wrong.contains(theory.all_wrong(3)),
+        ),
+    ];
+    for slice in found.slices.iter().filter(|slice| slice.kind.is_none()) {
+        let sure = slice.coverage.first().map(|point| point.right);
+        let expected = 1.0 - theory.error + 0.1;
+        checks.push(("accuracy", slice.accuracy.contains(1.0 - theory.error)));
+        checks.push((
+            "coverage",
+            sure.is_some_and(|share| share.contains(expected)),
+        ));
+        let bins = slice.calibration.iter().flat_map(|one| &one.bins);
+        checks.extend(bins.map(|bin| ("reliability", bin.right.contains(bin.confidence))));
+    }
+    for pair in &found.pairs {
+        let phi = pair.correlation.map(|found| (found.low, found.high));
+        let inside = phi.is_some_and(|(low, high)| (low..=high).contains(&theory.correlation));
+        checks.push(("correlation", inside));
+        checks.push(("both wrong", pair.both_wrong.contains(theory.all_wrong(2))));
+    }
+    let gain = theory.right(3, 2) - (1.0 - theory.error);
+    let against = committee.against_best_seat;
+    checks.push(("gain", (against.low..=against.high).contains(&gain)));
+    if theory.correlation == 0.0 {
+        for hostile in &committee.hostile {
+            let expected = theory.with_hostile(hostile.hostile).right(3, 2);
+            checks.push(("hostile", hostile.right.contains(expected)));
+        }
+    }
+    checks
+}
+
+#[test]
+fn one_large_run_has_theory_within_its_intervals() {
+    for (error, correlation) in [(0.3, 0.0), (0.3, 0.4), (0.2, 0.15)] {
+        let theory = SeatTheory { error, correlation };
+        let matrix = simulate(SEATS, 20_000, theory, 3);
+        let found = report(&matrix, &[SPEC], 1);
+        let near = |value: f64, expected: f64| (value - expected).abs() < 0.03;
+        let committee = &found.committees[0];
+        assert!(near(committee.right.share, theory.right(3, 2)));
+        assert!(near(committee.all_wrong.share, theory.all_wrong(3)));
+        for pair in &found.pairs {
+            assert!(pair
+                .correlation
+                .is_some_and(|one| near(one.phi, correlation)));
+        }
+        for slice in &found.slices {
+            assert!(slice.calibration.as_ref().is_some_and(|one| one.ece < 0.03));
+        }
+        let checks = checks(&found, theory);
+        let missed: Vec<_> = checks.iter().filter(|check| !check.1).collect();
+        // Of intervals of 95 % one in twenty misses.
+        assert!(
+            missed.len() * 10 <= checks.len(),
+            "{missed:?} of {}",
+            checks.len()
+        );
+    }
+}
+
+#[test]
+fn intervals_of_many_small_runs_hold_theory_as_often_as_they_say() {
+    let theory = SeatTheory {
+        error: 0.3,
+        correlation: 0.0,
+    };
+    let (mut inside, mut all) = (0_u32, 0_u32);
+    for seed in 0..60 {
+        let found = report(&simulate(SEATS, 300, theory, seed), &[SPEC], seed);
+        // The best seat of a small run is best by chance: its gain is off by design.
+        let checks = checks(&found, theory);
+        for check in checks.iter().filter(|check| check.0 != "gain") {
+            all += 1;
+            inside += u32::from(check.1);
+        }
+    }
+    let share = f64::from(inside) / f64::from(all);
+    assert!((0.93..0.985).contains(&share), "{inside} of {all}: {share}");
+}
+
+#[test]
+fn the_report_depends_on_its_seed_alone() {
+    let theory = SeatTheory {
+        error: 0.25,
+        correlation: 0.2,
+    };
+    let matrix = simulate(5, 100, theory, 9);
+    let json = |seed| serde_json::to_value(report(&matrix, &[SPEC], seed)).ok();
+    assert_eq!(json(4), json(4));
+    let found = report(&matrix, &[SPEC], 4);
+    assert_eq!(found.committees.len(), 10);
+    let sizes: Vec<_> = found.sizes.iter().map(|size| size.seats).collect();
+    assert_eq!(sizes, [1, 3, 5]);
+}

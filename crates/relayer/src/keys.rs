@@ -1,43 +1,83 @@
 //! The keys of the operators that the settings name.
 
-use crate::{config::RelayerConfig, error::RelayerError};
+use crate::error::RelayerError;
 use llm_oracle_chain::ChainError;
-use llm_oracle_signing::{load_signer, Signer};
+use llm_oracle_signing::{load_signer, KeySource, Signer};
 use llm_oracle_support::address::ss58;
 use std::sync::Arc;
+
+/// The keys of the operators.
+pub(crate) struct LoadedKeys {
+    pub(crate) keys: Vec<Arc<dyn Signer>>,
+    /// Operators whose signing daemon is away, SS58, with what it says.
+    pub(crate) away: Vec<(String, String)>,
+}
 
 /// Loads every key and checks that it can sign. A signing daemon that is away stops its own operators only; it is
 /// asked again with each signature.
 ///
 /// # Errors
 /// What is wrong with a key, a key that is named twice, settings without one, and daemons that are all away.
-pub(crate) fn load_keys(config: &RelayerConfig) -> Result<Vec<Arc<dyn Signer>>, RelayerError> {
+pub(crate) fn load_keys(sources: &[KeySource]) -> Result<LoadedKeys, RelayerError> {
     let mut keys: Vec<Arc<dyn Signer>> = Vec::new();
-    let mut away = None;
-    let mut present = 0_usize;
-    for source in &config.operators {
+    let mut away = Vec::new();
+    for source in sources {
         let key = load_signer(source)?;
         let account = key.account();
         if keys.iter().any(|known| known.account() == account) {
             return Err(RelayerError::OperatorTwice(ss58(&account)));
         }
         match key.check() {
-            Err(error) if error.is_transient() => {
-                tracing::warn!(operator = ss58(&account), %error, "its signer is away");
-                away.get_or_insert(error);
-            }
-            checked => {
-                checked.map_err(ChainError::from)?;
-                present = present.saturating_add(1);
-            }
+            Err(error) if error.is_transient() => away.push((ss58(&account), error)),
+            checked => checked.map_err(ChainError::from)?,
         }
         keys.push(key);
-    }
-    if let (Some(error), 0) = (away, present) {
-        return Err(ChainError::from(error).into());
     }
     if keys.is_empty() {
         return Err(RelayerError::NoOperators);
     }
-    Ok(keys)
+    if away.len() == keys.len() {
+        if let Some((_, error)) = away.pop() {
+            return Err(ChainError::from(error).into());
+        }
+    }
+    let away = away.into_iter();
+    let away = away.map(|(operator, error)| (operator, error.to_string()));
+    Ok(LoadedKeys {
+        keys,
+        away: away.collect(),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_is_away_at_the_start_stops_its_own_operator_only() {
+        let here = KeySource {
+            suri: Some("//Alice".to_owned()),
+            ..KeySource::default()
+        };
+        let account = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
+        let away = KeySource {
+            signer: Some("/nowhere/socket".into()),
+            account: Some(account.to_owned()),
+            ..KeySource::default()
+        };
+        let loaded = load_keys(&[here, away.clone()]).unwrap();
+        assert_eq!(loaded.keys.len(), 2);
+        let [(operator, reason)] = loaded.away.as_slice() else {
+            unreachable!("one is away");
+        };
+        assert_eq!(operator, account);
+        assert!(reason.contains("/nowhere/socket"), "{reason}");
+        // Nobody is left to work for.
+        let refused = load_keys(&[away]).map(|loaded| loaded.keys.len());
+        assert!(matches!(
+            refused,
+            Err(RelayerError::Chain(ChainError::Signer(_)))
+        ));
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     equivocation::EquivocationWatch,
     error::RelayerError,
     failures::FailureLog,
-    keys::load_keys,
+    keys::{load_keys, LoadedKeys},
     model::{show_models, AnswerRecorder, ModelQueue},
     node_session::{ChainView, NodeSession},
     observer::Observer,
@@ -19,7 +19,7 @@ use crate::{
     requests::{account_for_seats, OperatorSets, RequestCache, RequestTracker, TrackRecords},
     retention::Retention,
     settlement::{end_some, Settlement},
-    tx::{BatchSender, Reconciler, TxSender},
+    tx::{signer_part, BatchSender, Reconciler, TxSender},
 };
 use backon::{BackoffBuilder, ExponentialBuilder};
 use llm_oracle_chain::{Endpoints, Head};
@@ -80,7 +80,7 @@ impl Relayer {
         config: RelayerConfig,
         provider: Arc<dyn Provider>,
     ) -> Result<Self, RelayerError> {
-        let keys = load_keys(&config)?;
+        let LoadedKeys { keys, away } = load_keys(&config.operators)?;
         let endpoints = Endpoints::new(&config.all_urls(), config.block_time_ms);
         let open = |config: &RelayerConfig, identity: &StoreIdentity| {
             let (folder, backup) = (&config.store, config.backup_dir.as_deref());
@@ -90,7 +90,11 @@ impl Relayer {
             };
             Ok(Arc::new(store))
         };
-        Self::assemble(config, keys, provider, endpoints, open).await
+        let relayer = Self::assemble(config, keys, provider, endpoints, open).await?;
+        for (operator, reason) in away {
+            relayer.ops.part(&signer_part(&operator), Some(reason));
+        }
+        Ok(relayer)
     }
 
     /// The same over a network, keys and a store that are given.

@@ -17,4 +17,4 @@ pub(crate) use entries::{BatchEntry, OwnSeat, PeerEntry, SeatSigner};
 pub use outbox::{send, Submit};
 pub(crate) use reconcile::Reconciler;
 pub(crate) use request_facts::RequestFacts;
-pub(crate) use sender::{TxDraft, TxSender};
+pub(crate) use sender::{signer_part, TxDraft, TxSender};

@@ -104,8 +104,8 @@ impl TxSender {
 
     /// Whether an operator's signer is away, with what it says if so.
     pub(super) fn note_signer(&self, operator: &[u8; 32], away: Option<String>) {
-        let part = format!("signer of {}", ss58(&(*operator).into()));
-        self.ops.part(&part, away);
+        let operator = ss58(&(*operator).into());
+        self.ops.part(&signer_part(&operator), away);
     }
 
     /// The next transaction of this account replaces one that was given up.
@@ -246,6 +246,11 @@ impl TxSender {
             _ => Ok(()),
         }
     }
+}
+
+/// What the signer of an operator, SS58, is called where parts are named.
+pub(crate) fn signer_part(operator: &str) -> String {
+    format!("signer of {operator}")
 }
 
 /// Whether a signer does not answer: that is its operator's trouble, and nobody else's.

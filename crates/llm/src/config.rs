@@ -199,6 +199,12 @@ impl Models {
         local(self) == local(other)
     }
 
+    /// Whether all of them are on servers, which answer several questions at a time.
+    pub fn are_hosted(&self) -> bool {
+        let mut models = self.0.iter();
+        models.all(|model| matches!(model.provider, ProviderConfig::Hosted(_)))
+    }
+
     /// The file of the first local model, if there is one.
     pub fn local_path(&self) -> Option<&std::path::Path> {
         self.0.iter().find_map(|model| match &model.provider {

@@ -66,6 +66,11 @@ pub(super) struct RawSettings {
     sources: SourcesConfig,
 }
 
+/// Questions at the same time where all models are on servers: as many as one provider takes by default.
+const SERVER_CONCURRENCY: u16 = 4;
+/// The setting that says it, under its names.
+const CONCURRENCY_KEYS: [&str; 2] = ["limits.max_concurrent_model_requests", "limits.model_calls"];
+
 /// Checked settings.
 #[derive(Debug)]
 pub struct Settings {
@@ -170,6 +175,12 @@ impl Settings {
         };
         let ca_file = raw.store_ca_file.map(|path| path.relative());
         let shared = shared(url, ca_file, raw.store_lease_ttl_ms)?;
+        let mut limits = raw.limits;
+        let mut keys = CONCURRENCY_KEYS.iter();
+        let is_named = keys.any(|key| figment.find_metadata(key).is_some());
+        if model.are_hosted() && !is_named {
+            limits.max_concurrent_model_requests = SERVER_CONCURRENCY;
+        }
         // A flag or a variable that names a node means that node alone.
         let urls = if rank("url") > rank("urls") {
             Vec::new()
@@ -195,7 +206,7 @@ impl Settings {
             store,
             shared,
             operators: operators.collect(),
-            limits: raw.limits,
+            limits,
             policy: raw.policy,
             ops: raw.ops,
             peers: raw.peers,

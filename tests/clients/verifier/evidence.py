@@ -13,6 +13,8 @@ from .subject import Subject
 
 HEX = re.compile("0x(?:[0-9a-fA-F]{2})*")
 RANDOM = re.compile("0x[0-9a-fA-F]{64}")
+# The abstentions of an operator that asked no model.
+NOT_ASKED = ("BadInput", "SourceMissing")
 # Numbers in a document have six decimal places.
 CLOSE = 5e-6
 
@@ -60,7 +62,8 @@ class Document:
             self.out.same("evidence made.refused: the answer", self.whole, ("Abstain", ("Unclear", None)))
             made = made["made"]
         if "not_asked" in made:
-            self.out.same("evidence made.not_asked: the answer", self.whole, ("Abstain", ("BadInput", None)))
+            answers = [("Abstain", (reason, None)) for reason in NOT_ASKED]
+            self.out.check("evidence made.not_asked: the answer", self.whole in answers, f"found {self.whole}")
         else:
             self.out.check("evidence made.provider is there", isinstance(made.get("provider"), str))
         if "not_asked" in made and "question" not in made:

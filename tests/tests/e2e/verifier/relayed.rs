@@ -1,6 +1,6 @@
 //! Lives that relayers make: their documents have all that a document can have.
 
-use llm_oracle_primitives::{AnswerKind, Assignment, RequestId, Terms};
+use llm_oracle_primitives::{AnswerKind, Assignment, RequestId, Source, Terms};
 use llm_oracle_tests::{
     model_server::{settings, Says},
     process::{Model, Setup},
@@ -32,7 +32,7 @@ const SCRIPTED: usize = 0;
 const LOCAL: usize = 1;
 const SERVER: usize = 2;
 /// Documents of every sort: the position of the question, and the relayer.
-pub const DOCUMENTS: [(usize, usize); 9] = [
+pub const DOCUMENTS: [(usize, usize); 10] = [
     (0, SCRIPTED),
     (0, LOCAL),
     (0, SERVER),
@@ -42,9 +42,11 @@ pub const DOCUMENTS: [(usize, usize); 9] = [
     (5, LOCAL),
     (6, SCRIPTED),
     (7, SCRIPTED),
+    (8, SCRIPTED),
 ];
 
-/// One question of each kind, one that no model can get, and one with a schema that can't be used. The local model
+/// One question of each kind, one with a schema that can't be used, one that no model can get, and one about a document
+/// that is missing. The local model
 /// takes seconds for each, so it has no seat where there are two.
 fn questions(operators: &[&Key]) -> Vec<Terms> {
     let json = |schema: &[u8]| AnswerKind::Json {
@@ -65,6 +67,16 @@ fn questions(operators: &[&Key]) -> Vec<Terms> {
         Terms {
             prompt: vec![0xff, b'?'],
             ..yes_or_no(3)
+        },
+        // Nobody has it.
+        Terms {
+            sources: vec![Source::Attachment {
+                digest: [5; 32],
+                bytes: 3,
+                media: b"text/plain".to_vec(),
+                uri: Vec::new(),
+            }],
+            ..yes_or_no(2)
         },
     ];
     for terms in &mut questions {

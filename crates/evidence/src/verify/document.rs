@@ -83,7 +83,9 @@ fn check_form(value: &Value, found: &mut Findings) {
         ),
         (
             "made",
-            made["provider"].is_string() || made["not_asked"].is_string(),
+            ["provider", "not_asked", "not_canonical"]
+                .iter()
+                .any(|name| made[*name].is_string()),
         ),
     ] {
         if !is_there {

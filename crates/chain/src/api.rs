@@ -7,6 +7,7 @@ use super::{
     error::ChainError,
     heads::{HeadSubscription, PushedHeads},
     health::NodeStatus,
+    properties::ChainProperties,
     transport::RpcCount,
     types::{
         BlockEvents, DryRun, DryRunLimits, DryRunOutcome, DryRunRequest, Head, SignedTx, TxTerms,
@@ -36,6 +37,10 @@ pub trait ChainApi: Send + Sync {
     /// Identifies the connection among those that exist at the same time; clones share it.
     fn connection_id(&self) -> usize;
 
+    /// What the chain says about its coin and its addresses.
+    async fn properties(&self) -> Result<ChainProperties, ChainError> {
+        Ok(ChainProperties::default())
+    }
     /// The node's best block.
     async fn best(&self) -> Result<Head, ChainError>;
     /// Hash of the block at a height, on the node's best chain.

@@ -13,6 +13,7 @@ use super::{
     inclusion::submit,
     inputs,
     node_health::NodeHealth,
+    properties::{self, ChainProperties},
     sign, state,
     transport::RpcCount,
     types::{BlockEvents, DryRunOutcome, DryRunRequest, Head, SignedTx, TxTerms, Weight},
@@ -143,6 +144,10 @@ impl ChainApi for Chain {
 
     fn connection_id(&self) -> usize {
         self.connection.id()
+    }
+
+    async fn properties(&self) -> Result<ChainProperties, ChainError> {
+        properties::read(&self.connection).await
     }
 
     async fn best(&self) -> Result<Head, ChainError> {

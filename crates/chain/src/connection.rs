@@ -86,9 +86,13 @@ impl Connection {
         let backend = Arc::new(LegacyBackend::builder().build(raw.clone()));
         let client = OnlineClient::from_backend_with_config(SubstrateConfig::new(), backend)
             .await
-            .map_err(|error| ChainError::Unreachable {
-                url: url.to_string(),
-                reason: error.to_string(),
+            .map_err(|error| match state.failure() {
+                Some(_) => ChainError::Unreachable {
+                    url: url.to_string(),
+                    reason: error.to_string(),
+                },
+                // The node is there, and refused.
+                None => lift(&state, &url, "a look at the chain", &error),
             })?;
         let rpc = Rpc::new(raw.clone());
         Ok(Self {
@@ -256,27 +260,29 @@ impl Connection {
     /// Turns an error of subxt into `Lost` when the connection has failed, and by the node's refusal
     /// otherwise.
     pub(super) fn lift(&self, what: &str, error: &dyn Display) -> ChainError {
-        let (what, reason) = (what.to_owned(), error.to_string());
-        if let Some(lost) = self.state.failure() {
-            return ChainError::Lost {
-                url: self.url.to_string(),
-                reason: lost.to_owned(),
-            };
-        }
-        match self.state.refusal_in(&reason) {
-            Some(RpcRefusal::RateLimited(_)) => ChainError::RateLimited {
-                url: self.url.to_string(),
-                what,
-                reason,
-                pause_ms: self.state.pause().map_or(0, |pause| {
-                    u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
-                }),
-            },
-            Some(RpcRefusal::StateGone) => ChainError::StateGone { what, reason },
-            Some(RpcRefusal::MethodNotFound) => ChainError::MethodNotFound { what, reason },
-            Some(RpcRefusal::Internal | RpcRefusal::Other) | None => {
-                ChainError::Node { what, reason }
-            }
-        }
+        lift(&self.state, &self.url, what, error)
+    }
+}
+
+fn lift(state: &ConnectionState, url: &str, what: &str, error: &dyn Display) -> ChainError {
+    let (what, reason) = (what.to_owned(), error.to_string());
+    if let Some(lost) = state.failure() {
+        return ChainError::Lost {
+            url: url.to_owned(),
+            reason: lost.to_owned(),
+        };
+    }
+    match state.refusal_in(&reason) {
+        Some(RpcRefusal::RateLimited(_)) => ChainError::RateLimited {
+            url: url.to_owned(),
+            what,
+            reason,
+            pause_ms: state.pause().map_or(0, |pause| {
+                u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
+            }),
+        },
+        Some(RpcRefusal::StateGone) => ChainError::StateGone { what, reason },
+        Some(RpcRefusal::MethodNotFound) => ChainError::MethodNotFound { what, reason },
+        Some(RpcRefusal::Internal | RpcRefusal::Other) | None => ChainError::Node { what, reason },
     }
 }

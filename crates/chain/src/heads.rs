@@ -8,6 +8,7 @@ use scale::Encode;
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use subxt::{config::SubstrateConfig, rpcs::Error as RpcError};
 use tokio::{sync::watch, task::AbortHandle};
@@ -17,6 +18,8 @@ const REMEMBERED: usize = 512;
 
 /// Finalized blocks after which best heads are subscribed to again, if the node has refused them.
 const RESUBSCRIBE_BLOCKS: BlockNumber = 4;
+/// How long that may take.
+const RESUBSCRIBE_WITHIN: Duration = Duration::from_secs(1);
 
 type BlockHeader = <SubstrateConfig as subxt::Config>::Header;
 
@@ -141,7 +144,10 @@ impl HeadFeed {
                     let _ = sender.send(number);
                     // It may have been refused for a moment only.
                     if best.is_none() && number.is_multiple_of(RESUBSCRIBE_BLOCKS) {
-                        best = rpc.chain_subscribe_new_heads().await.ok();
+                        let again = rpc.chain_subscribe_new_heads();
+                        // Finalized heads do not wait for it.
+                        let again = tokio::time::timeout(RESUBSCRIBE_WITHIN, again).await;
+                        best = again.ok().and_then(Result::ok);
                     }
                 }
             }

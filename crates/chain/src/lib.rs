@@ -69,6 +69,7 @@ pub use heads::{HeadSubscription, PushedHeads};
 pub use health::{NodeCriteria, NodeStatus};
 pub use llm_oracle_rules::Key;
 pub use oracle::{OracleClient, READS_AT_ONCE};
+pub use properties::ChainProperties;
 pub use redact::redact;
 pub use request_read::{read_with_messages, ReadRequest, RequestPage, RequestRecord};
 pub use retry::TxRetry;

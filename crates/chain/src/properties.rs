@@ -1,42 +1,82 @@
-//! What a chain says about its coin.
+//! What a chain says about its coin and its addresses.
 
-use super::{chain::Chain, error::ChainError};
+use super::{connection::Connection, error::ChainError};
 use llm_oracle_primitives::Balance;
+use llm_oracle_support::address::DEVELOPMENT_PREFIX;
 use serde_json::Value;
+use subxt::dynamic::constant;
 
 /// Decimal places of the coin of a chain that states none.
-const DECIMALS: u32 = 12;
+const DECIMALS: u8 = 12;
 /// Name of the coin of a chain that states none.
 const SYMBOL: &str = "UNIT";
 /// Longest name of a coin that is shown, characters.
 const SYMBOL_CHARS_MAX: usize = 12;
 /// Most decimal places with which amounts still fit.
-const DECIMALS_MAX: u32 = 24;
+const DECIMALS_MAX: u8 = 24;
 
-impl Chain {
-    /// Planck of one coin: 10 to the power of the decimal places that the chain states.
-    ///
-    /// # Errors
-    /// `Decode` when it states more than 24, connection errors.
-    pub async fn coin_unit(&self) -> Result<Balance, ChainError> {
-        Ok(self.coin().await?.1)
-    }
+/// The coin and the addresses of a chain. By default those of a development chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainProperties {
+    /// Name of the coin.
+    pub symbol: String,
+    /// Decimal places: a coin is 10 to the power of them, planck; at most 24.
+    pub decimals: u8,
+    /// The prefix of SS58 addresses.
+    pub ss58_prefix: u16,
+}
 
-    /// Name of the chain's coin and planck of one.
-    ///
-    /// # Errors
-    /// As [`Self::coin_unit`].
-    pub async fn coin(&self) -> Result<(String, Balance), ChainError> {
-        let properties = self.connection.rpc.system_properties().await;
-        let properties = properties
-            .map_err(|error| self.connection.lift("the properties of the chain", &error))?;
-        let stated = properties.get("tokenDecimals").unwrap_or(&Value::Null);
-        let unit = unit(stated).ok_or_else(|| {
-            let reason = format!("tokenDecimals is {stated}; at most {DECIMALS_MAX} are known");
-            ChainError::decode("the properties of the chain", reason)
-        })?;
-        Ok((symbol(properties.get("tokenSymbol")), unit))
+impl Default for ChainProperties {
+    fn default() -> Self {
+        Self {
+            symbol: SYMBOL.to_owned(),
+            decimals: DECIMALS,
+            ss58_prefix: DEVELOPMENT_PREFIX,
+        }
     }
+}
+
+impl ChainProperties {
+    /// One coin, planck.
+    pub fn unit(&self) -> Balance {
+        Balance::from(10_u8).saturating_pow(self.decimals.into())
+    }
+}
+
+/// What the chain says about its coin and its addresses.
+pub(super) async fn read(connection: &Connection) -> Result<ChainProperties, ChainError> {
+    let stated = connection.rpc.system_properties().await;
+    let stated = stated.map_err(|error| connection.lift("the properties of the chain", &error))?;
+    let decimals_stated = stated.get("tokenDecimals").unwrap_or(&Value::Null);
+    let decimals = decimals(decimals_stated).ok_or_else(|| {
+        let reason =
+            format!("tokenDecimals is {decimals_stated}; at most {DECIMALS_MAX} are known");
+        ChainError::decode("the properties of the chain", reason)
+    })?;
+    let ss58_prefix = match prefix(stated.get("ss58Format")) {
+        Some(prefix) => prefix,
+        None => prefix_of_the_runtime(connection).await?,
+    };
+    Ok(ChainProperties {
+        symbol: symbol(stated.get("tokenSymbol")),
+        decimals,
+        ss58_prefix,
+    })
+}
+
+/// What the runtime's constant says; a runtime without it has the prefix of development chains.
+async fn prefix_of_the_runtime(connection: &Connection) -> Result<u16, ChainError> {
+    let best = connection.best().await?;
+    let at = connection.at(best.hash).await?;
+    let stated = at
+        .constants()
+        .entry(constant::<u16>("System", "SS58Prefix"));
+    Ok(stated.unwrap_or(DEVELOPMENT_PREFIX))
+}
+
+/// The prefix for `ss58Format`, if that is one.
+fn prefix(stated: Option<&Value>) -> Option<u16> {
+    u16::try_from(stated?.as_u64()?).ok()
 }
 
 /// The name for `tokenSymbol`, which is a text or a list; one that is no plain word is not used.
@@ -52,18 +92,18 @@ fn symbol(stated: Option<&Value>) -> String {
     if plain { named } else { SYMBOL }.to_owned()
 }
 
-/// The unit for `tokenDecimals`, which is a number or a list with one for each coin, the chain's own first.
-fn unit(stated: &Value) -> Option<Balance> {
+/// The decimal places for `tokenDecimals`, which is a number or a list with one for each coin, the chain's own
+/// first.
+fn decimals(stated: &Value) -> Option<u8> {
     let first = match stated {
         Value::Array(each) => each.first().unwrap_or(&Value::Null),
         other => other,
     };
     let decimals = match first {
         Value::Null => DECIMALS,
-        stated => u32::try_from(stated.as_u64()?).ok()?,
+        stated => u8::try_from(stated.as_u64()?).ok()?,
     };
-    (decimals <= DECIMALS_MAX).then_some(())?;
-    Balance::from(10_u8).checked_pow(decimals)
+    (decimals <= DECIMALS_MAX).then_some(decimals)
 }
 
 #[cfg(test)]
@@ -90,14 +130,25 @@ mod tests {
     #[test]
     fn decimals_are_a_number_or_a_list_and_twelve_where_none_are_stated() {
         for (stated, found) in [
-            (json!(null), Some(1_000_000_000_000)),
-            (json!(9), Some(1_000_000_000)),
-            (json!([18, 6]), Some(1_000_000_000_000_000_000)),
-            (json!([]), Some(1_000_000_000_000)),
+            (json!(null), Some(12)),
+            (json!(9), Some(9)),
+            (json!([18, 6]), Some(18)),
+            (json!([]), Some(12)),
             (json!(25), None),
+            (json!(256), None),
             (json!("12"), None),
         ] {
-            assert_eq!(unit(&stated), found, "{stated}");
+            assert_eq!(decimals(&stated), found, "{stated}");
         }
+        assert_eq!(ChainProperties::default().unit(), 1_000_000_000_000);
+    }
+
+    #[test]
+    fn a_prefix_is_a_number_of_two_bytes() {
+        assert_eq!(prefix(Some(&json!(0))), Some(0));
+        assert_eq!(prefix(Some(&json!(2254))), Some(2254));
+        assert_eq!(prefix(Some(&json!(65_536))), None);
+        assert_eq!(prefix(Some(&json!(null))), None);
+        assert_eq!(prefix(None), None);
     }
 }

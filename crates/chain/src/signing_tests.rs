@@ -77,7 +77,7 @@ fn direct(folder: &std::path::Path, contracts_call: [u8; 2]) -> Direct {
         store: folder.join("store"),
         contract: hex0x(&[5; 32]),
         domain: hex0x(&[3; 32]),
-        contracts_call,
+        contracts_call: contracts_call.into(),
         max_deposit: 0,
         max_tip: 7,
         operators: vec![KeySource {

@@ -38,7 +38,8 @@ pub enum Changes {
 pub struct BlockEvents {
     /// What the block has changed of it.
     pub changes: Changes,
-    /// Whether no call of it can be in the block: no event names it, and no call of any pallet failed.
+    /// Whether the block has no call of it that succeeded, and none that failed with a pallet's error: no event
+    /// names it, and none tells of such an error.
     pub is_quiet: bool,
 }
 

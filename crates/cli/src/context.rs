@@ -8,10 +8,11 @@ use crate::{
     money::{note_coin, Coin},
     output::Output,
 };
-use llm_oracle_chain::{Chain, CheckedOracle, Expect};
+use llm_oracle_chain::{Chain, ChainApi as _, CheckedOracle, Expect};
 use llm_oracle_primitives::AccountId;
 use llm_oracle_signing::{account_of, Keypair};
 use llm_oracle_store::{Archive, StoreError};
+use llm_oracle_support::address::note_prefix;
 use std::path::{Path, PathBuf};
 
 /// Settings and output of one run.
@@ -59,15 +60,18 @@ impl CommandContext {
         })
     }
 
-    /// Connects to the node, and notes its coin for amounts.
+    /// Connects to the node, and notes its coin for amounts and its prefix for addresses.
     ///
     /// # Errors
     /// When it cannot be reached, or has no contracts pallet.
     pub async fn chain(&self) -> Result<Chain, CliError> {
         let chain = Chain::connect(&self.settings.url).await?;
-        let (symbol, unit) = chain.coin().await?;
-        let decimals = unit.checked_ilog10().unwrap_or_default() as usize;
-        note_coin(Coin { symbol, decimals });
+        let properties = chain.properties().await?;
+        note_prefix(properties.ss58_prefix);
+        note_coin(Coin {
+            symbol: properties.symbol,
+            decimals: properties.decimals.into(),
+        });
         Ok(chain)
     }
 

@@ -6,7 +6,10 @@ use crate::{
     exit,
 };
 use llm_oracle_peers::PeersConfig;
-use llm_oracle_relayer::ops::{metric_names, OpsConfig};
+use llm_oracle_relayer::{
+    ops::{metric_names, OpsConfig},
+    Limits,
+};
 use llm_oracle_signer::SigningDaemonConfig;
 use std::collections::BTreeSet;
 
@@ -54,7 +57,7 @@ fn examples() -> [String; 2] {
 fn the_example_settings_load_as_they_are_and_with_every_key_set() {
     let plain = load(SETTINGS).unwrap();
     assert_eq!(plain.operators.len(), 1);
-    assert_eq!(plain.limits, llm_oracle_relayer::Limits::default());
+    assert_eq!(plain.limits, Limits::default());
     assert_eq!(plain.ops, OpsConfig::default());
     for (text, provider) in examples().iter().zip(["local", "openai"]) {
         let settings = load(text).unwrap();
@@ -67,7 +70,16 @@ fn the_example_settings_load_as_they_are_and_with_every_key_set() {
             .collect();
         assert_eq!(names, [provider]);
         // What stands behind `#` is the default, except where the comment says so.
-        assert_eq!(settings.limits, plain.limits);
+        // Amounts that are left out follow the coin; the file has them for 12 decimals.
+        let coin = 1_000_000_000_000;
+        assert_eq!(settings.limits.money(coin), plain.limits.money(coin));
+        let without_money = Limits {
+            max_fee: None,
+            max_tip: None,
+            min_balance: None,
+            ..settings.limits
+        };
+        assert_eq!(without_money, plain.limits);
         assert_eq!(settings.ops, plain.ops);
         assert_eq!(settings.retention, plain.retention);
         assert_eq!(settings.peers.relayers.len(), 1);

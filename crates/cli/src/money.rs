@@ -33,6 +33,12 @@ fn coin() -> Coin {
     })
 }
 
+/// One coin of the chain, planck.
+pub fn unit() -> u128 {
+    let decimals = u32::try_from(coin().decimals).unwrap_or(u32::MAX);
+    10_u128.saturating_pow(decimals)
+}
+
 /// An amount in planck, shown in the chain's coin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Planck(pub u128);

@@ -58,7 +58,13 @@ impl SettingsReload {
             false => self.models.models(),
         };
         let models = self.models.rebuild(wanted)?;
-        let provider = reading_sources(models.provider()?, &fresh.sources)?;
+        let mut sources = fresh.sources.clone();
+        if !fresh.is_set("sources.folder") {
+            // In the store that is in use, which only a restart changes.
+            sources.folder = None;
+            sources.hold_in(&self.started_with.store);
+        }
+        let provider = reading_sources(models.provider()?, &sources)?;
         let is_live = |key: &String| change_effect(key, is_same_local) == ChangeEffect::Live;
         let is_live = |key: &String| is_live(key) && (key != "log" || self.log.follows_settings());
         let mut report = ReloadReport {

@@ -179,7 +179,7 @@ async fn deploy(
     signer: &SigningKey,
 ) -> Result<Deployed, CliError> {
     let wasm = read_code(artifacts, ORACLE_WASM)?;
-    let unit = chain.coin_unit().await?;
+    let unit = chain.properties().await?.unit();
     let constructor = messages::with_defaults(chain.genesis(), unit);
     let first = chain.deploy(&signer.pair, &wasm, &constructor, 0, &[], None);
     match first.await {

@@ -62,7 +62,8 @@ fn slices(matrix: &AnswerMatrix, column: &ModelColumn) -> Vec<SliceReport> {
         };
         let answered = column.answered(questions);
         let answered: Vec<_> = answered.filter(|(question, _)| is_in(question)).collect();
-        slice(&column.model, (set.clone(), kind), &answered)
+        let asked = questions.iter().filter(|question| is_in(question)).count();
+        slice(&column.model, (set.clone(), kind), (asked, &answered))
     };
     wanted.into_iter().map(slice).collect()
 }
@@ -70,7 +71,7 @@ fn slices(matrix: &AnswerMatrix, column: &ModelColumn) -> Vec<SliceReport> {
 fn slice(
     model: &str,
     (set, kind): (Option<String>, Option<&'static str>),
-    answered: &[(&LabelledQuestion, &GivenAnswer)],
+    (asked, answered): (usize, &[(&LabelledQuestion, &GivenAnswer)]),
 ) -> SliceReport {
     let right =
         |(question, given): &(&LabelledQuestion, &GivenAnswer)| is_right(question, &given.answer);
@@ -83,6 +84,7 @@ fn slice(
         model: model.to_owned(),
         set,
         kind,
+        unanswered: asked.saturating_sub(answered.len()),
         accuracy: Proportion::of(answered.iter().map(right)),
         abstained: Proportion::of(
             answered

@@ -1,7 +1,6 @@
 //! Committees of the report.
 
 use crate::{
-    answer_text,
     committee::{
         answered_by_all, decide, end_of, hostile_answer, members, vote, CommitteeEnd, CommitteeSpec,
     },
@@ -163,10 +162,7 @@ fn hostile(rows: &[Row<'_>], spec: CommitteeSpec, share: f64, seed: u64) -> Host
         }
     }
     // Draws of one question are no further questions.
-    let mean = |count: usize| {
-        let count = count.saturating_add(DRAWS / 2) / DRAWS;
-        Proportion::new(count, rows.len())
-    };
+    let mean = |count: usize| Proportion::of_mean(real(count) / real(DRAWS), rows.len());
     HostileReport {
         hostile: share,
         right: mean(right),
@@ -199,9 +195,9 @@ fn size(matrix: &AnswerMatrix, seats: u8, seed: u64) -> SizeReport {
             let seats = rows
                 .iter()
                 .flat_map(|row| row.1.iter().map(|seat| (row.0, seat.1)));
-            let errors = seats.filter(|(_, given)| !answer_text::abstains(&given.answer));
+            // An abstention is not right, in a committee of one as well.
             let error =
-                Proportion::of(errors.map(|(question, given)| !is_right(question, &given.answer)));
+                Proportion::of(seats.map(|(question, given)| !is_right(question, &given.answer)));
             let all = Proportion::of(rows.iter().map(all_wrong)).share;
             [
                 share(CommitteeEnd::Right),

@@ -84,30 +84,27 @@ impl ReplyLog {
     pub fn open(folder: &Path) -> Result<Self, LogError> {
         fs::create_dir_all(folder).map_err(|error| unusable(folder, &error))?;
         let path = folder.join(REPLIES);
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read.map_err(|error| unusable(&path, &error))?,
-        };
-        let whole = text.rfind('\n').map_or(0, |end| end.saturating_add(1));
-        let mut known = HashMap::new();
-        for (line, json) in (1..).zip(text.get(..whole).unwrap_or_default().lines()) {
-            let kept: KeptReply = serde_json::from_str(json).map_err(|error| LogError::Line {
-                path: path.clone(),
-                line,
-                reason: error.to_string(),
-            })?;
-            known.insert((kept.model.clone(), kept.question.clone()), kept);
-        }
-        let replies = append_to(&path)?;
-        let length = u64::try_from(whole).unwrap_or(u64::MAX);
-        replies
-            .set_len(length)
-            .map_err(|error| unusable(&path, &error))?;
+        let known = known(&path, &whole_lines(&path)?)?;
         Ok(Self {
-            replies,
+            replies: append_to(&path)?,
             records: append_to(&folder.join(RECORDS))?,
             path,
             known,
+        })
+    }
+
+    /// The replies of a folder, while a run may be adding to them. Nothing is made or cut, and nothing can be kept.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; and when there are none.
+    pub fn read(folder: &Path) -> Result<Self, LogError> {
+        let path = folder.join(REPLIES);
+        let reading = |path: &Path| File::open(path).map_err(|error| unusable(path, &error));
+        Ok(Self {
+            replies: reading(&path)?,
+            records: reading(&folder.join(RECORDS))?,
+            known: known(&path, &whole_lines(&path)?)?,
+            path,
         })
     }
 
@@ -181,9 +178,38 @@ impl ReplyLog {
     }
 }
 
+/// The whole lines of a file; none without one.
+fn whole_lines(path: &Path) -> Result<String, LogError> {
+    let mut text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(|error| unusable(path, &error))?,
+    };
+    text.truncate(text.rfind('\n').map_or(0, |end| end.saturating_add(1)));
+    Ok(text)
+}
+
+/// The replies in these lines of a file, by model and question.
+fn known(path: &Path, lines: &str) -> Result<HashMap<(String, String), KeptReply>, LogError> {
+    let read = (1..).zip(lines.lines()).map(|(line, json)| {
+        let kept: KeptReply = serde_json::from_str(json).map_err(|error| LogError::Line {
+            path: path.to_owned(),
+            line,
+            reason: error.to_string(),
+        })?;
+        Ok(((kept.model.clone(), kept.question.clone()), kept))
+    });
+    read.collect()
+}
+
+/// A file to append to, behind its last whole line.
 fn append_to(path: &Path) -> Result<File, LogError> {
+    let whole = whole_lines(path)?.len();
     let file = OpenOptions::new().create(true).append(true).open(path);
-    file.map_err(|error| unusable(path, &error))
+    let file = file.map_err(|error| unusable(path, &error))?;
+    let whole = u64::try_from(whole).unwrap_or(u64::MAX);
+    file.set_len(whole)
+        .map_err(|error| unusable(path, &error))?;
+    Ok(file)
 }
 
 fn unusable(path: &Path, error: &io::Error) -> LogError {
@@ -221,18 +247,20 @@ mod tests {
         let file = out.join(REPLIES);
         let whole = fs::read_to_string(&file).unwrap();
         fs::write(&file, format!("{whole}{{\"model\": \"m\", \"que")).unwrap();
+        let records = out.join(RECORDS);
+        let kept = fs::read_to_string(&records).unwrap();
+        fs::write(&records, format!("{kept}{{\"dig")).unwrap();
+        assert!(ReplyLog::read(&out).unwrap().has("m", "q"));
         let mut log = ReplyLog::open(&out).unwrap();
         assert!(log.has("m", "q") && !log.has("m", "r") && !log.has("n", "q"));
         log.keep(reply("m", "r"), &json!({})).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2);
         assert!(ReplyLog::open(&out).unwrap().has("m", "r"));
-        assert_eq!(
-            fs::read_to_string(out.join(RECORDS))
-                .unwrap()
-                .lines()
-                .count(),
-            2
-        );
+        let records = fs::read_to_string(&records).unwrap();
+        assert_eq!(records.lines().count(), 2);
+        assert!(records
+            .lines()
+            .all(|line| serde_json::from_str::<Value>(line).is_ok()));
     }
 
     #[test]

@@ -43,9 +43,11 @@ pub struct SliceReport {
     pub set: Option<String>,
     /// The kind of question; `None`: all.
     pub kind: Option<&'static str>,
-    /// Right answers of all questions; an abstention is not right.
+    /// Questions without a reply. They count nowhere else.
+    pub unanswered: usize,
+    /// Right answers of all replies; an abstention is not right.
     pub accuracy: Proportion,
-    /// Abstentions of all questions.
+    /// Abstentions of all replies.
     pub abstained: Proportion,
     /// Whether its confidence comes true; `None` if it never says how sure it is.
     pub calibration: Option<CalibrationReport>,

@@ -8,8 +8,8 @@ use crate::{
 };
 use futures::{stream, StreamExt};
 use llm_oracle_llm::{
-    actual_cost, build_all, CallCost, CallLimits, ModelError, Models, Provider, ProviderReply,
-    Retry,
+    actual_cost, build_all, CallCost, CallLimits, ModelError, Models, Provider, ProviderConfig,
+    ProviderReply, Retry,
 };
 use llm_oracle_primitives::digest;
 use std::{
@@ -18,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 /// Tries of one question before it counts as failed.
 const ATTEMPTS_MAX: u32 = 4;
@@ -37,6 +38,20 @@ pub struct EvalModel {
     pub provider: Arc<dyn Provider>,
     /// The limits, for prices.
     pub limits: CallLimits,
+    /// Questions that it takes at once: more would wait inside of it and count as its time.
+    pub places: Arc<Semaphore>,
+}
+
+impl EvalModel {
+    /// A model with these limits that takes so many questions at once.
+    pub fn new(provider: Arc<dyn Provider>, limits: CallLimits, at_once: u16) -> Self {
+        Self {
+            name: provider.name().to_owned(),
+            provider,
+            limits,
+            places: Arc::new(Semaphore::new(at_once.max(1).into())),
+        }
+    }
 }
 
 /// How much a run may take.
@@ -110,11 +125,12 @@ pub fn build_models(models: &Models) -> Result<Vec<EvalModel>, RunError> {
         if made.iter().any(|other| other.name == name) {
             return Err(RunError::SameName(name));
         }
-        made.push(EvalModel {
-            name,
-            provider,
-            limits: model.limits,
-        });
+        // The embedded one computes one question after the other.
+        let at_once = match model.provider {
+            ProviderConfig::Local { .. } => 1,
+            _ => model.limits.max_concurrent_calls,
+        };
+        made.push(EvalModel::new(provider, model.limits, at_once));
     }
     Ok(made)
 }
@@ -140,6 +156,8 @@ struct Task<'a> {
     model: &'a EvalModel,
     question: LabelledQuestion,
     digest: String,
+    /// The most that its answer can cost, planck.
+    price: u128,
 }
 
 /// Asks what is missing. Ends when all is asked, or the budget is reached; what is under way then is kept.
@@ -157,19 +175,24 @@ pub async fn run(
     show(&progress);
     let mut waiting = tasks.into_iter();
     let mut under_way = stream::FuturesUnordered::new();
+    // The greatest cost of what is under way, planck.
+    let mut reserved = 0_u128;
     loop {
         while under_way.len() < options.parallel.max(1) && !progress.budget_reached {
             let Some(task) = waiting.next() else { break };
-            if !fits(models, &task, options.budget, progress.asked) {
+            let spent = progress.planck.saturating_add(reserved);
+            if !fits(&task, options.budget, progress.asked, spent) {
                 progress.budget_reached = true;
                 break;
             }
+            reserved = reserved.saturating_add(task.price);
             progress.asked = progress.asked.saturating_add(1);
             under_way.push(ask(task));
         }
         let Some((task, took, result)) = under_way.next().await else {
             break;
         };
+        reserved = reserved.saturating_sub(task.price);
         match result {
             Ok(reply) => {
                 let kept = kept(&task, took, &reply);
@@ -177,7 +200,12 @@ pub async fn run(
                 progress.planck = progress.planck.saturating_add(planck);
                 log.keep(kept, &reply.record)?;
             }
-            Err(error) => note_failure(&mut progress, &task, &error),
+            Err(error) => {
+                if !error.is_free() {
+                    progress.planck = progress.planck.saturating_add(task.price);
+                }
+                note_failure(&mut progress, &task, &error);
+            }
         }
         show(&progress);
     }
@@ -203,6 +231,7 @@ fn missing<'a>(
                     continue;
                 }
                 tasks.push(Task {
+                    price: model.provider.price(&question.model_question()),
                     model,
                     question: question.clone(),
                     digest: digest.clone(),
@@ -213,40 +242,36 @@ fn missing<'a>(
     (tasks, progress)
 }
 
-/// Whether the budget allows one more, at its greatest cost. What is under way counts with its greatest cost.
-fn fits(models: &[EvalModel], task: &Task<'_>, budget: RunBudget, asked: u64) -> bool {
-    if budget.max_questions.is_some_and(|most| asked >= most) {
-        return false;
-    }
-    let Some(most) = budget.max_spend else {
-        return true;
-    };
-    let states = models.iter().flat_map(|model| model.provider.states());
-    // What does not parse counts as too much.
-    let used = states.map(|state| match state.used.planck.as_str() {
-        "" => 0,
-        text => text.parse().unwrap_or(u128::MAX),
-    });
-    let used = used.fold(0, u128::saturating_add);
-    let price = task.model.provider.price(&task.question.model_question());
-    used.saturating_add(price) <= most
+/// Whether the budget allows one more at its greatest cost, when so much is spent or reserved, planck.
+fn fits(task: &Task<'_>, budget: RunBudget, asked: u64, spent: u128) -> bool {
+    let has_turn = budget.max_questions.is_none_or(|most| asked < most);
+    let cost = spent.saturating_add(task.price);
+    has_turn && budget.max_spend.is_none_or(|most| cost <= most)
 }
 
-/// The reply, with the time of the try that gave it. A model that is busy or failed is asked again later.
+/// The reply, with the time of the try that gave it. A model that is busy or failed is asked again later, as long as
+/// what failed has cost nothing: one answer is reserved.
 async fn ask(task: Task<'_>) -> (Task<'_>, Duration, Result<ProviderReply, ModelError>) {
     let asked = task.question.model_question();
     let mut pause = FIRST_PAUSE;
     let mut attempts = 1_u32;
     loop {
+        // The semaphore is never closed.
+        let place = task.model.places.acquire().await.ok();
         let start = Instant::now();
         let result = task.model.provider.answer(&asked).await;
+        let took = start.elapsed();
+        drop(place);
+        let is_free = |error: &ModelError| task.price == 0 || error.is_free();
         let wait = result.as_ref().err().map(ModelError::retry);
         let wait = match wait {
-            Some(Retry::Backoff(named)) => named.unwrap_or(pause),
+            Some(Retry::Backoff(named)) if result.as_ref().is_err_and(is_free) => {
+                named.unwrap_or(pause)
+            }
             _ => Duration::MAX,
         };
         if wait > LONGEST_PAUSE || attempts >= ATTEMPTS_MAX {
-            return (task, start.elapsed(), result);
+            return (task, took, result);
         }
         tokio::time::sleep(wait).await;
         pause = pause.saturating_mul(2);
@@ -256,6 +281,11 @@ async fn ask(task: Task<'_>) -> (Task<'_>, Duration, Result<ProviderReply, Model
 
 fn kept(task: &Task<'_>, took: Duration, reply: &ProviderReply) -> KeptReply {
     let cost = actual_cost(&reply.record, CallCost::default());
+    // A server that counts nothing may have cost all that was reserved.
+    let planck = match cost.tokens() {
+        0 if reply.record.get("not_asked").is_none() => task.price,
+        _ => task.model.limits.price(cost),
+    };
     KeptReply {
         model: task.model.name.clone(),
         question: task.digest.clone(),
@@ -264,7 +294,7 @@ fn kept(task: &Task<'_>, took: Duration, reply: &ProviderReply) -> KeptReply {
         confidence: reply.confidence.min(100),
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         tokens: cost.tokens().max(prompt_tokens(reply)),
-        planck: task.model.limits.price(cost).to_string(),
+        planck: planck.to_string(),
         record: hex::encode(digest::blake2(reply.record.to_string().as_bytes())),
     }
 }

@@ -26,11 +26,7 @@ fn model(provider: Scripted, planck_per_request: u128) -> EvalModel {
         ..CallLimits::default()
     };
     let provider = Fallback::new(vec![(Arc::new(provider), limits)]).unwrap();
-    EvalModel {
-        name: provider.name().to_owned(),
-        provider: Arc::new(provider),
-        limits,
-    }
+    EvalModel::new(Arc::new(provider), limits, 4)
 }
 
 /// Says yes, and takes the first option.
@@ -91,9 +87,10 @@ async fn the_spend_stays_within_its_budget() {
     let questions = labels::read("q", TEXT).unwrap();
     let models = [model(first("one"), 10)];
     let most = models[0].provider.price(&questions[0].model_question());
+    // Several at once reserve what they may cost before any of them has cost something.
     for (max_spend, asked) in [(most - 1, 0), (most, 1)] {
         let options = RunOptions {
-            parallel: 1,
+            parallel: 4,
             budget: RunBudget {
                 max_questions: None,
                 max_spend: Some(max_spend),

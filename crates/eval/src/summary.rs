@@ -65,6 +65,15 @@ fn section(out: &mut String, title: &str, (header, rows): &(&[&str], Rows)) {
     }
 }
 
+/// So many replies, of how many questions if some have none.
+fn replies(slice: &SliceReport) -> String {
+    let replies = slice.accuracy.of;
+    match slice.unanswered {
+        0 => replies.to_string(),
+        missing => format!("{replies} of {}", replies.saturating_add(missing)),
+    }
+}
+
 fn accuracy(report: &EvalReport) -> (&'static [&'static str], Rows) {
     let row = |slice: &SliceReport| {
         let calibration = slice.calibration.as_ref();
@@ -72,7 +81,7 @@ fn accuracy(report: &EvalReport) -> (&'static [&'static str], Rows) {
             slice.model.clone(),
             slice.set.clone().unwrap_or_else(|| "all".to_owned()),
             slice.kind.unwrap_or("all").to_owned(),
-            slice.accuracy.of.to_string(),
+            replies(slice),
             percent(&slice.accuracy),
             percent(&slice.abstained),
             calibration.map_or_else(|| "-".to_owned(), |one| format!("{:.2}", one.ece)),
@@ -83,7 +92,7 @@ fn accuracy(report: &EvalReport) -> (&'static [&'static str], Rows) {
         "model",
         "set",
         "kind",
-        "asked",
+        "replies",
         "right",
         "abstained",
         "ECE",
@@ -189,7 +198,7 @@ fn costs(report: &EvalReport) -> (&'static [&'static str], Rows) {
             "model",
             "answers",
             "median ms",
-            "95 % below ms",
+            "95th ms",
             "tokens",
             "planck",
         ],

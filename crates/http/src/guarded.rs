@@ -8,6 +8,9 @@ use reqwest::{
 };
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
+/// Longest part of a header's value that is kept, characters: it stands in reasons and records.
+const HEADER_CHARS_MAX: usize = 128;
+
 /// Bounds of one [`GuardedClient::get`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageLimits {
@@ -240,7 +243,7 @@ async fn read(url: &Url, response: Response, bytes_max: usize) -> Result<PageRes
 
 fn text(headers: &HeaderMap, name: &reqwest::header::HeaderName) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
-    Some(value.to_owned())
+    Some(value.chars().take(HEADER_CHARS_MAX).collect())
 }
 
 fn bad_url(error: &dyn std::error::Error) -> PageError {

@@ -128,7 +128,8 @@ pub trait Provider: Send + Sync {
     /// When there is no answer to record, not even an abstention; see [`ModelError::retry`].
     async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError>;
 
-    /// Answers one question that is about these sources.
+    /// Answers one question that is about these sources. `seen_ms` is when it was first seen, milliseconds since
+    /// 1970.
     ///
     /// # Errors
     /// As [`Self::answer`]; `BadQuestion` where there are sources and the provider reads none.
@@ -136,6 +137,7 @@ pub trait Provider: Send + Sync {
         &self,
         question: &ModelQuestion,
         sources: &[Source],
+        _seen_ms: i64,
     ) -> Result<ProviderReply, ModelError> {
         if sources.is_empty() {
             return self.answer(question).await;

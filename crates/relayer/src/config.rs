@@ -8,7 +8,7 @@ use llm_oracle_signing::KeySource;
 use llm_oracle_store::SharedDatabase;
 use llm_oracle_support::{
     address::{parse_hash, AddressError},
-    amount::planck,
+    amount::{planck, some_planck},
 };
 use serde::{de::Error as _, Deserialize, Deserializer};
 use std::path::PathBuf;
@@ -117,17 +117,18 @@ pub struct Limits {
     #[serde(deserialize_with = "planck")]
     pub min_reward: u128,
     /// Most that one transaction may cost in fees without its tip, planck; a more expensive one is not sent.
-    /// 0: any fee. A number, or a string of one.
-    #[serde(deserialize_with = "planck")]
-    pub max_fee: u128,
+    /// 0: any fee. A number, or a string of one; by default ten of the chain's coins.
+    #[serde(deserialize_with = "some_planck")]
+    pub max_fee: Option<u128>,
     /// Most that one transaction may offer as a tip, planck. Only reveals offer one, in the second half of their
     /// window: more from block to block, never more than the bonds at stake. 0: no tip. A number, or a string of
-    /// one.
-    #[serde(deserialize_with = "planck")]
-    pub max_tip: u128,
-    /// Balance for fees below which an operator is called poor, planck. A number, or a string of one.
-    #[serde(deserialize_with = "planck")]
-    pub min_balance: u128,
+    /// one; by default a tenth of the chain's coin, and not above the default of the signing daemon.
+    #[serde(deserialize_with = "some_planck")]
+    pub max_tip: Option<u128>,
+    /// Balance for fees below which an operator is called poor, planck. A number, or a string of one; by default one of
+    /// the chain's coins.
+    #[serde(deserialize_with = "some_planck")]
+    pub min_balance: Option<u128>,
     /// Attempts at asking the model before it is given up, counting only those in which a model may have run.
     /// Commits and reveals go on until their deadline, settling without end, deliveries for half an hour.
     pub max_attempts: u32,
@@ -150,9 +151,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             min_reward: 0,
-            max_fee: 10_000_000_000_000,
-            max_tip: 100_000_000_000,
-            min_balance: 1_000_000_000_000,
+            max_fee: None,
+            max_tip: None,
+            min_balance: None,
             max_attempts: 5,
             max_concurrent_model_requests: 1,
             poll_interval_ms: 2_000,
@@ -162,14 +163,38 @@ impl Default for Limits {
     }
 }
 
+/// The limits of money, planck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoneyLimits {
+    /// Most that one transaction may cost in fees without its tip; 0: any fee.
+    pub max_fee: u128,
+    /// Most that one transaction may offer as a tip.
+    pub max_tip: u128,
+    /// Balance for fees below which an operator is called poor.
+    pub min_balance: u128,
+}
+
+/// Tip of one transaction that the signing daemon allows by default, planck: it does not know the chain's coin.
+const SIGNER_MAX_TIP: u128 = 100_000_000_000;
+
 impl Limits {
+    /// The limits of money on a chain whose coin has so many planck.
+    pub fn money(&self, unit: u128) -> MoneyLimits {
+        let tenth = unit.checked_div(10).unwrap_or_default();
+        MoneyLimits {
+            max_fee: self.max_fee.unwrap_or(unit.saturating_mul(10)),
+            max_tip: self.max_tip.unwrap_or(tenth.min(SIGNER_MAX_TIP)),
+            min_balance: self.min_balance.unwrap_or(unit),
+        }
+    }
+
     /// Each limit by its key in the file.
     pub fn shown(&self) -> [(&'static str, String); 9] {
         [
             ("limits.min_reward", self.min_reward.to_string()),
-            ("limits.max_fee", self.max_fee.to_string()),
-            ("limits.max_tip", self.max_tip.to_string()),
-            ("limits.min_balance", self.min_balance.to_string()),
+            ("limits.max_fee", or_default(self.max_fee)),
+            ("limits.max_tip", or_default(self.max_tip)),
+            ("limits.min_balance", or_default(self.min_balance)),
             ("limits.max_attempts", self.max_attempts.to_string()),
             (
                 "limits.max_concurrent_model_requests",
@@ -188,6 +213,10 @@ impl Limits {
     }
 }
 
+fn or_default(amount: Option<u128>) -> String {
+    amount.map_or_else(|| "default".to_owned(), |amount| amount.to_string())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -204,6 +233,32 @@ mod tests {
         [limits]
         min_reward = "20000000000000000000"
     "#;
+
+    #[test]
+    fn limits_of_money_follow_the_coin_of_the_chain() {
+        let set: Limits = toml::from_str("max_fee = 5\nmax_tip = '7'").unwrap();
+        for (decimals, fee, tip, balance) in [
+            (9, 10_000_000_000, 100_000_000, 1_000_000_000),
+            (12, 10_000_000_000_000, 100_000_000_000, 1_000_000_000_000),
+            (18, 10_u128.pow(19), 100_000_000_000, 10_u128.pow(18)),
+        ] {
+            let unit = 10_u128.pow(decimals);
+            let (max_fee, max_tip, min_balance) = (fee, tip, balance);
+            let expected = MoneyLimits {
+                max_fee,
+                max_tip,
+                min_balance,
+            };
+            assert_eq!(Limits::default().money(unit), expected, "{decimals}");
+            let (max_fee, max_tip) = (5, 7);
+            let expected = MoneyLimits {
+                max_fee,
+                max_tip,
+                min_balance,
+            };
+            assert_eq!(set.money(unit), expected, "{decimals}");
+        }
+    }
 
     #[test]
     fn a_file_is_read_and_what_is_left_out_has_defaults() {

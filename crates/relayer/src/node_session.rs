@@ -1,13 +1,13 @@
 //! The node that is worked with: which one, whether it is the right chain and contract, and its heads.
 
-use crate::{error::RelayerError, poll_timer::PollTimer};
+use crate::{error::RelayerError, poll_timer::PollTimer, start::patiently};
 use llm_oracle_chain::{
-    node_connections, AnyChain, ChainError, ChainErrorKind, CheckedOracle, Endpoints, Expect, Head,
-    HeadSubscription, HealthyNode, NodeCriteria, RpcCount,
+    node_connections, AnyChain, ChainError, ChainErrorKind, ChainProperties, CheckedOracle,
+    Endpoints, Expect, Head, HeadSubscription, HealthyNode, NodeCriteria, RpcCount,
 };
 use llm_oracle_primitives::{AccountId, DeploymentId, Hash};
 use llm_oracle_store::{Store, StoreIdentity};
-use llm_oracle_support::clock::Instant;
+use llm_oracle_support::{address::note_prefix, clock::Instant};
 use std::time::Duration;
 
 /// How long a verdict 'wrong chain or contract' must stand before it ends the relayer.
@@ -65,10 +65,26 @@ impl Doubt {
     }
 }
 
-/// A live connection with its subscription to heads.
+/// A live connection with its subscription to heads; without one, if the node refuses it, the timer wakes.
 struct Link {
     oracle: Oracle,
-    wake: HeadSubscription,
+    wake: Option<HeadSubscription>,
+}
+
+impl Link {
+    /// Subscribes if it is not subscribed yet. Requests can be answered without.
+    async fn subscribe(&mut self) -> Result<(), ChainError> {
+        if self.wake.is_none() {
+            match self.oracle.chain.finalized_heads().await {
+                Ok(wake) => self.wake = Some(wake),
+                Err(error) if error.is_refusal() => {
+                    tracing::debug!(%error, "without a subscription; the chain is looked at by the clock");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The session with one of the configured nodes; another one takes over when it fails.
@@ -77,6 +93,7 @@ pub(crate) struct NodeSession {
     address: AccountId,
     expect: Expect,
     genesis: Hash,
+    properties: ChainProperties,
     deployment: DeploymentId,
     /// The highest finalized block acted on, as the store has it.
     seen: Option<Head>,
@@ -97,13 +114,23 @@ impl NodeSession {
         address: AccountId,
         expect: Expect,
     ) -> Result<(Self, Oracle), RelayerError> {
-        let (fit, checked) = match first_check(&mut endpoints, address, &expect).await {
-            Err(error) if error.kind() == ChainErrorKind::Mismatch => {
-                endpoints.disconnect();
-                first_check(&mut endpoints, address, &expect).await?
-            }
-            checked => checked?,
-        };
+        let (fit, checked) = patiently(async || {
+            let first = first_check(&mut endpoints, address, &expect).await;
+            Ok(match first {
+                Err(error) if error.kind() == ChainErrorKind::Mismatch => {
+                    endpoints.disconnect();
+                    first_check(&mut endpoints, address, &expect).await?
+                }
+                Err(error) => {
+                    endpoints.avoid_current();
+                    return Err(error.into());
+                }
+                Ok(found) => found,
+            })
+        })
+        .await?;
+        let properties = patiently(async || Ok(fit.chain.properties().await?)).await?;
+        note_prefix(properties.ss58_prefix);
         let poll_timer = PollTimer::new(endpoints.block_ms());
         let contract: &[u8; 32] = address.as_ref();
         let session = Self {
@@ -111,6 +138,7 @@ impl NodeSession {
             address,
             expect,
             genesis: fit.chain.genesis(),
+            properties,
             deployment: DeploymentId {
                 domain: checked.config.domain,
                 contract: *contract,
@@ -139,6 +167,11 @@ impl NodeSession {
             contract: self.deployment.contract,
             domain: self.deployment.domain,
         }
+    }
+
+    /// What the chain says about its coin and its addresses.
+    pub(crate) fn properties(&self) -> &ChainProperties {
+        &self.properties
     }
 
     /// Which deployment is worked for.
@@ -235,13 +268,14 @@ impl NodeSession {
         self.link = None;
     }
 
-    /// Waits for the next finalized head; for ever without a connection. Says whether the connection
+    /// Waits for the next finalized head; for ever without a subscription. Says whether the connection
     /// stands.
     pub(crate) async fn next_head(&mut self) -> bool {
-        let Some(link) = self.link.as_mut() else {
+        let wake = self.link.as_mut().and_then(|link| link.wake.as_mut());
+        let Some(wake) = wake else {
             return std::future::pending().await;
         };
-        let is_there = link.wake.next().await.is_some();
+        let is_there = wake.next().await.is_some();
         if is_there {
             self.poll_timer.woken_by_head();
         }
@@ -250,8 +284,9 @@ impl NodeSession {
 
     /// The contract over a node, and whether only reveals may be sent to it.
     async fn checked(&mut self, fit: &HealthyNode) -> Result<(Oracle, bool), RelayerError> {
-        if let Some(link) = &self.link {
+        if let Some(link) = &mut self.link {
             if link.oracle.chain.is_same_connection(fit.chain.as_ref()) {
+                link.subscribe().await?;
                 return Ok((link.oracle.clone(), false));
             }
         }
@@ -263,13 +298,14 @@ impl NodeSession {
         };
         // The same address on a chain that was started anew.
         self.expect_domain(checked.config.domain)?;
-        let wake = fit.chain.finalized_heads().await?;
-        tracing::info!(url = fit.chain.url(), "connected");
         let oracle = checked.oracle;
-        self.link = Some(Link {
+        let mut link = Link {
             oracle: oracle.clone(),
-            wake,
-        });
+            wake: None,
+        };
+        link.subscribe().await?;
+        tracing::info!(url = fit.chain.url(), "connected");
+        self.link = Some(link);
         Ok((oracle, false))
     }
 

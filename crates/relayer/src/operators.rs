@@ -1,6 +1,6 @@
 //! The operators that this process works for.
 
-use crate::{error::RelayerError, node_session::Oracle, ops::Ops, plan::WorkList};
+use crate::{error::RelayerError, node_session::Oracle, ops::Ops};
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
 use llm_oracle_signing::Signer;
 use llm_oracle_store::SeatId;
@@ -133,16 +133,14 @@ impl Operators {
             .all(|operator| operator.stopped || operator.barred)
     }
 
-    /// Ends the process once none of its operators has anything left to do.
+    /// Ends the process once none of its operators has anything left to do; `owes` says whether one has.
     ///
     /// # Errors
     /// `Barred`, with the first operator that is.
-    pub(crate) fn stop_if_barred(&self, work: &WorkList) -> Result<(), RelayerError> {
+    pub(crate) fn stop_if_barred(&self, owes: bool) -> Result<(), RelayerError> {
         let first = self.iter().find(|operator| operator.barred);
         match first {
-            Some(operator) if self.none_takes_seats() && !work.unended => {
-                Err(barred(&operator.account))
-            }
+            Some(operator) if self.none_takes_seats() && !owes => Err(barred(&operator.account)),
             _ => Ok(()),
         }
     }

@@ -14,14 +14,15 @@ use crate::{
     operators::Operators,
     ops::{IterationResult, Ops},
     pace::PaceWatch,
+    pauses::{pauses, PAUSE_MAX},
     peers::PeerExchange,
     reload::ReloadInbox,
-    requests::{account_for_seats, OperatorSets, RequestCache, RequestTracker, TrackRecords},
+    requests::{OperatorSets, RequestCache, RequestTracker, TrackRecords},
     retention::Retention,
     settlement::{end_some, Settlement},
+    start::{look_first, patiently},
     tx::{signer_part, BatchSender, Reconciler, TxSender},
 };
-use backon::{BackoffBuilder, ExponentialBuilder};
 use llm_oracle_chain::{Endpoints, Head};
 use llm_oracle_llm::Provider;
 use llm_oracle_peers::PeerEndpoint;
@@ -30,7 +31,6 @@ use llm_oracle_store::{Purpose, Store, StoreIdentity};
 use llm_oracle_support::{
     address::{hex0x, parse_account},
     clock::Instant,
-    random,
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -123,8 +123,10 @@ impl Relayer {
         let expect = config.code_hash.expected()?;
         let (mut session, oracle) = NodeSession::open(endpoints, address, expect).await?;
         let ops = Arc::<Ops>::default();
-        let operators = Operators::look_up(&oracle, keys, &ops).await?;
+        let operators =
+            patiently(async || Operators::look_up(&oracle, keys.clone(), &ops).await).await?;
         let (identity, deployment) = (session.identity(), session.deployment());
+        let money = config.limits.money(session.properties().unit());
         let store = open(&config, &identity)?;
         if config.recover || config.forget_finalized {
             store.forget_finalized_seen()?;
@@ -135,7 +137,7 @@ impl Relayer {
         let takeover_ms = limits.takeover_delay_ms;
         let own = operators.iter().map(|operator| operator.id).collect();
         let failures = FailureLog::new(store.clone(), own, limits.max_attempts);
-        let tx = TxSender::new(store.clone(), ops.clone(), limits.max_fee);
+        let tx = TxSender::new(store.clone(), ops.clone(), money.max_fee);
         let shared = (store.clone(), ops.as_ref(), failures.clone());
         let mut relayer = Self {
             session,
@@ -158,7 +160,7 @@ impl Relayer {
                 store.clone(),
                 failures.clone(),
                 deployment,
-                limits.max_tip,
+                money.max_tip,
             ),
             settlement: Settlement::new(tx.clone(), store.clone(), failures.clone(), takeover_ms),
             equivocations: EquivocationWatch::new(
@@ -168,7 +170,7 @@ impl Relayer {
                 deployment,
             ),
             peers: PeerExchange::new(&config, deployment, &operators, shared)?,
-            observer: Observer::new(ops.clone(), limits.min_balance),
+            observer: Observer::new(ops.clone(), money.min_balance),
             retention: Retention::new(store.clone(), config.retention),
             failures,
             operators,
@@ -176,13 +178,7 @@ impl Relayer {
             ops,
             config,
         };
-        let chain = relayer.session.refresh().await?;
-        relayer.bonds.refresh(&chain, &relayer.operators).await?;
-        relayer.peers.begin(chain.finalized.number);
-        let (store, operators, tracker) =
-            (&relayer.store, &relayer.operators, &mut relayer.tracker);
-        let recover = relayer.config.recover;
-        account_for_seats(&chain, store, operators, tracker, deployment, recover).await?;
+        patiently(async || look_first(&mut relayer).await).await?;
         Ok(relayer)
     }
 
@@ -209,6 +205,7 @@ impl Relayer {
         });
         let (url, genesis) = known.unwrap_or_default();
         self.ops.introduce(&url, contract, &genesis, model);
+        self.ops.counts_in(self.session.properties());
     }
 
     /// Works until it is told to stop, or is drained. A lost connection is made again; what cannot get better by
@@ -235,7 +232,7 @@ impl Relayer {
             match self.iterate().await {
                 Ok(progress) => {
                     self.ops.iteration_ended(progress.into(), started.elapsed());
-                    pauses = self::pauses();
+                    pauses = crate::pauses::pauses();
                     match progress {
                         Progress::Worked => continue,
                         Progress::Drained => return self.wind_up().await,
@@ -298,7 +295,7 @@ impl Relayer {
                 worked |= work.ended_something;
             }
         }
-        self.operators.stop_if_barred(&work)?;
+        self.operators.stop_if_barred(work.unended)?;
         // A bond is at stake behind each reveal, and an answer that was paid for behind each commit; whatever
         // else there is waits for them.
         worked |= self.send(&chain, Purpose::Reveal, work.reveals).await?;
@@ -368,24 +365,12 @@ impl From<Progress> for IterationResult {
 /// Longest wait for questions that are with the model when it is time to stop.
 const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Longest pause after an iteration that failed.
-const PAUSE_MAX: Duration = Duration::from_secs(10);
-
-fn pauses() -> backon::ExponentialBackoff {
-    let pauses = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(PAUSE_MAX)
-        .without_max_times();
-    random::jitter(pauses).build()
-}
-
 /// Errors that a new connection or some time may cure. A chain or contract that is another one, and a
 /// store that fails on this machine, are not among them.
 fn is_transient(error: &RelayerError) -> bool {
     match error {
         RelayerError::Unconfirmed(_) => true,
         RelayerError::Chain(error) => error.is_transient(),
-        RelayerError::Unsigned { error, .. } => error.is_transient(),
         RelayerError::Store(error) => error.is_transient(),
         _ => false,
     }

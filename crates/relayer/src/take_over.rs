@@ -17,10 +17,11 @@ impl Relayer {
         } = settings;
         self.session.reload(urls, expect.clone());
         self.failures.reload(limits.max_attempts);
-        self.batches.reload(limits.max_fee, limits.max_tip);
+        let money = limits.money(self.session.properties().unit());
+        self.batches.reload(money.max_fee, money.max_tip);
         self.settlement.reload(limits.takeover_delay_ms);
         self.equivocations.reload(limits.report_equivocations);
-        self.observer.reload(limits.min_balance);
+        self.observer.reload(money.min_balance);
         self.retention.reload(*retention);
         let at_once = limits.max_concurrent_model_requests;
         let provider = Arc::clone(provider);
@@ -28,6 +29,7 @@ impl Relayer {
         self.models.reload(provider, (at_once, policy.clone()));
         self.config.limits = *limits;
         self.config.policy = policy.clone();
+        self.ops.metrics().parts().reloaded();
         self.ops.reloaded(report.clone());
     }
 }

@@ -8,7 +8,7 @@ use llm_oracle_support::{
     amount::planck,
     credential,
 };
-use serde::Deserialize;
+use serde::{de::Error as _, Deserialize, Deserializer};
 use std::path::{Path, PathBuf};
 
 /// Settings of the daemon. Unknown keys are refused.
@@ -23,8 +23,8 @@ pub struct SigningDaemonConfig {
     pub contract: String,
     /// Domain of the deployment, 0x-hex of 32 bytes.
     pub domain: String,
-    /// Indices of the pallet `Contracts` and of its call `call` on this chain.
-    pub contracts_call: [u8; 2],
+    /// Indices of the pallet `Contracts` and of its call `call` on this chain, and after an announced upgrade.
+    pub contracts_call: ContractsCalls,
     /// Highest storage deposit limit of one call, planck.
     #[serde(default = "max_deposit", deserialize_with = "planck")]
     pub max_deposit: u128,
@@ -33,6 +33,44 @@ pub struct SigningDaemonConfig {
     pub max_tip: u128,
     /// The keys.
     pub operators: Vec<KeySource>,
+}
+
+/// Indices by which a chain calls contracts: in the file one pair, or two while a runtime upgrade that moves
+/// them is announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContractsCalls(Vec<[u8; 2]>);
+
+/// Most pairs of indices.
+const CONTRACTS_CALLS_MAX: usize = 2;
+
+impl ContractsCalls {
+    pub(crate) fn contains(&self, indices: [u8; 2]) -> bool {
+        self.0.contains(&indices)
+    }
+}
+
+impl From<[u8; 2]> for ContractsCalls {
+    fn from(indices: [u8; 2]) -> Self {
+        Self(vec![indices])
+    }
+}
+
+impl<'de> Deserialize<'de> for ContractsCalls {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "[PALLET, CALL], or two of them in a list")]
+        enum OneOrTwo {
+            One([u8; 2]),
+            Many(Vec<[u8; 2]>),
+        }
+        match OneOrTwo::deserialize(input)? {
+            OneOrTwo::One(indices) => Ok(indices.into()),
+            OneOrTwo::Many(pairs) if (1..=CONTRACTS_CALLS_MAX).contains(&pairs.len()) => {
+                Ok(Self(pairs))
+            }
+            OneOrTwo::Many(_) => Err(D::Error::custom("give one pair of indices, or two")),
+        }
+    }
 }
 
 /// 1 UNIT of a development chain, planck.

@@ -57,7 +57,7 @@ impl SigningDaemon {
             deployment,
             bounds: CallBounds {
                 contract: deployment.contract.into(),
-                contracts_call: config.contracts_call,
+                contracts_call: config.contracts_call.clone(),
                 max_deposit: config.max_deposit,
                 max_tip: config.max_tip,
             },

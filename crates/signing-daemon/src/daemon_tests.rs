@@ -8,7 +8,7 @@ use llm_oracle_signing::{
     wire::{SignRequest, SignResponse},
     AnswerToSign, PeerMessageToSign, Signer as _,
 };
-use llm_oracle_support::selector;
+use llm_oracle_support::{address::hex0x, selector};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
@@ -244,6 +244,37 @@ fn a_commit_inside_a_call_counts_like_one_of_its_own() {
     let response = daemon.handle(&Parts::new(batch.input()).request());
     assert_eq!(refused(response), "conflicting_commitment");
     assert_eq!(call(8, [2; 32]), "signed");
+}
+
+#[test]
+fn a_call_is_signed_before_and_after_an_announced_upgrade_that_moves_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("signer.toml");
+    let file = |indices: &str| {
+        format!(
+            "socket = 'a/s'\nstore = 'b'\ncontract = '{}'\ndomain = '{}'\ncontracts_call = {indices}\nmax_deposit = 5\noperators = [{{ suri = '//Alice' }}]\n",
+            hex0x(&CONTRACT),
+            hex0x(&DOMAIN),
+        )
+    };
+    let load = |indices: &str| {
+        std::fs::write(&path, file(indices)).unwrap();
+        SigningDaemonConfig::load(&path)
+    };
+    let daemon = SigningDaemon::open(&load("[[7, 6], [9, 6]]").unwrap()).unwrap();
+    let advance = messages::advance(7).input().to_vec();
+    let with = |indices| {
+        let mut parts = Parts::new(&advance);
+        parts.indices = indices;
+        refused(daemon.handle(&parts.request()))
+    };
+    assert_eq!(with([7, 6]), "signed");
+    assert_eq!(with([9, 6]), "signed");
+    assert_eq!(with([8, 6]), "not_a_call");
+    for wrong in ["[]", "[[7, 6], [8, 6], [9, 6]]", "[7]", "[7, 6, 5]", "7"] {
+        let error = load(wrong).unwrap_err().to_string();
+        assert!(error.contains("line 5"), "{wrong}: {error}");
+    }
 }
 
 #[test]

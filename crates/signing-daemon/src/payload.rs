@@ -4,7 +4,7 @@
 //! from the front in the same way, so what is decoded here is what would run. The indices of the pallet and
 //! the call come from the settings, because the daemon has no node that could tell them.
 
-use crate::{decision::SignedDecision, error::SigningRefusal};
+use crate::{config::ContractsCalls, decision::SignedDecision, error::SigningRefusal};
 use llm_oracle_primitives::{AccountId, CommitEntry};
 use llm_oracle_support::{address::ss58, selector};
 use scale::{Compact, Decode, DecodeAll};
@@ -30,7 +30,7 @@ pub(super) struct CallBounds {
     /// The contract that may be called.
     pub(super) contract: AccountId,
     /// Indices of `Contracts::call`.
-    pub(super) contracts_call: [u8; 2],
+    pub(super) contracts_call: ContractsCalls,
     /// Highest storage deposit limit, planck.
     pub(super) max_deposit: u128,
     /// Highest tip, planck.
@@ -56,7 +56,7 @@ const IMPLICIT_BYTES_MIN: usize = 72;
 pub(super) fn input(payload: &[u8], bounds: &CallBounds) -> Result<Vec<u8>, SigningRefusal> {
     let mut rest = payload;
     let indices: [u8; 2] = read(&mut rest, "it is too short")?;
-    if indices != bounds.contracts_call {
+    if !bounds.contracts_call.contains(indices) {
         return Err(SigningRefusal::NotACall("it is a call of another kind"));
     }
     if read::<u8>(&mut rest, "it has no address")? != ADDRESS_ID {

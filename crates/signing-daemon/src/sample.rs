@@ -28,7 +28,7 @@ pub(crate) fn config(folder: &Path) -> SigningDaemonConfig {
         store: folder.join("store"),
         contract: hex0x(&CONTRACT),
         domain: hex0x(&DOMAIN),
-        contracts_call: CONTRACTS_CALL,
+        contracts_call: CONTRACTS_CALL.into(),
         max_deposit: 5,
         max_tip: 3,
         operators: vec![key("//Alice"), key("//Bob")],

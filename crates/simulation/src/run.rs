@@ -298,7 +298,7 @@ impl Run {
         let disk_errors = self.witness.seen().disk_errors;
         let expected = match &end {
             Err(RelayerError::Store(_)) => disk_errors > 0,
-            Err(RelayerError::Chain(_)) => !started,
+            Err(RelayerError::Chain(error)) => !started && !error.is_refusal(),
             _ => false,
         };
         self.world().trace.note(format!("ended: {end:?}"));

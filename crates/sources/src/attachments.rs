@@ -3,7 +3,8 @@
 use llm_oracle_primitives::{digest::blake2, limits, Hash};
 use std::{
     fs::{self, File},
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -36,7 +37,9 @@ impl HeldAttachments {
         let path = self.path(&digest);
         // Whole or not at all, whoever reads meanwhile.
         let half = path.with_extension(format!("half-{}", std::process::id()));
-        fs::write(&half, bytes)?;
+        let mut file = File::options();
+        let file = file.write(true).create(true).truncate(true).mode(0o600);
+        file.open(&half)?.write_all(bytes)?;
         fs::rename(&half, path)?;
         Ok(digest)
     }

@@ -24,8 +24,8 @@ pub struct SourceQuestion<'a> {
     pub prompt: &'a str,
     /// What it is about, in the order of the terms.
     pub sources: &'a [Source],
-    /// When it was asked, milliseconds since 1970, if that is known.
-    pub asked_ms: Option<i64>,
+    /// When it was first seen, milliseconds since 1970.
+    pub seen_ms: i64,
 }
 
 /// What became of a question's sources.
@@ -112,6 +112,9 @@ impl SourceLoader {
                     Err(SourceFailure::new(FailureKind::Wall, why))
                 }
                 Ok(read) => Ok(read),
+                Err(ReaderError::TooSlow(why)) => {
+                    Err(SourceFailure::new(FailureKind::TooSlow, why))
+                }
                 Err(ReaderError::Document(why)) => {
                     Err(SourceFailure::new(FailureKind::Unreadable, why.to_string()))
                 }
@@ -163,13 +166,13 @@ fn finish(question: &SourceQuestion<'_>, all: Vec<Loaded>, room: usize) -> Loade
             name,
             content: match &one.text {
                 Ok(read) => Ok((&read.text, passages)),
-                Err(failure) => Err(&failure.reason),
+                Err(failure) => Err(failure.kind),
             },
         })
         .collect();
     let dates = PromptDates {
         today_ms: now_ms(),
-        asked_ms: question.asked_ms,
+        seen_ms: question.seen_ms,
     };
     let prompt = render(question.prompt, &shown, &dates);
     let (abstention, is_transient) = verdict(question.sources, &all);

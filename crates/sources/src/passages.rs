@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, ops::Range};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 /// The name of the rule. It grows when the same texts give other passages.
-pub const RULE: &str = "bm25/1";
+pub const RULE: &str = "bm25/2";
 /// Paragraphs are joined up to this length, bytes.
 pub const JOINED_BYTES: usize = 600;
 /// Longest passage, bytes.
@@ -87,6 +87,13 @@ pub fn choose(text: &str, question: &str, room: usize) -> Vec<Passage> {
     let mut left = room;
     let mut chosen: Vec<Passage> = Vec::new();
     for passage in order.iter().filter_map(|index| all.get(*index)) {
+        if chosen.is_empty() {
+            // Whatever room there is, something is shown.
+            let passage = cut(text, *passage, room);
+            left = left.saturating_sub(passage.len().saturating_add(GAP_BYTES));
+            chosen.push(passage);
+            continue;
+        }
         let cost = passage.len().saturating_add(GAP_BYTES);
         if cost <= left {
             left = left.saturating_sub(cost);
@@ -95,6 +102,13 @@ pub fn choose(text: &str, question: &str, room: usize) -> Vec<Passage> {
     }
     chosen.sort_by_key(|passage| passage.start);
     joined(text, chosen)
+}
+
+/// As much of a passage as fits with the mark of a gap behind it.
+fn cut(text: &str, passage: Passage, room: usize) -> Passage {
+    let most = passage.start.saturating_add(room.saturating_sub(GAP_BYTES));
+    let end = text.floor_char_boundary(most.min(passage.end));
+    Passage { end, ..passage }
 }
 
 /// Neighbours as one passage.

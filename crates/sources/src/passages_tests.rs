@@ -98,3 +98,18 @@ fn no_source_crowds_another_out() {
         assert_eq!(shares(&lengths, room), expected, "{lengths:?}");
     }
 }
+
+#[test]
+fn something_is_shown_however_little_room_there_is() {
+    // One long line, as of a table or of JSON: its pieces are longer than an eighth of the room.
+    let text = "seven columns; ".repeat(400);
+    for room in [100, 500, 1_024, 1_170] {
+        let chosen = choose(&text, "columns", room);
+        let shown: usize = chosen.iter().map(|it| it.end - it.start).sum();
+        assert!(shown > 0 && shown <= room, "{shown} of {room}");
+    }
+    // Never through the middle of a character.
+    let text = "\u{444}".repeat(2_000);
+    let chosen = choose(&text, "?", 201);
+    assert_eq!(chosen[0].of(&text).map(str::len), Some(136));
+}

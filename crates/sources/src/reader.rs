@@ -58,6 +58,9 @@ pub enum ReaderError {
     /// The document's fault.
     #[error(transparent)]
     Document(#[from] Unreadable),
+    /// Reading it took longer than is allowed: another machine, or this one later, may be quicker.
+    #[error("{0}")]
+    TooSlow(String),
     /// This machine's fault.
     #[error("the reader's process can't be used: {0}")]
     Process(#[from] io::Error),
@@ -117,11 +120,11 @@ impl DocumentReader {
         let Ok(told) = tokio::time::timeout(Duration::from_secs(seconds), talk).await else {
             // Dropped, it is killed.
             let why = format!("reading it takes more than {seconds} s");
-            return Err(Unreadable(why).into());
+            return Err(ReaderError::TooSlow(why));
         };
         let (reply, status) = told?;
         if !status.success() {
-            return Err(died(status, &self.limits).into());
+            return Err(died(status, &self.limits));
         }
         let reply: Result<ExtractedText, Unreadable> =
             serde_json::from_slice(&reply).map_err(io::Error::from)?;
@@ -169,20 +172,22 @@ async fn talk(
 }
 
 /// Why the process ended without a reply.
-fn died(status: ExitStatus, limits: &ReaderLimits) -> Unreadable {
+fn died(status: ExitStatus, limits: &ReaderLimits) -> ReaderError {
     const SIGKILL: i32 = 9;
     const SIGXCPU: i32 = 24;
-    Unreadable(match status.signal() {
+    let why = match status.signal() {
         Some(SIGXCPU | SIGKILL) => {
             let seconds = limits.cpu_seconds;
-            format!("reading it takes more than {seconds} s of processor time")
+            let why = format!("reading it takes more than {seconds} s of processor time");
+            return ReaderError::TooSlow(why);
         }
         Some(_) => format!(
             "reading it takes more than {} MiB of memory or stack",
             limits.memory_bytes / 1024 / 1024
         ),
         None => "its reader fails on it: it is broken".to_owned(),
-    })
+    };
+    Unreadable(why).into()
 }
 
 /// The reader's process: limits itself, reads a document from stdin, and writes its text to stdout.

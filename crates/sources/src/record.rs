@@ -4,6 +4,9 @@ use crate::passages::Passage;
 use llm_oracle_primitives::{Reason, Source};
 use serde::{Deserialize, Serialize};
 
+/// Longest reason of a failure, characters.
+const REASON_CHARS_MAX: usize = 400;
+
 /// One source of a question and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRecord {
@@ -83,13 +86,36 @@ pub enum FailureKind {
     WrongLength,
     /// It has no bytes.
     Empty,
-    /// No reader is for its type, it is broken, or reading it takes too much.
+    /// No reader is for its type, it is broken, or reading it takes too much memory.
     Unreadable,
+    /// Reading it takes too long, here and now.
+    TooSlow,
+}
+
+impl FailureKind {
+    /// The failure in words of ours.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::BadAddress | Self::Refused => "its address may not be asked",
+            Self::Unreachable => "no server answers",
+            Self::NotFound => "nobody has it",
+            Self::Wall => "its server wants a login",
+            Self::TooLarge => "it is too long",
+            Self::WrongDigest | Self::WrongLength => "other bytes came than the question names",
+            Self::Empty => "it has no bytes",
+            Self::Unreadable => "it cannot be read",
+            Self::TooSlow => "reading it takes too long",
+        }
+    }
 }
 
 impl SourceFailure {
     pub(crate) fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
-        let reason = reason.into();
+        let mut reason = reason.into();
+        // A server or a document may be quoted in it.
+        if let Some((end, _)) = reason.char_indices().nth(REASON_CHARS_MAX) {
+            reason.truncate(end);
+        }
         Self { kind, reason }
     }
 
@@ -142,6 +168,7 @@ mod tests {
             (Kind::WrongLength, bad, bad),
             (Kind::Empty, missing, bad),
             (Kind::Unreadable, missing, bad),
+            (Kind::TooSlow, missing, missing),
         ] {
             let failure = SourceFailure::new(kind, "x");
             assert_eq!(failure.abstention(&page(true)), of_page, "{kind:?}");

@@ -63,7 +63,7 @@ fn injected_instructions_stay_between_the_marks() {
     let corpus: Injections = serde_json::from_str(corpus).unwrap();
     let dates = PromptDates {
         today_ms: 1_796_000_000_000,
-        asked_ms: None,
+        seen_ms: 0,
     };
     let mut attempts = 0;
     for place in &corpus.places {

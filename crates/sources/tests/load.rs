@@ -76,7 +76,7 @@ impl Setting {
         let question = SourceQuestion {
             prompt: "Where did the turbine go?",
             sources,
-            asked_ms: Some(0),
+            seen_ms: 0,
         };
         self.loader.load(&question).await.unwrap()
     }
@@ -95,12 +95,12 @@ async fn a_question_gets_its_sources_and_the_evidence_what_was_done() {
     let loaded = setting.load(&sources).await;
     assert_eq!((loaded.abstention, loaded.is_transient), (None, false));
     for shown in [
-        "The question was asked on Thu, 01 Jan 1970.",
+        "The question was first seen on Thu, 01 Jan 1970.",
         "turbine\tNorway",
         "It is blue.",
         "The turbine went to Norway in 1987.",
         "bytes left out",
-        "it is missing: the server answered 404",
+        "it is missing: nobody has it",
     ] {
         assert!(loaded.prompt.contains(shown), "{shown}");
     }

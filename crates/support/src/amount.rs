@@ -22,3 +22,11 @@ pub fn planck<'de, D: Deserializer<'de>>(input: D) -> Result<u128, D::Error> {
         }),
     }
 }
+
+/// The same for an amount that may be left out.
+///
+/// # Errors
+/// As [`planck`].
+pub fn some_planck<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u128>, D::Error> {
+    planck(input).map(Some)
+}

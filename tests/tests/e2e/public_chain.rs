@@ -148,7 +148,13 @@ impl Fleet {
 
     /// Counts what they ask a node while nothing is asked of them.
     async fn idle(&self, world: &World) {
-        // Started: they have found the contract, and its past.
+        for endpoint in &self.endpoints {
+            eventually("a relayer that looks at the chain", || async {
+                (!endpoint.calls().is_empty()).then_some(())
+            })
+            .await;
+        }
+        // They have found the contract, and its past.
         blocks(world, 10).await;
         let before: Vec<_> = self.endpoints.iter().map(PublicRpc::calls).collect();
         let bytes: Vec<_> = self.endpoints.iter().map(PublicRpc::bytes).collect();
@@ -163,6 +169,7 @@ impl Fleet {
                 "public_chain",
                 &format!("idle: {a_minute} calls a minute, {bytes} bytes a block: {made:?}"),
             );
+            assert!(a_minute > 0, "a relayer has stopped looking");
             assert!(
                 a_minute <= IDLE_CALLS_MAX,
                 "{a_minute} calls a minute: {made:?}"

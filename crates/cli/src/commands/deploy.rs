@@ -56,7 +56,7 @@ impl RunSubcommand for DeployArgs {
         let signer = context.signer()?;
         let wasm = read_code(&context.settings.artifacts, ORACLE_WASM)?;
         let chain = context.chain().await?;
-        let unit = chain.coin_unit().await?;
+        let unit = chain.properties().await?.unit();
         let made = match &self.params {
             Some(file) => DeployParams::read(file, unit)?,
             None => DeployParams::for_unit(unit),

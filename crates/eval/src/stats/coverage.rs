@@ -32,8 +32,8 @@ pub fn curve(forecasts: &[Forecast], asked: usize) -> Vec<CoveragePoint> {
     levels.into_iter().rev().map(point).collect()
 }
 
-/// Area under the curve of risk against coverage, 0 to 1, less is better; 0 without answers. Answers of
-/// equal confidence come in a random order, so their mean risk counts.
+/// Area under the curve of risk against coverage, 0 to 1, less is better; 0 without answers. Between
+/// two levels of confidence the risk is taken as linear.
 pub fn area(points: &[CoveragePoint]) -> f64 {
     let (mut before, mut sum, mut last) = (0_usize, 0.0, 0.0);
     for point in points {

@@ -21,6 +21,13 @@ pub struct Proportion {
 impl Proportion {
     /// So many of so many.
     pub fn new(count: usize, of: usize) -> Self {
+        Self::of_mean(real(count), of)
+    }
+
+    /// A count that is a mean, of so many.
+    pub fn of_mean(mean: f64, of: usize) -> Self {
+        // Not below 0 and not above `of`.
+        let count = mean.round() as usize;
         if of == 0 {
             return Self {
                 count,
@@ -30,7 +37,7 @@ impl Proportion {
                 high: 1.0,
             };
         }
-        let (share, n) = (real(count) / real(of), real(of));
+        let (share, n) = (mean / real(of), real(of));
         let square = Z95 * Z95;
         let middle = share + square / (2.0 * n);
         let half = Z95 * (share * (1.0 - share) / n + square / (4.0 * n * n)).sqrt();

@@ -54,7 +54,7 @@ fn pools(forecasts: &[Forecast]) -> Vec<Pool> {
             right,
             of,
         };
-        // What is not below the next one is joined with it.
+        // Adjacent violators are pooled.
         while let Some(before) = pools.pop_if(|before| before.share() >= pool.share()) {
             pool.low = before.low;
             pool.right = pool.right.saturating_add(before.right);

@@ -43,7 +43,10 @@ fn token_of(token: &Value) -> Option<(String, f64)> {
 /// How sure the model was of `given`, one of the `forms` of a reply, in percent; `None` where the tokens
 /// do not tell.
 pub(super) fn confidence(tokens: &[TokenChoice], forms: &[String], given: &str) -> Option<u8> {
-    let forms: Vec<String> = forms.iter().map(|form| form.to_lowercase()).collect();
+    let forms: Vec<String> = forms
+        .iter()
+        .map(|form| form.trim().to_lowercase())
+        .collect();
     let given = given.trim().to_lowercase();
     let begin = beginning(tokens, &given)?;
     let mut said = String::new();
@@ -69,8 +72,15 @@ pub(super) fn confidence(tokens: &[TokenChoice], forms: &[String], given: &str) 
         sure *= leading / possible;
         said = joined(&said, &token.text);
     }
-    // Between 0 and 100: both sums are of likelihoods, and one is a part of the other.
-    Some((sure * 100.0).round() as u8)
+    // A longer form that begins with all that was said: its end is in no token, so how likely it was is not known.
+    let is_longer = |form: &String| form.starts_with(said.as_str()) && *form != given;
+    if forms.iter().any(is_longer) {
+        return None;
+    }
+    // Between 0 and 100: `given` is one of the forms, so one sum is a part of the other.
+    (0.0..=1.0)
+        .contains(&sure)
+        .then(|| (sure * 100.0).round() as u8)
 }
 
 /// The token at which the last occurrence of the reply begins; what stands before is what the model thought.

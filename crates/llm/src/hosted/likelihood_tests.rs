@@ -47,6 +47,21 @@ fn labels_that_begin_alike_are_told_apart_by_later_tokens() {
 }
 
 #[test]
+fn where_a_longer_label_begins_alike_the_end_of_the_reply_decides() {
+    // Nothing says how likely a second digit was.
+    let one: &[_] = &[("1", 1.0)];
+    assert_eq!(sure(&[one], &["1", "11"], "1"), None);
+    // Here the next token does.
+    let end: &[_] = &[("\n", 0.75), ("1", 0.25)];
+    assert_eq!(sure(&[one, end], &["1", "11"], "1"), Some(75));
+    let more: &[_] = &[("1", 0.25), ("\n", 0.75)];
+    assert_eq!(sure(&[one, more], &["1", "11"], "11"), Some(25));
+    // Spaces around an option are none of a reply's.
+    let a: &[_] = &[("a", 0.6), ("b", 0.1)];
+    assert_eq!(sure(&[a], &[" a", "b"], " a"), Some(86));
+}
+
+#[test]
 fn thoughts_before_the_reply_do_not_count() {
     let tokens: [&[(&str, f64)]; 4] = [
         &[("<think>", 0.1)],

@@ -59,7 +59,14 @@ impl Budgets {
 
     /// Begins the day that it is.
     pub(super) fn begin_day(&mut self) {
-        self.spend.begin_day(day_of(now_ms()));
+        let day = day_of(now_ms());
+        self.spend.begin_day(day);
+        self.starts.begin_day(day);
+    }
+
+    /// A question is about to be put.
+    pub(super) fn begin_start(&mut self, question: &str) {
+        self.starts.begin(question, day_of(now_ms()));
     }
 
     /// Whether a seat has cost something and has not ended.

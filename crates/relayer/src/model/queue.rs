@@ -158,7 +158,7 @@ impl ModelQueue {
     fn put_next(&mut self) -> Result<bool, RelayerError> {
         self.begin_day();
         let mut next: Vec<ReadyQuestion> = Vec::new();
-        while let Some(first) = self.tasks.first(next.len()) {
+        while let Some(first) = self.tasks.first(&next) {
             let starts = &self.budgets.starts;
             let is_alone = next.is_empty() && self.tasks.is_empty();
             let refusal = starts.refusal(&first.key);
@@ -166,7 +166,8 @@ impl ModelQueue {
             if starts.has_suspect() || must_be_alone && !is_alone {
                 break;
             }
-            let Some(ready) = self.tasks.pop() else {
+            let with_sources = first.has_sources();
+            let Some(ready) = self.tasks.pop(with_sources) else {
                 break;
             };
             let stake = &ready.request.stake;
@@ -175,18 +176,13 @@ impl ModelQueue {
                 self.failures.skip(&stake.entry, &reason)?;
                 continue;
             }
-            self.budgets.starts.begin(&ready.key);
+            self.budgets.begin_start(&ready.key);
             next.push(ready);
         }
         if next.is_empty() {
             return Ok(false);
         }
-        if let Err(error) = self.budgets.store(&*self.provider) {
-            for ready in next {
-                self.budgets.starts.end(&ready.key);
-            }
-            return Err(error);
-        }
+        self.budgets.store(&*self.provider)?;
         for ready in next {
             let request = ready.request.stake.entry.request_id;
             tracing::debug!(request, "asking the model");
@@ -305,7 +301,10 @@ impl ModelQueue {
         for reply in finished {
             match reply {
                 Ok(reply) => {
-                    self.latency.add(reply.took);
+                    // How long pages take is in the hands of whoever asks.
+                    if reply.request.terms.sources.is_empty() {
+                        self.latency.add(reply.took);
+                    }
                     self.ingest_one(&reply.request.stake.entry, &reply.result)?;
                 }
                 // Stopped by us, at its deadline.

@@ -5,7 +5,7 @@ use crate::plan::Stake;
 use async_trait::async_trait;
 use llm_oracle_fixtures::request;
 use llm_oracle_llm::ModelQuestion;
-use llm_oracle_primitives::{AccountId, DeploymentId};
+use llm_oracle_primitives::{AccountId, DeploymentId, Source};
 use llm_oracle_store::{sqlite::Sqlite, SaltSecrets, StoreIdentity};
 use std::sync::{Mutex, PoisonError};
 
@@ -28,6 +28,19 @@ impl MortalProvider {
 
 #[async_trait]
 impl Provider for MortalProvider {
+    /// Pages never come.
+    async fn answer_about(
+        &self,
+        question: &ModelQuestion,
+        sources: &[Source],
+        _: i64,
+    ) -> Result<ProviderReply, ModelError> {
+        if !sources.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        self.answer(question).await
+    }
+
     fn name(&self) -> &str {
         "mortal"
     }
@@ -196,4 +209,31 @@ async fn an_orderly_end_is_no_strike_against_what_is_asked() {
     }
     assert_eq!(machine.provider.times("poison"), 4);
     assert_eq!(machine.skipped(&seats[0].0), None);
+}
+
+#[tokio::test]
+async fn pages_that_never_come_keep_no_other_question_from_the_model() {
+    let machine = Machine::new();
+    let mut queue = machine.start(1);
+    let slow = (10..30).map(|id| {
+        let mut request = model_request(seat(id, 9), "slow");
+        let page = Source::Page {
+            url: b"https://example.com/".to_vec(),
+            must: true,
+        };
+        Arc::make_mut(&mut request.terms).sources = vec![page];
+        // Due before everything else.
+        request.deadline = 50;
+        request
+    });
+    queue.start(slow.collect()).unwrap();
+    tokio::task::yield_now().await;
+    let honest = [(seat(1, 9), "one"), (seat(2, 9), "two")];
+    machine.work(&mut queue, &honest).await;
+    assert!(honest.iter().all(|(seat, _)| machine.is_done(seat)));
+    assert_eq!(
+        queue.asked().count(),
+        20,
+        "the slow ones wait for their pages"
+    );
 }

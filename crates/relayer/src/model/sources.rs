@@ -10,10 +10,10 @@ use llm_oracle_sources::{
     SourcesConfig,
 };
 use serde_json::{json, Value};
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-/// Pauses between looks at sources that may come back.
-const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(8)];
+/// Pause before the second look at sources that may come back.
+const PAUSE: Duration = Duration::from_secs(5);
 /// Room for marks, dates and the names of sources in a prompt, bytes.
 const MARKS_BYTES: usize = 8 * 1024;
 
@@ -43,25 +43,24 @@ impl SourceReadingProvider {
         &self,
         question: &ModelQuestion,
         sources: &[Source],
+        seen_ms: i64,
     ) -> Result<LoadedSources, ModelError> {
         let asked = SourceQuestion {
             prompt: &question.prompt,
             sources,
-            asked_ms: None,
+            seen_ms,
         };
-        let mut pauses = PAUSES.iter();
-        loop {
-            let loaded = self.loader.load(&asked).await;
-            let loaded = loaded.map_err(|error| ModelError::Unavailable {
-                model: self.name().to_owned(),
-                reason: format!("sources can't be read on this machine: {error}"),
-                wait: Duration::from_secs(60),
-            })?;
-            match pauses.next().filter(|_| loaded.is_transient) {
-                Some(pause) => tokio::time::sleep(*pause).await,
-                None => return Ok(loaded),
-            }
+        let unreadable = |error: io::Error| ModelError::Unavailable {
+            model: self.name().to_owned(),
+            reason: format!("sources can't be read on this machine: {error}"),
+            wait: Duration::from_secs(60),
+        };
+        let loaded = self.loader.load(&asked).await.map_err(unreadable)?;
+        if !loaded.is_transient {
+            return Ok(loaded);
         }
+        tokio::time::sleep(PAUSE).await;
+        self.loader.load(&asked).await.map_err(unreadable)
     }
 
     fn abstention(
@@ -155,11 +154,12 @@ impl Provider for SourceReadingProvider {
         &self,
         question: &ModelQuestion,
         sources: &[Source],
+        seen_ms: i64,
     ) -> Result<ProviderReply, ModelError> {
         if sources.is_empty() {
             return self.provider.answer(question).await;
         }
-        let loaded = self.load(question, sources).await?;
+        let loaded = self.load(question, sources, seen_ms).await?;
         if let Some(reason) = loaded.abstention {
             return Ok(self.abstention(question, &loaded, reason));
         }

@@ -65,7 +65,7 @@ async fn what_cannot_be_had_is_an_abstention_and_no_model_is_asked() {
     let (provider, model) = reading(folder.path());
     let missing = attachment(b"nobody has this", "text/plain");
     let reply = provider
-        .answer_about(&question(), &[missing])
+        .answer_about(&question(), &[missing], 0)
         .await
         .unwrap();
     assert_eq!(reply.answer, Answer::Abstain(Reason::SourceMissing));
@@ -81,7 +81,7 @@ async fn what_cannot_be_had_is_an_abstention_and_no_model_is_asked() {
 async fn the_question_without_sources_is_asked_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let (provider, model) = reading(folder.path());
-    let reply = provider.answer_about(&question(), &[]).await.unwrap();
+    let reply = provider.answer_about(&question(), &[], 0).await.unwrap();
     assert_eq!(reply.answer, Answer::Bool(true));
     assert_eq!(reply.record.get("sources"), None);
     assert_eq!(model.0.lock().unwrap()[..], ["Did it rain?"]);

@@ -12,8 +12,12 @@ use llm_oracle_support::clock::Instant;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 
-/// Questions that may wait for the model; more stay on the chain until these are through.
+/// Questions that may wait for the model, and as many that wait for their sources; more stay on the chain until
+/// these are through.
 const WAITING_MAX: usize = 256;
+/// Questions with sources at the same time. They have places of their own: a page may take a minute, and whoever
+/// asks about such pages must keep no other question from the model.
+const SOURCED_MAX: usize = 8;
 
 /// A call that has ended: its reply, or how its task died.
 pub(super) type ModelCall = Result<ModelReply, JoinError>;
@@ -26,17 +30,26 @@ pub(super) struct ReadyQuestion {
     pub(super) key: String,
 }
 
+impl ReadyQuestion {
+    pub(super) fn has_sources(&self) -> bool {
+        !self.request.terms.sources.is_empty()
+    }
+}
+
 /// A question that a model has.
 struct RunningCall {
     deadline: BlockNumber,
     task: AbortHandle,
     key: String,
+    has_sources: bool,
 }
 
 /// Questions in the model's hands and before it.
 pub(super) struct ModelTasks {
     max_concurrent: usize,
+    /// Those without sources.
     waiting: DeadlineQueue<ReadyQuestion>,
+    waiting_with_sources: DeadlineQueue<ReadyQuestion>,
     running: JoinSet<ModelReply>,
     tasks: BTreeMap<SeatId, RunningCall>,
     finished: Vec<ModelCall>,
@@ -47,6 +60,7 @@ impl ModelTasks {
         Self {
             max_concurrent: max_concurrent.max(1).into(),
             waiting: DeadlineQueue::new(WAITING_MAX),
+            waiting_with_sources: DeadlineQueue::new(WAITING_MAX),
             running: JoinSet::new(),
             tasks: BTreeMap::new(),
             finished: Vec::new(),
@@ -60,7 +74,9 @@ impl ModelTasks {
 
     /// Whether a seat's question is with the model or waits for it.
     pub(super) fn contains(&self, seat: &SeatId) -> bool {
-        self.is_running(seat) || self.waiting.contains(seat)
+        self.is_running(seat)
+            || self.waiting.contains(seat)
+            || self.waiting_with_sources.contains(seat)
     }
 
     /// Whether a seat's question is with the model, or its reply is not yet recorded.
@@ -70,7 +86,9 @@ impl ModelTasks {
 
     /// Seats whose question is with the model or waits for it.
     pub(super) fn seats(&self) -> impl Iterator<Item = SeatId> + '_ {
-        self.tasks.keys().copied().chain(self.waiting.entries())
+        let waiting = self.waiting.entries();
+        let waiting = waiting.chain(self.waiting_with_sources.entries());
+        self.tasks.keys().copied().chain(waiting)
     }
 
     /// Whether no question is with the model.
@@ -86,29 +104,46 @@ impl ModelTasks {
     /// Lets a question wait for a free place. If there are too many, the one that is due last is dropped.
     pub(super) fn push(&mut self, request: ModelRequest, question: ModelQuestion) {
         let (deadline, seat) = (request.deadline, request.stake.entry);
-        let key = question_key(&question);
+        let key = question_key(&question, &request.terms.sources);
         let ready = ReadyQuestion {
             request,
             question,
             key,
         };
-        self.waiting.push(deadline, seat, ready);
+        self.lane_mut(ready.has_sources())
+            .push(deadline, seat, ready);
     }
 
-    /// The question that is due first, if the model has a place for it beside `more` others.
-    pub(super) fn first(&self, more: usize) -> Option<&ReadyQuestion> {
-        let taken = self.tasks.len().saturating_add(more);
-        let has_place = taken < self.max_concurrent;
-        has_place.then(|| self.waiting.first()).flatten()
+    /// The question that is due first, if there is a place for it beside those that are `taken`; one without
+    /// sources before one with some.
+    pub(super) fn first(&self, taken: &[ReadyQuestion]) -> Option<&ReadyQuestion> {
+        let has_place = |with_sources: bool, most: usize| {
+            let running = self.tasks.values();
+            let running = running.filter(|call| call.has_sources == with_sources);
+            let taken = taken.iter();
+            let taken = taken.filter(|ready| ready.has_sources() == with_sources);
+            running.count().saturating_add(taken.count()) < most
+        };
+        let plain = has_place(false, self.max_concurrent).then(|| self.waiting.first());
+        let sourced = || has_place(true, SOURCED_MAX).then(|| self.waiting_with_sources.first());
+        plain.flatten().or_else(|| sourced().flatten())
     }
 
-    /// Takes the question that is due first.
-    pub(super) fn pop(&mut self) -> Option<ReadyQuestion> {
-        self.waiting.pop()
+    /// Takes the question that is due first, of those with sources or without.
+    pub(super) fn pop(&mut self, with_sources: bool) -> Option<ReadyQuestion> {
+        self.lane_mut(with_sources).pop()
+    }
+
+    fn lane_mut(&mut self, with_sources: bool) -> &mut DeadlineQueue<ReadyQuestion> {
+        match with_sources {
+            true => &mut self.waiting_with_sources,
+            false => &mut self.waiting,
+        }
     }
 
     /// Calls the model.
     pub(super) fn spawn(&mut self, provider: Arc<dyn Provider>, ready: ReadyQuestion) {
+        let has_sources = ready.has_sources();
         let ReadyQuestion {
             request,
             question,
@@ -118,7 +153,9 @@ impl ModelTasks {
         let task = self.running.spawn(async move {
             let started = Instant::now();
             let sources = &request.terms.sources;
-            let result = provider.answer_about(&question, sources).await;
+            let result = provider
+                .answer_about(&question, sources, request.seen_at_ms)
+                .await;
             ModelReply {
                 request,
                 result,
@@ -129,6 +166,7 @@ impl ModelTasks {
             deadline,
             task,
             key,
+            has_sources,
         };
         self.tasks.insert(seat, call);
     }
@@ -139,7 +177,8 @@ impl ModelTasks {
         &mut self,
         best: BlockNumber,
     ) -> impl Iterator<Item = (SeatId, Option<String>)> {
-        let waited = self.waiting.drop_overdue(best);
+        let mut waited = self.waiting.drop_overdue(best);
+        waited.extend(self.waiting_with_sources.drop_overdue(best));
         let mut dropped: Vec<_> = waited.into_iter().map(|seat| (seat, None)).collect();
         self.tasks.retain(|seat, call| {
             let overdue = call.deadline <= best;

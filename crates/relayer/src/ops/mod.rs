@@ -24,7 +24,7 @@ pub use part_gauges::PartGauges;
 pub use reload_report::{ReloadCounters, ReloadReport};
 pub use server::{serve, StatusHandler};
 pub use service_manager::{ready, reloading};
-pub use status::{Health, HealthVerdict, OperatorStatus, Status, LIVE_WITHIN};
+pub use status::{CoinStatus, Health, HealthVerdict, OperatorStatus, Status, LIVE_WITHIN};
 
 use serde::Deserialize;
 use std::{
@@ -33,6 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use llm_oracle_chain::ChainProperties;
 use llm_oracle_llm::ProviderState;
 use llm_oracle_store::now_ms;
 
@@ -111,6 +112,14 @@ impl Ops {
         status.contract = contract.to_owned();
         status.genesis = genesis.to_owned();
         status.model = model.to_owned();
+    }
+
+    /// Names the coin of the amounts.
+    pub fn counts_in(&self, properties: &ChainProperties) {
+        self.lock().status.coin = Some(CoinStatus {
+            symbol: properties.symbol.clone(),
+            decimals: properties.decimals,
+        });
     }
 
     /// Names the model that answers from now on.

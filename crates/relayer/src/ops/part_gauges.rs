@@ -32,7 +32,7 @@ impl PartGauges {
         to.register("budget_used_ratio", help, self.budget_used.clone());
         to.register(
             "oldest_transaction_age_seconds",
-            "time since the oldest transaction that may still count was sent for the first time; 0: there is none",
+            "time since this process first saw the oldest transaction that may still count; 0: there is none",
             self.oldest_transaction.clone(),
         );
         let help =
@@ -40,6 +40,12 @@ impl PartGauges {
         to.register("storage_trusted", help, self.storage_trusted.clone());
         let help = "what one more seat locks of the bond";
         to.register("operator_seat_bond_planck", help, self.seat_bond.clone());
+    }
+
+    /// Forgets nodes and budgets: those that there are say themselves again with the next iteration.
+    pub fn reloaded(&self) {
+        self.node_connected.clear();
+        self.budget_used.clear();
     }
 
     /// A part has stopped, or works again.

@@ -9,6 +9,15 @@ use std::{collections::BTreeMap, time::Duration};
 /// node, each of which has a deadline of its own.
 pub const LIVE_WITHIN: Duration = Duration::from_secs(180);
 
+/// The coin of amounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CoinStatus {
+    /// Its name.
+    pub symbol: String,
+    /// Decimal places: a coin is 10 to the power of them, planck.
+    pub decimals: u8,
+}
+
 /// What a relayer says about itself. Amounts are decimal text in planck, as in every JSON of this
 /// program: JSON's numbers end at 2^53.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +34,8 @@ pub struct Status {
     pub contract: String,
     /// Hash of the chain's first block.
     pub genesis: String,
+    /// The coin of the amounts, once the chain has been asked.
+    pub coin: Option<CoinStatus>,
     /// Name of the model.
     pub model: String,
     /// Whether the last iteration reached the node.
@@ -117,6 +128,7 @@ impl Status {
             url: String::new(),
             contract: String::new(),
             genesis: String::new(),
+            coin: None,
             model: String::new(),
             connected: false,
             last_error: None,

@@ -3,6 +3,7 @@
 mod committee;
 mod decide;
 mod policy;
+mod policy_config;
 mod seats;
 #[cfg(test)]
 mod spam_tests;
@@ -12,8 +13,9 @@ mod windows;
 pub(crate) use policy::tests::terms;
 
 pub use decide::{decide, Exhausted, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why};
-pub use policy::{Account, Budget, PolicyConfig, RequesterBudget};
-pub(crate) use policy::{Candidate, Stake};
+pub(crate) use policy::Candidate;
+pub(crate) use policy_config::Stake;
+pub use policy_config::{Account, Budget, PolicyConfig, RequesterBudget};
 pub(crate) use seats::{ForeignSeat, SeatAction, SeatFacts, SeatPlanner};
 
 use crate::{

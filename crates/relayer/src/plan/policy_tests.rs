@@ -2,6 +2,7 @@
 
 use super::*;
 use llm_oracle_primitives::Source;
+use llm_oracle_store::SeatId;
 
 pub(crate) fn terms() -> Terms {
     Terms {

@@ -5,7 +5,8 @@ use super::{
         family, family_room, full_family, grant, is_exclusive, is_open_to, turn, Family, Wish,
     },
     decide::{decide, Exhausted, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why},
-    policy::{Candidate, Stake},
+    policy::Candidate,
+    policy_config::Stake,
     windows::{has_time, too_late, too_short},
 };
 use crate::{

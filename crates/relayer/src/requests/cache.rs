@@ -31,7 +31,7 @@ pub(crate) struct RequestCache {
     at: Option<Hash>,
     /// Its height.
     looked_at: BlockNumber,
-    /// Finalized blocks in which no call of the contract can be.
+    /// Finalized blocks that are quiet, see [`BlockEvents::is_quiet`].
     quiet: BTreeSet<BlockNumber>,
     /// Height of the last look at everything.
     whole_at: BlockNumber,
@@ -150,7 +150,8 @@ impl RequestCache {
         Ok(true)
     }
 
-    /// Whether no call of the contract can be in this finalized block, by its events.
+    /// Whether the events of this finalized block tell of no call of the contract, see
+    /// [`BlockEvents::is_quiet`].
     pub(crate) fn is_quiet(&self, block: BlockNumber) -> bool {
         self.quiet.contains(&block)
     }

@@ -96,14 +96,9 @@ mod tests {
                 "{\n \"b\": 1.10,\n \"a\": [\n  1e999,\n  {}\n ],\n \"b\": []\n}",
             ),
             (r#""\u0444\n\"""#, "\"ф\\n\\\"\""),
-            (r#"[ "\ud800" , -0 ]"#, "[\n \"\\ud800\",\n -0\n]"),
             ("\u{feff}true", "true"),
         ] {
-            match read(json.as_bytes()) {
-                Ok(read) => assert_eq!(read, text, "{json}"),
-                // The parser looks into strings too.
-                Err(error) => assert!(json.contains("ud800"), "{json}: {error}"),
-            }
+            assert_eq!(read(json.as_bytes()).unwrap(), text, "{json}");
         }
     }
 

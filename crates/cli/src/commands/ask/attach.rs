@@ -1,10 +1,10 @@
 //! Documents that are attached to a question: held by this machine's relayer from now on.
 
 use crate::{config::Settings, exit::CliError, output::Output};
-use llm_oracle_primitives::Source;
-use llm_oracle_sources::attachments::HeldAttachments;
+use llm_oracle_primitives::{digest::blake2, Source};
+use llm_oracle_sources::attachments::{check_length, HeldAttachments};
 use llm_oracle_support::address::hex0x;
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 /// Media types by the ends of files' names.
 const TYPES: [(&str, &str); 7] = [
@@ -17,36 +17,63 @@ const TYPES: [(&str, &str); 7] = [
     ("txt", "text/plain"),
 ];
 
-/// Copies each file, given as `FILE` or `FILE:MEDIA`, to where the relayer of these settings looks for
-/// attachments.
-///
-/// # Errors
-/// When a file can't be read or has no known type, or there is no relayer's folder.
-pub fn hold(files: &[String], settings: &Settings, out: &Output) -> Result<Vec<Source>, CliError> {
-    if files.is_empty() {
-        return Ok(Vec::new());
+/// Files to attach, read and not held yet.
+pub struct Attachments {
+    held: Option<HeldAttachments>,
+    files: Vec<(String, Vec<u8>)>,
+    /// Each as the terms name it.
+    pub sources: Vec<Source>,
+}
+
+impl Attachments {
+    /// Reads each file, given as `FILE` or `FILE:MEDIA`.
+    ///
+    /// # Errors
+    /// When a file can't be read, has no known type or length, or there is no relayer's folder.
+    pub fn read(given: &[String], settings: &Settings) -> Result<Self, CliError> {
+        let mut this = Self {
+            held: (!given.is_empty()).then(|| folder(settings)).transpose()?,
+            files: Vec::new(),
+            sources: Vec::new(),
+        };
+        for given in given {
+            let (file, media) = file_and_media(given)?;
+            let bytes = fs::read(file).map_err(|error| wrong(file, &error))?;
+            check_length(bytes.len()).map_err(|error| wrong(file, &error))?;
+            this.sources.push(Source::Attachment {
+                digest: blake2(&bytes),
+                // Checked: an attachment is far shorter.
+                bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+                media: media.into(),
+                uri: Vec::new(),
+            });
+            this.files.push((file.to_owned(), bytes));
+        }
+        Ok(this)
     }
-    let held = folder(settings)?;
-    let mut sources = Vec::new();
-    for given in files {
-        let (file, media) = file_and_media(given)?;
-        let wrong = |error| CliError::usage(format!("'{file}' can't be attached: {error}"));
-        let bytes = fs::read(file).map_err(wrong)?;
-        let digest = held.hold(&bytes).map_err(wrong)?;
-        out.stage(format!("attached   {file} as {}", hex0x(&digest)));
-        sources.push(Source::Attachment {
-            digest,
-            // `hold` refuses what is longer than an attachment may be.
-            bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
-            media: media.into(),
-            uri: Vec::new(),
-        });
+
+    /// Copies the files to where the relayer of these settings looks for attachments.
+    ///
+    /// # Errors
+    /// When one can't be written.
+    pub fn hold(&self, out: &Output) -> Result<(), CliError> {
+        let Some(held) = &self.held else {
+            return Ok(());
+        };
+        for (file, bytes) in &self.files {
+            let digest = held.hold(bytes).map_err(|error| wrong(file, &error))?;
+            out.stage(format!("attached   {file} as {}", hex0x(&digest)));
+        }
+        let folder = held.folder().display();
+        out.stage(format!(
+            "held in    {folder}: evidence shows what models read of it, so it is public from now on; relayers elsewhere need a copy, or a gateway to it"
+        ));
+        Ok(())
     }
-    let folder = held.folder().display();
-    out.stage(format!(
-        "held in    {folder}; relayers elsewhere need a copy, or a gateway to it"
-    ));
-    Ok(sources)
+}
+
+fn wrong(file: &str, error: &io::Error) -> CliError {
+    CliError::usage(format!("'{file}' can't be attached: {error}"))
 }
 
 fn folder(settings: &Settings) -> Result<HeldAttachments, CliError> {

@@ -19,6 +19,7 @@ use crate::{
     money::Planck,
     subcommand::RunSubcommand,
 };
+use attach::Attachments;
 use llm_oracle_chain::{messages, CheckedOracle};
 use llm_oracle_primitives::{Assignment, Quote, Terms};
 use overview::{committee, overview, too_few};
@@ -38,8 +39,8 @@ impl RunSubcommand for AskArgs {
 
 async fn ask(context: &CommandContext, args: &AskArgs) -> CommandResult {
     // Mistakes that need no chain to be found are reported before a node is contacted.
-    let held = attach::hold(&args.sources.attach, &context.settings, &context.out)?;
-    let terms = terms(args, held)?;
+    let attached = Attachments::read(&args.sources.attach, &context.settings)?;
+    let terms = terms(args, attached.sources.clone())?;
     let signer = context.signer()?;
     let checked = context.oracle().await?;
     let oracle = &checked.oracle;
@@ -82,6 +83,7 @@ async fn ask(context: &CommandContext, args: &AskArgs) -> CommandResult {
             .out
             .confirm(&format!("Ask for {}?", Planck(ask.value)))?;
     }
+    attached.hold(&context.out)?;
     context.out.waiting("asking");
     let receipt = ask.send(&args.sign).await?;
     let id = follow::opened_request(&receipt.events)?;

@@ -7,7 +7,7 @@ use crate::{
     config::{describe_model, ConfigError, Overrides},
     context::CommandContext,
     exit::{self, CliError, CommandResult},
-    money::Planck,
+    money::{unit, Planck},
     output::table,
     subcommand::RunSubcommand,
 };
@@ -124,7 +124,7 @@ async fn all_checks(context: &CommandContext) -> Vec<HealthCheck> {
                 (Err(error), _) => Err(ChainError::from(error).into()),
                 (Ok(()), None) => Err(unknown("the contract")),
                 (Ok(()), Some(oracle)) => {
-                    let min_balance = context.settings.limits.min_balance;
+                    let min_balance = context.settings.limits.money(unit()).min_balance;
                     operator(oracle, &signer.account(), min_balance).await
                 }
             },
@@ -161,7 +161,7 @@ async fn key(context: &CommandContext, chain: Option<&Chain>) -> Result<String, 
         return Ok(address);
     };
     let free = chain.free_balance(&signer.account).await?;
-    let min_balance = context.settings.limits.min_balance;
+    let min_balance = context.settings.limits.money(unit()).min_balance;
     if free < min_balance {
         return Err(
             CliError::new(exit::UNHEALTHY, format!("{address} has {}", Planck(free)))

@@ -33,7 +33,7 @@ impl RunSubcommand for EvalCalibrateArgs {
     /// When a file is wrong, or there are too few answers for any map.
     async fn run(self, context: &CommandContext) -> CommandResult {
         let questions = read_files(&self.files)?;
-        let log = ReplyLog::open(&self.out)?;
+        let log = ReplyLog::read(&self.out)?;
         let (file, gains) = calibrate::calibrate(&log.matrix(&log.models(), &questions));
         if file.maps.is_empty() {
             let least = calibrate::ANSWERS_MIN;

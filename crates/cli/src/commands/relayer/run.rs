@@ -39,6 +39,8 @@ impl RunSubcommand for RelayerRunArgs {
     /// # Errors
     /// When the settings are wrong, or the relayer ends by itself.
     async fn run(self, context: &CommandContext) -> CommandResult {
+        // Heard from the first moment: without a listener a hang-up while the model loads would end the process.
+        let (stop, mut hang_ups) = (end_signal()?, hang_ups()?);
         let mut config = context.settings.relayer()?;
         config.recover = self.recover;
         config.forget_finalized = self.forget_finalized;
@@ -49,7 +51,6 @@ impl RunSubcommand for RelayerRunArgs {
         let for_peers = listen(for_peers, "peers").await?;
         let models = built_models(&config.model)?;
         let provider = reading_sources(models.provider()?, &context.settings.sources)?;
-        let (stop, mut hang_ups) = (end_signal()?, hang_ups()?);
         let mut reload = SettingsReload::new(context, models)?;
         let contract = config.contract.clone();
         let model = provider.name().to_owned();

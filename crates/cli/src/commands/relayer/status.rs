@@ -4,7 +4,7 @@ use crate::{
     context::CommandContext,
     exit::{self, CliError, CommandResult},
     fetch,
-    money::Planck,
+    money::{note_coin, Coin, Planck},
     output::table,
     subcommand::RunSubcommand,
     terminal::one_line,
@@ -16,6 +16,9 @@ use std::{fs, net::SocketAddr};
 
 /// Maximum size of a status, bytes.
 const STATUS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Most decimal places of a coin that is shown.
+const DECIMALS_MAX: u8 = 24;
 
 /// Arguments of `relayer status`.
 #[derive(Args, Debug)]
@@ -47,6 +50,9 @@ impl RunSubcommand for RelayerStatusArgs {
             .ok()
             .filter(|value: &Value| fetched.status == 200 && value["ready"].is_object())
             .ok_or_else(|| no_relayer(other_server(fetched.status, &fetched.body)))?;
+        if let Some(coin) = coin(&value["coin"]) {
+            note_coin(coin);
+        }
         context.out.result(&text(&value), &value)?;
         let health = [&value["live"]["ok"], &value["ready"]["ok"]];
         Ok(if health.iter().all(|ok| **ok == Value::Bool(true)) {
@@ -55,6 +61,16 @@ impl RunSubcommand for RelayerStatusArgs {
             exit::UNHEALTHY
         })
     }
+}
+
+/// The coin of the amounts, if the relayer names one that can be shown.
+fn coin(stated: &Value) -> Option<Coin> {
+    let decimals = u8::try_from(stated["decimals"].as_u64()?).ok()?;
+    let symbol = stated["symbol"].as_str().map(one_line)?;
+    (decimals <= DECIMALS_MAX).then(|| Coin {
+        symbol,
+        decimals: decimals.into(),
+    })
 }
 
 /// What answers, if it is no relayer.

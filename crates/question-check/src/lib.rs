@@ -1,0 +1,1 @@
+//! Finds defects in a question before money is bound.

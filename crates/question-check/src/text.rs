@@ -15,7 +15,7 @@ const LABELS: &str = "review|comment|text|article|message|memo|proposal|claim|ev
 pub struct PromptSentence {
     /// Its bytes in the prompt.
     pub range: Range<usize>,
-    /// Whether it ends with a question mark.
+    /// Whether it ends with a question mark, or says when a market resolves to yes or no.
     pub asks: bool,
     /// Whether it speaks of the future.
     pub is_future: bool,
@@ -111,6 +111,7 @@ pub struct TextReader {
     day: Regex,
     given: Regex,
     abbreviation: Regex,
+    resolution: Regex,
 }
 
 impl TextReader {
@@ -127,6 +128,7 @@ impl TextReader {
             past: compile(r"\b(?:did|was|were|had)\b")?,
             day: compile(&patterns::day())?,
             given: compile(r"\b(?:attached|below|above|following|quoted|in the story)\b")?,
+            resolution: compile(r"\bresolves? (?:to |as )?[\x22'“‘]?(?:yes|no|true)\b[^.]*\bif\b")?,
             abbreviation: compile(
                 r"\b(?:[ap]\.m|v|vs|e\.g|i\.e|approx|ca|mr|mrs|ms|dr|st|inc|ltd|u\.s|u\.k)\.\s$",
             )?,
@@ -167,8 +169,8 @@ impl TextReader {
         let mut sentences = Vec::new();
         let mut start = 0;
         for end in self.sentence_end.find_iter(own) {
-            let asks = end.as_str().contains('?');
             let so_far = own.get(start..end.end()).unwrap_or_default();
+            let asks = end.as_str().contains('?') || self.resolution.is_match(so_far);
             if self.abbreviation.is_match(so_far) {
                 continue;
             }

@@ -35,14 +35,14 @@ impl BoundaryRule {
             ))?,
             comparison: compile(&format!(r"\b(?:{than}) {COUNT}(?: ?%| percent)?"))?,
             between: compile(&format!(
-                r"\bbetween (?:{date}|{COUNT})[^,.;?]{{0,24}}? and (?:{date}|{COUNT})"
+                r"\bbetween (?:{date}|{COUNT})[^,.;?]{{0,24}}?,? and (?:{date}|{COUNT})"
             ))?,
             negation: compile(r"\b(?:no|not|never|nor|n't)\s*$")?,
             number_before: compile(
                 r"(?:^|\b(?:is|are|if|that)|[.?!(])\s*-?\d[\d,.]*\)?\s*(?:is\s*)?$",
             )?,
             equality: compile(
-                r"\b(?:strictly|inclusive(?:ly)?|exclusive(?:ly)?|both (?:ends )?(?:included|excluded)|included|exactly|equal(?:s|ity)?|or (?:more|less|fewer|higher|lower|above|below|greater|later|earlier))\b|[≤≥]|>=|<=",
+                r"\b(?:strictly|inclusive(?:ly)?|exclusive(?:ly)?|both (?:ends )?(?:included|excluded)|included|exactly|equal(?:s|ity)?|or (?:more|less|fewer|higher|lower|above|below|greater|later|earlier|exceeds?|exceeded|surpass(?:es)?))\b|[≤≥]|>=|<=",
             )?,
             tolerance: compile(r"±|\bplus or minus\b|\btolerance\b|\bwithin \d")?,
         })

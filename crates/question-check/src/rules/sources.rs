@@ -62,10 +62,7 @@ impl DefectRule for SourceOrderRule {
         if self.order.is_match(&text.context) {
             return Vec::new();
         }
-        let asking = text.asking();
-        asking
-            .iter()
-            .flat_map(|one| self.unordered(text, one))
-            .collect()
+        let own = text.sentences.iter();
+        own.flat_map(|one| self.unordered(text, one)).collect()
     }
 }

@@ -67,7 +67,7 @@ impl TimeRule {
                 r"{date}|\b(?:19|20|21)\d\d\b|\b(?:block|epoch|height|slot|era)s?(?: number| height)? #?\d|\bq[1-4]\b|\bunix time"
             ))?,
             deadline: compile(&format!(
-                r"\b(?:by|before|until|till|no later than|not later than|on or before|on or after|at any time until|after|since|through|prior to)(?: the)?(?: end of| close of)? (?:{date})"
+                r"\b(?:by|before|until|till|no later than|not later than|on or before|on or after|at any time until|after|since|through|prior to)(?: the)?(?: end of| close of)? (?:{date})|\b(?:by|before|until)(?: the)? end of (?:20|21)\d\d\b|\b(?:by|before|until|after|since) (?:20|21)\d\d\b"
             ))?,
             on_date: compile(&format!(r"\b(?:on|at the end of|as of) (?:{date})"))?,
             date: compile(&date)?,

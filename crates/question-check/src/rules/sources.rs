@@ -36,7 +36,9 @@ impl SourceOrderRule {
             named: compile(&format!(
                 r"\b{article}(?:{NAMES})(?:{joined}{article}(?:{NAMES}))+\b"
             ))?,
-            described: compile(&format!(r"\b{cue} {one}{joined}{one}\b"))?,
+            described: compile(&format!(
+                r"\b{cue} {one}{joined}{one}\b|\bsources?(?: are|:) \S+(?: \S+){{0,3}}?{joined}\S+\b"
+            ))?,
             order: compile(
                 r"\b(?:in (?:this|that|the (?:given|following|listed)) order|precedence|takes? priority|prefer(?:red|ence)?|whichever is|the (?:first|former|lower|higher|average|median|mean) (?:of|counts|decides|is)|both (?:must|have to|agree)|must agree|average of|median of|mean of|at least two of|any (?:one )?of|first available)\b",
             )?,

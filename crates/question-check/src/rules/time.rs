@@ -74,7 +74,7 @@ impl TimeRule {
             clock: compile(CLOCK)?,
             event: compile(&format!(r"\b(?:{EVENTS})\b"))?,
             zone: compile(
-                r"\b(?:utc|gmt|[ecmp][sd]?t|cest|cet|eest|eet|west|wet|bst|jst|kst|ist|sgt|hkt|aest|aedt|msk|anywhere on earth|aoe|time ?zone|local time|exchange time|unix time\w*|block (?:number|height)?)\b|\d\d:\d\d(?::\d\d)?(?:z|[+-]\d\d:?\d\d)\b",
+                r"\b(?:utc|gmt|[ecmp][sd]?t|cest|cet|eest|eet|west|wet|bst|jst|kst|ist|sgt|hkt|aest|aedt|msk|anywhere on earth|aoe|time ?zone|local time|exchange time|unix time\w*)\b|\d\d:\d\d(?::\d\d)?(?:z|[+-]\d\d:?\d\d)\b",
             )?,
             // With its case: a proper name.
             name_of_zone: Regex::new(r"\b(?:\p{Lu}[\p{L}-]+|Eastern|Pacific) time\b")?,
@@ -121,7 +121,8 @@ impl TimeRule {
         if all(&self.event).is_empty() {
             dates.extend(all(&self.on_date));
         }
-        let date = dates.into_iter().next().filter(|_| text.is_open);
+        let is_bound = text.is_open && text.asking().contains(&sentence);
+        let date = dates.into_iter().next().filter(|_| is_bound);
         let range = match (date, clock) {
             (Some(date), Some(clock)) => date.start.min(clock.start)..date.end.max(clock.end),
             (found, other) => found.or(other)?,
@@ -144,7 +145,8 @@ impl DefectRule for TimeRule {
         let has_zone =
             self.zone.is_match(&text.context) || self.name_of_zone.is_match(&text.context);
         if !has_zone {
-            found.extend(asking.iter().filter_map(|one| self.zoneless(text, one)));
+            let own = text.sentences.iter();
+            found.extend(own.filter_map(|one| self.zoneless(text, one)));
         }
         found
     }

@@ -133,6 +133,23 @@ mod tests {
     }
 
     #[test]
+    fn several_documents_need_an_order() {
+        let kinds = |prompt: &str, sources: usize| -> Vec<_> {
+            let question = DraftQuestion {
+                sources,
+                ..DraftQuestion::new(prompt, AnswerKind::Bool)
+            };
+            let found = QuestionChecker::new().unwrap().check(&question).into_iter();
+            found.map(|one| one.kind).collect()
+        };
+        let prompt = "Was the bridge opened in 1931?";
+        assert_eq!(kinds(prompt, 1), []);
+        assert_eq!(kinds(prompt, 2), [DefectKind::SourceOrder]);
+        let ordered = format!("{prompt} The first source counts; if it is silent, the second.");
+        assert_eq!(kinds(&ordered, 2), []);
+    }
+
+    #[test]
     fn an_answer_under_a_condition_is_not_dictated() {
         for prompt in [
             "Answer yes if the letter is signed, otherwise no. It is attached.",

@@ -7,6 +7,7 @@
 
 mod checker;
 mod finding;
+mod paraphrase;
 mod patterns;
 mod question;
 pub mod ranges;
@@ -17,5 +18,6 @@ mod text;
 
 pub use checker::{DefectRule, QuestionChecker};
 pub use finding::{DefectKind, Finding, TextPart};
+pub use paraphrase::{Paraphraser, WORDINGS_MAX};
 pub use question::DraftQuestion;
 pub use rules::hidden::{is_invisible, latin_lookalike};

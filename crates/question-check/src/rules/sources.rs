@@ -40,7 +40,7 @@ impl SourceOrderRule {
                 r"\b{cue} {one}{joined}{one}\b|\bsources?(?: are|:) \S+(?: \S+){{0,3}}?{joined}\S+\b"
             ))?,
             order: compile(
-                r"\b(?:in (?:this|that|the (?:given|following|listed)) order|precedence|takes? priority|prefer(?:red|ence)?|whichever is|the (?:first|former|lower|higher|average|median|mean) (?:of|counts|decides|is)|both (?:must|have to|agree)|must agree|average of|median of|mean of|at least two of|any (?:one )?of|first available)\b",
+                r"\b(?:in (?:this|that|the (?:given|following|listed)) order|precedence|takes? priority|prefer(?:red|ence)?|whichever is|the (?:first|former|lower|higher|average|median|mean) (?:of|source|counts|decides|is)|both (?:must|have to|agree)|must agree|average of|median of|mean of|at least two of|any (?:one )?of|first available)\b",
             )?,
         })
     }
@@ -65,6 +65,14 @@ impl DefectRule for SourceOrderRule {
             return Vec::new();
         }
         let own = text.sentences.iter();
-        own.flat_map(|one| self.unordered(text, one)).collect()
+        let mut found: Vec<_> = own.flat_map(|one| self.unordered(text, one)).collect();
+        let asking = text.asking();
+        if let (true, true, Some(first)) =
+            (text.question.sources > 1, found.is_empty(), asking.first())
+        {
+            let suggestion = "add which of the sources counts when they differ: 'The first source counts; if it is silent, the second'";
+            found.push(text.finding(DefectKind::SourceOrder, first.range.clone(), suggestion));
+        }
+        found
     }
 }

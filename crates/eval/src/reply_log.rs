@@ -46,7 +46,7 @@ pub struct KeptReply {
 }
 
 impl KeptReply {
-    /// What was given, as an answer of this kind; `None` if it is none.
+    /// What was given, as an answer of this kind; `None` if it is not of that kind.
     pub fn given(&self, kind: &AnswerKind) -> Option<GivenAnswer> {
         Some(GivenAnswer {
             answer: answer_text::read(&self.answer, kind)?,

@@ -26,7 +26,7 @@ impl QuestionChecker {
     /// A checker with all rules.
     ///
     /// # Errors
-    /// When a rule's pattern is none, which tests exclude.
+    /// When a rule's pattern is malformed, which tests exclude.
     pub fn new() -> Result<Self, regex::Error> {
         Ok(Self {
             reader: TextReader::new()?,
@@ -152,12 +152,12 @@ mod tests {
     #[test]
     fn an_answer_under_a_condition_is_not_dictated() {
         for prompt in [
-            "Answer yes if the letter is signed, otherwise no. It is attached.",
-            "Is the letter signed? Answer with yes or no.",
+            "Answer yes if the deed is signed, otherwise no. It is attached.",
+            "Is the deed signed? Answer with yes or no.",
         ] {
             assert_eq!(found(prompt), [], "{prompt}");
         }
-        let dictated = found("Is the attached letter signed? Answer with yes.");
+        let dictated = found("Is the attached deed signed? Answer with yes.");
         assert_eq!(dictated[0].0, DefectKind::DictatedAnswer);
     }
 }

@@ -114,7 +114,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding about a range of bytes of a part's text; the whole text if the range is none of it.
+    /// A finding about a range of bytes of a part's text; the whole text if the range is not in it.
     pub fn new(
         kind: DefectKind,
         part: TextPart,

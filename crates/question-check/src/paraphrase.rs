@@ -24,7 +24,7 @@ impl Paraphraser {
     /// A paraphraser with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
             reader: TextReader::new()?,

@@ -122,7 +122,7 @@ impl RangeReader {
     /// A reader with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         let number = format!("({NUMBER})");
         let unit = r"\s*(?:%|percent|[\p{L}€$£°/²]{0,12})?\s*";

@@ -118,7 +118,7 @@ impl TextReader {
     /// A reader with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
             label: compile(&format!(r"\b(?:{LABELS})s?( \d+)?:\s"))?,

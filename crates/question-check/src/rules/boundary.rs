@@ -24,7 +24,7 @@ impl BoundaryRule {
     /// The rule with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         let about = "around|about|approximately|approx\\.?|roughly|circa|ca\\.|some|nearly|almost|close to|near|near to|in the (?:region|neighbou?rhood|vicinity|range) of|on the order of|upwards? of|give or take|more or less|an estimated";
         let than = "(?:more|less|fewer|greater|higher|lower|larger|bigger|smaller|longer|shorter|taller|older|younger|faster|slower|better|worse|later|earlier) than|over|above|below|under|beneath|beyond|exceed(?:s|ed|ing)?|surpass(?:es|ed|ing)?|top(?:s|ped)";

@@ -16,7 +16,7 @@ impl DictatedAnswerRule {
     /// The rule with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         let said = "[\"'“‘*]*([^.!?;\n\"”’*]{1,80})";
         Ok(Self {

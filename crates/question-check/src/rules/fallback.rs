@@ -13,7 +13,7 @@ impl FallbackRule {
     /// The rule with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
             fallback: compile(

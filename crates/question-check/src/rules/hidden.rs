@@ -77,7 +77,7 @@ fn belongs(c: char, before: char) -> bool {
     shapes && (is_symbol || is_script)
 }
 
-/// Letters of another script within a Latin word.
+/// Characters of another script within a Latin word.
 fn mixed(part: TextPart, text: &str) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut start = 0;

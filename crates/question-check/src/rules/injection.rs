@@ -33,7 +33,7 @@ impl InjectionRule {
     /// The rule with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
             command: compile(&format!(r"(?:^|\b)(?:{})", COMMANDS.join("|")))?,

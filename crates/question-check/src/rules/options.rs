@@ -25,7 +25,7 @@ impl OptionRule {
     /// The rule with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         Ok(Self {
             ranges: RangeReader::new()?,

@@ -25,7 +25,7 @@ impl SourceOrderRule {
     /// The rule with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         let article = "(?:the |its |their |his |her |a )?";
         let joined = "(?:,? (?:or|and|and/or|as well as) | / |, )";

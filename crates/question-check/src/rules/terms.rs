@@ -53,7 +53,7 @@ impl TermRule {
     /// The rule with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         let opening = r"^\s*(?:will|has|have|had|is|are|was|were|did|does|do|can|should|when|where|how|why)\s+(?:(?:will|did|does|is|was|has)\s+)?";
         Ok(Self {

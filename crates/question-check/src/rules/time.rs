@@ -44,7 +44,7 @@ impl TimeRule {
     /// The rule with its patterns.
     ///
     /// # Errors
-    /// When a pattern is none.
+    /// When a pattern is malformed.
     pub fn new() -> Result<Self, Error> {
         let date = date();
         Ok(Self {

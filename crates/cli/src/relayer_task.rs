@@ -5,8 +5,8 @@ use llm_oracle_chain::CheckedOracle;
 use llm_oracle_llm::{BuiltModels, Models, Provider};
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_relayer::{
-    reload_channel, CodeHashes, Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError,
-    Reloader, RetentionConfig, SourceReadingProvider,
+    reload_channel, CodeHashes, Limits, PolicyConfig, RationaleConfig, Relayer, RelayerConfig,
+    RelayerError, Reloader, RetentionConfig, SourceReadingProvider,
 };
 use llm_oracle_signing::KeySource;
 use llm_oracle_sources::SourcesConfig;
@@ -132,15 +132,17 @@ pub fn provider(model: &Models) -> Result<Arc<dyn Provider>, CliError> {
     Ok(built_models(model)?.provider()?)
 }
 
-/// Puts the reading of sources before a provider.
+/// Puts the reading of sources before a provider, and the question for a reason behind it.
 ///
 /// # Errors
 /// When a setting is wrong.
 pub fn reading_sources(
     provider: Arc<dyn Provider>,
     sources: &SourcesConfig,
+    rationale: RationaleConfig,
 ) -> Result<Arc<dyn Provider>, CliError> {
-    let reading = SourceReadingProvider::new(provider, sources).map_err(CliError::usage)?;
+    let reading =
+        SourceReadingProvider::new(provider, sources, rationale).map_err(CliError::usage)?;
     Ok(Arc::new(reading))
 }
 
@@ -152,7 +154,8 @@ pub fn reading_attachments(
     provider: Arc<dyn Provider>,
     store: &Path,
 ) -> Result<Arc<dyn Provider>, CliError> {
-    reading_sources(provider, &SourcesConfig::held_in(store))
+    let sources = SourcesConfig::held_in(store);
+    reading_sources(provider, &sources, RationaleConfig::default())
 }
 
 /// Builds each provider that the settings name.

@@ -105,6 +105,17 @@ impl RelayerError {
         })
     }
 
+    /// Whether a new connection or some time may cure it. A chain or contract that is another one, and a store that
+    /// fails on this machine, are not among such errors.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Unconfirmed(_) => true,
+            Self::Chain(error) => error.is_transient(),
+            Self::Store(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+
     /// Whether a node only refused: the connection stands.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Chain(error) if error.is_refusal())

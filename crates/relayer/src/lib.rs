@@ -33,7 +33,6 @@ mod reload;
 mod requests;
 mod retention;
 mod settlement;
-mod start;
 mod take_over;
 mod tx;
 mod work;
@@ -41,7 +40,7 @@ mod work;
 pub use config::{CodeHashes, Limits, RelayerConfig};
 pub use drain::DRAIN_FILE;
 pub use error::RelayerError;
-pub use model::SourceReadingProvider;
+pub use model::{RationaleConfig, SourceReadingProvider};
 pub use ops::ReloadReport;
 pub use plan::{
     decide, Account, Budget, Exhausted, HeadNumbers, Local, OnChain, PolicyConfig, RequesterBudget,

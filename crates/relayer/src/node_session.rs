@@ -1,6 +1,6 @@
 //! The node that is worked with: which one, whether it is the right chain and contract, and its heads.
 
-use crate::{error::RelayerError, poll_timer::PollTimer, start::patiently};
+use crate::{error::RelayerError, pauses::StartPatience, poll_timer::PollTimer};
 use llm_oracle_chain::{
     node_connections, AnyChain, ChainError, ChainErrorKind, ChainProperties, CheckedOracle,
     Endpoints, Expect, Head, HeadSubscription, HealthyNode, NodeCriteria, RpcCount,
@@ -113,23 +113,23 @@ impl NodeSession {
         mut endpoints: Endpoints,
         address: AccountId,
         expect: Expect,
-    ) -> Result<(Self, Oracle), RelayerError> {
-        let (fit, checked) = patiently(async || {
-            let first = first_check(&mut endpoints, address, &expect).await;
-            Ok(match first {
-                Err(error) if error.kind() == ChainErrorKind::Mismatch => {
-                    endpoints.disconnect();
-                    first_check(&mut endpoints, address, &expect).await?
-                }
-                Err(error) => {
-                    endpoints.avoid_current();
-                    return Err(error.into());
-                }
-                Ok(found) => found,
-            })
-        })
-        .await?;
-        let properties = patiently(async || Ok(fit.chain.properties().await?)).await?;
+        patience: &mut StartPatience,
+    ) -> Result<Self, RelayerError> {
+        let check = async || {
+            let mut first = first_check(&mut endpoints, address, &expect).await;
+            if first
+                .as_ref()
+                .is_err_and(|error| error.kind() == ChainErrorKind::Mismatch)
+            {
+                endpoints.disconnect();
+                first = first_check(&mut endpoints, address, &expect).await;
+            }
+            if first.is_err() {
+                endpoints.avoid_current();
+            }
+            Ok(first?)
+        };
+        let (fit, checked, properties) = patience.with(check).await?;
         note_prefix(properties.ss58_prefix);
         let poll_timer = PollTimer::new(endpoints.block_ms());
         let contract: &[u8; 32] = address.as_ref();
@@ -149,7 +149,7 @@ impl NodeSession {
             poll_timer,
             last_connection: None,
         };
-        Ok((session, checked.oracle))
+        Ok(session)
     }
 
     /// Works with these nodes from now on. What the contract is expected to be is compared again in the next
@@ -380,8 +380,9 @@ async fn first_check(
     endpoints: &mut Endpoints,
     address: AccountId,
     expect: &Expect,
-) -> Result<(HealthyNode, CheckedOracle<AnyChain>), ChainError> {
+) -> Result<(HealthyNode, CheckedOracle<AnyChain>, ChainProperties), ChainError> {
     let fit = endpoints.select_node(NodeCriteria::default()).await?;
     let checked = CheckedOracle::check(&fit.chain, address, expect).await?;
-    Ok((fit, checked))
+    let properties = fit.chain.properties().await?;
+    Ok((fit, checked, properties))
 }

@@ -1,6 +1,10 @@
 //! The operators that this process works for.
 
-use crate::{error::RelayerError, node_session::Oracle, ops::Ops};
+use crate::{
+    error::RelayerError,
+    node_session::{NodeSession, Oracle},
+    ops::Ops,
+};
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
 use llm_oracle_signing::Signer;
 use llm_oracle_store::SeatId;
@@ -49,6 +53,22 @@ impl Operators {
     /// # Errors
     /// `NotRegistered` when none is, and errors of the chain.
     pub(crate) async fn look_up(
+        session: &mut NodeSession,
+        keys: &[Arc<dyn Signer>],
+        ops: &Ops,
+    ) -> Result<Self, RelayerError> {
+        let looked = async {
+            let chain = session.refresh().await?;
+            Self::read(&chain.oracle, keys.to_vec(), ops).await
+        };
+        let looked = looked.await;
+        if let Err(error) = &looked {
+            session.failed(error);
+        }
+        looked
+    }
+
+    async fn read(
         oracle: &Oracle,
         keys: Vec<Arc<dyn Signer>>,
         ops: &Ops,

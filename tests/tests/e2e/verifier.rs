@@ -122,7 +122,16 @@ const ANYTHING: Listed = &[
     "made.scores.label",
     "made.scores missing",
     "made.scores.tokens*",
-    "made.sources*",
+    "made.rationale.made*",
+    "made.rationale.not_found*",
+    "made.sources.document.media*",
+    "made.sources.document.url*",
+    "made.sources.failure.kind*",
+    "made.sources.failure.reason*",
+    "made.sources.fetched_at_ms*",
+    "made.sources.text.digest*",
+    "made.sources.text.extractor*",
+    "made.sources.text.rule*",
     "made.system_fingerprint*",
     "made.template*",
     "made.usage*",
@@ -344,6 +353,10 @@ fn with_documents<'a>(
         .iter()
         .map(|(question, relayer)| seat(relayed[*question], HANDS + relayer))
         .collect();
-    let by_hand = [seat(lives["refused"], 2), seat(lives["one step"], 0)];
+    let by_hand = [
+        seat(lives["refused"], 2),
+        seat(lives["one step"], 0),
+        seat(lives["abstention"], 0),
+    ];
     [&by_hand[..], &relayed].concat()
 }

@@ -128,6 +128,7 @@ impl Settings {
                 .chain(self.policy.shown())
                 .chain(self.retention.shown())
                 .chain(self.sources.shown())
+                .chain(self.rationale.shown())
                 .map(|(name, value)| (name, name, value)),
         )
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))

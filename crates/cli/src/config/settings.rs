@@ -14,7 +14,8 @@ use llm_oracle_chain::redact;
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_relayer::{
-    ops::OpsConfig, CodeHashes, Limits, PolicyConfig, RelayerConfig, RetentionConfig,
+    ops::OpsConfig, CodeHashes, Limits, PolicyConfig, RationaleConfig, RelayerConfig,
+    RetentionConfig,
 };
 use llm_oracle_signing::KeySource;
 use llm_oracle_sources::SourcesConfig;
@@ -64,6 +65,8 @@ pub(super) struct RawSettings {
     retention: RetentionConfig,
     #[serde(default)]
     sources: SourcesConfig,
+    #[serde(default)]
+    rationale: RationaleConfig,
 }
 
 /// Questions at the same time where all models are on servers: as many as one provider takes by default.
@@ -114,6 +117,8 @@ pub struct Settings {
     pub retention: RetentionConfig,
     /// Where the relayer gets the sources of questions.
     pub sources: SourcesConfig,
+    /// Whether answers get a reason.
+    pub rationale: RationaleConfig,
     /// The key that the model comes from.
     pub(super) model_key: &'static str,
     pub(super) figment: Figment,
@@ -212,6 +217,7 @@ impl Settings {
             peers: raw.peers,
             retention: raw.retention,
             sources,
+            rationale: raw.rationale,
             model_key,
             figment,
         })

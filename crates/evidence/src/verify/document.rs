@@ -1,6 +1,6 @@
 //! What an evidence document says, against what the chain says.
 
-use super::{Findings, RequestRecord};
+use super::{sources, Findings, RequestRecord};
 use crate::{context_json, question, question_digest, response_digest, EVIDENCE_FORMAT};
 use llm_oracle_llm as llm;
 use llm_oracle_primitives::{
@@ -129,6 +129,9 @@ fn check_making(subject: &RequestRecord, value: &Value, found: &mut Findings) {
                 "the question that its model got is {got}, and should be {asked}"
             ));
         }
+    }
+    if let Ok(question) = question(&subject.terms) {
+        sources::check(&subject.terms.sources, &question.prompt, made, found);
     }
     let named = match &made["model"] {
         Value::Object(model) => model.get("reported"),

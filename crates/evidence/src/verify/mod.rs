@@ -8,6 +8,7 @@ mod payout;
 mod request;
 mod rerun;
 mod seat;
+mod sources;
 mod windows;
 
 pub use request::check_request;

@@ -4,6 +4,7 @@ mod backoffs;
 mod budgets;
 mod latency;
 mod queue;
+mod rationale;
 mod record;
 mod request;
 mod sources;
@@ -12,6 +13,7 @@ mod starts;
 mod tasks;
 
 pub(crate) use queue::{show_models, ModelQueue};
+pub use rationale::RationaleConfig;
 pub(crate) use record::AnswerRecorder;
 pub(crate) use request::ModelRequest;
 pub use sources::SourceReadingProvider;

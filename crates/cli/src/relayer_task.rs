@@ -11,7 +11,7 @@ use llm_oracle_relayer::{
 use llm_oracle_signing::KeySource;
 use llm_oracle_sources::SourcesConfig;
 use llm_oracle_support::address::{hex0x, ss58};
-use std::{fs, future::Future, io, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, future::Future, io, path::Path, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{signal, Signal, SignalKind},
     task::JoinHandle,
@@ -114,6 +114,7 @@ pub async fn start(options: DevRelayer<'_>) -> Result<RelayerHandle, CliError> {
         shared: None,
         operators: options.operators.iter().map(key).collect(),
         model: options.model.clone(),
+        operator_models: BTreeMap::new(),
         limits: Limits::default(),
         policy: PolicyConfig::default(),
         peers: PeersConfig::default(),
@@ -132,7 +133,7 @@ pub fn provider(model: &Models) -> Result<Arc<dyn Provider>, CliError> {
     Ok(built_models(model)?.provider()?)
 }
 
-/// Puts the reading of sources before a provider, and the question for a reason behind it.
+/// Puts the reading of sources before a provider, and the question for a rationale behind it.
 ///
 /// # Errors
 /// When a setting is wrong.

@@ -32,6 +32,9 @@ pub enum RelayerError {
     Unopened { entry: SeatId, error: StoreError },
     #[error("the configuration names no operator; add one [[operators]] table")]
     NoOperators,
+    /// The model that the configuration names for an operator can't be used.
+    #[error("`operator_models`: {0}")]
+    OperatorModel(String),
     #[error("the operator {0} is named twice in the configuration")]
     OperatorTwice(String),
     #[error(

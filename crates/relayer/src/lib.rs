@@ -43,8 +43,8 @@ pub use error::RelayerError;
 pub use model::{RationaleConfig, SourceReadingProvider};
 pub use ops::ReloadReport;
 pub use plan::{
-    decide, Account, Budget, Exhausted, HeadNumbers, Local, OnChain, PolicyConfig, RequesterBudget,
-    SeatOnChain, Step, Why,
+    decide, Budget, Exhausted, HeadNumbers, ListedAccount, Local, OnChain, PolicyConfig,
+    RequesterBudget, SeatOnChain, Step, Why,
 };
 pub use relayer::{Progress, Relayer};
 pub use reload::{reload_channel, LiveSettings, ReloadInbox, Reloader};

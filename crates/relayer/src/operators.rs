@@ -2,7 +2,7 @@
 
 use crate::{
     error::RelayerError,
-    node_session::{NodeSession, Oracle},
+    node_session::{AnyOracle, NodeSession},
     ops::Ops,
 };
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
@@ -12,7 +12,7 @@ use llm_oracle_support::address::ss58;
 use std::{ops::Index, sync::Arc};
 
 /// One operator.
-pub(crate) struct Operator {
+pub(crate) struct OwnOperator {
     pub(crate) key: Arc<dyn Signer>,
     pub(crate) account: AccountId,
     /// The bytes of its account, which are its public key.
@@ -26,7 +26,7 @@ pub(crate) struct Operator {
     pub(crate) barred: bool,
 }
 
-impl Operator {
+impl OwnOperator {
     /// Its seat in a request.
     pub(crate) fn entry(&self, request_id: RequestId) -> SeatId {
         SeatId {
@@ -37,12 +37,12 @@ impl Operator {
 }
 
 /// All of them, in the order of the settings.
-pub(crate) struct Operators(Vec<Operator>);
+pub(crate) struct Operators(Vec<OwnOperator>);
 
 impl Index<usize> for Operators {
-    type Output = Operator;
+    type Output = OwnOperator;
 
-    fn index(&self, index: usize) -> &Operator {
+    fn index(&self, index: usize) -> &OwnOperator {
         &self.0[index]
     }
 }
@@ -69,7 +69,7 @@ impl Operators {
     }
 
     async fn read(
-        oracle: &Oracle,
+        oracle: &AnyOracle,
         keys: Vec<Arc<dyn Signer>>,
         ops: &Ops,
     ) -> Result<Self, RelayerError> {
@@ -86,7 +86,7 @@ impl Operators {
                 continue;
             };
             let id: &[u8; 32] = account.as_ref();
-            operators.push(Operator {
+            operators.push(OwnOperator {
                 id: *id,
                 key,
                 account,
@@ -106,7 +106,7 @@ impl Operators {
         self.0.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Operator> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OwnOperator> {
         self.0.iter()
     }
 

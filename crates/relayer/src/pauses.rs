@@ -49,7 +49,7 @@ impl StartPatience {
         let mut pauses = pauses();
         loop {
             match step().await {
-                Err(error) if self.may_pass(&error) && self.began.elapsed() < PATIENCE => {
+                Err(error) if self.is_transient(&error) && self.began.elapsed() < PATIENCE => {
                     let pause = pauses.next().unwrap_or(PAUSE_MAX);
                     tracing::warn!(%error, pause_ms = pause.as_millis(), "not started yet; trying again");
                     tokio::time::sleep(pause).await;
@@ -62,7 +62,7 @@ impl StartPatience {
         }
     }
 
-    fn may_pass(&mut self, error: &RelayerError) -> bool {
+    fn is_transient(&mut self, error: &RelayerError) -> bool {
         match error {
             RelayerError::Chain(ChainError::MethodNotFound { .. }) => false,
             RelayerError::Chain(ChainError::Unreachable { .. }) => self.has_reached,

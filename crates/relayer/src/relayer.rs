@@ -8,7 +8,7 @@ use crate::{
     error::RelayerError,
     failures::FailureLog,
     keys::{load_keys, LoadedKeys},
-    model::{show_models, AnswerRecorder, ModelQueue},
+    model::{show_models, AnswerRecorder, ModelQueue, OperatorModels},
     node_session::{ChainView, NodeSession},
     observer::Observer,
     operators::Operators,
@@ -19,7 +19,7 @@ use crate::{
     reload::ReloadInbox,
     requests::{account_for_seats, OperatorSets, RequestCache, RequestTracker, TrackRecords},
     retention::Retention,
-    settlement::{end_some, Settlement},
+    settlement::{end_some, SettlementSender},
     tx::{signer_part, BatchSender, Reconciler, TxSender},
 };
 use llm_oracle_chain::{Endpoints, Head};
@@ -63,7 +63,7 @@ pub struct Relayer {
     pub(crate) failures: FailureLog,
     pub(crate) reconciler: Reconciler,
     pub(crate) batches: BatchSender,
-    pub(crate) settlement: Settlement,
+    pub(crate) settlement: SettlementSender,
     pub(crate) equivocations: EquivocationWatch,
     pub(crate) peers: PeerExchange,
     pub(crate) observer: Observer,
@@ -120,6 +120,9 @@ impl Relayer {
     ) -> Result<Self, RelayerError> {
         let address = parse_account(&config.contract)?;
         let expect = config.code_hash.expected()?;
+        let accounts: Vec<_> = keys.iter().map(|key| key.account()).collect();
+        let models = &config.operator_models;
+        let operator_models = OperatorModels::new(models, &accounts, provider.as_ref())?;
         let mut patience = StartPatience::new();
         let mut session = NodeSession::open(endpoints, address, expect, &mut patience).await?;
         let ops = Arc::<Ops>::default();
@@ -149,7 +152,7 @@ impl Relayer {
             track_records: TrackRecords::default(),
             sets: OperatorSets::default(),
             models: ModelQueue::new(
-                provider,
+                (provider, operator_models),
                 (limits.max_concurrent_model_requests, config.policy.clone()),
                 (store.clone(), ops.clone(), failures.clone()),
                 AnswerRecorder::new(store.clone(), ops.clone(), deployment),
@@ -162,7 +165,12 @@ impl Relayer {
                 deployment,
                 money.max_tip,
             ),
-            settlement: Settlement::new(tx.clone(), store.clone(), failures.clone(), takeover_ms),
+            settlement: SettlementSender::new(
+                tx.clone(),
+                store.clone(),
+                failures.clone(),
+                takeover_ms,
+            ),
             equivocations: EquivocationWatch::new(
                 limits.report_equivocations,
                 tx,

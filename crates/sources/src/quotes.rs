@@ -1,4 +1,4 @@
-//! Quotes: words that a model gives as its reason, looked up in what it was shown.
+//! Quotes: words of sources that a model gives for its answer, looked up in what it was shown.
 //!
 //! White space does not count, because models break lines as they like, and because a space stands in marks that a
 //! chat template would read. Everything else must be there as it is.
@@ -16,7 +16,7 @@ const AROUND: [char; 9] = ['"', '\'', '“', '”', '‘', '’', '«', '»', '�
 
 /// A part of a source's text that a model quotes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quote {
+pub struct SourceQuote {
     /// The source's number in the prompt and, less one, in the terms.
     pub source: u8,
     /// Where it begins, bytes from the start of the source's text.
@@ -40,7 +40,7 @@ pub struct QuotableText {
 
 /// Finds words in the texts that were shown: first in the source that is named, then in the others. `None` when
 /// they stand nowhere, are too short to show anything, or too long.
-pub fn find(said: &str, named: u8, texts: &[QuotableText]) -> Option<Quote> {
+pub fn find(said: &str, named: u8, texts: &[QuotableText]) -> Option<SourceQuote> {
     let said = said.trim_matches(|c: char| c.is_whitespace() || AROUND.contains(&c));
     let said = said.trim_end_matches("...").trim_start_matches("...");
     let wanted: String = said.chars().filter(|c| !c.is_whitespace()).collect();
@@ -52,7 +52,7 @@ pub fn find(said: &str, named: u8, texts: &[QuotableText]) -> Option<Quote> {
     all.find_map(|text| find_in(&wanted, text))
 }
 
-fn find_in(wanted: &str, text: &QuotableText) -> Option<Quote> {
+fn find_in(wanted: &str, text: &QuotableText) -> Option<SourceQuote> {
     text.passages.iter().find_map(|passage| {
         let shown = passage.of(&text.text)?;
         let (from, to) = place(wanted, shown)?;
@@ -61,7 +61,7 @@ fn find_in(wanted: &str, text: &QuotableText) -> Option<Quote> {
             passage.start.checked_add(to)?,
         );
         let words = text.text.get(start..end)?;
-        (words.len() <= QUOTE_BYTES_MAX).then(|| Quote {
+        (words.len() <= QUOTE_BYTES_MAX).then(|| SourceQuote {
             source: text.source,
             start,
             end,

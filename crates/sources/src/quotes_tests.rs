@@ -71,11 +71,11 @@ fn a_mark_that_was_taken_apart_is_found_as_it_stands_in_the_source() {
 }
 
 #[test]
-fn a_quote_that_is_too_long_is_none() {
+fn a_quote_that_is_too_long_is_not_taken() {
     let one = "ab ".repeat(400);
     let texts = [text(1, &one, &[(0, one.len())])];
     assert!(find(&"ab ".repeat(130), 1, &texts).is_some());
-    // Its letters fit, and its text does not.
+    // It fits without white space only.
     assert_eq!(find(&"ab ".repeat(140), 1, &texts), None);
     assert_eq!(find(&"ab ".repeat(210), 1, &texts), None);
 }

@@ -192,9 +192,9 @@ class Document:
         if asked and terms:
             self.out.check("evidence made.prompt_with_sources ends with the question",
                            shown.endswith(text(self.s.terms["prompt"])))
-        reason = made.get("rationale") or {}
-        self.out.check("evidence made.rationale.reason", len((reason.get("reason") or "").encode()) <= 1024)
-        for position, quote in enumerate(reason.get("quotes") or []):
+        rationale = made.get("rationale") or {}
+        self.out.check("evidence made.rationale.text", len((rationale.get("text") or "").encode()) <= 1024)
+        for position, quote in enumerate(rationale.get("quotes") or []):
             start, end = quote["start"], quote["end"]
             ranges = [part for record in records if record["number"] == quote["source"] for part in passages(record)]
             right = (any(first <= start < end <= last for first, last in ranges)

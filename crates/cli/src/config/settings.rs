@@ -21,7 +21,7 @@ use llm_oracle_signing::KeySource;
 use llm_oracle_sources::SourcesConfig;
 use llm_oracle_store::{DatabaseUrl, SharedDatabase, UrlSource};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 use subxt_signer::sr25519::Keypair;
 
 /// All settings as the file has them.
@@ -67,6 +67,8 @@ pub(super) struct RawSettings {
     sources: SourcesConfig,
     #[serde(default)]
     rationale: RationaleConfig,
+    #[serde(default)]
+    operator_models: BTreeMap<String, String>,
 }
 
 /// Questions at the same time where all models are on servers: as many as one provider takes by default.
@@ -117,7 +119,9 @@ pub struct Settings {
     pub retention: RetentionConfig,
     /// Where the relayer gets the sources of questions.
     pub sources: SourcesConfig,
-    /// Whether answers get a reason.
+    /// Operators that answer with one model alone: its name by their address.
+    pub operator_models: BTreeMap<String, String>,
+    /// Whether answers get a rationale.
     pub rationale: RationaleConfig,
     /// The key that the model comes from.
     pub(super) model_key: &'static str,
@@ -217,6 +221,7 @@ impl Settings {
             peers: raw.peers,
             retention: raw.retention,
             sources,
+            operator_models: raw.operator_models,
             rationale: raw.rationale,
             model_key,
             figment,
@@ -251,6 +256,7 @@ impl Settings {
             shared: self.shared.clone(),
             operators: self.operators.clone(),
             model: self.model.clone(),
+            operator_models: self.operator_models.clone(),
             limits: self.limits,
             policy: self.policy.clone(),
             peers: self.peers.clone(),

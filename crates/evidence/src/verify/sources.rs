@@ -5,8 +5,8 @@ use llm_oracle_primitives::Source;
 use llm_oracle_support::address::hex0x;
 use serde_json::{json, Value};
 
-/// Longest reason of an answer, bytes.
-const REASON_BYTES_MAX: usize = 1024;
+/// Longest rationale, bytes.
+const RATIONALE_BYTES_MAX: usize = 1024;
 
 /// Checks the records of sources and what is quoted of them.
 pub(super) fn check(sources: &[Source], prompt: &str, made: &Value, found: &mut Findings) {
@@ -92,11 +92,11 @@ fn range(value: &Value) -> (u64, u64) {
 
 fn check_rationale(made: &Value, records: &[Value], shown: &str, found: &mut Findings) {
     let rationale = &made["rationale"];
-    let reason = rationale["reason"].as_str().unwrap_or_default();
-    if reason.len() > REASON_BYTES_MAX {
-        let bytes = reason.len();
+    let why = rationale["text"].as_str().unwrap_or_default();
+    if why.len() > RATIONALE_BYTES_MAX {
+        let bytes = why.len();
         found.wrong(format!(
-            "the reason in its evidence has {bytes} bytes, more than {REASON_BYTES_MAX}"
+            "the rationale in its evidence has {bytes} bytes, more than {RATIONALE_BYTES_MAX}"
         ));
     }
     let shown = packed(shown);

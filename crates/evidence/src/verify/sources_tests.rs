@@ -41,7 +41,7 @@ fn made() -> Value {
             },
         ],
         "rationale": {
-            "reason": "The source says so.",
+            "text": "The source says so.",
             "quotes": [{ "source": 1, "start": 11, "end": 29, "text": TEXT[11..29] }],
             "not_found": [],
             "made": {},
@@ -90,7 +90,7 @@ fn every_alteration_of_what_can_be_compared_is_found() {
         ("/rationale/quotes/0/start", json!(10)),
         ("/rationale/quotes/0/end", json!(11)),
         ("/rationale/quotes/0/text", json!("was opened in 1933")),
-        ("/rationale/reason", json!("x".repeat(1_025))),
+        ("/rationale/text", json!("x".repeat(1_025))),
     ];
     for (place, value) in changes {
         let mut made = made();

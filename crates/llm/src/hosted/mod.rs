@@ -73,16 +73,16 @@ impl Hosted {
 
     /// Asks, and asks once more when the reply has none of the forms. `order` turns the labels.
     async fn sample(&self, question: &ModelQuestion, order: usize) -> Result<Sample, ModelError> {
-        let mut messages = chat::messages(question, order)?;
-        let first = self.turns.run(question, &messages).await?;
+        let mut conversation = chat::begin(question, order)?;
+        let first = self.turns.run(question, &conversation).await?;
         let fault = match &first.parsed {
             ParsedReply::Answer(answer) => {
                 return Sample::of(question, answer.clone(), vec![first]);
             }
             ParsedReply::Malformed(fault) => fault.as_deref(),
         };
-        chat::ask_again(&mut messages, (question, order), &first.text, fault)?;
-        let second = match self.turns.run(question, &messages).await {
+        chat::ask_again(&mut conversation, (question, order), &first.text, fault)?;
+        let second = match self.turns.run(question, &conversation).await {
             Ok(second) => second,
             // The model was asked, and its server takes no second question.
             Err(error) if is_refusal(&error) => {

@@ -3,6 +3,7 @@
 mod backoffs;
 mod budgets;
 mod latency;
+mod operator_models;
 mod queue;
 mod rationale;
 mod record;
@@ -12,6 +13,7 @@ mod spend;
 mod starts;
 mod tasks;
 
+pub(crate) use operator_models::OperatorModels;
 pub(crate) use queue::{show_models, ModelQueue};
 pub use rationale::RationaleConfig;
 pub(crate) use record::AnswerRecorder;

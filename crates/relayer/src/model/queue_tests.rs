@@ -90,7 +90,7 @@ impl Machine {
             contract: [2; 32],
         };
         ModelQueue::new(
-            self.provider.clone(),
+            (self.provider.clone(), OperatorModels::default()),
             (at_once, PolicyConfig::default()),
             (
                 store.clone(),

@@ -1,32 +1,32 @@
-//! The reason for an answer: asked for once the answer is decided, so that it can't change it.
+//! Why an answer was given: asked for once it is decided, so that nothing of it can change the answer.
 
 use llm_oracle_llm::{ModelQuestion, Provider};
 use llm_oracle_primitives::{
     canonical::format_decimal, limits::MAX_ANSWER_BYTES, Answer, AnswerKind, Sampling,
 };
-use llm_oracle_sources::quotes::{self, QuotableText, Quote};
+use llm_oracle_sources::quotes::{self, QuotableText, SourceQuote};
 use serde::Deserialize;
 use serde_json::{json, Value};
 use std::time::Duration;
 
-/// Longest reason, bytes.
-const REASON_BYTES_MAX: usize = 1024;
-/// Longest reason that is asked for, characters.
-const REASON_CHARS: u32 = 500;
+/// Longest rationale, bytes.
+const TEXT_BYTES_MAX: usize = 1024;
+/// Longest rationale that is asked for, characters.
+const TEXT_CHARS: u32 = 500;
 /// Most quotes.
 const QUOTES_MAX: usize = 3;
 /// Longest quote that is asked for, characters.
 const QUOTE_CHARS: u32 = 200;
-/// Most tokens of reason and quotes.
+/// Most tokens of text and quotes.
 const TOKENS_MAX: u32 = 600;
 
-/// `[rationale]` of a relayer: whether answers get a reason.
+/// `[rationale]` of a relayer: whether answers get one.
 #[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct RationaleConfig {
-    /// Whether the model is asked for a reason after each answer. It costs a second request.
+    /// Whether the model is asked for one after each answer. It costs a second request.
     pub enabled: bool,
-    /// How long that may take, milliseconds. Without a reason by then the answer goes out alone.
+    /// How long that may take, milliseconds. Without one by then the answer goes out alone.
     pub timeout_ms: u64,
 }
 
@@ -51,19 +51,19 @@ impl RationaleConfig {
 
 /// What a model says about its answer.
 #[derive(Deserialize)]
-struct Said {
-    reason: String,
-    quotes: Vec<SaidQuote>,
+struct ModelRationale {
+    rationale: String,
+    quotes: Vec<ModelQuote>,
 }
 
 #[derive(Deserialize)]
-struct SaidQuote {
+struct ModelQuote {
     source: u8,
     text: String,
 }
 
-/// Asks for the reason of an answer, for the evidence: `{"reason", "quotes", "not_found", "made"}`, or why there is
-/// none: `{"missing"}`. `asked` is the question as the model was shown it.
+/// Asks for the rationale of an answer, for the evidence: `{"text", "quotes", "not_found", "made"}`, or `{"missing"}` with
+/// what stands in its way. `asked` is the question as the model was shown it.
 pub(super) async fn rationale(
     provider: &dyn Provider,
     asked: &ModelQuestion,
@@ -80,17 +80,17 @@ pub(super) async fn rationale(
         }
     };
     let said = match &reply.answer {
-        Answer::Json(bytes) => serde_json::from_slice::<Said>(bytes).ok(),
+        Answer::Json(bytes) => serde_json::from_slice::<ModelRationale>(bytes).ok(),
         _ => None,
     };
-    match said.filter(|said| said.reason.len() <= REASON_BYTES_MAX) {
+    match said.filter(|said| said.rationale.len() <= TEXT_BYTES_MAX) {
         Some(said) => recorded(&said, texts, &reply.record),
         None => json!({ "missing": "the model gave none of the form", "made": reply.record }),
     }
 }
 
-fn recorded(said: &Said, texts: &[QuotableText], made: &Value) -> Value {
-    let (mut found, mut not_found) = (Vec::<Quote>::new(), Vec::<&str>::new());
+fn recorded(said: &ModelRationale, texts: &[QuotableText], made: &Value) -> Value {
+    let (mut found, mut not_found) = (Vec::<SourceQuote>::new(), Vec::<&str>::new());
     for quote in said.quotes.iter().take(QUOTES_MAX) {
         match quotes::find(&quote.text, quote.source, texts) {
             Some(quote) if found.contains(&quote) => {}
@@ -99,14 +99,14 @@ fn recorded(said: &Said, texts: &[QuotableText], made: &Value) -> Value {
         }
     }
     json!({
-        "reason": said.reason.trim(),
+        "text": said.rationale.trim(),
         "quotes": found,
         "not_found": not_found,
         "made": made,
     })
 }
 
-/// The most that the question for a reason takes, for its price: the answer can be of any length that is allowed.
+/// The most that the question for a rationale takes, for its price: the answer can be of any length that is allowed.
 pub(super) fn longest(asked: &ModelQuestion) -> ModelQuestion {
     let longest = "x".repeat(MAX_ANSWER_BYTES as usize);
     let one = QuotableText {
@@ -161,10 +161,10 @@ fn schema(texts: &[QuotableText]) -> Value {
     json!({
         "type": "object",
         "properties": {
-            "reason": { "type": "string", "maxLength": REASON_CHARS },
+            "rationale": { "type": "string", "maxLength": TEXT_CHARS },
             "quotes": { "type": "array", "maxItems": most, "items": quote },
         },
-        "required": ["reason", "quotes"],
+        "required": ["rationale", "quotes"],
         "additionalProperties": false,
     })
 }

@@ -74,12 +74,12 @@ async fn quotes_are_kept_by_their_place_once_and_inventions_are_told_apart() {
         quote(1, "“in 1932”"),
         quote(1, "in 1933"),
     ];
-    let provider = says(json!({ "reason": " It says so. ", "quotes": quotes }));
+    let provider = says(json!({ "rationale": " It says so. ", "quotes": quotes }));
     let found = of(&provider, &texts()).await;
     assert_eq!(
         found,
         json!({
-            "reason": "It says so.",
+            "text": "It says so.",
             "quotes": [{ "source": 1, "start": 7, "end": 14, "text": "in 1932" }],
             "not_found": ["in 1933"],
             "made": { "provider": "scripted" },
@@ -96,7 +96,7 @@ async fn quotes_are_kept_by_their_place_once_and_inventions_are_told_apart() {
 
 #[tokio::test]
 async fn without_sources_there_is_nothing_to_quote() {
-    let provider = says(json!({ "reason": "It is so.", "quotes": [] }));
+    let provider = says(json!({ "rationale": "It is so.", "quotes": [] }));
     let found = of(&provider, &[]).await;
     assert_eq!(found["quotes"], json!([]));
     let asked_for = provider.asked.lock().unwrap().pop().unwrap();
@@ -109,7 +109,7 @@ async fn without_sources_there_is_nothing_to_quote() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reason_that_does_not_come_is_named_and_the_answer_waits_no_longer() {
+async fn a_rationale_that_does_not_come_is_named_and_the_answer_waits_no_longer() {
     let silent = Says {
         answer: None,
         asked: Mutex::default(),
@@ -124,7 +124,7 @@ async fn a_reason_that_does_not_come_is_named_and_the_answer_waits_no_longer() {
     };
     let missing = of(&unclear, &[]).await;
     assert_eq!(missing["missing"], "the model gave none of the form");
-    let long = says(json!({ "reason": "x".repeat(1_025), "quotes": [] }));
+    let long = says(json!({ "rationale": "x".repeat(1_025), "quotes": [] }));
     assert_eq!(
         of(&long, &[]).await["missing"],
         "the model gave none of the form"
@@ -132,7 +132,7 @@ async fn a_reason_that_does_not_come_is_named_and_the_answer_waits_no_longer() {
 }
 
 #[test]
-fn the_longest_question_for_a_reason_is_longer_than_any() {
+fn the_longest_question_for_a_rationale_is_longer_than_any() {
     let answer = Answer::Text(vec![b'y'; MAX_ANSWER_BYTES as usize]);
     let longest = longest(&asked()).prompt.len();
     assert!(longest >= question(&asked(), &answer, &texts()).prompt.len());

@@ -1,4 +1,4 @@
-//! What stands around a question to a model: its sources, which are fetched and read before, and the reason for its
+//! What stands around a question to a model: its sources, which are fetched and read before, and the rationale of its
 //! answer, which is asked for after.
 
 use super::rationale::{self, RationaleConfig};
@@ -46,7 +46,7 @@ impl SourceReadingProvider {
         })
     }
 
-    /// Asks for the reason of an answer, if it is one.
+    /// Asks for the rationale of an answer, if it is one.
     async fn explain(
         &self,
         asked: &ModelQuestion,
@@ -58,9 +58,9 @@ impl SourceReadingProvider {
         }
         let within = Duration::from_millis(self.rationale.timeout_ms);
         let provider = self.provider.as_ref();
-        let reason = rationale::rationale(provider, asked, &reply.answer, texts, within).await;
+        let why = rationale::rationale(provider, asked, &reply.answer, texts, within).await;
         if let Some(members) = reply.record.as_object_mut() {
-            members.insert("rationale".to_owned(), reason);
+            members.insert("rationale".to_owned(), why);
         }
     }
 
@@ -70,8 +70,8 @@ impl SourceReadingProvider {
         if !self.rationale.enabled {
             return answer;
         }
-        let reason = self.provider.price(&rationale::longest(shown));
-        answer.saturating_add(reason)
+        let rationale = self.provider.price(&rationale::longest(shown));
+        answer.saturating_add(rationale)
     }
 
     /// Loads the sources, again after a moment while what is missing may come back.

@@ -116,7 +116,7 @@ fn sources_are_part_of_the_price() {
     assert!(provider.price_about(&question(), &about) > 12 + most);
 }
 
-/// Answers yes, and gives a reason where JSON is wanted.
+/// Answers yes, and gives a rationale where JSON is wanted.
 #[derive(Default)]
 struct Explains(Mutex<Vec<ModelQuestion>>);
 
@@ -133,7 +133,7 @@ impl Provider for Explains {
     async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
         self.0.lock().unwrap().push(question.clone());
         let answer = match question.answer {
-            AnswerKind::Json { .. } => Answer::Json(br#"{"quotes":[],"reason":"No."}"#.to_vec()),
+            AnswerKind::Json { .. } => Answer::Json(br#"{"quotes":[],"rationale":"No."}"#.to_vec()),
             _ => Answer::Bool(true),
         };
         Ok(ProviderReply {
@@ -146,7 +146,7 @@ impl Provider for Explains {
 }
 
 #[tokio::test]
-async fn the_decision_is_the_same_with_and_without_a_reason() {
+async fn the_decision_is_the_same_with_and_without_a_rationale() {
     let mut made = Vec::new();
     for enabled in [false, true] {
         let rationale = RationaleConfig {

@@ -108,7 +108,7 @@ fn with_sources(record: &mut Value, sources: &[Source]) {
     record["sources"] = records.collect();
     record["prompt_with_sources"] = json!(shown);
     record["rationale"] = json!({
-        "reason": "The document says so.",
+        "text": "The document says so.",
         "quotes": [{ "source": 1, "start": 0, "end": 3, "text": "red" }],
         "not_found": ["blue"],
         "made": { "provider": "scripted" },

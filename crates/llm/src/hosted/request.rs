@@ -79,7 +79,8 @@ fn schema_of(kind: &AnswerKind, is_corrected: bool) -> Option<Value> {
         AnswerKind::Bool | AnswerKind::Choice { .. } if is_corrected => {
             let mut labels = answer_type::labels(kind).ok()??;
             // The reply is read as it stands, between its quotes.
-            let is_plain = |label: &String| json!(label).to_string() == format!("\"{label}\"");
+            let is_plain =
+                |label: &String| !label.contains(['"', '\\']) && !label.contains(char::is_control);
             if answer_type::escapes_are_free(kind).ok()? {
                 labels.extend(ESCAPES.map(str::to_owned));
             }

@@ -13,7 +13,8 @@ fn options(list: &[&str]) -> AnswerKind {
 
 /// The schema in the first request, and in the one after a reply of another form.
 fn schemas(kind: AnswerKind, provider: &str) -> [Value; 2] {
-    let config = format!("provider = '{provider}'\nmodel = 'm'\nbase_url = 'http://127.0.0.1:1/v1'");
+    let config =
+        format!("provider = '{provider}'\nmodel = 'm'\nbase_url = 'http://127.0.0.1:1/v1'");
     let crate::ProviderConfig::Hosted(config) = toml::from_str(&config).unwrap() else {
         unreachable!("it is on a server");
     };
@@ -37,10 +38,18 @@ fn schemas(kind: AnswerKind, provider: &str) -> [Value; 2] {
 
 #[test]
 fn a_label_or_a_number_is_held_to_a_schema_once_a_reply_had_another_form() {
-    let yes_no = json!({ "type": "string", "enum": ["yes", "no", "UNCLEAR", "TOO SOON", "REFUSED"] });
-    assert_eq!(schemas(AnswerKind::Bool, "llama-cpp"), [json!(null), yes_no]);
-    let colours = json!({ "type": "string", "enum": ["red", "blue", "UNCLEAR", "TOO SOON", "REFUSED"] });
-    assert_eq!(schemas(options(&["red", "blue"]), "vllm"), [json!(null), colours]);
+    let yes_no =
+        json!({ "type": "string", "enum": ["yes", "no", "UNCLEAR", "TOO SOON", "REFUSED"] });
+    assert_eq!(
+        schemas(AnswerKind::Bool, "llama-cpp"),
+        [json!(null), yes_no]
+    );
+    let colours =
+        json!({ "type": "string", "enum": ["red", "blue", "UNCLEAR", "TOO SOON", "REFUSED"] });
+    assert_eq!(
+        schemas(options(&["red", "blue"]), "vllm"),
+        [json!(null), colours]
+    );
     // An option has the place of a word for no answer.
     let taken = json!({ "type": "string", "enum": ["clear", "unclear"] });
     assert_eq!(schemas(options(&["clear", "unclear"]), "vllm")[1], taken);
@@ -51,7 +60,10 @@ fn a_label_or_a_number_is_held_to_a_schema_once_a_reply_had_another_form() {
         tolerance: 0,
     };
     let [first, second] = schemas(number, "llama-cpp");
-    assert_eq!((first, &second["anyOf"][0]["type"]), (json!(null), &json!("number")));
+    assert_eq!(
+        (first, &second["anyOf"][0]["type"]),
+        (json!(null), &json!("number"))
+    );
     let text = AnswerKind::Text { max_bytes: 9 };
     assert_eq!(schemas(text, "llama-cpp"), [json!(null), json!(null)]);
 }
@@ -64,5 +76,8 @@ fn a_document_is_held_to_its_schema_from_the_start_where_the_server_has_one() {
     let schema = json!({ "type": "object" });
     assert_eq!(schemas(json_kind(), "llama-cpp"), [schema.clone(), schema]);
     assert_eq!(schemas(json_kind(), "openai"), [json!(null), json!(null)]);
-    assert_eq!(schemas(AnswerKind::Bool, "openai"), [json!(null), json!(null)]);
+    assert_eq!(
+        schemas(AnswerKind::Bool, "openai"),
+        [json!(null), json!(null)]
+    );
 }

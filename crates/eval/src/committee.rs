@@ -86,8 +86,8 @@ pub fn vote(model: &str, given: &GivenAnswer) -> Vote {
 }
 
 /// What the contract would decide.
-pub fn decide(question: &LabelledQuestion, votes: &[Vote], spec: CommitteeSpec) -> Verdict {
-    let form = Form::of(&question.kind);
+pub fn decide(kind: &AnswerKind, votes: &[Vote], spec: CommitteeSpec) -> Verdict {
+    let form = Form::of(kind);
     let rule = Rule {
         form: &form,
         seats: spec.seats,

@@ -1,10 +1,8 @@
 //! Labelled questions: one JSON object a line, with the right answer.
 
-use crate::answer_text;
-use llm_oracle_llm::ModelQuestion;
-use llm_oracle_primitives::{canonical, digest, Answer, AnswerKind, ModelRef, Sampling};
-use scale::Encode;
-use serde::Deserialize;
+use crate::{answer_text, asked::AskedQuestion};
+use llm_oracle_primitives::{canonical, Answer, AnswerKind};
+use serde::{de::DeserializeOwned, Deserialize};
 use serde_json::Value;
 use std::{collections::HashMap, fmt};
 
@@ -38,33 +36,20 @@ impl LabelledQuestion {
         }
     }
 
-    /// What is asked of a model.
-    pub fn model_question(&self) -> ModelQuestion {
-        ModelQuestion {
-            prompt: self.prompt.clone(),
-            system: None,
-            answer: self.kind.clone(),
-            sampling: Sampling::default(),
-            model: ModelRef::Any,
-        }
+    /// The question without its answer.
+    pub fn asked(&self) -> AskedQuestion {
+        AskedQuestion::new(self.id.clone(), self.kind.clone(), self.prompt.clone())
     }
 
     /// Digest of what a model is shown, lower-case hex: prompt, kind, and options in their order.
     pub fn digest(&self) -> String {
-        let mut bytes = b"llm-oracle/eval-question/1".to_vec();
-        (self.prompt.as_bytes(), &self.kind).encode_to(&mut bytes);
-        hex::encode(digest::blake2(&bytes))
+        self.asked().digest()
     }
 
     /// The same question with its options in reverse order; `None` if it has no options.
     pub fn reversed(&self) -> Option<Self> {
-        let AnswerKind::Choice { options } = &self.kind else {
-            return None;
-        };
+        let kind = self.asked().reversed()?.kind;
         let text = answer_text::write(&self.truth, &self.kind);
-        let kind = AnswerKind::Choice {
-            options: options.iter().rev().cloned().collect(),
-        };
         Some(Self {
             truth: answer_text::read(&text, &kind)?,
             kind,
@@ -102,22 +87,26 @@ impl fmt::Display for LabelError {
 }
 
 /// A line as it stands in the file.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LabelledLine {
-    id: Option<String>,
-    set: Option<String>,
-    kind: Option<String>,
-    options: Option<Vec<String>>,
-    prompt: Option<String>,
-    answer: Option<Value>,
-    scale: Option<u8>,
-    tolerance: Option<String>,
-    max_bytes: Option<u32>,
+pub(crate) struct LabelledLine {
+    pub(crate) id: Option<String>,
+    pub(crate) set: Option<String>,
+    pub(crate) kind: Option<String>,
+    pub(crate) options: Option<Vec<String>>,
+    pub(crate) prompt: Option<String>,
+    pub(crate) answer: Option<Value>,
+    pub(crate) scale: Option<u8>,
+    pub(crate) tolerance: Option<String>,
+    pub(crate) max_bytes: Option<u32>,
 }
 
 /// What is wrong, the key whose place is shown, and the remedy.
-struct Fault(&'static str, String, String);
+pub(crate) struct Fault(
+    pub(crate) &'static str,
+    pub(crate) String,
+    pub(crate) String,
+);
 
 /// Reads one file. Empty lines are skipped.
 ///
@@ -155,7 +144,20 @@ pub fn read(file: &str, text: &str) -> Result<Vec<LabelledQuestion>, LabelError>
 }
 
 fn read_line(file: &str, number: usize, line: &str) -> Result<LabelledQuestion, LabelError> {
-    let parsed = serde_json::from_str::<LabelledLine>(line).map_err(|error| {
+    let remedy = "a line is one JSON object with id, set, kind, prompt, answer, and where \
+                  needed options, scale, tolerance or max_bytes";
+    let parsed = parse_line::<LabelledLine>(file, number, line, remedy)?;
+    checked(parsed).map_err(|fault| located(file, number, line, fault))
+}
+
+/// One line as JSON of a given form.
+pub(crate) fn parse_line<T: DeserializeOwned>(
+    file: &str,
+    number: usize,
+    line: &str,
+    remedy: &str,
+) -> Result<T, LabelError> {
+    serde_json::from_str::<T>(line).map_err(|error| {
         let text = error.to_string();
         // serde_json ends with the place in the line alone.
         let what = text
@@ -166,15 +168,18 @@ fn read_line(file: &str, number: usize, line: &str) -> Result<LabelledQuestion, 
             line: number,
             column: error.column().max(1),
             what: what.to_owned(),
-            remedy: "a line is one JSON object with id, set, kind, prompt, answer, and where \
-                     needed options, scale, tolerance or max_bytes"
-                .to_owned(),
+            remedy: remedy.to_owned(),
         }
-    })?;
-    checked(parsed).map_err(|fault| located(file, number, line, fault))
+    })
 }
 
-fn located(file: &str, line: usize, text: &str, Fault(key, what, remedy): Fault) -> LabelError {
+/// A fault with its place.
+pub(crate) fn located(
+    file: &str,
+    line: usize,
+    text: &str,
+    Fault(key, what, remedy): Fault,
+) -> LabelError {
     LabelError {
         file: file.to_owned(),
         line,
@@ -210,7 +215,8 @@ fn column_of(line: &str, key: &str) -> usize {
     1
 }
 
-fn needed<T>(key: &'static str, value: Option<T>, remedy: &str) -> Result<T, Fault> {
+/// A value that must be there.
+pub(crate) fn needed<T>(key: &'static str, value: Option<T>, remedy: &str) -> Result<T, Fault> {
     value.ok_or_else(|| Fault(key, format!("`{key}` is missing"), remedy.to_owned()))
 }
 
@@ -228,19 +234,7 @@ fn checked(line: LabelledLine) -> Result<LabelledQuestion, Fault> {
             return Err(Fault("answer", what, "write a text or a number".to_owned()));
         }
     };
-    let kind = kind(&line, &answer)?;
-    kind.check().map_err(|error| {
-        let key = if line.options.is_some() {
-            "options"
-        } else {
-            "kind"
-        };
-        Fault(
-            key,
-            error.to_string(),
-            "the contract takes no such question".to_owned(),
-        )
-    })?;
+    let kind = checked_kind(&line, &answer)?;
     let truth = answer_text::read(&answer, &kind).filter(|answer| !answer_text::abstains(answer));
     let truth = truth.ok_or_else(|| {
         let what = format!("answer '{answer}' is not of this question's kind");
@@ -253,6 +247,24 @@ fn checked(line: LabelledLine) -> Result<LabelledQuestion, Fault> {
         prompt,
         truth,
     })
+}
+
+/// The kind of a line's answers, as the contract takes it.
+pub(crate) fn checked_kind(line: &LabelledLine, answer: &str) -> Result<AnswerKind, Fault> {
+    let kind = kind(line, answer)?;
+    kind.check().map_err(|error| {
+        let key = if line.options.is_some() {
+            "options"
+        } else {
+            "kind"
+        };
+        Fault(
+            key,
+            error.to_string(),
+            "the contract takes no such question".to_owned(),
+        )
+    })?;
+    Ok(kind)
 }
 
 fn expected(kind: &AnswerKind) -> String {

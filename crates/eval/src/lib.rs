@@ -5,7 +5,9 @@
 //!
 //! **Architecture invariant:** no node and no store. The report is a function of answers and a seed.
 
+pub mod agreement;
 pub mod answer_text;
+pub mod asked;
 pub mod calibrate;
 pub mod committee;
 pub mod labels;
@@ -26,6 +28,7 @@ mod svg;
 #[cfg(test)]
 mod theory_tests;
 
+pub use asked::AskedQuestion;
 pub use committee::CommitteeSpec;
 pub use labels::{LabelError, LabelledQuestion};
 pub use report::EvalReport;

@@ -51,7 +51,7 @@ fn committee(
     let rows = answered_by_all(matrix, members);
     let decided: Vec<_> = rows
         .iter()
-        .map(|row| (row.0, decide(row.0, &votes(row), spec)))
+        .map(|row| (row.0, decide(&row.0.kind, &votes(row), spec)))
         .collect();
     let ends: Vec<_> = decided
         .iter()
@@ -154,7 +154,7 @@ fn hostile(rows: &[Row<'_>], spec: CommitteeSpec, share: f64, seed: u64) -> Host
                     vote.confidence = HOSTILE_CONFIDENCE;
                 }
             }
-            match end_of(row.0, &decide(row.0, &votes, spec)) {
+            match end_of(row.0, &decide(&row.0.kind, &votes, spec)) {
                 CommitteeEnd::Right => right = right.saturating_add(1),
                 CommitteeEnd::Wrong => wrong = wrong.saturating_add(1),
                 CommitteeEnd::NoResult => {}
@@ -188,7 +188,7 @@ fn size(matrix: &AnswerMatrix, seats: u8, seed: u64) -> SizeReport {
             let rows = answered_by_all(matrix, members);
             let ends: Vec<_> = rows
                 .iter()
-                .map(|row| end_of(row.0, &decide(row.0, &votes(row), spec)))
+                .map(|row| end_of(row.0, &decide(&row.0.kind, &votes(row), spec)))
                 .collect();
             let share =
                 |wanted: CommitteeEnd| Proportion::of(ends.iter().map(|end| *end == wanted)).share;

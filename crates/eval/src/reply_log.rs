@@ -5,6 +5,7 @@ use crate::{
     matrix::{AnswerMatrix, GivenAnswer, ModelColumn},
     LabelledQuestion,
 };
+use llm_oracle_primitives::AnswerKind;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 use std::{
@@ -42,6 +43,19 @@ pub struct KeptReply {
     pub planck: String,
     /// Digest of its line's `record` in [`RECORDS`], lower-case hex.
     pub record: String,
+}
+
+impl KeptReply {
+    /// What was given, as an answer of this kind; `None` if it is not of that kind.
+    pub fn given(&self, kind: &AnswerKind) -> Option<GivenAnswer> {
+        Some(GivenAnswer {
+            answer: answer_text::read(&self.answer, kind)?,
+            confidence: self.confidence,
+            milliseconds: self.milliseconds,
+            tokens: self.tokens,
+            planck: self.planck.parse().unwrap_or_default(),
+        })
+    }
 }
 
 /// Why replies cannot be kept or read.
@@ -110,8 +124,12 @@ impl ReplyLog {
 
     /// Whether this model's reply to a question of this digest is there.
     pub fn has(&self, model: &str, question: &str) -> bool {
-        self.known
-            .contains_key(&(model.to_owned(), question.to_owned()))
+        self.reply(model, question).is_some()
+    }
+
+    /// This model's reply to a question of this digest.
+    pub fn reply(&self, model: &str, question: &str) -> Option<&KeptReply> {
+        self.known.get(&(model.to_owned(), question.to_owned()))
     }
 
     /// Names of all models with a reply, in the order of the alphabet.
@@ -145,16 +163,8 @@ impl ReplyLog {
         let kept = |model: &str, question: &LabelledQuestion| {
             self.known.get(&(model.to_owned(), question.digest()))
         };
-        let given = |model: &str, question: &LabelledQuestion| {
-            let kept = kept(model, question)?;
-            Some(GivenAnswer {
-                answer: answer_text::read(&kept.answer, &question.kind)?,
-                confidence: kept.confidence,
-                milliseconds: kept.milliseconds,
-                tokens: kept.tokens,
-                planck: kept.planck.parse().unwrap_or_default(),
-            })
-        };
+        let given =
+            |model: &str, question: &LabelledQuestion| kept(model, question)?.given(&question.kind);
         let reversed = |model: &str, question: &LabelledQuestion| {
             let kept = kept(model, &question.reversed()?)?;
             // Its text means the same in both orders.

@@ -4,7 +4,7 @@ use crate::{
     answer_text,
     reply_log::{KeptReply, LogError, ReplyLog},
     stats::rng::SeededRng,
-    LabelledQuestion,
+    AskedQuestion, LabelledQuestion,
 };
 use futures::{stream, StreamExt};
 use llm_oracle_llm::{
@@ -154,13 +154,13 @@ pub fn sample(
 /// One question for one model.
 struct Task<'a> {
     model: &'a EvalModel,
-    question: LabelledQuestion,
+    question: AskedQuestion,
     digest: String,
     /// The most that its answer can cost, planck.
     price: u128,
 }
 
-/// Asks what is missing. Ends when all is asked, or the budget is reached; what is under way then is kept.
+/// Asks labelled questions, with their options in both orders if that is wanted: [`run_asked`].
 ///
 /// # Errors
 /// When a reply cannot be kept.
@@ -169,9 +169,29 @@ pub async fn run(
     questions: &[LabelledQuestion],
     options: RunOptions,
     log: &mut ReplyLog,
+    show: impl FnMut(&RunProgress),
+) -> Result<RunProgress, RunError> {
+    let mut asked = Vec::new();
+    for question in questions.iter().map(LabelledQuestion::asked) {
+        let reversed = question.reversed().filter(|_| options.both_orders);
+        asked.extend([Some(question), reversed].into_iter().flatten());
+    }
+    run_asked(models, &asked, options, log, show).await
+}
+
+/// Asks what is missing, in the order of options that each question has. Ends when all is asked, or the budget is
+/// reached; what is under way then is kept.
+///
+/// # Errors
+/// When a reply cannot be kept.
+pub async fn run_asked(
+    models: &[EvalModel],
+    questions: &[AskedQuestion],
+    options: RunOptions,
+    log: &mut ReplyLog,
     mut show: impl FnMut(&RunProgress),
 ) -> Result<RunProgress, RunError> {
-    let (tasks, mut progress) = missing(models, questions, options, log);
+    let (tasks, mut progress) = missing(models, questions, log);
     show(&progress);
     let mut waiting = tasks.into_iter();
     let mut under_way = stream::FuturesUnordered::new();
@@ -214,29 +234,25 @@ pub async fn run(
 
 fn missing<'a>(
     models: &'a [EvalModel],
-    questions: &[LabelledQuestion],
-    options: RunOptions,
+    questions: &[AskedQuestion],
     log: &ReplyLog,
 ) -> (Vec<Task<'a>>, RunProgress) {
     let mut progress = RunProgress::default();
     let mut tasks = Vec::new();
     for question in questions {
-        let reversed = question.reversed().filter(|_| options.both_orders);
-        for question in [Some(question.clone()), reversed].into_iter().flatten() {
-            let digest = question.digest();
-            for model in models {
-                progress.total = progress.total.saturating_add(1);
-                if log.has(&model.name, &digest) {
-                    progress.kept = progress.kept.saturating_add(1);
-                    continue;
-                }
-                tasks.push(Task {
-                    price: model.provider.price(&question.model_question()),
-                    model,
-                    question: question.clone(),
-                    digest: digest.clone(),
-                });
+        let digest = question.digest();
+        for model in models {
+            progress.total = progress.total.saturating_add(1);
+            if log.has(&model.name, &digest) {
+                progress.kept = progress.kept.saturating_add(1);
+                continue;
             }
+            tasks.push(Task {
+                price: model.provider.price(&question.model_question()),
+                model,
+                question: question.clone(),
+                digest: digest.clone(),
+            });
         }
     }
     (tasks, progress)

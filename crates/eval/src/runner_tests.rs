@@ -86,7 +86,9 @@ async fn the_spend_stays_within_its_budget() {
     let folder = tempfile::tempdir().unwrap();
     let questions = labels::read("q", TEXT).unwrap();
     let models = [model(first("one"), 10)];
-    let most = models[0].provider.price(&questions[0].model_question());
+    let most = models[0]
+        .provider
+        .price(&questions[0].asked().model_question());
     // Several at once reserve what they may cost before any of them has cost something.
     for (max_spend, asked) in [(most - 1, 0), (most, 1)] {
         let options = RunOptions {

@@ -37,6 +37,8 @@ pub const SIGNER: u8 = 15;
 pub const NOT_CHECKED: u8 = 16;
 /// The database that replicas share cannot be reached. Starting again later helps.
 pub const STORE_UNREACHABLE: u8 = 17;
+/// `check` found defects in a question.
+pub const QUESTION_DEFECTS: u8 = 18;
 
 /// Each code with its name in JSON and its meaning.
 pub const ALL: &[(u8, &str, &str)] = &[
@@ -109,6 +111,11 @@ pub const ALL: &[(u8, &str, &str)] = &[
         STORE_UNREACHABLE,
         "store_unreachable",
         "the shared database cannot be reached; start again later",
+    ),
+    (
+        QUESTION_DEFECTS,
+        "question_defects",
+        "`check` found defects in a question",
     ),
 ];
 

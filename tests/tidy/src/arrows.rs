@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("eval", &["primitives", "rules", "llm"]),
     ("peers", &["primitives", "http", "signing", "support"]),
+    ("question-check", &["primitives"]),
     ("relayer", BELOW_THE_RELAYER),
     (
         "development",
@@ -77,7 +78,9 @@ fn is_allowed(from: &str, to: &str, optional: bool) -> bool {
     match from {
         // `fixtures` is below the product, so it may not import it.
         _ if from != "fixtures" && TEST_CRATES.contains(&from) => true,
-        "cli" => matches!(to, "relayer" | "eval") || BELOW_THE_RELAYER.contains(&to),
+        "cli" => {
+            matches!(to, "relayer" | "eval" | "question-check") || BELOW_THE_RELAYER.contains(&to)
+        }
         _ => ALLOWED
             .iter()
             .any(|(name, allowed)| *name == from && allowed.contains(&to)),

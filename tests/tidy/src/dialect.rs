@@ -88,6 +88,8 @@ pub const TERMS: &[Term] = &[
             // In tests of models: a text, and the alphabet of base64.
             "wrote the letter",
             "bits",
+            // A label before a text that is judged.
+            "hypothesis|letter",
         ],
         everywhere(&["letter", "letters"], "peer message"),
     ),

@@ -3,6 +3,7 @@
 
 mod advance;
 mod ask;
+mod check;
 mod config;
 mod deliver;
 mod deploy;
@@ -46,6 +47,8 @@ pub struct CommandLine<M: Subcommand> {
 pub enum Subcommands<M: Subcommand> {
     /// Ask a question and wait for the answer
     Ask(ask::AskArgs),
+    /// Find defects in a question before money is bound, and estimate how far models agree
+    Check(check::CheckArgs),
     /// Show a request
     Show(show::ShowArgs),
     /// List requests
@@ -96,6 +99,7 @@ pub enum Subcommands<M: Subcommand> {
 
 crate::subcommand::run_variants!(Subcommands<M: MoreSubcommands> {
     Ask,
+    Check,
     Show,
     List,
     Verify,

@@ -7,7 +7,9 @@ mod question_text;
 mod schema;
 mod terms;
 
-pub use flags::AskArgs;
+pub use flags::{AnswerFlags, AskArgs, SourceFlags};
+pub(super) use question_text::{not_blank, prompt};
+pub(super) use terms::kind;
 
 use crate::{
     answers::kind_json,

@@ -1,14 +1,12 @@
 //! The texts of a question as they were typed: what cannot be meant is refused before money is sent.
 
-use crate::{exit::CliError, terminal::is_invisible};
+use crate::exit::CliError;
 use llm_oracle_primitives::canonical;
+use llm_oracle_question_check::{is_invisible, latin_lookalike};
 use std::io::Read;
 
 /// Most bytes that are read from stdin, more than any prompt may have.
 const STDIN_BYTES_MAX: u64 = 64 * 1024;
-
-/// Characters of Greek and Cyrillic, each before the Latin one that it looks like.
-const LOOKALIKES: &str = "аaеeоoрpсcуyхxіiјjѕsԁdһhкkтtмmнhвbαaοoνvρpτtυuιiκkεeηnχx";
 
 /// The prompt: the argument, or what stdin has if the argument is `-`.
 ///
@@ -72,15 +70,7 @@ fn visible(text: &str) -> String {
 /// What a text looks like: equal for texts that people and models take for each other.
 fn skeleton(text: &str) -> String {
     let folded = canonical::text(&visible(text)).to_lowercase();
-    let latin = |c: char| {
-        let mut pairs = LOOKALIKES.chars();
-        while let (Some(from), Some(to)) = (pairs.next(), pairs.next()) {
-            if from == c {
-                return to;
-            }
-        }
-        c
-    };
+    let latin = |c: char| latin_lookalike(c).unwrap_or(c);
     folded.chars().map(latin).collect()
 }
 

@@ -116,7 +116,11 @@ fn majority(seats: u8) -> u8 {
     (seats / 2).saturating_add(1)
 }
 
-fn kind(flags: &AnswerFlags) -> Result<AnswerKind, CliError> {
+/// The type of the answer that the flags describe.
+///
+/// # Errors
+/// When a value is wrong. The contract's own rules are not applied.
+pub fn kind(flags: &AnswerFlags) -> Result<AnswerKind, CliError> {
     if let Some(given) = &flags.choice {
         let options = options(given)?;
         return Ok(AnswerKind::Choice { options });

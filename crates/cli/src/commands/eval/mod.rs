@@ -143,7 +143,7 @@ impl EvalArgs {
 }
 
 /// What did not go as wanted, on stderr.
-fn tell(context: &CommandContext, progress: &RunProgress) {
+pub(super) fn tell(context: &CommandContext, progress: &RunProgress) {
     for failure in &progress.failures {
         context.out.stage(format!("failed: {failure}"));
     }

@@ -324,7 +324,8 @@ mod tests {
             base_url = "https://models.example/v1"
             model = "some-model"
             name = "some-name"
-            api_key_env = "MODEL_KEY"
+            api_key_command = ["program", "argument"]
+            api_key_renew_after_s = 3000
             key_header = "authorization"
             key_prefix = "Bearer "
             headers = { "X-Project" = "oracle" }
@@ -347,6 +348,8 @@ mod tests {
             unreachable!("it is on a server");
         };
         assert_eq!((server.provider, server.timeout_ms), ("anthropic", 9));
+        assert_eq!(server.api_key_renew_after_s, 3_000);
+        assert!(!format!("{server:?}").contains("argument"));
         assert_eq!(server.body["thinking"]["budget_tokens"], 4_096);
         assert_eq!(model.limits.planck_per_million_output_tokens, 10);
         let plain = "provider = 'mistral'\nmodel = 'm'";

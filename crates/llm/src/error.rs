@@ -112,6 +112,14 @@ pub enum ModelError {
     /// The question's own bytes cannot be put to a model.
     #[error("question cannot be asked: {0}")]
     BadQuestion(String),
+    /// There is no key to ask with, and one may be had later.
+    #[error("no API key for model '{model}': {reason}")]
+    NoKey {
+        /// The model asked for.
+        model: String,
+        /// Why, with the remedy; never the key.
+        reason: String,
+    },
     /// The provider is not set up.
     #[error("provider is not configured: {0}")]
     NotConfigured(String),
@@ -133,6 +141,7 @@ impl ModelError {
             Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::BadResponse { .. }
+            | Self::NoKey { .. }
             | Self::Engine(_) => Retry::Backoff(None),
             Self::Unavailable { wait, .. } => Retry::Backoff(Some(*wait)),
             Self::NoneAnswered {
@@ -172,6 +181,7 @@ impl ModelError {
             | Self::Unavailable { .. }
             | Self::Load { .. }
             | Self::BadQuestion(_)
+            | Self::NoKey { .. }
             | Self::NotConfigured(_) => true,
             Self::NotServed { is_paid, .. } | Self::PromptTooLong { is_paid, .. } => !is_paid,
             Self::Status { code, is_paid, .. } => !is_paid && !may_have_run(*code),
@@ -202,7 +212,9 @@ impl ModelError {
                 remedy,
                 is_paid: true,
             },
-            Self::Unreachable { model, reason } => Self::Broken { model, reason },
+            Self::Unreachable { model, reason } | Self::NoKey { model, reason } => {
+                Self::Broken { model, reason }
+            }
             other => other,
         }
     }

@@ -34,7 +34,7 @@ pub use canonical_json::{canonical_json, NotJson};
 pub use config::{build, ModelConfig, Models, ProviderConfig};
 pub use error::{ModelError, Retry};
 pub use fallback::{actual_cost, Fallback};
-pub use hosted::{HostedConfig, InstructionRole};
+pub use hosted::{HostedConfig, InstructionRole, KeyCommand};
 pub use meter::{day_of, share_ppm, CallCost, CallLimits, DailyUsage, ProviderState};
 
 use async_trait::async_trait;

@@ -363,7 +363,9 @@ impl Meter {
         self.failures = self.failures.saturating_add(1);
         let provider_at_fault = matches!(
             error,
-            ModelError::Unreachable { .. } | ModelError::Status { code: 429, .. }
+            ModelError::Unreachable { .. }
+                | ModelError::NoKey { .. }
+                | ModelError::Status { code: 429, .. }
         );
         let forgiven = if provider_at_fault {
             0

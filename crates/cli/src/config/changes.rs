@@ -135,6 +135,8 @@ mod tests {
             ("limits.max_fee", ChangeEffect::Live),
             ("policy.requesters", ChangeEffect::Live),
             ("model.timeout_ms", ChangeEffect::Live),
+            ("model.api_key_command", ChangeEffect::Live),
+            ("model.api_key_renew_after_s", ChangeEffect::Live),
             ("log", ChangeEffect::Live),
             ("suri", ChangeEffect::Nothing),
             ("store", ChangeEffect::Restart),

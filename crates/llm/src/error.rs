@@ -53,6 +53,16 @@ pub enum ModelError {
         /// Time until another try can succeed.
         wait: Duration,
     },
+    /// It is not the question's turn: the settings limit how much the provider is asked in a minute.
+    #[error("model '{model}' is asked later, within its limits of a minute: {reason}")]
+    RateLimited {
+        /// The model asked for.
+        model: String,
+        /// What counts in this minute, and the limit.
+        reason: String,
+        /// Time until another try can succeed.
+        wait: Duration,
+    },
     /// None of several providers answered.
     #[error("no provider answered: {texts}")]
     NoneAnswered {
@@ -143,7 +153,9 @@ impl ModelError {
             | Self::BadResponse { .. }
             | Self::NoKey { .. }
             | Self::Engine(_) => Retry::Backoff(None),
-            Self::Unavailable { wait, .. } => Retry::Backoff(Some(*wait)),
+            Self::Unavailable { wait, .. } | Self::RateLimited { wait, .. } => {
+                Retry::Backoff(Some(*wait))
+            }
             Self::NoneAnswered {
                 retryable, wait, ..
             } => match retryable {
@@ -179,6 +191,7 @@ impl ModelError {
         match self {
             Self::Unreachable { .. }
             | Self::Unavailable { .. }
+            | Self::RateLimited { .. }
             | Self::Load { .. }
             | Self::BadQuestion(_)
             | Self::NoKey { .. }

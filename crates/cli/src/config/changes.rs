@@ -137,6 +137,7 @@ mod tests {
             ("model.timeout_ms", ChangeEffect::Live),
             ("model.api_key_command", ChangeEffect::Live),
             ("model.api_key_renew_after_s", ChangeEffect::Live),
+            ("model.max_tokens_per_minute", ChangeEffect::Live),
             ("log", ChangeEffect::Live),
             ("suri", ChangeEffect::Nothing),
             ("store", ChangeEffect::Restart),

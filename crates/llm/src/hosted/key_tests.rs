@@ -59,8 +59,7 @@ async fn accept(server: &MockServer, key: &str) {
         .respond_with(ResponseTemplate::new(200).set_body_json(body))
         .mount(server)
         .await;
-    let refusal =
-        json!({ "error": { "message": "Bearer sk-canary-1 and Bearer sk-canary-2 are not it" } });
+    let refusal = json!({ "error": { "message": "Bearer sk-canary-1 is not it" } });
     Mock::given(wiremock::matchers::any())
         .respond_with(ResponseTemplate::new(401).set_body_json(refusal))
         .mount(server)

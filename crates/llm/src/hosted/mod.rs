@@ -11,6 +11,8 @@ mod clean;
 mod dialect;
 mod failure;
 mod http;
+mod key;
+mod key_command;
 mod likelihood;
 mod preset;
 mod read;
@@ -26,6 +28,7 @@ use super::{
     ModelQuestion, Provider, ProviderReply, Retry,
 };
 use async_trait::async_trait;
+pub use key_command::KeyCommand;
 use llm_oracle_primitives::{Answer, AnswerKind};
 pub use preset::InstructionRole;
 use sample::{Sample, Samples};

@@ -341,6 +341,12 @@ impl ModelQueue {
     /// What can get better by waiting is tried again: for as long as the deadline allows if no model
     /// ran, else a bounded number of times, since each may have cost something.
     fn model_failed(&mut self, entry: &SeatId, error: &ModelError) -> Result<(), RelayerError> {
+        if let ModelError::RateLimited { wait, .. } = error {
+            // It waits for its turn, and nothing failed.
+            tracing::debug!(request = entry.request_id, %error, "the question waits");
+            self.backoffs.start(*entry, Some(*wait), error.to_string());
+            return Ok(());
+        }
         self.ops.metrics().model_failed();
         match error.retry_while_due() {
             // Another replica may have had more luck.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what is needed, from nothing; cheap to run again.
 #
-#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts] [--clients] [--verifier]
+#   scripts/setup.sh [--model] [--node] [--relayer] [--contracts] [--clients] [--verifier] [--llama-server]
 #                    [--postgres] [--release]
 #
 # Without a flag it is the first four. --clients are the packages that the test of general clients
@@ -148,35 +148,49 @@ setup_clients() {
     export LLM_ORACLE_CLIENTS="$folder"
 }
 
-# The Python of tests/clients/verify.py, for its test, which runs where LLM_ORACLE_VERIFIER is set. It is a
-# virtual environment outside the clone, made again when the requirements or the system's Python change.
+# The Python of tests/clients/verify.py, for its test, which runs where LLM_ORACLE_VERIFIER is set.
 setup_verifier() {
-    local requirements="$ROOT/tests/clients/requirements.txt" folder="$LLM_ORACLE_CACHE/verifier" state
     unset LLM_ORACLE_VERIFIER
+    ! make_venv verifier "the verifier in Python" requirements.txt ||
+        export LLM_ORACLE_VERIFIER="$LLM_ORACLE_CACHE/verifier"
+}
+
+# llama.cpp's own server as a Python package, for the tests of providers, which run where
+# LLM_ORACLE_LLAMA_SERVER is set.
+setup_llama_server() {
+    unset LLM_ORACLE_LLAMA_SERVER
+    ! make_venv llama-server "llama.cpp's server" llama-server-requirements.txt ||
+        export LLM_ORACLE_LLAMA_SERVER="$LLM_ORACLE_CACHE/llama-server"
+}
+
+# A virtual environment of Python in a folder of the cache, made again when its requirements or the system's
+# Python change: FOLDER WHAT REQUIREMENTS. Fails, and says why, where it can't be had on this machine.
+make_venv() {
+    local folder="$LLM_ORACLE_CACHE/$1" what="$2" requirements="$ROOT/tests/clients/$3" state
     if ! has_venv; then
         if ! can_install; then
-            say "skipped: the verifier in Python needs what Debian calls python3-venv; please install it"
-            return 0
+            say "skipped: $what needs what Debian calls python3-venv; please install it"
+            return 1
         fi
         install_packages python3 python3-venv
     fi
     if ! has_venv; then
         say "skipped: $(command -v python3) can't make virtual environments; put Debian's Python first on PATH"
-        return 0
+        return 1
     fi
     if ! python_is_new_enough; then
-        say "skipped: the verifier in Python needs Python 3.$OLDEST_PYTHON or later, and this is $(python3 --version)"
-        return 0
+        say "skipped: $what needs Python 3.$OLDEST_PYTHON or later, and this is $(python3 --version)"
+        return 1
     fi
     state="$(python3 -c 'import sys; print(sys.base_prefix, sys.version)') $(sha256sum <"$requirements")"
     if [ "$(cat "$folder/installed" 2>/dev/null)" != "$state" ]; then
         rm -rf "$folder"
-        python3 -m venv "$folder" >&2
+        # The caller is a condition, in which the shell does not stop at errors by itself.
+        python3 -m venv "$folder" >&2 || fail "no virtual environment for $what"
         "$folder/bin/python3" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-            --requirement "$requirements" >&2
+            --requirement "$requirements" >&2 || fail "the packages for $what can't be installed"
         echo "$state" >"$folder/installed"
     fi
-    export LLM_ORACLE_VERIFIER="$folder"
 }
 
 # On Debian the module is there without what it needs to bring pip.
@@ -205,8 +219,8 @@ main() {
     [ $# -gt 0 ] || wanted="--model --node --relayer --contracts"
     for flag in $wanted; do
         case "$flag" in
-        --model | --node | --relayer | --contracts | --clients | --verifier | --postgres | --release) ;;
-        *) fail "unknown flag $flag; there are --model, --node, --relayer, --contracts, --clients, --verifier, --postgres and --release" ;;
+        --model | --node | --relayer | --contracts | --clients | --verifier | --llama-server | --postgres | --release) ;;
+        *) fail "unknown flag $flag; there are --model, --node, --relayer, --contracts, --clients, --verifier, --llama-server, --postgres and --release" ;;
         esac
     done
     {
@@ -224,13 +238,16 @@ main() {
         esac
         case "$wanted" in *--clients*) step "clients" "2 minutes the first time" setup_clients ;; esac
         case "$wanted" in *--verifier*) step "verifier in Python" "1 minute the first time" setup_verifier ;; esac
+        case "$wanted" in *--llama-server*)
+            step "llama.cpp's server" "1 minute the first time" setup_llama_server ;;
+        esac
         case "$wanted" in *--postgres*) step "PostgreSQL" "1 minute the first time" setup_postgres ;; esac
         case "$wanted" in *--release*)
             step "release" "20 minutes the first time, because everything is optimised" build_release ;;
         esac
     } >&2
     for variable in LLM_ORACLE_CACHE LLM_ORACLE_MODEL CONTRACTS_NODE LLM_ORACLE_ARTIFACTS \
-        LLM_ORACLE_CLIENTS LLM_ORACLE_VERIFIER; do
+        LLM_ORACLE_CLIENTS LLM_ORACLE_VERIFIER LLM_ORACLE_LLAMA_SERVER; do
         [ -z "${!variable:-}" ] || printf 'export %s=%q\n' "$variable" "${!variable}"
     done
     # What was asked for by name comes first.

@@ -63,6 +63,7 @@ step "workspace and lint" "14 minutes the first time, because llama.cpp is compi
 step "contracts" "4 minutes the first time, because Rust's core is compiled for Wasm" build_contracts
 step "general clients" "2 minutes the first time, because packages are downloaded" setup_clients
 step "verifier in Python" "1 minute the first time, because a package is downloaded" setup_verifier
+step "llama.cpp's server" "1 minute the first time, because a package is downloaded" setup_llama_server
 step "PostgreSQL" "1 minute the first time, because it is installed" setup_postgres
 step "dependencies" "seconds" check_dependencies
 step "cost" "seconds" check_cost

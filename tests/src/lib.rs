@@ -15,6 +15,7 @@
 pub mod command;
 pub mod history;
 pub mod keystore;
+pub mod llama_server;
 pub mod market;
 pub mod model_server;
 pub mod node;
@@ -32,6 +33,7 @@ pub mod world;
 
 pub use command::Cli;
 pub use history::History;
+pub use llama_server::LlamaServer;
 pub use market::Market;
 pub use model_server::ModelServer;
 pub use node::Node;

@@ -34,11 +34,11 @@ pub(crate) struct Manifest {
     /// `[package.metadata]`.
     metadata: Option<Value>,
     features: Map<String, Value>,
-    targets: Vec<Target>,
+    targets: Vec<CargoTarget>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Target {
+struct CargoTarget {
     name: String,
     kind: Vec<String>,
 }

@@ -279,7 +279,7 @@ impl ChainApi for Chain {
         gas_limit: Weight,
         storage_deposit_limit: Option<Balance>,
     ) -> Result<SignedTx, ChainError> {
-        let call = sign::ContractCall {
+        let call = sign::CallArguments {
             dest: MultiAddress::Id(account32(contract)),
             value,
             gas_limit,

@@ -24,7 +24,7 @@ use subxt::{
 /// The call `Contracts::call`.
 #[derive(Clone, EncodeAsType)]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
-pub(super) struct ContractCall {
+pub(super) struct CallArguments {
     pub(super) dest: MultiAddress<AccountId32, ()>,
     pub(super) value: u128,
     pub(super) gas_limit: Weight,
@@ -41,15 +41,15 @@ pub(super) async fn sign_call(
     connection: &Connection,
     signer: &dyn Signer,
     terms: TxTerms,
-    call: ContractCall,
+    call: CallArguments,
 ) -> Result<SignedTx, ChainError> {
-    let short = ContractCall {
+    let short = CallArguments {
         data: Vec::new(),
         ..call.clone()
     };
     let of = |call| subxt::dynamic::transaction("Contracts", "call", call);
     let (call, short) = (of(call), of(short));
-    let draft = TxDraft::new(connection, terms).await?;
+    let draft = TxTemplate::new(connection, terms).await?;
     let lift = |error: ExtrinsicError| connection.lift("to sign a transaction", &error);
     let mut signable = draft.signable(&call).map_err(lift)?;
     let signed = signable.signer_payload().map_err(lift)?;
@@ -76,7 +76,7 @@ pub(super) async fn sign_payload<C: Payload>(
     nonce: u64,
     payload: &C,
 ) -> Result<SignedTx, ChainError> {
-    let draft = TxDraft::new(connection, nonce.into()).await?;
+    let draft = TxTemplate::new(connection, nonce.into()).await?;
     let lift = |error: ExtrinsicError| connection.lift("to sign a transaction", &error);
     let mut signable = draft.signable(payload).map_err(lift)?;
     let payload = signable.signer_payload().map_err(lift)?;
@@ -91,7 +91,7 @@ pub(super) async fn sign_payload<C: Payload>(
 
 /// Indices of the pallet and the call by which this chain calls contracts.
 pub(super) async fn contracts_call(connection: &Connection) -> Result<[u8; 2], ChainError> {
-    let call = ContractCall {
+    let call = CallArguments {
         dest: MultiAddress::Id(AccountId32([0; 32])),
         value: 0,
         gas_limit: Weight::default(),
@@ -107,7 +107,7 @@ pub(super) async fn contracts_call(connection: &Connection) -> Result<[u8; 2], C
 }
 
 /// A transaction without its call and its signature.
-struct TxDraft {
+struct TxTemplate {
     at: Arc<AtBlock>,
     anchor: Head,
     era: EraWindow,
@@ -121,7 +121,7 @@ type Signable<'call, C> = SignableTransaction<
     C,
 >;
 
-impl TxDraft {
+impl TxTemplate {
     /// Anchored at a finalized block, which no reorganisation removes.
     async fn new(connection: &Connection, terms: TxTerms) -> Result<Self, ChainError> {
         let finalized = connection.finalized().await?;
@@ -256,7 +256,7 @@ mod tests {
         assert_ne!(best, anchor);
         for (block, good) in [(best, true), (anchor, false)] {
             let at = chain.connection.at(block.hash).await.unwrap();
-            let call = ContractCall {
+            let call = CallArguments {
                 dest: MultiAddress::Id(account32(&to)),
                 value: 0,
                 gas_limit: gas,

@@ -37,7 +37,7 @@ pub struct ContractCall<'a, T> {
 }
 
 /// What a call would cost.
-pub struct CallCost<T> {
+pub struct CheckedCall<T> {
     /// Result of the dry run.
     pub dry: DryRun<T>,
     /// Estimated fee of the transaction, planck.
@@ -49,7 +49,7 @@ impl<T: Decode> ContractCall<'_, T> {
     ///
     /// # Errors
     /// The error that the call would fail with, what the signer cannot pay, and connection errors.
-    pub async fn cost(&self, sign: &SigningFlags) -> Result<CallCost<T>, CliError> {
+    pub async fn cost(&self, sign: &SigningFlags) -> Result<CheckedCall<T>, CliError> {
         let (chain, signer) = (self.chain, self.signer);
         let free = chain.free_balance(&signer.account).await?;
         // Before the dry run, which only says that a transfer fails.
@@ -77,7 +77,7 @@ impl<T: Decode> ContractCall<'_, T> {
             deposit: dry.deposit,
         };
         charges.check(&signer.account, free)?;
-        Ok(CallCost {
+        Ok(CheckedCall {
             dry,
             transaction_fee,
         })
@@ -175,7 +175,7 @@ pub fn nothing_sent() -> &'static str {
     "dry run: nothing was sent; omit --dry-run to send it"
 }
 
-impl<T> CallCost<T> {
+impl<T> CheckedCall<T> {
     /// The cost in JSON.
     pub fn json(&self, value: Balance) -> Value {
         let weight = self.dry.gas_required;

@@ -70,7 +70,8 @@ impl From<RelayerError> for CliError {
             | RelayerError::Address(_)
             | RelayerError::Peers(_)
             | RelayerError::NoOperators
-            | RelayerError::OperatorTwice(_) => Self::usage(error),
+            | RelayerError::OperatorTwice(_)
+            | RelayerError::OperatorModel(_) => Self::usage(error),
         }
     }
 }

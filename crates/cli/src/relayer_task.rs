@@ -5,13 +5,13 @@ use llm_oracle_chain::CheckedOracle;
 use llm_oracle_llm::{BuiltModels, Models, Provider};
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_relayer::{
-    reload_channel, CodeHashes, Limits, PolicyConfig, Relayer, RelayerConfig, RelayerError,
-    Reloader, RetentionConfig, SourceReadingProvider,
+    reload_channel, CodeHashes, Limits, PolicyConfig, RationaleConfig, Relayer, RelayerConfig,
+    RelayerError, Reloader, RetentionConfig, SourceReadingProvider,
 };
 use llm_oracle_signing::KeySource;
 use llm_oracle_sources::SourcesConfig;
 use llm_oracle_support::address::{hex0x, ss58};
-use std::{fs, future::Future, io, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, future::Future, io, path::Path, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{signal, Signal, SignalKind},
     task::JoinHandle,
@@ -114,6 +114,7 @@ pub async fn start(options: DevRelayer<'_>) -> Result<RelayerHandle, CliError> {
         shared: None,
         operators: options.operators.iter().map(key).collect(),
         model: options.model.clone(),
+        operator_models: BTreeMap::new(),
         limits: Limits::default(),
         policy: PolicyConfig::default(),
         peers: PeersConfig::default(),
@@ -132,15 +133,17 @@ pub fn provider(model: &Models) -> Result<Arc<dyn Provider>, CliError> {
     Ok(built_models(model)?.provider()?)
 }
 
-/// Puts the reading of sources before a provider.
+/// Puts the reading of sources before a provider, and the question for a rationale behind it.
 ///
 /// # Errors
 /// When a setting is wrong.
 pub fn reading_sources(
     provider: Arc<dyn Provider>,
     sources: &SourcesConfig,
+    rationale: RationaleConfig,
 ) -> Result<Arc<dyn Provider>, CliError> {
-    let reading = SourceReadingProvider::new(provider, sources).map_err(CliError::usage)?;
+    let reading =
+        SourceReadingProvider::new(provider, sources, rationale).map_err(CliError::usage)?;
     Ok(Arc::new(reading))
 }
 
@@ -152,7 +155,8 @@ pub fn reading_attachments(
     provider: Arc<dyn Provider>,
     store: &Path,
 ) -> Result<Arc<dyn Provider>, CliError> {
-    reading_sources(provider, &SourcesConfig::held_in(store))
+    let sources = SourcesConfig::held_in(store);
+    reading_sources(provider, &sources, RationaleConfig::default())
 }
 
 /// Builds each provider that the settings name.

@@ -64,7 +64,7 @@ impl SettingsReload {
             sources.folder = None;
             sources.hold_in(&self.started_with.store);
         }
-        let provider = reading_sources(models.provider()?, &sources)?;
+        let provider = reading_sources(models.provider()?, &sources, fresh.rationale)?;
         let is_live = |key: &String| change_effect(key, is_same_local) == ChangeEffect::Live;
         let is_live = |key: &String| is_live(key) && (key != "log" || self.log.follows_settings());
         let mut report = ReloadReport {

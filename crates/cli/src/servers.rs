@@ -6,6 +6,7 @@ use llm_oracle_relayer::{
     ops::{self, StatusHandler},
     Relayer,
 };
+use llm_oracle_sources::attachments::HeldAttachments;
 use std::{
     fs,
     future::Future,
@@ -120,8 +121,9 @@ pub struct RelayerServers {
 }
 
 impl RelayerServers {
-    /// Serves operators at the address, and starts the messages to the service manager.
-    pub fn start(relayer: &Relayer, address: Option<ListenAddress>) -> Self {
+    /// Serves operators at the address, and starts the messages to the service manager. `attachments` is the folder
+    /// of those that are given out.
+    pub fn start(relayer: &Relayer, address: Option<ListenAddress>, attachments: &Path) -> Self {
         let (ops, store) = (relayer.ops().clone(), relayer.store().clone());
         let (stopping, closed) = (CancellationToken::new(), CancellationToken::new());
         let notifier = tokio::spawn(ops::keep_notified(ops.clone(), stopping.clone()));
@@ -129,7 +131,13 @@ impl RelayerServers {
         // The address of an earlier run is out of date.
         let _ = fs::remove_file(&address_file);
         let server = address.map(|address| {
-            let (handler, file) = (Arc::new(StatusHandler { ops, store }), address_file.clone());
+            let attachments = HeldAttachments::new(attachments);
+            let handler = Arc::new(StatusHandler {
+                ops,
+                store,
+                attachments,
+            });
+            let file = address_file.clone();
             let stop = closed.clone();
             let serve = move |listener| {
                 write_address(&listener, &file);

@@ -53,6 +53,16 @@ pub enum ModelError {
         /// Time until another try can succeed.
         wait: Duration,
     },
+    /// It is not the question's turn: the settings limit how much the provider is asked in a minute.
+    #[error("model '{model}' is asked later, within its limits of a minute: {reason}")]
+    RateLimited {
+        /// The model asked for.
+        model: String,
+        /// What counts in this minute, and the limit.
+        reason: String,
+        /// Time until another try can succeed.
+        wait: Duration,
+    },
     /// None of several providers answered.
     #[error("no provider answered: {texts}")]
     NoneAnswered {
@@ -112,6 +122,14 @@ pub enum ModelError {
     /// The question's own bytes cannot be put to a model.
     #[error("question cannot be asked: {0}")]
     BadQuestion(String),
+    /// There is no key to ask with, and one may be had later.
+    #[error("no API key for model '{model}': {reason}")]
+    NoKey {
+        /// The model asked for.
+        model: String,
+        /// Why, with the remedy; never the key.
+        reason: String,
+    },
     /// The provider is not set up.
     #[error("provider is not configured: {0}")]
     NotConfigured(String),
@@ -133,8 +151,11 @@ impl ModelError {
             Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::BadResponse { .. }
+            | Self::NoKey { .. }
             | Self::Engine(_) => Retry::Backoff(None),
-            Self::Unavailable { wait, .. } => Retry::Backoff(Some(*wait)),
+            Self::Unavailable { wait, .. } | Self::RateLimited { wait, .. } => {
+                Retry::Backoff(Some(*wait))
+            }
             Self::NoneAnswered {
                 retryable, wait, ..
             } => match retryable {
@@ -170,8 +191,10 @@ impl ModelError {
         match self {
             Self::Unreachable { .. }
             | Self::Unavailable { .. }
+            | Self::RateLimited { .. }
             | Self::Load { .. }
             | Self::BadQuestion(_)
+            | Self::NoKey { .. }
             | Self::NotConfigured(_) => true,
             Self::NotServed { is_paid, .. } | Self::PromptTooLong { is_paid, .. } => !is_paid,
             Self::Status { code, is_paid, .. } => !is_paid && !may_have_run(*code),
@@ -202,7 +225,9 @@ impl ModelError {
                 remedy,
                 is_paid: true,
             },
-            Self::Unreachable { model, reason } => Self::Broken { model, reason },
+            Self::Unreachable { model, reason } | Self::NoKey { model, reason } => {
+                Self::Broken { model, reason }
+            }
             other => other,
         }
     }

@@ -6,25 +6,21 @@
 //! another provider has failed.
 
 use super::{
+    cost::{actual_cost, max_cost},
     day_of,
-    meter::{Meter, ProviderState},
+    meter::{Meter, ProviderState, Reservation},
     refuse_unserved, CallCost, CallLimits, ModelError, ModelQuestion, Provider, ProviderReply,
     Retry,
 };
 use async_trait::async_trait;
-use llm_oracle_primitives::{AnswerKind, ModelRef};
+use llm_oracle_primitives::ModelRef;
 use llm_oracle_support::clock::{now_ms, Instant};
-use serde_json::{json, Value};
+use serde_json::json;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Bytes sent to a server beside the question: instructions, and the second turn.
-const FRAME_BYTES: u64 = 2_048;
-/// Most requests for one answer: the question, and one correction of a malformed reply.
-const REQUESTS_PER_ANSWER_MAX: u32 = 2;
 
 struct LimitedProvider {
     provider: Arc<dyn Provider>,
@@ -44,21 +40,46 @@ impl LimitedProvider {
         max_cost(question, provider.thinking_tokens(), samples)
     }
 
+    /// Reserves the question's maximum cost.
+    ///
+    /// # Errors
+    /// The cooldown or limit that forbids the call now.
+    fn reserve(&self, question: &ModelQuestion) -> Result<UnderWay<'_>, ModelError> {
+        let (cost, now) = (self.max_cost(question), Instant::now());
+        let taken = self.meter().take(&self.limits, cost, now, day_of(now_ms()));
+        let reserved = taken.map_err(|denied| {
+            let model = self.provider.name().to_owned();
+            let (reason, wait) = (denied.reason, denied.wait);
+            match denied.is_rate {
+                true => ModelError::RateLimited {
+                    model,
+                    reason,
+                    wait,
+                },
+                false => ModelError::Unavailable {
+                    model,
+                    reason,
+                    wait,
+                },
+            }
+        })?;
+        Ok(UnderWay {
+            meter: &self.meter,
+            reserved,
+            has_ended: false,
+        })
+    }
+
     /// Calls the provider if its limits allow it now.
     async fn ask(
         &self,
         question: &ModelQuestion,
         _permit: OwnedSemaphorePermit,
     ) -> Result<ProviderReply, ModelError> {
-        let taken = self.max_cost(question);
-        self.meter()
-            .take(&self.limits, taken, Instant::now(), day_of(now_ms()))
-            .map_err(|denied| ModelError::Unavailable {
-                model: self.provider.name().to_owned(),
-                reason: denied.reason,
-                wait: denied.wait,
-            })?;
+        let reserved = self.reserve(question)?;
         let result = self.provider.answer(question).await;
+        let reserved = reserved.end();
+        let taken = reserved.cost;
         let mut meter = self.meter();
         match &result {
             Ok(reply) => {
@@ -73,12 +94,15 @@ impl LimitedProvider {
                         "an answer took more tokens than were reserved"
                     );
                 }
-                meter.settle(&self.limits, taken, needed);
+                meter.settle(&self.limits, &reserved, needed, Instant::now());
                 meter.succeeded();
             }
             Err(error) => {
                 if error.is_free() {
-                    meter.settle(&self.limits, taken, CallCost::default());
+                    let nothing = CallCost::default();
+                    meter.settle(&self.limits, &reserved, nothing, Instant::now());
+                } else {
+                    meter.keep(&reserved, Instant::now());
                 }
                 meter.failed(error, Instant::now());
                 if let Some((cooldown, reason)) = meter.cooldown(Instant::now()) {
@@ -88,6 +112,30 @@ impl LimitedProvider {
             }
         }
         result
+    }
+}
+
+/// A question under way. One that is stopped, as at its deadline, keeps what was reserved for it.
+struct UnderWay<'a> {
+    meter: &'a Mutex<Meter>,
+    reserved: Reservation,
+    has_ended: bool,
+}
+
+impl UnderWay<'_> {
+    /// The provider has answered or failed.
+    fn end(mut self) -> Reservation {
+        self.has_ended = true;
+        self.reserved
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+            meter.keep(&self.reserved, Instant::now());
+        }
     }
 }
 
@@ -250,90 +298,21 @@ fn summary(mut failed: Vec<ModelError>) -> ModelError {
             retryable = true;
         }
     }
+    let is_rate = |error: &ModelError| matches!(error, ModelError::RateLimited { .. });
+    if let (Some(ModelError::RateLimited { model, .. }), true, Some(wait)) =
+        (failed.first(), failed.iter().all(is_rate), soonest)
+    {
+        return ModelError::RateLimited {
+            model: model.clone(),
+            reason: texts.join("; "),
+            wait,
+        };
+    }
     ModelError::NoneAnswered {
         texts: texts.join("; "),
         retryable,
         wait: soonest.filter(|wait| !wait.is_zero()),
         free: failed.iter().all(ModelError::is_free),
-    }
-}
-
-/// Upper bound of a question's cost. A token has at least one byte.
-fn max_cost(question: &ModelQuestion, thinking_tokens: u32, samples: u32) -> CallCost {
-    let bytes = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
-    let form = match &question.answer {
-        AnswerKind::Choice { options } => options.iter().map(|option| option.len() as u64).sum(),
-        AnswerKind::Json { schema } => schema.len() as u64,
-        _ => 0_u64,
-    };
-    let system = question.system.as_deref().map_or(0, bytes);
-    // The options or schema occur twice in the second turn.
-    let input = bytes(&question.prompt)
-        .saturating_add(system)
-        .saturating_add(form.saturating_mul(2))
-        .saturating_add(FRAME_BYTES);
-    let output = question.sampling.max_tokens.saturating_add(thinking_tokens);
-    let requests = REQUESTS_PER_ANSWER_MAX.saturating_mul(samples.max(1));
-    let each = |tokens: u64| tokens.saturating_mul(requests.into());
-    CallCost {
-        requests,
-        input_tokens: each(input),
-        output_tokens: each(output.into()),
-    }
-}
-
-/// What an answer cost according to its record; the reserved cost `taken` where the record does not say.
-pub fn actual_cost(record: &Value, taken: CallCost) -> CallCost {
-    if record.get("not_asked").is_some() {
-        return CallCost::default();
-    }
-    let count = |name: &str| {
-        let list = record.get(name).and_then(Value::as_array);
-        list.map(|all| u32::try_from(all.len()).unwrap_or(u32::MAX))
-    };
-    let runs = count("exchanges").unwrap_or(1);
-    let refused = count("refused_requests").unwrap_or_default();
-    let requests = runs.saturating_add(refused);
-    // The usage on record is the last exchange's, and that is the longer one.
-    let last = vec![record.get("usage").unwrap_or(&Value::Null)];
-    let (each, times) = match record.get("usages").and_then(Value::as_array) {
-        Some(all) => (all.iter().collect(), 1),
-        None => (last, runs.into()),
-    };
-    let mut sum = (0_u64, 0_u64);
-    for usage in each {
-        let Some((input, output)) = tokens_of(usage) else {
-            return CallCost { requests, ..taken };
-        };
-        sum.0 = sum.0.saturating_add(input);
-        sum.1 = sum.1.saturating_add(output);
-    }
-    CallCost {
-        requests,
-        input_tokens: sum.0.saturating_mul(times),
-        output_tokens: sum.1.saturating_mul(times),
-    }
-}
-
-/// Tokens in and out. What a server only counts in sum is taken for generated, which costs more. Some
-/// count thinking in the sum alone.
-fn tokens_of(usage: &Value) -> Option<(u64, u64)> {
-    let count = |name: &str| usage.get(name).and_then(Value::as_u64);
-    let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"]
-        .iter()
-        .filter_map(|name| count(name))
-        .fold(0, u64::saturating_add);
-    let of_messages = || Some(count("input_tokens")?.saturating_add(cached));
-    let input = count("prompt_tokens").or_else(of_messages);
-    let output = count("completion_tokens").or_else(|| count("output_tokens"));
-    match (input, output, count("total_tokens")) {
-        (Some(input), output, Some(total)) => {
-            let rest = total.saturating_sub(input);
-            Some((input, rest.max(output.unwrap_or_default())))
-        }
-        (Some(input), Some(output), None) => Some((input, output)),
-        (None, output, Some(total)) => Some((0, total.max(output.unwrap_or_default()))),
-        _ => None,
     }
 }
 

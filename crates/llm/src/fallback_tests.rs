@@ -1,8 +1,9 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
 use super::*;
 use crate::scripted::Scripted;
 use llm_oracle_primitives::{Answer, AnswerKind, Sampling};
+use serde_json::Value;
 
 fn question(model: ModelRef) -> ModelQuestion {
     ModelQuestion {
@@ -275,4 +276,82 @@ fn what_an_answer_took_is_read_from_its_record() {
         };
         assert_eq!(actual_cost(&record, taken), expected, "{record}");
     }
+}
+
+/// Takes this long for an answer, by the clock of the test.
+struct Slow(Duration);
+
+#[async_trait]
+impl Provider for Slow {
+    fn name(&self) -> &str {
+        "slow"
+    }
+
+    async fn answer(&self, _: &ModelQuestion) -> Result<ProviderReply, ModelError> {
+        tokio::time::sleep(self.0).await;
+        Ok(ProviderReply {
+            answer: Answer::Bool(true),
+            confidence: 0,
+            model: "slow".to_owned(),
+            record: json!({ "usage": { "total_tokens": 1_000 } }),
+        })
+    }
+}
+
+/// Room for one question's maximum, which is 4,226 tokens, and not for two.
+fn tokens_a_minute(answer_time: Duration) -> Fallback {
+    let limits = CallLimits {
+        max_tokens_per_minute: 5_000,
+        ..CallLimits::default()
+    };
+    let slow: Arc<dyn Provider> = Arc::new(Slow(answer_time));
+    Fallback::new(vec![(slow, limits)]).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_waits_for_its_turn_within_the_tokens_of_a_minute() {
+    let all = tokens_a_minute(Duration::from_secs(90));
+    let asked = question(ModelRef::Any);
+    let (first, second) = tokio::join!(all.answer(&asked), all.answer(&asked));
+    assert!(first.is_ok());
+    let error = second.unwrap_err();
+    assert!(matches!(error, ModelError::RateLimited { .. }), "{error:?}");
+    assert!(error.is_free());
+    // The first one took 1,000, which leave too little room for a minute from its end.
+    let error = all.answer(&asked).await.unwrap_err();
+    let wait = Duration::from_secs(60);
+    assert_eq!(error.retry(), Retry::Backoff(Some(wait)));
+    tokio::time::advance(wait - Duration::from_millis(1)).await;
+    assert!(all.answer(&asked).await.is_err());
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert!(all.answer(&asked).await.is_ok());
+    // No cooldown, and no failure on the way.
+    assert_eq!(all.states()[0].cooldown_ms, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fallback_answers_what_would_have_to_wait() {
+    let slow: Arc<dyn Provider> = Arc::new(Slow(Duration::from_secs(90)));
+    let limits = CallLimits {
+        max_tokens_per_minute: 1,
+        ..CallLimits::default()
+    };
+    let other: Arc<dyn Provider> = saying("other", true);
+    let all = Fallback::new(vec![(slow, limits), (other, CallLimits::default())]).unwrap();
+    let asked = question(ModelRef::Any);
+    let (first, second) = tokio::join!(all.answer(&asked), all.answer(&asked));
+    assert_eq!(first.unwrap().model, "slow");
+    assert_eq!(second.unwrap().model, "other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_stopped_counts_for_a_minute_and_no_longer() {
+    let all = tokens_a_minute(Duration::from_secs(90));
+    let asked = question(ModelRef::Any);
+    let stopped = tokio::time::timeout(Duration::from_secs(5), all.answer(&asked)).await;
+    assert!(stopped.is_err());
+    let error = all.answer(&asked).await.unwrap_err();
+    assert_eq!(error.retry(), Retry::Backoff(Some(Duration::from_secs(60))));
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(all.answer(&asked).await.is_ok());
 }

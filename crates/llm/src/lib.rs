@@ -11,8 +11,10 @@
 
 mod answer_type;
 mod built;
+mod call_limits;
 mod canonical_json;
 mod config;
+mod cost;
 mod error;
 mod fallback;
 #[cfg(test)]
@@ -28,14 +30,17 @@ mod reply;
 mod schema;
 pub mod scripted;
 mod secret;
+mod token_window;
 
 pub use built::{build_all, BuiltModels};
+pub use call_limits::CallLimits;
 pub use canonical_json::{canonical_json, NotJson};
 pub use config::{build, ModelConfig, Models, ProviderConfig};
+pub use cost::{actual_cost, CallCost};
 pub use error::{ModelError, Retry};
-pub use fallback::{actual_cost, Fallback};
-pub use hosted::{HostedConfig, InstructionRole};
-pub use meter::{day_of, share_ppm, CallCost, CallLimits, DailyUsage, ProviderState};
+pub use fallback::Fallback;
+pub use hosted::{HostedConfig, InstructionRole, KeyCommand};
+pub use meter::{day_of, share_ppm, DailyUsage, ProviderState};
 
 use async_trait::async_trait;
 use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling, Source};

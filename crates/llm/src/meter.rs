@@ -1,14 +1,17 @@
 //! Rate limits, daily budgets and cooldown of one provider. Pure: the caller passes the time.
 
-use super::{ModelError, Retry};
+use super::{
+    call_limits::CallLimits,
+    cost::CallCost,
+    token_window::{CallDenied, TokenWindow, MINUTE},
+    ModelError, Retry,
+};
 use llm_oracle_support::clock::Instant;
 use serde::{Deserialize, Serialize};
 use std::{collections::VecDeque, time::Duration};
 
 /// Length of a budget day in UTC, milliseconds.
 const DAY_MS: i64 = 86_400_000;
-/// The window of `max_requests_per_minute`.
-const MINUTE: Duration = Duration::from_secs(60);
 /// Consecutive failures without a cooldown: the questions may have caused them, not the provider.
 const FAILURES_FORGIVEN: u32 = 2;
 /// Longest cooldown after failures, unless the server asks for a longer one.
@@ -17,113 +20,6 @@ const COOLDOWN_MAX: Duration = Duration::from_secs(60);
 const MISCONFIGURED_COOLDOWN: Duration = Duration::from_secs(300);
 /// Time until a provider with a used-up daily budget is tried again.
 const BUDGET_COOLDOWN: Duration = Duration::from_secs(60);
-
-/// Limits of one provider. By default only the number of concurrent calls is limited.
-#[derive(Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
-#[serde(deny_unknown_fields, default)]
-pub struct CallLimits {
-    /// Most concurrent questions.
-    #[serde(alias = "calls_at_once")]
-    pub max_concurrent_calls: u16,
-    /// Most requests in any 60 seconds; 0 for any number.
-    #[serde(alias = "requests_a_minute")]
-    pub max_requests_per_minute: u32,
-    /// Most input and output tokens in a day (UTC); 0 for any number.
-    #[serde(alias = "tokens_a_day")]
-    pub max_tokens_per_day: u64,
-    /// Price of a request, planck.
-    #[serde(
-        deserialize_with = "llm_oracle_support::amount::planck",
-        alias = "planck_per_call"
-    )]
-    pub planck_per_request: u128,
-    /// Price of a million tokens, planck, where the next two keys do not say otherwise.
-    #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
-    pub planck_per_million_tokens: u128,
-    /// Price of a million tokens of the prompt, planck; 0: as `planck_per_million_tokens` has it.
-    #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
-    pub planck_per_million_input_tokens: u128,
-    /// Price of a million generated tokens, those of thinking included, planck; 0: as
-    /// `planck_per_million_tokens` has it.
-    #[serde(deserialize_with = "llm_oracle_support::amount::planck")]
-    pub planck_per_million_output_tokens: u128,
-    /// Most spend in a day (UTC), planck; 0 for any amount.
-    #[serde(
-        alias = "money_a_day",
-        deserialize_with = "llm_oracle_support::amount::planck"
-    )]
-    pub max_spend_per_day: u128,
-}
-
-impl Default for CallLimits {
-    fn default() -> Self {
-        Self {
-            max_concurrent_calls: 4,
-            max_requests_per_minute: 0,
-            max_tokens_per_day: 0,
-            planck_per_request: 0,
-            planck_per_million_tokens: 0,
-            planck_per_million_input_tokens: 0,
-            planck_per_million_output_tokens: 0,
-            max_spend_per_day: 0,
-        }
-    }
-}
-
-impl CallLimits {
-    /// Keys of the settings file, and behind them the names that five of them had before. Release
-    /// 0.4 reads both; a later one drops the old names.
-    pub(super) const KEYS: [&'static str; 13] = [
-        "max_concurrent_calls",
-        "max_requests_per_minute",
-        "max_tokens_per_day",
-        "planck_per_request",
-        "planck_per_million_tokens",
-        "planck_per_million_input_tokens",
-        "planck_per_million_output_tokens",
-        "max_spend_per_day",
-        "planck_per_call",
-        "calls_at_once",
-        "requests_a_minute",
-        "tokens_a_day",
-        "money_a_day",
-    ];
-
-    /// What so many requests and tokens cost, planck, rounded up.
-    pub fn price(&self, cost: CallCost) -> u128 {
-        let calls = self.planck_per_request.saturating_mul(cost.requests.into());
-        let of = |own: u128, tokens: u64| {
-            let price = if own > 0 {
-                own
-            } else {
-                self.planck_per_million_tokens
-            };
-            price.saturating_mul(tokens.into())
-        };
-        let input = of(self.planck_per_million_input_tokens, cost.input_tokens);
-        let output = of(self.planck_per_million_output_tokens, cost.output_tokens);
-        let tokens = input.saturating_add(output).div_ceil(1_000_000);
-        calls.saturating_add(tokens)
-    }
-}
-
-/// Requests and tokens of one answer: an upper bound before the call, the actual use after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CallCost {
-    /// Requests to the server.
-    pub requests: u32,
-    /// Tokens of the prompt.
-    pub input_tokens: u64,
-    /// Tokens generated, those of thinking included.
-    pub output_tokens: u64,
-}
-
-impl CallCost {
-    /// Tokens in and out.
-    pub fn tokens(self) -> u64 {
-        self.input_tokens.saturating_add(self.output_tokens)
-    }
-}
 
 /// What a provider has used on one day. Survives restarts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -180,13 +76,12 @@ pub fn day_of(now_ms: i64) -> i64 {
     now_ms.div_euclid(DAY_MS)
 }
 
-/// Why a provider cannot be called now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CallDenied {
-    /// The reason, as a text.
-    pub reason: String,
-    /// Time until another try can succeed.
-    pub wait: Duration,
+/// What was reserved for one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reservation {
+    /// The maximum cost.
+    pub cost: CallCost,
+    id: u64,
 }
 
 /// Counters of one provider.
@@ -196,6 +91,8 @@ pub(super) struct Meter {
     cooldown_until: Option<Instant>,
     reason: String,
     recent: VecDeque<Instant>,
+    window: TokenWindow,
+    reservations: u64,
     used: DailyUsage,
 }
 
@@ -242,12 +139,17 @@ impl Meter {
         cost: CallCost,
         now: Instant,
         day: i64,
-    ) -> Result<(), CallDenied> {
+    ) -> Result<Reservation, CallDenied> {
         if let Some((wait, reason)) = self.cooldown(now) {
-            let reason = format!("in cooldown after: {reason}");
-            return Err(CallDenied { reason, wait });
+            return Err(CallDenied {
+                reason: format!("in cooldown after: {reason}"),
+                wait,
+                is_rate: false,
+            });
         }
         self.check_minute(limits, cost, now)?;
+        self.window
+            .check(limits.max_tokens_per_minute, cost.tokens(), now)?;
         if self.used.day != day {
             self.used = DailyUsage {
                 day,
@@ -269,6 +171,7 @@ impl Meter {
                 return Err(CallDenied {
                     reason,
                     wait: BUDGET_COOLDOWN,
+                    is_rate: false,
                 });
             }
         }
@@ -278,7 +181,12 @@ impl Meter {
         self.used.requests = self.used.requests.saturating_add(cost.requests.into());
         self.used.tokens = tokens;
         self.used.planck = planck.to_string();
-        Ok(())
+        let id = self.reservations;
+        self.reservations = id.wrapping_add(1);
+        if limits.max_tokens_per_minute > 0 {
+            self.window.open(id, cost.tokens());
+        }
+        Ok(Reservation { cost, id })
     }
 
     fn check_minute(
@@ -309,12 +217,24 @@ impl Meter {
             MINUTE.saturating_sub(now.saturating_duration_since(*at))
         });
         let reason = format!("{} requests in the last minute", self.recent.len());
-        Err(CallDenied { reason, wait })
+        Err(CallDenied {
+            reason,
+            wait,
+            is_rate: true,
+        })
     }
 
     /// Replaces a reservation by what the answer took, which may be more: servers count thinking that the
     /// limit on tokens does not.
-    pub(super) fn settle(&mut self, limits: &CallLimits, taken: CallCost, needed: CallCost) {
+    pub(super) fn settle(
+        &mut self,
+        limits: &CallLimits,
+        reserved: &Reservation,
+        needed: CallCost,
+        now: Instant,
+    ) {
+        self.window.close(reserved.id, needed.tokens(), now);
+        let taken = reserved.cost;
         for _ in needed.requests..taken.requests {
             self.recent.pop_back();
         }
@@ -336,6 +256,11 @@ impl Meter {
             .saturating_sub(limits.price(taken))
             .saturating_add(limits.price(needed))
             .to_string();
+    }
+
+    /// Keeps a reservation as it is: what the answer took is not known.
+    pub(super) fn keep(&mut self, reserved: &Reservation, now: Instant) {
+        self.window.close(reserved.id, reserved.cost.tokens(), now);
     }
 
     pub(super) fn succeeded(&mut self) {
@@ -363,7 +288,9 @@ impl Meter {
         self.failures = self.failures.saturating_add(1);
         let provider_at_fault = matches!(
             error,
-            ModelError::Unreachable { .. } | ModelError::Status { code: 429, .. }
+            ModelError::Unreachable { .. }
+                | ModelError::NoKey { .. }
+                | ModelError::Status { code: 429, .. }
         );
         let forgiven = if provider_at_fault {
             0

@@ -39,6 +39,55 @@ fn requests_of_the_last_minute_are_bounded() {
 }
 
 #[test]
+fn tokens_of_the_last_minute_are_bounded_by_the_maximum_of_what_is_under_way() {
+    let limits = CallLimits {
+        max_tokens_per_minute: 1_000,
+        ..CallLimits::default()
+    };
+    let start = Instant::now();
+    let mut meter = Meter::default();
+    let take = |meter: &mut Meter, tokens, at| {
+        meter.take(&limits, cost(1, tokens), start + seconds(at), 1)
+    };
+    let first = take(&mut meter, 600, 0).unwrap();
+    let second = take(&mut meter, 400, 0).unwrap();
+    // Both may take all that was reserved for as long as they are under way.
+    let denied = take(&mut meter, 1, 90).unwrap_err();
+    assert_eq!((denied.wait, denied.is_rate), (seconds(1), true));
+    assert!(denied.reason.contains("max_tokens_per_minute is 1000"));
+    meter.settle(&limits, &first, cost(1, 100), start + seconds(100));
+    let third = take(&mut meter, 500, 100).unwrap();
+    meter.settle(&limits, &second, cost(1, 300), start + seconds(110));
+    meter.settle(&limits, &third, cost(1, 0), start + seconds(111));
+    // 100 tokens count until 160, 300 until 170.
+    assert!(take(&mut meter, 600, 120).is_ok());
+    assert_eq!(take(&mut meter, 100, 120).unwrap_err().wait, seconds(40));
+    assert_eq!(take(&mut meter, 300, 130).unwrap_err().wait, seconds(40));
+    assert_eq!(take(&mut meter, 401, 130).unwrap_err().wait, seconds(1));
+}
+
+#[test]
+fn a_question_larger_than_a_minute_allows_is_put_alone() {
+    let limits = CallLimits {
+        max_tokens_per_minute: 1_000,
+        ..CallLimits::default()
+    };
+    let start = Instant::now();
+    let mut meter = Meter::default();
+    let small = meter.take(&limits, cost(1, 10), start, 1).unwrap();
+    assert!(meter.take(&limits, cost(1, 5_000), start, 1).is_err());
+    // It was stopped, and may have taken all of it.
+    meter.keep(&small, start + seconds(5));
+    let denied = meter.take(&limits, cost(1, 5_000), start + seconds(6), 1);
+    assert_eq!(denied.unwrap_err().wait, seconds(59));
+    let large = meter.take(&limits, cost(1, 5_000), start + seconds(65), 1);
+    assert!(large.is_ok());
+    assert!(meter
+        .take(&limits, cost(1, 1), start + seconds(65), 1)
+        .is_err());
+}
+
+#[test]
 fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
     let limits = CallLimits {
         max_tokens_per_day: 250,
@@ -51,14 +100,14 @@ fn a_days_tokens_and_money_are_bounded_and_what_was_not_needed_comes_back() {
     let now = Instant::now();
     let mut meter = Meter::default();
     meter.take(&limits, ONE, now, 1).unwrap();
-    meter.take(&limits, ONE, now, 1).unwrap();
+    let reserved = meter.take(&limits, ONE, now, 1).unwrap();
     let closed = meter.take(&limits, ONE, now, 1).unwrap_err();
     assert!(
         closed.reason.contains("max_tokens_per_day is 250"),
         "{closed:?}"
     );
     let small = cost(1, 1);
-    meter.settle(&limits, ONE, small);
+    meter.settle(&limits, &reserved, small, now);
     let used = (meter.used().tokens, meter.used().planck.clone());
     assert_eq!(used, (101, "16".to_owned()));
     let closed = meter.take(&limits, ONE, now, 1).unwrap_err();
@@ -81,13 +130,13 @@ fn more_than_was_reserved_is_charged_as_well() {
     };
     let now = Instant::now();
     let mut meter = Meter::default();
-    meter.take(&limits, ONE, now, 1).unwrap();
+    let reserved = meter.take(&limits, ONE, now, 1).unwrap();
     let needed = CallCost {
         requests: 4,
         input_tokens: 90,
         output_tokens: 900,
     };
-    meter.settle(&limits, ONE, needed);
+    meter.settle(&limits, &reserved, needed, now);
     let used = meter.used();
     assert_eq!((used.requests, used.tokens), (4, 990));
     assert_eq!(used.planck, (90 + 3 * 900).to_string());

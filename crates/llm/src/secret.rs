@@ -1,49 +1,92 @@
 //! API keys: read from a private file or the environment, never printed.
 
 use super::ModelError;
-use secrecy::SecretString;
-use std::{io::Read, path::Path};
+use secrecy::{ExposeSecret, SecretString};
+use std::{io::Read, path::Path, time::SystemTime};
 
 /// Longest key, bytes; more is a wrong file.
-const KEY_BYTES_MAX: u64 = 4096;
+pub(super) const KEY_BYTES_MAX: u64 = 4096;
 
-/// The key from the file or the environment variable; none when neither is named, which servers on
-/// one's own machine accept.
+/// The key in an environment variable.
 ///
 /// # Errors
-/// When both are named, or the named one cannot be used; the text never shows the key.
-pub(super) fn api_key(
-    file: Option<&Path>,
-    variable: Option<&str>,
-) -> Result<Option<SecretString>, ModelError> {
-    let key = match (file, variable) {
-        (Some(_), Some(_)) => {
-            return Err(refused(
-                "both `api_key_file` and `api_key_env` are set: keep one".into(),
-            ))
-        }
-        (None, None) => return Ok(None),
-        (Some(path), None) => from_file(path)?,
-        (None, Some(name)) => std::env::var(name).map_err(|_| {
-            refused(format!(
-                "environment variable {name} is not set to text: the settings read a key from it"
-            ))
-        })?,
-    };
-    let key = key.trim();
-    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let place = file.map_or_else(
-            || variable.unwrap_or_default().to_owned(),
-            |path| path.display().to_string(),
-        );
-        return Err(refused(format!(
-            "{place} holds no API key: it must be one line of printable ASCII without spaces"
-        )));
-    }
-    Ok(Some(SecretString::from(key)))
+/// `NotConfigured` when it is not set, or holds no key; the text never shows the key.
+pub(super) fn from_variable(name: &str) -> Result<SecretString, ModelError> {
+    let text = std::env::var(name).map_err(|_| {
+        refused(format!(
+            "environment variable {name} is not set to text: the settings read a key from it"
+        ))
+    })?;
+    from_text(&text, name).map_err(refused)
 }
 
-fn from_file(path: &Path) -> Result<String, ModelError> {
+/// The key in a file of mode 0600, and which version of the file holds it.
+///
+/// # Errors
+/// `NotConfigured` when the file cannot be read, others may read it, or it holds no key; the text never
+/// shows the key.
+pub(super) fn from_file(path: &Path) -> Result<(SecretString, FileVersion), ModelError> {
+    let (text, version) = read(path)?;
+    let key = from_text(&text, &path.display().to_string()).map_err(refused)?;
+    Ok((key, version))
+}
+
+/// The key that a text is, but for white space around it.
+///
+/// # Errors
+/// That `place` holds no key.
+pub(super) fn from_text(text: &str, place: &str) -> Result<SecretString, String> {
+    let key = text.trim();
+    let is_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_key {
+        return Err(format!(
+            "{place} holds no API key: it must be one line of printable ASCII without spaces"
+        ));
+    }
+    Ok(SecretString::from(key))
+}
+
+/// A text without this secret, also where a slash in it was escaped as some servers do.
+pub(super) fn without(text: String, secret: &SecretString) -> String {
+    let secret = secret.expose_secret();
+    let escaped = secret.replace('/', "\\/");
+    if text.contains(secret) || text.contains(&escaped) {
+        text.replace(secret, "***").replace(&escaped, "***")
+    } else {
+        text
+    }
+}
+
+/// What tells that a file was written or replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FileVersion {
+    modified: Option<SystemTime>,
+    bytes: u64,
+    inode: u64,
+}
+
+impl FileVersion {
+    /// That of the file which has this path now; `None` when there is none.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        std::fs::metadata(path)
+            .ok()
+            .map(|metadata| Self::read(&metadata))
+    }
+
+    fn read(metadata: &std::fs::Metadata) -> Self {
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Self {
+            modified: metadata.modified().ok(),
+            bytes: metadata.len(),
+            inode,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<(String, FileVersion), ModelError> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| {
         refused(format!(
@@ -53,12 +96,13 @@ fn from_file(path: &Path) -> Result<String, ModelError> {
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     // Of the opened file, so that nobody swaps it between the check and the read.
-    private(&file.metadata().map_err(unreadable)?, path)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    private(&metadata, path)?;
     let mut text = String::new();
     file.take(KEY_BYTES_MAX)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
-    Ok(text)
+    Ok((text, FileVersion::read(&metadata)))
 }
 
 #[cfg(unix)]
@@ -87,7 +131,6 @@ fn refused(reason: String) -> ModelError {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
     use std::os::unix::fs::PermissionsExt;
 
     fn key_file(content: &str, mode: u32) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -101,7 +144,7 @@ mod tests {
     #[test]
     fn a_private_file_holds_the_key() {
         let (_folder, path) = key_file("sk-canary\n", 0o600);
-        let key = api_key(Some(&path), None).unwrap().unwrap();
+        let (key, _) = from_file(&path).unwrap();
         assert_eq!(key.expose_secret(), "sk-canary");
         assert!(!format!("{key:?}").contains("canary"));
     }
@@ -110,7 +153,7 @@ mod tests {
     fn a_file_that_others_can_read_is_refused_with_its_mode_and_the_remedy() {
         for mode in [0o644, 0o640, 0o604, 0o660] {
             let (_folder, path) = key_file("sk-canary", mode);
-            let text = api_key(Some(&path), None).unwrap_err().to_string();
+            let text = from_file(&path).unwrap_err().to_string();
             assert!(text.contains(&format!("mode {mode:04o}")), "{text}");
             assert!(text.contains("chmod 600"), "{text}");
             assert!(!text.contains("canary"), "{text}");
@@ -121,19 +164,17 @@ mod tests {
     fn what_is_no_key_is_refused_without_showing_it() {
         for content in ["", "  \n", "two words", "tab\there", "café"] {
             let (_folder, path) = key_file(content, 0o600);
-            let text = api_key(Some(&path), None).unwrap_err().to_string();
+            let text = from_file(&path).unwrap_err().to_string();
             assert!(text.contains("holds no API key"), "{text}");
             assert!(
                 content.trim().is_empty() || !text.contains(content.trim()),
                 "{text}"
             );
         }
-        assert!(api_key(Some(Path::new("/nonexistent/key")), None).is_err());
-        assert!(api_key(Some(Path::new("/nonexistent/key")), Some("X")).is_err());
-        let unset = api_key(None, Some("LLM_ORACLE_TEST_NO_SUCH_VARIABLE")).unwrap_err();
+        assert!(from_file(Path::new("/nonexistent/key")).is_err());
+        let unset = from_variable("LLM_ORACLE_TEST_NO_SUCH_VARIABLE").unwrap_err();
         assert!(unset
             .to_string()
             .contains("LLM_ORACLE_TEST_NO_SUCH_VARIABLE"));
-        assert!(api_key(None, None).unwrap().is_none());
     }
 }

@@ -11,7 +11,7 @@ use llm_oracle_support::{
     amount::{planck, some_planck},
 };
 use serde::{de::Error as _, Deserialize, Deserializer};
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Everything that `relayer run` needs to know. Unknown keys are refused.
 #[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub struct RelayerConfig {
     /// The models that answer, for all of them, in the order in which they are asked.
     #[serde(alias = "models")]
     pub model: Models,
+    /// Operators that answer with one of these models alone: its name by their address.
+    #[serde(default)]
+    pub operator_models: BTreeMap<String, String>,
     /// What this relayer takes on.
     #[serde(default)]
     pub limits: Limits,

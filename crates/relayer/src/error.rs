@@ -32,6 +32,9 @@ pub enum RelayerError {
     Unopened { entry: SeatId, error: StoreError },
     #[error("the configuration names no operator; add one [[operators]] table")]
     NoOperators,
+    /// The model that the configuration names for an operator can't be used.
+    #[error("`operator_models`: {0}")]
+    OperatorModel(String),
     #[error("the operator {0} is named twice in the configuration")]
     OperatorTwice(String),
     #[error(
@@ -103,6 +106,17 @@ impl RelayerError {
             is_signer_away,
             reason: self.to_string(),
         })
+    }
+
+    /// Whether a new connection or some time may cure it. A chain or contract that is another one, and a store that
+    /// fails on this machine, are not among such errors.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Unconfirmed(_) => true,
+            Self::Chain(error) => error.is_transient(),
+            Self::Store(error) => error.is_transient(),
+            _ => false,
+        }
     }
 
     /// Whether a node only refused: the connection stands.

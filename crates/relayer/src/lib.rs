@@ -33,7 +33,6 @@ mod reload;
 mod requests;
 mod retention;
 mod settlement;
-mod start;
 mod take_over;
 mod tx;
 mod work;
@@ -41,11 +40,11 @@ mod work;
 pub use config::{CodeHashes, Limits, RelayerConfig};
 pub use drain::DRAIN_FILE;
 pub use error::RelayerError;
-pub use model::SourceReadingProvider;
+pub use model::{RationaleConfig, SourceReadingProvider};
 pub use ops::ReloadReport;
 pub use plan::{
-    decide, Account, Budget, Exhausted, HeadNumbers, Local, OnChain, PolicyConfig, RequesterBudget,
-    SeatOnChain, Step, Why,
+    decide, Budget, Exhausted, HeadNumbers, ListedAccount, Local, OnChain, PolicyConfig,
+    RequesterBudget, SeatOnChain, Step, Why,
 };
 pub use relayer::{Progress, Relayer};
 pub use reload::{reload_channel, LiveSettings, ReloadInbox, Reloader};

@@ -1,6 +1,6 @@
 //! The node that is worked with: which one, whether it is the right chain and contract, and its heads.
 
-use crate::{error::RelayerError, poll_timer::PollTimer, start::patiently};
+use crate::{error::RelayerError, pauses::StartPatience, poll_timer::PollTimer};
 use llm_oracle_chain::{
     node_connections, AnyChain, ChainError, ChainErrorKind, ChainProperties, CheckedOracle,
     Endpoints, Expect, Head, HeadSubscription, HealthyNode, NodeCriteria, RpcCount,
@@ -18,14 +18,14 @@ const CONFIRM_TIMES: u32 = 2;
 const RECHECK_EVERY: Duration = Duration::from_secs(20);
 
 /// The oracle on whatever chain it is worked on.
-pub(crate) type Oracle = llm_oracle_chain::OracleClient<AnyChain>;
+pub(crate) type AnyOracle = llm_oracle_chain::OracleClient<AnyChain>;
 
 /// The chain as one iteration sees it: everything in an iteration is read at these two blocks of one
 /// node.
 #[derive(Debug, Clone)]
 pub(crate) struct ChainView {
     /// The contract, over the node's connection.
-    pub(crate) oracle: Oracle,
+    pub(crate) oracle: AnyOracle,
     /// The node's finalized block, not below any that was acted on before.
     pub(crate) finalized: Head,
     /// Its best block.
@@ -67,7 +67,7 @@ impl Doubt {
 
 /// A live connection with its subscription to heads; without one, if the node refuses it, the timer wakes.
 struct Link {
-    oracle: Oracle,
+    oracle: AnyOracle,
     wake: Option<HeadSubscription>,
 }
 
@@ -113,23 +113,23 @@ impl NodeSession {
         mut endpoints: Endpoints,
         address: AccountId,
         expect: Expect,
-    ) -> Result<(Self, Oracle), RelayerError> {
-        let (fit, checked) = patiently(async || {
-            let first = first_check(&mut endpoints, address, &expect).await;
-            Ok(match first {
-                Err(error) if error.kind() == ChainErrorKind::Mismatch => {
-                    endpoints.disconnect();
-                    first_check(&mut endpoints, address, &expect).await?
-                }
-                Err(error) => {
-                    endpoints.avoid_current();
-                    return Err(error.into());
-                }
-                Ok(found) => found,
-            })
-        })
-        .await?;
-        let properties = patiently(async || Ok(fit.chain.properties().await?)).await?;
+        patience: &mut StartPatience,
+    ) -> Result<Self, RelayerError> {
+        let check = async || {
+            let mut first = first_check(&mut endpoints, address, &expect).await;
+            if first
+                .as_ref()
+                .is_err_and(|error| error.kind() == ChainErrorKind::Mismatch)
+            {
+                endpoints.disconnect();
+                first = first_check(&mut endpoints, address, &expect).await;
+            }
+            if first.is_err() {
+                endpoints.avoid_current();
+            }
+            Ok(first?)
+        };
+        let (fit, checked, properties) = patience.with(check).await?;
         note_prefix(properties.ss58_prefix);
         let poll_timer = PollTimer::new(endpoints.block_ms());
         let contract: &[u8; 32] = address.as_ref();
@@ -149,7 +149,7 @@ impl NodeSession {
             poll_timer,
             last_connection: None,
         };
-        Ok((session, checked.oracle))
+        Ok(session)
     }
 
     /// Works with these nodes from now on. What the contract is expected to be is compared again in the next
@@ -250,7 +250,7 @@ impl NodeSession {
     }
 
     /// The oracle over the last connection, if it stands.
-    pub(crate) fn oracle(&self) -> Option<&Oracle> {
+    pub(crate) fn oracle(&self) -> Option<&AnyOracle> {
         self.link.as_ref().map(|link| &link.oracle)
     }
 
@@ -283,7 +283,7 @@ impl NodeSession {
     }
 
     /// The contract over a node, and whether only reveals may be sent to it.
-    async fn checked(&mut self, fit: &HealthyNode) -> Result<(Oracle, bool), RelayerError> {
+    async fn checked(&mut self, fit: &HealthyNode) -> Result<(AnyOracle, bool), RelayerError> {
         if let Some(link) = &mut self.link {
             if link.oracle.chain.is_same_connection(fit.chain.as_ref()) {
                 link.subscribe().await?;
@@ -297,7 +297,7 @@ impl NodeSession {
             checked => checked?,
         };
         // The same address on a chain that was started anew.
-        self.expect_domain(checked.config.domain)?;
+        expect_domain(self.deployment, checked.config.domain)?;
         let oracle = checked.oracle;
         let mut link = Link {
             oracle: oracle.clone(),
@@ -315,10 +315,10 @@ impl NodeSession {
         &mut self,
         fit: &HealthyNode,
         error: ChainError,
-    ) -> Result<Oracle, RelayerError> {
-        let oracle = Oracle::new(fit.chain.clone(), self.address);
+    ) -> Result<AnyOracle, RelayerError> {
+        let oracle = AnyOracle::new(fit.chain.clone(), self.address);
         let config = oracle.config(None).await?;
-        self.expect_domain(config.domain)?;
+        expect_domain(self.deployment, config.domain)?;
         self.link = None;
         let is_due = |doubt: &Doubt| doubt.last.elapsed() >= RECHECK_EVERY;
         if self.doubt.as_ref().is_none_or(is_due) {
@@ -332,14 +332,6 @@ impl NodeSession {
         Ok(oracle)
     }
 
-    fn expect_domain(&self, found: Hash) -> Result<(), ChainError> {
-        let expected = self.deployment.domain;
-        if found == expected {
-            return Ok(());
-        }
-        Err(ChainError::OtherDomain { expected, found })
-    }
-
     /// The error, or `OtherDomain`: a chain that was started anew looks like one that was set back, and
     /// never gets well again.
     async fn or_another_chain(&self, error: ChainError) -> RelayerError {
@@ -347,11 +339,11 @@ impl NodeSession {
             return error.into();
         }
         for chain in self.endpoints.connected() {
-            let oracle = Oracle::new(chain, self.address);
+            let oracle = AnyOracle::new(chain, self.address);
             let Ok(config) = oracle.config(None).await else {
                 continue;
             };
-            if let Err(other) = self.expect_domain(config.domain) {
+            if let Err(other) = expect_domain(self.deployment, config.domain) {
                 return other.into();
             }
         }
@@ -376,12 +368,22 @@ impl NodeSession {
     }
 }
 
+/// The same address on a chain that was started anew has another domain.
+fn expect_domain(deployment: DeploymentId, found: Hash) -> Result<(), ChainError> {
+    let expected = deployment.domain;
+    if found == expected {
+        return Ok(());
+    }
+    Err(ChainError::OtherDomain { expected, found })
+}
+
 async fn first_check(
     endpoints: &mut Endpoints,
     address: AccountId,
     expect: &Expect,
-) -> Result<(HealthyNode, CheckedOracle<AnyChain>), ChainError> {
+) -> Result<(HealthyNode, CheckedOracle<AnyChain>, ChainProperties), ChainError> {
     let fit = endpoints.select_node(NodeCriteria::default()).await?;
     let checked = CheckedOracle::check(&fit.chain, address, expect).await?;
-    Ok((fit, checked))
+    let properties = fit.chain.properties().await?;
+    Ok((fit, checked, properties))
 }

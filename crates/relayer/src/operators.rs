@@ -1,6 +1,10 @@
 //! The operators that this process works for.
 
-use crate::{error::RelayerError, node_session::Oracle, ops::Ops};
+use crate::{
+    error::RelayerError,
+    node_session::{AnyOracle, NodeSession},
+    ops::Ops,
+};
 use llm_oracle_primitives::{AccountId, RequestId, Slot};
 use llm_oracle_signing::Signer;
 use llm_oracle_store::SeatId;
@@ -8,7 +12,7 @@ use llm_oracle_support::address::ss58;
 use std::{ops::Index, sync::Arc};
 
 /// One operator.
-pub(crate) struct Operator {
+pub(crate) struct OwnOperator {
     pub(crate) key: Arc<dyn Signer>,
     pub(crate) account: AccountId,
     /// The bytes of its account, which are its public key.
@@ -22,7 +26,7 @@ pub(crate) struct Operator {
     pub(crate) barred: bool,
 }
 
-impl Operator {
+impl OwnOperator {
     /// Its seat in a request.
     pub(crate) fn entry(&self, request_id: RequestId) -> SeatId {
         SeatId {
@@ -33,12 +37,12 @@ impl Operator {
 }
 
 /// All of them, in the order of the settings.
-pub(crate) struct Operators(Vec<Operator>);
+pub(crate) struct Operators(Vec<OwnOperator>);
 
 impl Index<usize> for Operators {
-    type Output = Operator;
+    type Output = OwnOperator;
 
-    fn index(&self, index: usize) -> &Operator {
+    fn index(&self, index: usize) -> &OwnOperator {
         &self.0[index]
     }
 }
@@ -49,7 +53,23 @@ impl Operators {
     /// # Errors
     /// `NotRegistered` when none is, and errors of the chain.
     pub(crate) async fn look_up(
-        oracle: &Oracle,
+        session: &mut NodeSession,
+        keys: &[Arc<dyn Signer>],
+        ops: &Ops,
+    ) -> Result<Self, RelayerError> {
+        let looked = async {
+            let chain = session.refresh().await?;
+            Self::read(&chain.oracle, keys.to_vec(), ops).await
+        };
+        let looked = looked.await;
+        if let Err(error) = &looked {
+            session.failed(error);
+        }
+        looked
+    }
+
+    async fn read(
+        oracle: &AnyOracle,
         keys: Vec<Arc<dyn Signer>>,
         ops: &Ops,
     ) -> Result<Self, RelayerError> {
@@ -66,7 +86,7 @@ impl Operators {
                 continue;
             };
             let id: &[u8; 32] = account.as_ref();
-            operators.push(Operator {
+            operators.push(OwnOperator {
                 id: *id,
                 key,
                 account,
@@ -86,7 +106,7 @@ impl Operators {
         self.0.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Operator> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &OwnOperator> {
         self.0.iter()
     }
 

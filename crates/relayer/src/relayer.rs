@@ -8,19 +8,18 @@ use crate::{
     error::RelayerError,
     failures::FailureLog,
     keys::{load_keys, LoadedKeys},
-    model::{show_models, AnswerRecorder, ModelQueue},
+    model::{show_models, AnswerRecorder, ModelQueue, OperatorModels},
     node_session::{ChainView, NodeSession},
     observer::Observer,
     operators::Operators,
     ops::{IterationResult, Ops},
     pace::PaceWatch,
-    pauses::{pauses, PAUSE_MAX},
+    pauses::{pauses, StartPatience, PAUSE_MAX},
     peers::PeerExchange,
     reload::ReloadInbox,
-    requests::{OperatorSets, RequestCache, RequestTracker, TrackRecords},
+    requests::{account_for_seats, OperatorSets, RequestCache, RequestTracker, TrackRecords},
     retention::Retention,
-    settlement::{end_some, Settlement},
-    start::{look_first, patiently},
+    settlement::{end_some, SettlementSender},
     tx::{signer_part, BatchSender, Reconciler, TxSender},
 };
 use llm_oracle_chain::{Endpoints, Head};
@@ -64,7 +63,7 @@ pub struct Relayer {
     pub(crate) failures: FailureLog,
     pub(crate) reconciler: Reconciler,
     pub(crate) batches: BatchSender,
-    pub(crate) settlement: Settlement,
+    pub(crate) settlement: SettlementSender,
     pub(crate) equivocations: EquivocationWatch,
     pub(crate) peers: PeerExchange,
     pub(crate) observer: Observer,
@@ -121,10 +120,14 @@ impl Relayer {
     ) -> Result<Self, RelayerError> {
         let address = parse_account(&config.contract)?;
         let expect = config.code_hash.expected()?;
-        let (mut session, oracle) = NodeSession::open(endpoints, address, expect).await?;
+        let accounts: Vec<_> = keys.iter().map(|key| key.account()).collect();
+        let models = &config.operator_models;
+        let operator_models = OperatorModels::new(models, &accounts, provider.as_ref())?;
+        let mut patience = StartPatience::new();
+        let mut session = NodeSession::open(endpoints, address, expect, &mut patience).await?;
         let ops = Arc::<Ops>::default();
-        let operators =
-            patiently(async || Operators::look_up(&oracle, keys.clone(), &ops).await).await?;
+        let look_up = async || Operators::look_up(&mut session, &keys, &ops).await;
+        let operators = patience.with(look_up).await?;
         let (identity, deployment) = (session.identity(), session.deployment());
         let money = config.limits.money(session.properties().unit());
         let store = open(&config, &identity)?;
@@ -149,7 +152,7 @@ impl Relayer {
             track_records: TrackRecords::default(),
             sets: OperatorSets::default(),
             models: ModelQueue::new(
-                provider,
+                (provider, operator_models),
                 (limits.max_concurrent_model_requests, config.policy.clone()),
                 (store.clone(), ops.clone(), failures.clone()),
                 AnswerRecorder::new(store.clone(), ops.clone(), deployment),
@@ -162,7 +165,12 @@ impl Relayer {
                 deployment,
                 money.max_tip,
             ),
-            settlement: Settlement::new(tx.clone(), store.clone(), failures.clone(), takeover_ms),
+            settlement: SettlementSender::new(
+                tx.clone(),
+                store.clone(),
+                failures.clone(),
+                takeover_ms,
+            ),
             equivocations: EquivocationWatch::new(
                 limits.report_equivocations,
                 tx,
@@ -178,7 +186,9 @@ impl Relayer {
             ops,
             config,
         };
-        patiently(async || look_first(&mut relayer).await).await?;
+        patience
+            .with(async || look_first(&mut relayer).await)
+            .await?;
         Ok(relayer)
     }
 
@@ -245,7 +255,7 @@ impl Relayer {
                         () = self.wait() => {}
                     }
                 }
-                Err(error) if is_transient(&error) => {
+                Err(error) if error.is_transient() => {
                     self.session.failed(&error);
                     self.ops.iteration_failed(&error);
                     let pause = pauses.next().unwrap_or(PAUSE_MAX);
@@ -365,13 +375,24 @@ impl From<Progress> for IterationResult {
 /// Longest wait for questions that are with the model when it is time to stop.
 const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Errors that a new connection or some time may cure. A chain or contract that is another one, and a
-/// store that fails on this machine, are not among them.
-fn is_transient(error: &RelayerError) -> bool {
-    match error {
-        RelayerError::Unconfirmed(_) => true,
-        RelayerError::Chain(error) => error.is_transient(),
-        RelayerError::Store(error) => error.is_transient(),
-        _ => false,
+/// The first look at the chain: the bonds, and the seats that the store must account for.
+///
+/// # Errors
+/// As [`Relayer::start`].
+async fn look_first(relayer: &mut Relayer) -> Result<(), RelayerError> {
+    let looked = look(relayer).await;
+    if let Err(error) = &looked {
+        relayer.session.failed(error);
     }
+    looked
+}
+
+async fn look(relayer: &mut Relayer) -> Result<(), RelayerError> {
+    let chain = relayer.session.refresh().await?;
+    let deployment = relayer.session.deployment();
+    relayer.bonds.refresh(&chain, &relayer.operators).await?;
+    relayer.peers.begin(chain.finalized.number);
+    let (store, operators, tracker) = (&relayer.store, &relayer.operators, &mut relayer.tracker);
+    let recover = relayer.config.recover;
+    account_for_seats(&chain, store, operators, tracker, deployment, recover).await
 }

@@ -52,7 +52,7 @@ pub(crate) enum EndingPlan {
 }
 
 /// Settles and delivers.
-pub(crate) struct Settlement {
+pub(crate) struct SettlementSender {
     tx: TxSender,
     store: Arc<Store>,
     failures: FailureLog,
@@ -63,7 +63,7 @@ pub(crate) struct Settlement {
     seen_done: HashMap<RequestId, (Purpose, BlockNumber)>,
 }
 
-impl Settlement {
+impl SettlementSender {
     pub(crate) fn new(
         tx: TxSender,
         store: Arc<Store>,

@@ -118,7 +118,7 @@ impl Relayer {
             return self.finish(id, &known.recall);
         };
         // Where we have no seat nobody pays us for settling it, and its end stands all the same.
-        let has_seat = |operator: &crate::operators::Operator| {
+        let has_seat = |operator: &crate::operators::OwnOperator| {
             jobs::seat_of(&view, operator.account.as_ref()).is_some()
         };
         let is_ours = self.operators.iter().any(has_seat);

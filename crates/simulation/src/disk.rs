@@ -1,7 +1,7 @@
 //! A database in memory that outlives the processes that use it, fails, and sees each write.
 
 use super::{
-    kill::{Kill, Kind, Side},
+    kill::{Kill, KillKind, Side},
     witness::Witness,
 };
 use crate::network::{lock, Shared, World};
@@ -39,7 +39,7 @@ impl Disk {
         what: &str,
         write: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if self.kill.passes(Kind::Write, Side::Before) {
+        if self.kill.passes(KillKind::Write, Side::Before) {
             return Err(broken("the process is dead"));
         }
         {
@@ -53,7 +53,7 @@ impl Disk {
             }
         }
         let written = write();
-        if self.kill.passes(Kind::Write, Side::After) {
+        if self.kill.passes(KillKind::Write, Side::After) {
             return Err(broken("the process is dead"));
         }
         written

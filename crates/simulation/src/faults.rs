@@ -1,7 +1,7 @@
 //! What goes wrong, and when: by the seed alone.
 
 use super::{
-    kill::{Kind as Place, Side},
+    kill::{KillKind as Place, Side},
     run::Run,
 };
 use crate::network::{lock, SubmitFault, Ways};

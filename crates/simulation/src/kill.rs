@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 /// Where a process can die.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum KillKind {
     /// At a write to the store.
     Write,
     /// When bytes are handed to a node.
@@ -28,31 +28,31 @@ pub enum Side {
 }
 
 /// A place: the kind, how many of it come before, and the side.
-pub type Place = (Kind, u64, Side);
+pub type KillPoint = (KillKind, u64, Side);
 
 /// Counts the places that a process passes, and ends it at one of them.
 #[derive(Debug, Default)]
 pub struct Kill {
     passed: [AtomicU64; 3],
-    at: Mutex<Option<Place>>,
+    at: Mutex<Option<KillPoint>>,
     dead: AtomicBool,
     died: Notify,
 }
 
 impl Kill {
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Place>> {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<KillPoint>> {
         self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts from here, and ends the process at this place, if there is one.
-    pub fn arm(&self, place: Option<Place>) {
+    pub fn arm(&self, place: Option<KillPoint>) {
         for passed in &self.passed {
             passed.store(0, Ordering::Relaxed);
         }
         *self.slot() = place;
     }
 
-    pub fn passed(&self, kind: Kind) -> u64 {
+    pub fn passed(&self, kind: KillKind) -> u64 {
         self.passed[kind as usize].load(Ordering::Relaxed)
     }
 
@@ -75,14 +75,14 @@ impl Kill {
     }
 
     /// Passes a place, or never comes back.
-    pub async fn pass(&self, kind: Kind, side: Side) {
+    pub async fn pass(&self, kind: KillKind, side: Side) {
         if self.passes(kind, side) {
             pending::<()>().await;
         }
     }
 
     /// Passes a place; true when the process is dead and must not do anything any more.
-    pub fn passes(&self, kind: Kind, side: Side) -> bool {
+    pub fn passes(&self, kind: KillKind, side: Side) -> bool {
         let counter = &self.passed[kind as usize];
         let number = match side {
             Side::Before => counter.fetch_add(1, Ordering::Relaxed),

@@ -2,7 +2,7 @@
 
 use super::{
     faults::quiet,
-    kill::{Kind as Place, Place as At, Side},
+    kill::{KillKind as Place, KillPoint as At, Side},
     run::{in_simulation, Plan, Run},
     scenario::Kind,
 };

@@ -2,7 +2,7 @@
 
 use super::{
     faults::quiet,
-    kill::{Kind as Place, Side},
+    kill::{KillKind as Place, Side},
     run::{in_simulation, Plan, Run},
     scenario::{Kind, ASKER},
 };

@@ -30,7 +30,6 @@ use llm_oracle_support::{
 use std::{
     collections::BTreeMap,
     future::Future,
-    path::PathBuf,
     pin::Pin,
     sync::{
         atomic::{AtomicBool, Ordering},
@@ -204,10 +203,11 @@ impl Run {
             forget_finalized: false,
             contract: ss58(&MemoryHost::address()),
             code_hash: CodeHashes(self.codes.iter().map(|code| hex0x(code)).collect()),
-            store: PathBuf::new(),
+            store: Default::default(),
             shared: None,
             operators: Vec::new(),
             model: Models(Vec::new()),
+            operator_models: Default::default(),
             limits: self.limits,
             policy: PolicyConfig::default(),
             peers: PeersConfig::default(),

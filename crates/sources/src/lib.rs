@@ -15,6 +15,7 @@ pub mod fetch;
 mod load;
 mod media;
 pub mod passages;
+pub mod quotes;
 pub mod reader;
 mod record;
 pub mod render;

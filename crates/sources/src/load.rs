@@ -4,6 +4,7 @@ use crate::{
     extract::ExtractedText,
     fetch::{FetchedDocument, Fetcher},
     passages::{self, RULE},
+    quotes::QuotableText,
     reader::{DocumentReader, ReaderError},
     record::{DocumentRecord, FailureKind, SourceFailure, SourceRecord, TextRecord},
     render::{render, PromptDates, ShownSource},
@@ -39,6 +40,8 @@ pub struct LoadedSources {
     pub is_transient: bool,
     /// The question as the model gets it, with dates and sources.
     pub prompt: String,
+    /// What of them can be quoted.
+    pub texts: Vec<QuotableText>,
 }
 
 /// Loads the sources of questions.
@@ -176,6 +179,15 @@ fn finish(question: &SourceQuestion<'_>, all: Vec<Loaded>, room: usize) -> Loade
     };
     let prompt = render(question.prompt, &shown, &dates);
     let (abstention, is_transient) = verdict(question.sources, &all);
+    let texts = all.iter().zip(&chosen).filter_map(|(one, passages)| {
+        let read = one.text.as_ref().ok()?;
+        Some(QuotableText {
+            source: one.number,
+            text: read.text.clone(),
+            passages: passages.clone(),
+        })
+    });
+    let texts = texts.collect();
     let records = all.into_iter().zip(chosen).zip(question.sources);
     let records = records.map(|((one, passages), source)| record(one, passages, source));
     LoadedSources {
@@ -183,6 +195,7 @@ fn finish(question: &SourceQuestion<'_>, all: Vec<Loaded>, room: usize) -> Loade
         abstention,
         is_transient,
         prompt,
+        texts,
     }
 }
 

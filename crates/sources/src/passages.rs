@@ -1,6 +1,6 @@
 //! Which parts of a text a model is shown when it is longer than the room for it.
 //!
-//! The rule, `bm25/1`:
+//! The rule, [`RULE`]:
 //!
 //! 1. A text that fits is shown whole.
 //! 2. Otherwise it is cut into passages: paragraphs, short ones joined up to [`JOINED_BYTES`], long ones cut at

@@ -6,8 +6,8 @@ mod common;
 use common::{Names, Says, Server};
 use llm_oracle_primitives::{digest::blake2, Reason, Source};
 use llm_oracle_sources::{
-    attachments::HeldAttachments, fetch::Fetcher, reader::DocumentReader, FailureKind,
-    LoadedSources, SourceLoader, SourceQuestion, SourceRecord, SourcesConfig,
+    attachments::HeldAttachments, fetch::Fetcher, passages::RULE, reader::DocumentReader,
+    FailureKind, LoadedSources, SourceLoader, SourceQuestion, SourceRecord, SourcesConfig,
 };
 use std::collections::BTreeSet;
 
@@ -123,7 +123,7 @@ async fn a_question_gets_its_sources_and_the_evidence_what_was_done() {
     let text = long.text.clone().unwrap();
     assert_eq!(
         (text.extractor.as_str(), text.rule.as_str()),
-        ("text/1", "bm25/1")
+        ("text/1", RULE)
     );
     // A quote is looked up by its place in the text.
     let whole = "Nothing of note was said that day.\n\n".repeat(20_000)

@@ -98,6 +98,7 @@ fn zeros(bytes: usize) -> Vec<u8> {
 async fn fails(reader: &DocumentReader, bytes: &[u8], media: &str) -> String {
     match reader.read(bytes, media).await {
         Err(ReaderError::Document(why)) => why.to_string(),
+        Err(ReaderError::TooSlow(why)) => format!("too slow: {why}"),
         other => unreachable!("{media}: {other:?}"),
     }
 }

@@ -52,8 +52,8 @@ const PREFIX_MAX: u16 = 16_383;
 /// The prefix of the chain that this process talks to; one process talks to one chain.
 static PREFIX: AtomicU16 = AtomicU16::new(DEVELOPMENT_PREFIX);
 
-/// Notes the prefix of the chain's addresses, with which [`ss58`] writes them from now on. A prefix of more than
-/// 14 bits is none.
+/// Notes the prefix of the chain's addresses, with which [`ss58`] writes them from now on. One of more than
+/// 14 bits does not exist and is passed over.
 pub fn note_prefix(prefix: u16) {
     if prefix <= PREFIX_MAX {
         // Nothing else is read with it.

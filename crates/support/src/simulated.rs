@@ -6,7 +6,7 @@ use llm_oracle_fixtures::SimRng;
 use std::cell::RefCell;
 use tokio::time::Instant;
 
-struct World {
+struct SimulatedWorld {
     rng: SimRng,
     /// When tokio's clock showed what, and what the wall clock is ahead of it.
     began: Instant,
@@ -14,7 +14,7 @@ struct World {
 }
 
 thread_local! {
-    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+    static WORLD: RefCell<Option<SimulatedWorld>> = const { RefCell::new(None) };
 }
 
 /// Ends the simulation of this thread when it is dropped.
@@ -29,7 +29,7 @@ impl Drop for Simulated {
 /// From here on this thread's time follows tokio's, and its chance the seed.
 pub fn begin(seed: u64) -> Simulated {
     WORLD.with_borrow_mut(|world| {
-        *world = Some(World {
+        *world = Some(SimulatedWorld {
             rng: SimRng::new(seed),
             began: Instant::now(),
             began_ms: 1_700_000_000_000,

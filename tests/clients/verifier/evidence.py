@@ -134,6 +134,7 @@ class Document:
             self.out.same("evidence made.sampling.asked", made["sampling"]["asked"], asked)
         if "scores" in made:
             self.scores(made)
+        self.sources(made)
         for name in ("exchanges", "refused_requests"):
             for position, exchange in enumerate(made.get(name) or []):
                 self.exchange(f"evidence made.{name}[{position}]", exchange["response"])
@@ -179,6 +180,51 @@ class Document:
         """An option of the terms."""
         return text(self.s.form["options"][number])
 
+    def sources(self, made: dict[str, Any]) -> None:
+        """The sources are those of the terms, and what is quoted was shown."""
+        terms, records = self.s.terms["sources"], made.get("sources") or []
+        asked = isinstance(made.get("provider"), str)
+        if asked or "sources" in made:
+            self.out.same("evidence made.sources: how many", len(records), len(terms))
+        for number, (record, source) in enumerate(zip(records, terms), 1):
+            self.source(f"evidence made.sources[{number - 1}]", number, record, source, asked)
+        shown = made.get("prompt_with_sources") or ""
+        if asked and terms:
+            self.out.check("evidence made.prompt_with_sources ends with the question",
+                           shown.endswith(text(self.s.terms["prompt"])))
+        rationale = made.get("rationale") or {}
+        self.out.check("evidence made.rationale.text", len((rationale.get("text") or "").encode()) <= 1024)
+        for position, quote in enumerate(rationale.get("quotes") or []):
+            start, end = quote["start"], quote["end"]
+            ranges = [part for record in records if record["number"] == quote["source"] for part in passages(record)]
+            right = (any(first <= start < end <= last for first, last in ranges)
+                     and len(quote["text"].encode()) == end - start
+                     and packed(quote["text"]) in packed(shown))
+            self.out.check(f"evidence made.rationale.quotes[{position}]", right, repr(quote))
+
+    def source(self, what: str, number: int, record: dict[str, Any], source: Any, asked: bool) -> None:
+        """One source and its record."""
+        name, fields = source
+        document, failed = record["document"] or {}, record["failure"] is not None
+        self.out.same(f"{what}.number", record["number"], number)
+        if name == "Attachment":
+            must, digest = True, hexed(fields["digest"])
+            self.out.same(f"{what}.named", record["named"], digest)
+            if not failed:
+                found = (document.get("digest"), document.get("bytes"))
+                self.out.same(f"{what}.document", found, (digest, fields["bytes"]))
+        else:
+            must = fields["must"]
+            self.out.same(f"{what}.named", record["named"], text(fields["url"]))
+        self.out.same(f"{what}.must", record["must"], must)
+        self.out.check(f"{what} has either text or failure", (record["text"] is None) == failed)
+        self.out.check(f"{what} is there", not (asked and must and failed), "a model was asked without it")
+        last = 0
+        for start, end in passages(record):
+            right = last <= start <= end <= record["text"]["bytes"]
+            self.out.check(f"{what}.text.passages", right, f"from {start} to {end}")
+            last = end
+
     def exchange(self, what: str, response: dict[str, Any]) -> None:
         """A server's response and the digest of its bytes."""
         body = response["body"]
@@ -195,6 +241,16 @@ class Document:
         raw = response.get("text") if isinstance(response, dict) else None
         if raw is not None or "response_digest" in self.d:
             self.expect(None if raw is None else hexed(blake(raw.encode())), "response_digest")
+
+
+def passages(record: dict[str, Any]) -> list[tuple[int, int]]:
+    """The parts of a source's text that a model was shown."""
+    return [(one["start"], one["end"]) for one in (record["text"] or {}).get("passages", [])]
+
+
+def packed(words: str) -> str:
+    """A text without white space."""
+    return "".join(words.split())
 
 
 def text(data: bytes) -> str:

@@ -17,6 +17,7 @@ mod documents;
 mod ends;
 mod equivocation;
 mod forged;
+mod llama_server;
 mod nodes;
 mod open_answers;
 mod operators;

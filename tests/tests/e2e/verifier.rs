@@ -122,7 +122,25 @@ const ANYTHING: Listed = &[
     "made.scores.label",
     "made.scores missing",
     "made.scores.tokens*",
-    "made.sources*",
+    "made.rationale missing",
+    "made.rationale.made*",
+    "made.rationale.not_found*",
+    "made.rationale.quotes missing",
+    "made.rationale.text*",
+    // Where no model was asked.
+    "made.sources missing",
+    // Of a page that need not be there, and is not.
+    "made.sources.document",
+    "made.sources.document.media*",
+    "made.sources.document.url*",
+    "made.sources.failure.kind*",
+    "made.sources.failure.reason*",
+    "made.sources.fetched_at_ms*",
+    // It may be longer.
+    "made.sources.text.bytes",
+    "made.sources.text.digest*",
+    "made.sources.text.extractor*",
+    "made.sources.text.rule*",
     "made.system_fingerprint*",
     "made.template*",
     "made.usage*",
@@ -149,6 +167,9 @@ const THEIRS_IN_DOCUMENTS: Listed = &[
     "made.sampling missing",
     "made.sampling.asked*",
     "made.scores.*",
+    "made.sources.document missing",
+    "made.sources.failure missing",
+    "made.sources.text missing",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -344,6 +365,10 @@ fn with_documents<'a>(
         .iter()
         .map(|(question, relayer)| seat(relayed[*question], HANDS + relayer))
         .collect();
-    let by_hand = [seat(lives["refused"], 2), seat(lives["one step"], 0)];
+    let by_hand = [
+        seat(lives["refused"], 2),
+        seat(lives["one step"], 0),
+        seat(lives["abstention"], 0),
+    ];
     [&by_hand[..], &relayed].concat()
 }

@@ -12,7 +12,7 @@ use crate::{
 use clap::Args;
 use llm_oracle_chain::CheckedOracle;
 use llm_oracle_evidence::verify::{
-    check_request, check_seat, Findings, RequestRecord, Rerun, SeatFinding,
+    check_request, check_seat, Findings, OnChainRequest, Rerun, SeatFinding,
 };
 use llm_oracle_primitives::{Error, RequestView, SeatView, INTERFACE_VERSION};
 use llm_oracle_support::address::{hex0x, ss58};
@@ -91,7 +91,7 @@ impl RunSubcommand for VerifyArgs {
 }
 
 /// What the chain has about the request, at one finalized block.
-async fn subject(checked: &CheckedOracle, id: u64) -> Result<RequestRecord, CliError> {
+async fn subject(checked: &CheckedOracle, id: u64) -> Result<OnChainRequest, CliError> {
     let oracle = &checked.oracle;
     let at = oracle.chain.finalized().await?.hash;
     let view = oracle.request(id, Some(at)).await?;
@@ -112,7 +112,7 @@ async fn subject(checked: &CheckedOracle, id: u64) -> Result<RequestRecord, CliE
             barred.push(seat.operator);
         }
     }
-    Ok(RequestRecord {
+    Ok(OnChainRequest {
         domain: checked.config.domain,
         contract: oracle.address,
         view,

@@ -5,7 +5,7 @@ use figment2::value::{Dict, Value};
 use std::collections::BTreeMap;
 
 /// Settings that a running relayer takes over. A key that ends in a dot stands for its whole table.
-const LIVE: [&str; 11] = [
+const LIVE: [&str; 12] = [
     "url",
     "urls",
     "allow_plaintext_nodes",
@@ -15,6 +15,7 @@ const LIVE: [&str; 11] = [
     "policy.",
     "retention.",
     "sources.",
+    "rationale.",
     "model.",
     "models",
 ];
@@ -135,6 +136,9 @@ mod tests {
             ("limits.max_fee", ChangeEffect::Live),
             ("policy.requesters", ChangeEffect::Live),
             ("model.timeout_ms", ChangeEffect::Live),
+            ("model.api_key_command", ChangeEffect::Live),
+            ("model.api_key_renew_after_s", ChangeEffect::Live),
+            ("model.max_tokens_per_minute", ChangeEffect::Live),
             ("log", ChangeEffect::Live),
             ("suri", ChangeEffect::Nothing),
             ("store", ChangeEffect::Restart),

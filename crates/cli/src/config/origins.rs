@@ -117,6 +117,11 @@ impl Settings {
                     .map(|path| path.display().to_string())),
             ),
             ("operators", "operators", self.operators.len().to_string()),
+            (
+                "operator_models",
+                "operator_models",
+                self.operator_models.len().to_string(),
+            ),
             ("ops.listen", "ops.listen", self.ops.listen.clone()),
             ("peers.listen", "peers.listen", self.peers.listen.clone()),
         ]
@@ -128,6 +133,7 @@ impl Settings {
                 .chain(self.policy.shown())
                 .chain(self.retention.shown())
                 .chain(self.sources.shown())
+                .chain(self.rationale.shown())
                 .map(|(name, value)| (name, name, value)),
         )
         .map(|(name, key, value)| (name, value, origin(&self.figment, key)))

@@ -14,13 +14,14 @@ use llm_oracle_chain::redact;
 use llm_oracle_llm::Models;
 use llm_oracle_peers::PeersConfig;
 use llm_oracle_relayer::{
-    ops::OpsConfig, CodeHashes, Limits, PolicyConfig, RelayerConfig, RetentionConfig,
+    ops::OpsConfig, CodeHashes, Limits, PolicyConfig, RationaleConfig, RelayerConfig,
+    RetentionConfig,
 };
 use llm_oracle_signing::KeySource;
 use llm_oracle_sources::SourcesConfig;
 use llm_oracle_store::{DatabaseUrl, SharedDatabase, UrlSource};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 use subxt_signer::sr25519::Keypair;
 
 /// All settings as the file has them.
@@ -64,6 +65,10 @@ pub(super) struct RawSettings {
     retention: RetentionConfig,
     #[serde(default)]
     sources: SourcesConfig,
+    #[serde(default)]
+    rationale: RationaleConfig,
+    #[serde(default)]
+    operator_models: BTreeMap<String, String>,
 }
 
 /// Questions at the same time where all models are on servers: as many as one provider takes by default.
@@ -114,6 +119,10 @@ pub struct Settings {
     pub retention: RetentionConfig,
     /// Where the relayer gets the sources of questions.
     pub sources: SourcesConfig,
+    /// Operators that answer with one model alone: its name by their address.
+    pub operator_models: BTreeMap<String, String>,
+    /// Whether answers get a rationale.
+    pub rationale: RationaleConfig,
     /// The key that the model comes from.
     pub(super) model_key: &'static str,
     pub(super) figment: Figment,
@@ -212,6 +221,8 @@ impl Settings {
             peers: raw.peers,
             retention: raw.retention,
             sources,
+            operator_models: raw.operator_models,
+            rationale: raw.rationale,
             model_key,
             figment,
         })
@@ -245,6 +256,7 @@ impl Settings {
             shared: self.shared.clone(),
             operators: self.operators.clone(),
             model: self.model.clone(),
+            operator_models: self.operator_models.clone(),
             limits: self.limits,
             policy: self.policy.clone(),
             peers: self.peers.clone(),

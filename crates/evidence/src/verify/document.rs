@@ -1,6 +1,6 @@
 //! What an evidence document says, against what the chain says.
 
-use super::{Findings, RequestRecord};
+use super::{sources, Findings, OnChainRequest};
 use crate::{context_json, question, question_digest, response_digest, EVIDENCE_FORMAT};
 use llm_oracle_llm as llm;
 use llm_oracle_primitives::{
@@ -13,7 +13,7 @@ use serde_json::{json, Value};
 
 /// Checks a document and gives the answer that it holds.
 pub(super) fn check(
-    subject: &RequestRecord,
+    subject: &OnChainRequest,
     context: &Context,
     confidence: Option<u8>,
     document: &[u8],
@@ -117,7 +117,7 @@ pub(super) fn making(value: &Value) -> &Value {
     made
 }
 
-fn check_making(subject: &RequestRecord, value: &Value, found: &mut Findings) {
+fn check_making(subject: &OnChainRequest, value: &Value, found: &mut Findings) {
     let made = making(value);
     // A question that could not even be read was not put to anybody.
     if let (Ok(question), true) = (question(&subject.terms), made["provider"].is_string()) {
@@ -129,6 +129,9 @@ fn check_making(subject: &RequestRecord, value: &Value, found: &mut Findings) {
                 "the question that its model got is {got}, and should be {asked}"
             ));
         }
+    }
+    if let Ok(question) = question(&subject.terms) {
+        sources::check(&subject.terms.sources, &question.prompt, made, found);
     }
     let named = match &made["model"] {
         Value::Object(model) => model.get("reported"),

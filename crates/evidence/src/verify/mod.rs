@@ -8,6 +8,7 @@ mod payout;
 mod request;
 mod rerun;
 mod seat;
+mod sources;
 mod windows;
 
 pub use request::check_request;
@@ -19,7 +20,7 @@ use serde::Serialize;
 
 /// A request with everything that the chain has about it.
 #[derive(Debug, Clone)]
-pub struct RequestRecord {
+pub struct OnChainRequest {
     /// Domain of the deployment.
     pub domain: Hash,
     /// The oracle.
@@ -32,7 +33,7 @@ pub struct RequestRecord {
     pub barred: Vec<AccountId>,
 }
 
-impl RequestRecord {
+impl OnChainRequest {
     /// The context that a seat's commitment and signature are bound to.
     pub fn context(&self, operator: AccountId) -> Context {
         Context {

@@ -1,6 +1,6 @@
 //! The payments: the contract's rules, computed a second time.
 
-use super::{Findings, RequestRecord};
+use super::{Findings, OnChainRequest};
 use llm_oracle_primitives::{limits::share, Outcome, RequestView, SeatState, SeatView};
 use llm_oracle_rules::tally::Ballot;
 
@@ -13,7 +13,7 @@ struct Sums {
 }
 
 /// Checks what each seat, the requester and the owner were credited at the end.
-pub(super) fn check(subject: &RequestRecord, outcome: &Outcome, found: &mut Findings) {
+pub(super) fn check(subject: &OnChainRequest, outcome: &Outcome, found: &mut Findings) {
     let view = &subject.view;
     // A window too short for anybody to reveal in pays nobody.
     let compensated = view.seats.iter().any(|seat| seat.answer.is_some());
@@ -59,7 +59,7 @@ pub(super) fn check(subject: &RequestRecord, outcome: &Outcome, found: &mut Find
 }
 
 fn forfeit(
-    subject: &RequestRecord,
+    subject: &OnChainRequest,
     seat: &SeatView,
     state: SeatState,
     found: &mut Findings,
@@ -87,7 +87,7 @@ fn gross(state: SeatState, outcome: &Outcome, view: &RequestView) -> u128 {
     }
 }
 
-fn end_state(seat: &SeatView, outcome: &Outcome, subject: &RequestRecord) -> SeatState {
+fn end_state(seat: &SeatView, outcome: &Outcome, subject: &OnChainRequest) -> SeatState {
     let form = llm_oracle_rules::Form::of(&subject.terms.answer);
     let ballot = seat.answer.as_ref().map(Ballot::of_seat);
     match (outcome, ballot) {

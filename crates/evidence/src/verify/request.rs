@@ -1,6 +1,6 @@
 //! The request as a whole: its terms, its tally, its payments.
 
-use super::{payout, windows, Findings, RequestRecord};
+use super::{payout, windows, Findings, OnChainRequest};
 use llm_oracle_primitives::{digest, Outcome};
 use llm_oracle_rules::{
     tally::{tally, Ballot, Rule, Vote},
@@ -9,7 +9,7 @@ use llm_oracle_rules::{
 use llm_oracle_support::address::hex0x;
 
 /// Checks what does not belong to one seat alone.
-pub fn check_request(subject: &RequestRecord) -> Findings {
+pub fn check_request(subject: &OnChainRequest) -> Findings {
     let mut found = Findings::default();
     let (view, terms) = (&subject.view, &subject.terms);
     let terms_digest = digest::terms_digest(&view.requester, view.summary.reward, terms);
@@ -52,7 +52,7 @@ pub fn check_request(subject: &RequestRecord) -> Findings {
 }
 
 /// No family has more seats than the terms allow.
-fn check_families(subject: &RequestRecord, found: &mut Findings) {
+fn check_families(subject: &OnChainRequest, found: &mut Findings) {
     let (view, most) = (&subject.view, subject.terms.max_seats_per_family);
     if most == 0 {
         return;
@@ -68,7 +68,7 @@ fn check_families(subject: &RequestRecord, found: &mut Findings) {
     }
 }
 
-fn check_tally(subject: &RequestRecord, outcome: &Outcome, found: &mut Findings) {
+fn check_tally(subject: &OnChainRequest, outcome: &Outcome, found: &mut Findings) {
     let (view, terms) = (&subject.view, &subject.terms);
     if *outcome == Outcome::Expired {
         if view.summary.committed >= terms.threshold {

@@ -1,6 +1,6 @@
 //! Asking a local model again.
 
-use super::{document, Findings, RequestRecord, SeatFinding};
+use super::{document, Findings, OnChainRequest, SeatFinding};
 use crate::question;
 use llm_oracle_llm::{self as llm, ModelError, Provider, ProviderConfig, ProviderReply};
 use llm_oracle_rules::Form;
@@ -32,7 +32,7 @@ impl Rerun {
     /// Asks a seat's question again and returns the new finding of a consistent seat.
     pub async fn seat(
         &mut self,
-        subject: &RequestRecord,
+        subject: &OnChainRequest,
         document: &[u8],
         found: &mut Findings,
     ) -> SeatFinding {
@@ -59,7 +59,7 @@ impl Rerun {
 
     async fn ask(
         &mut self,
-        subject: &RequestRecord,
+        subject: &OnChainRequest,
         made: &Value,
     ) -> Result<Option<ProviderReply>, ModelError> {
         let Some(path) = self.file.clone() else {
@@ -101,7 +101,7 @@ impl Rerun {
 
 /// Compares a document with what the model said when it was asked again.
 pub fn compare(
-    subject: &RequestRecord,
+    subject: &OnChainRequest,
     value: &Value,
     reply: &ProviderReply,
     found: &mut Findings,
@@ -154,7 +154,7 @@ pub fn compare(
 }
 
 /// The answer that a relayer makes of a reply.
-fn fitted(subject: &RequestRecord, reply: &ProviderReply) -> llm_oracle_primitives::Answer {
+fn fitted(subject: &OnChainRequest, reply: &ProviderReply) -> llm_oracle_primitives::Answer {
     use llm_oracle_primitives::{Answer, Reason};
     match Form::of(&subject.terms.answer).check(&reply.answer, 0) {
         Ok(()) => reply.answer.clone(),

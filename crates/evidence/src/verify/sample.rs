@@ -93,12 +93,12 @@ pub(super) fn reply(record: Value, answer: Answer) -> ProviderReply {
 /// A request that four operators answered: two alike, one otherwise, one in silence. Three would have
 /// had to agree.
 pub(super) struct Case {
-    pub(super) subject: RequestRecord,
+    pub(super) subject: OnChainRequest,
     pub(super) keys: Vec<Keypair>,
     pub(super) documents: Vec<Vec<u8>>,
 }
 
-fn empty_subject() -> RequestRecord {
+fn empty_subject() -> OnChainRequest {
     let terms = terms();
     let requester = AccountId::from([9; 32]);
     let view = RequestView {
@@ -142,7 +142,7 @@ fn empty_subject() -> RequestRecord {
         refund: 0,
         fee: 0,
     };
-    RequestRecord {
+    OnChainRequest {
         domain: [1; 32],
         contract: AccountId::from([2; 32]),
         view,
@@ -153,7 +153,7 @@ fn empty_subject() -> RequestRecord {
 
 /// Opens a seat with an answer of which everything is right.
 fn seat(
-    subject: &RequestRecord,
+    subject: &OnChainRequest,
     slot: u32,
     key: &Keypair,
     reply: ProviderReply,
@@ -175,7 +175,7 @@ fn seat(
 }
 
 pub(super) fn signed(
-    subject: &RequestRecord,
+    subject: &OnChainRequest,
     slot: u32,
     key: &Keypair,
     answer: &Answer,
@@ -234,7 +234,7 @@ pub(super) fn case() -> Case {
 }
 
 /// No consensus: a quarter of the reward for each answer, by the rules' own words.
-fn settle(subject: &mut RequestRecord) {
+fn settle(subject: &mut OnChainRequest) {
     let effort = llm_oracle_primitives::limits::share(REWARD, EFFORT_PPM);
     let fee = llm_oracle_primitives::limits::share(effort, FEE_PPM);
     let view = &mut subject.view;

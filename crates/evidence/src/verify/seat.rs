@@ -1,6 +1,6 @@
 //! One seat: its commitment, its signature, its evidence.
 
-use super::{document, Findings, RequestRecord, SeatFinding};
+use super::{document, Findings, OnChainRequest, SeatFinding};
 use llm_oracle_primitives::{digest, Answer, Hash, SeatAnswer, SeatView};
 use llm_oracle_signing::verifies;
 use llm_oracle_support::address::hex0x;
@@ -9,7 +9,7 @@ use llm_oracle_support::address::hex0x;
 /// [`SeatFinding::Consistent`]; only asking the model again can make it `Reproduced`. Without a document
 /// what the chain has is checked, and the seat is `NotChecked`.
 pub fn check_seat(
-    subject: &RequestRecord,
+    subject: &OnChainRequest,
     seat: &SeatView,
     document: Option<&[u8]>,
 ) -> (SeatFinding, Findings) {

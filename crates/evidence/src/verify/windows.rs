@@ -1,10 +1,10 @@
 //! The blocks of a request: what its terms allow, and what follows from its seats.
 
-use super::{Findings, RequestRecord};
+use super::{Findings, OnChainRequest};
 use llm_oracle_primitives::BlockNumber;
 
 /// Checks when a request opened, when its windows closed, and when it ended.
-pub(super) fn check(subject: &RequestRecord, found: &mut Findings) {
+pub(super) fn check(subject: &OnChainRequest, found: &mut Findings) {
     let (view, terms) = (&subject.view, &subject.terms);
     let summary = &view.summary;
     let earliest = view.asked_at.max(terms.not_before);

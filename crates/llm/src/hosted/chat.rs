@@ -20,14 +20,18 @@ pub(super) struct ChatMessage {
     pub(super) content: String,
 }
 
+/// What is said to a model about one question.
+pub(super) struct Conversation {
+    pub(super) messages: Vec<ChatMessage>,
+    /// Whether a reply before had none of the forms.
+    pub(super) is_corrected: bool,
+}
+
 /// The conversation that puts the question, with its labels turned by so many places.
 ///
 /// # Errors
 /// When the question cannot be put to a model.
-pub(super) fn messages(
-    question: &ModelQuestion,
-    order: usize,
-) -> Result<Vec<ChatMessage>, ModelError> {
+pub(super) fn begin(question: &ModelQuestion, order: usize) -> Result<Conversation, ModelError> {
     let mut system = String::new();
     if let Some(text) = &question.system {
         system.push_str(text);
@@ -42,7 +46,7 @@ pub(super) fn messages(
             "\nIf it cannot be decided, reply UNCLEAR. If it asks about something that has not happened yet, reply TOO SOON. If you must decline, reply REFUSED.",
         );
     }
-    Ok(vec![
+    let messages = vec![
         ChatMessage {
             role: INSTRUCTION,
             content: system,
@@ -51,7 +55,11 @@ pub(super) fn messages(
             role: "user",
             content: question.prompt.clone(),
         },
-    ])
+    ];
+    Ok(Conversation {
+        messages,
+        is_corrected: false,
+    })
 }
 
 /// Adds the turn after a reply that had none of the forms, with what was wrong with it where that is
@@ -59,9 +67,9 @@ pub(super) fn messages(
 /// the correction at its end.
 ///
 /// # Errors
-/// As [`messages`].
+/// As [`begin`].
 pub(super) fn ask_again(
-    messages: &mut Vec<ChatMessage>,
+    conversation: &mut Conversation,
     (question, order): (&ModelQuestion, usize),
     reply: &str,
     fault: Option<&str>,
@@ -72,6 +80,8 @@ pub(super) fn ask_again(
         format!(": {told}")
     });
     let form = form_line(question, order)?;
+    conversation.is_corrected = true;
+    let messages = &mut conversation.messages;
     if let (true, Some(last)) = (echo.is_empty(), messages.last_mut()) {
         last.content.push_str("\n\n");
         last.content.push_str(&form);

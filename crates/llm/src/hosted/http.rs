@@ -1,8 +1,9 @@
 //! One POST with everything bounded: time, size, redirects (none).
 
 use super::{
+    key::IssuedKey,
     read,
-    secrets::{refused, Secrets},
+    secrets::{header_name, refused, Secrets},
     settings::{HostedConfig, ServerProfile},
     words,
 };
@@ -11,7 +12,7 @@ use llm_oracle_http as http;
 use llm_oracle_primitives::digest::blake2;
 use llm_oracle_support::clock::now_ms;
 use reqwest::{
-    header::{HeaderMap, HeaderName, HeaderValue, ACCEPT_ENCODING, CONTENT_ENCODING, RETRY_AFTER},
+    header::{HeaderMap, HeaderValue, ACCEPT_ENCODING, CONTENT_ENCODING, RETRY_AFTER},
     Client, Response, Url,
 };
 use serde_json::Value;
@@ -19,6 +20,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// Largest response body, bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// The status with which a server refuses a key.
+const UNAUTHORIZED: u16 = 401;
 
 /// Where completions are asked for.
 #[derive(Debug)]
@@ -63,20 +66,35 @@ impl ModelServer {
         Ok(Self {
             client,
             url,
-            headers: headers(profile, config, &secrets)?,
+            headers: headers(profile, config)?,
             secrets,
             name: profile.name.clone(),
             timeout,
         })
     }
 
-    /// Sends the body and returns the response; a redirect is a status like any other.
+    /// Sends the body and returns the response; a redirect is a status like any other. If the key is refused
+    /// and another one can be had, the body is sent once more with that.
     ///
     /// # Errors
-    /// When there is no whole response, or none that is text.
+    /// When there is no key, no whole response, or none that is text.
     pub(super) async fn post(&self, body: &Value) -> Result<RawResponse, ModelError> {
+        let key = self.secrets.key().await?;
+        let response = self.send(body, key.as_ref()).await?;
+        if response.status != UNAUTHORIZED {
+            return Ok(response);
+        }
+        match self.secrets.after_refusal(key.as_ref()).await {
+            Some(renewed) => self.send(body, Some(&renewed)).await,
+            None => Ok(response),
+        }
+    }
+
+    async fn send(&self, body: &Value, key: Option<&IssuedKey>) -> Result<RawResponse, ModelError> {
+        let mut headers = self.headers.clone();
+        self.secrets.put_into(&mut headers, key)?;
         let request = self.client.post(self.url.clone()).json(body);
-        let response = request.headers(self.headers.clone()).send().await;
+        let response = request.headers(headers).send().await;
         let response = response.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let retry_after = retry_after(response.headers());
@@ -134,11 +152,8 @@ impl ModelServer {
     }
 }
 
-fn headers(
-    profile: &ServerProfile,
-    config: &HostedConfig,
-    secrets: &Secrets,
-) -> Result<HeaderMap, ModelError> {
+/// The headers of every request beside those with secrets.
+fn headers(profile: &ServerProfile, config: &HostedConfig) -> Result<HeaderMap, ModelError> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let fixed = profile.dialect.headers().iter();
@@ -151,15 +166,7 @@ fn headers(
             .map_err(|_| refused("`headers` has a value that no header can have"))?;
         headers.insert(header_name(name)?, value);
     }
-    for (name, value) in secrets.headers() {
-        headers.insert(header_name(name)?, value?);
-    }
     Ok(headers)
-}
-
-fn header_name(name: &str) -> Result<HeaderName, ModelError> {
-    HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| refused(&format!("'{}' is no header", name.escape_default())))
 }
 
 /// Checks the base address and appends the path of the API and the query.
@@ -168,7 +175,7 @@ pub(super) fn address(profile: &ServerProfile, with_secret: bool) -> Result<Url,
         .map_err(|_| refused("`base_url` is no address: write it like https://host/v1"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused(
-            "`base_url` holds credentials: use `api_key_file` or `api_key_env`",
+            "`base_url` holds credentials: use `api_key_file`, `api_key_env` or `api_key_command`",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {

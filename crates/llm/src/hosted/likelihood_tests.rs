@@ -56,7 +56,7 @@ fn where_a_longer_label_begins_alike_the_end_of_the_reply_decides() {
     assert_eq!(sure(&[one, end], &["1", "11"], "1"), Some(75));
     let more: &[_] = &[("1", 0.25), ("\n", 0.75)];
     assert_eq!(sure(&[one, more], &["1", "11"], "11"), Some(25));
-    // Spaces around an option are none of a reply's.
+    // A reply lacks the spaces around an option.
     let a: &[_] = &[("a", 0.6), ("b", 0.1)];
     assert_eq!(sure(&[a], &[" a", "b"], " a"), Some(86));
 }

@@ -11,6 +11,8 @@ mod clean;
 mod dialect;
 mod failure;
 mod http;
+mod key;
+mod key_command;
 mod likelihood;
 mod preset;
 mod read;
@@ -26,6 +28,7 @@ use super::{
     ModelQuestion, Provider, ProviderReply, Retry,
 };
 use async_trait::async_trait;
+pub use key_command::KeyCommand;
 use llm_oracle_primitives::{Answer, AnswerKind};
 pub use preset::InstructionRole;
 use sample::{Sample, Samples};
@@ -73,16 +76,16 @@ impl Hosted {
 
     /// Asks, and asks once more when the reply has none of the forms. `order` turns the labels.
     async fn sample(&self, question: &ModelQuestion, order: usize) -> Result<Sample, ModelError> {
-        let mut messages = chat::messages(question, order)?;
-        let first = self.turns.run(question, &messages).await?;
+        let mut conversation = chat::begin(question, order)?;
+        let first = self.turns.run(question, &conversation).await?;
         let fault = match &first.parsed {
             ParsedReply::Answer(answer) => {
                 return Sample::of(question, answer.clone(), vec![first]);
             }
             ParsedReply::Malformed(fault) => fault.as_deref(),
         };
-        chat::ask_again(&mut messages, (question, order), &first.text, fault)?;
-        let second = match self.turns.run(question, &messages).await {
+        chat::ask_again(&mut conversation, (question, order), &first.text, fault)?;
+        let second = match self.turns.run(question, &conversation).await {
             Ok(second) => second,
             // The model was asked, and its server takes no second question.
             Err(error) if is_refusal(&error) => {

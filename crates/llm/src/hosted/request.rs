@@ -2,32 +2,36 @@
 
 use super::{
     adjust::Adjustment,
-    chat::{ChatMessage, INSTRUCTION},
+    chat::{ChatMessage, Conversation, INSTRUCTION},
     dialect::Dialect,
     likelihood::ALTERNATIVES,
     preset::InstructionRole,
     settings::ServerProfile,
 };
-use crate::ModelQuestion;
+use crate::{answer_type, ModelQuestion};
 use llm_oracle_primitives::{AnswerKind, Sampling};
 use serde_json::{json, Map, Value};
 
 /// Most tokens of a reply whose likelihoods are asked for: more of them make a response too long to read.
 const LOGPROBS_TOKENS_MAX: u32 = 512;
 
+/// What a model replies when it has no answer.
+const ESCAPES: [&str; 3] = ["UNCLEAR", "TOO SOON", "REFUSED"];
+
 /// The body that asks for a completion of these messages.
 pub(super) fn body(
     profile: &ServerProfile,
     adjustments: &[Adjustment],
-    messages: &[ChatMessage],
+    conversation: &Conversation,
     question: &ModelQuestion,
 ) -> Value {
     let mut body = profile.body.clone();
     body.insert("model".to_owned(), json!(profile.model));
-    put_messages(&mut body, profile, adjustments, messages);
+    put_messages(&mut body, profile, adjustments, &conversation.messages);
     put_sampling(&mut body, profile, adjustments, &question.sampling);
     if profile.dialect == Dialect::OpenAi {
-        put_form(&mut body, profile, adjustments, question);
+        let is_corrected = conversation.is_corrected;
+        put_form(&mut body, profile, adjustments, (question, is_corrected));
     }
     if adjustments.contains(&Adjustment::NoThinking) {
         body.insert("enable_thinking".to_owned(), json!(false));
@@ -47,7 +51,7 @@ fn put_form(
     body: &mut Map<String, Value>,
     profile: &ServerProfile,
     adjustments: &[Adjustment],
-    question: &ModelQuestion,
+    (question, is_corrected): (&ModelQuestion, bool),
 ) {
     let is_omitted = |name| adjustments.iter().any(|one| one.omitted() == Some(name));
     let kind = &question.answer;
@@ -57,16 +61,38 @@ fn put_form(
         body.entry("logprobs").or_insert(json!(true));
         body.entry("top_logprobs").or_insert(json!(ALTERNATIVES));
     }
-    let AnswerKind::Json { schema } = kind else {
-        return;
-    };
-    let schema = serde_json::from_slice::<Value>(schema).ok();
+    let schema = schema_of(kind, is_corrected);
     if let (true, Some(schema)) = (profile.structured && !is_omitted("response_format"), schema) {
         let format = json!({
             "type": "json_schema",
             "json_schema": { "name": "answer", "schema": schema },
         });
         body.entry("response_format").or_insert(format);
+    }
+}
+
+/// The schema that a server is told: of JSON always, of a label or a number only after a reply of another form. With
+/// one, a label has more tokens, and its likelihood says less.
+fn schema_of(kind: &AnswerKind, is_corrected: bool) -> Option<Value> {
+    match kind {
+        AnswerKind::Json { schema } => serde_json::from_slice(schema).ok(),
+        AnswerKind::Bool | AnswerKind::Choice { .. } if is_corrected => {
+            let mut labels = answer_type::labels(kind).ok()??;
+            // The reply is read as it stands, between its quotes.
+            let is_plain =
+                |label: &String| !label.contains(['"', '\\']) && !label.contains(char::is_control);
+            if answer_type::escapes_are_free(kind).ok()? {
+                labels.extend(ESCAPES.map(str::to_owned));
+            }
+            labels
+                .iter()
+                .all(is_plain)
+                .then(|| json!({ "type": "string", "enum": labels }))
+        }
+        AnswerKind::Number { .. } if is_corrected => {
+            Some(json!({ "anyOf": [{ "type": "number" }, { "enum": ESCAPES }] }))
+        }
+        _ => None,
     }
 }
 
@@ -154,3 +180,7 @@ fn put_sampling(
         body.entry("stream").or_insert(json!(false));
     }
 }
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,19 +1,20 @@
 //! The secrets that go to a server, in headers and nowhere else.
 
-use super::settings::{HostedConfig, ServerProfile};
+use super::{
+    key::{ApiKey, IssuedKey},
+    settings::{HostedConfig, ServerProfile},
+};
 use crate::{error::ModelError, secret};
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Headers with secret values: the key's first.
+/// The key, and headers with secret values.
 #[derive(Debug)]
-pub(super) struct Secrets(Vec<SecretHeader>);
-
-#[derive(Debug)]
-struct SecretHeader {
-    name: String,
-    prefix: String,
-    secret: SecretString,
+pub(super) struct Secrets {
+    key: ApiKey,
+    key_header: HeaderName,
+    key_prefix: String,
+    others: Vec<(HeaderName, SecretString)>,
 }
 
 impl Secrets {
@@ -22,61 +23,71 @@ impl Secrets {
     /// # Errors
     /// `NotConfigured` when one of them is named and cannot be read.
     pub(super) fn read(profile: &ServerProfile, config: &HostedConfig) -> Result<Self, ModelError> {
-        let (file, variable) = (
-            config.api_key_file.as_deref(),
-            config.api_key_env.as_deref(),
-        );
-        let mut all = Vec::new();
-        if let Some(secret) = secret::api_key(file, variable)? {
-            all.push(SecretHeader {
-                name: profile.key_header.clone(),
-                prefix: profile.key_prefix.clone(),
-                secret,
-            });
-        }
+        let mut others = Vec::new();
         for (name, variable) in &config.headers_env {
-            if let Some(secret) = secret::api_key(None, Some(variable))? {
-                all.push(SecretHeader {
-                    name: name.clone(),
-                    prefix: String::new(),
-                    secret,
-                });
-            }
+            others.push((header_name(name)?, secret::from_variable(variable)?));
         }
-        Ok(Self(all))
+        Ok(Self {
+            key: ApiKey::new(config, &profile.name)?,
+            key_header: header_name(&profile.key_header)?,
+            key_prefix: profile.key_prefix.clone(),
+            others,
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.key.is_none() && self.others.is_empty()
     }
 
-    pub(super) fn headers(
+    /// The key to ask with, if one is sent.
+    ///
+    /// # Errors
+    /// `NoKey` when none can be had now.
+    pub(super) async fn key(&self) -> Result<Option<IssuedKey>, ModelError> {
+        self.key.current().await
+    }
+
+    /// Another key than the one that was refused, if there is one.
+    pub(super) async fn after_refusal(&self, refused: Option<&IssuedKey>) -> Option<IssuedKey> {
+        self.key.after_refusal(refused?).await
+    }
+
+    /// Puts this key and the other secrets into the headers of a request.
+    ///
+    /// # Errors
+    /// `NotConfigured` when one of them has characters that no header can have.
+    pub(super) fn put_into(
         &self,
-    ) -> impl Iterator<Item = (&str, Result<HeaderValue, ModelError>)> + '_ {
-        self.0.iter().map(|header| {
-            let text = format!("{}{}", header.prefix, header.secret.expose_secret());
-            let value = HeaderValue::from_str(&text).map(|mut value| {
-                value.set_sensitive(true);
-                value
-            });
-            let value =
-                value.map_err(|_| refused("the API key has characters that no header can have"));
-            (header.name.as_str(), value)
-        })
+        headers: &mut HeaderMap,
+        key: Option<&IssuedKey>,
+    ) -> Result<(), ModelError> {
+        if let Some(key) = key {
+            let text = format!("{}{}", self.key_prefix, key.secret.expose_secret());
+            headers.insert(self.key_header.clone(), sensitive(&text)?);
+        }
+        for (name, secret) in &self.others {
+            headers.insert(name.clone(), sensitive(secret.expose_secret())?);
+        }
+        Ok(())
     }
 
-    /// A text with the secrets replaced, also where a slash in them was escaped as some servers do.
+    /// A text with the secrets replaced.
     pub(super) fn struck_out(&self, text: String) -> String {
-        self.0.iter().fold(text, |text, header| {
-            let secret = header.secret.expose_secret();
-            let escaped = secret.replace('/', "\\/");
-            if text.contains(secret) || text.contains(&escaped) {
-                text.replace(secret, "***").replace(&escaped, "***")
-            } else {
-                text
-            }
-        })
+        let others = self.others.iter().map(|(_, secret)| secret);
+        others.fold(self.key.struck_out(text), secret::without)
     }
+}
+
+fn sensitive(text: &str) -> Result<HeaderValue, ModelError> {
+    let mut value = HeaderValue::from_str(text)
+        .map_err(|_| refused("the API key has characters that no header can have"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+pub(super) fn header_name(name: &str) -> Result<HeaderName, ModelError> {
+    HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| refused(&format!("'{}' is no header", name.escape_default())))
 }
 
 pub(super) fn refused(reason: &str) -> ModelError {

@@ -2,6 +2,7 @@
 
 use super::{
     dialect::Dialect,
+    key_command::KeyCommand,
     preset::{self, InstructionRole, Preset},
 };
 use crate::error::ModelError;
@@ -40,9 +41,16 @@ pub struct HostedConfig {
     /// Name under which requests find the model; by default the server's.
     #[serde(default)]
     pub name: Option<String>,
-    /// File with the key, mode 0600.
+    /// File with the key, mode 0600. It is read again when it changes, and when the server refuses the key.
     #[serde(default)]
     pub api_key_file: Option<PathBuf>,
+    /// Command that prints the key, run when there is none, and when the one that there is was refused or is
+    /// too old.
+    #[serde(default)]
+    pub api_key_command: Option<KeyCommand>,
+    /// Age at which a key of the file or the command is renewed, seconds; 0: when it is refused.
+    #[serde(default)]
+    pub api_key_renew_after_s: u64,
     /// Environment variable with the key.
     #[serde(default)]
     pub api_key_env: Option<String>,

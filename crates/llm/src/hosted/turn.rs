@@ -3,7 +3,7 @@
 
 use super::{
     adjust::{self, Adjustment},
-    chat::ChatMessage,
+    chat::{ChatMessage, Conversation},
     check,
     clean::{self, CleanText},
     failure::ServerRefusal,
@@ -73,13 +73,13 @@ impl ServerTurns {
     pub(super) async fn run(
         &self,
         question: &ModelQuestion,
-        messages: &[ChatMessage],
+        conversation: &Conversation,
     ) -> Result<ModelRun, ModelError> {
-        let accepted = self.accepted(question, messages).await?;
+        let accepted = self.accepted(question, conversation).await?;
         let completion = accepted.completion;
         self.check_model(question, &completion)?;
         if self.profile.check_prompt_tokens {
-            check_prompt(messages, &completion.usage)?;
+            check_prompt(&conversation.messages, &completion.usage)?;
         }
         let clean = clean::clean(&completion.text);
         let parsed = self.parsed(question, &completion, &clean)?;
@@ -101,13 +101,13 @@ impl ServerTurns {
     async fn accepted(
         &self,
         question: &ModelQuestion,
-        messages: &[ChatMessage],
+        conversation: &Conversation,
     ) -> Result<Accepted, ModelError> {
         let mut adjustments = self.learned();
         let known = adjustments.len();
         let mut refused = Vec::new();
         loop {
-            let body = request::body(&self.profile, &adjustments, messages, question);
+            let body = request::body(&self.profile, &adjustments, conversation, question);
             let raw = self.server.post(&body).await?;
             let failure = match self.read(&raw, question) {
                 Ok(completion) => {

@@ -3,7 +3,7 @@
 
 use super::signatures::{claims, Claim};
 use crate::{
-    node_session::{ChainView, Oracle},
+    node_session::{AnyOracle, ChainView},
     requests::RequestCache,
 };
 use llm_oracle_primitives::BlockNumber;
@@ -74,7 +74,7 @@ impl BlockReader {
 
 /// Reads the claims of some blocks, below `next`. A block that the node does not give is skipped; after a broken
 /// connection it is asked for again.
-async fn read(oracle: Oracle, numbers: Vec<BlockNumber>, next: BlockNumber) -> Read {
+async fn read(oracle: AnyOracle, numbers: Vec<BlockNumber>, next: BlockNumber) -> Read {
     let mut read = Read {
         next,
         claims: Vec::new(),

@@ -3,7 +3,9 @@
 mod backoffs;
 mod budgets;
 mod latency;
+mod operator_models;
 mod queue;
+mod rationale;
 mod record;
 mod request;
 mod sources;
@@ -11,7 +13,9 @@ mod spend;
 mod starts;
 mod tasks;
 
+pub(crate) use operator_models::OperatorModels;
 pub(crate) use queue::{show_models, ModelQueue};
+pub use rationale::RationaleConfig;
 pub(crate) use record::AnswerRecorder;
 pub(crate) use request::ModelRequest;
 pub use sources::SourceReadingProvider;

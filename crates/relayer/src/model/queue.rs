@@ -4,6 +4,7 @@ use super::{
     backoffs::Backoffs,
     budgets::Budgets,
     latency::Latency,
+    operator_models::OperatorModels,
     record::AnswerRecorder,
     request::ModelRequest,
     tasks::{ModelCall, ModelTasks, ReadyQuestion},
@@ -16,7 +17,7 @@ use crate::{
 };
 use llm_oracle_evidence as evidence;
 use llm_oracle_llm::{ModelError, Provider, ProviderReply, Retry};
-use llm_oracle_primitives::{Answer, BlockNumber, ModelRef, Reason, Terms};
+use llm_oracle_primitives::{Answer, BlockNumber, Reason, Terms};
 use llm_oracle_store::{Purpose, SeatId, Store};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -27,6 +28,7 @@ const PROMPT_REPLY: Duration = Duration::from_millis(3);
 /// Questions under way.
 pub(crate) struct ModelQueue {
     provider: Arc<dyn Provider>,
+    operator_models: OperatorModels,
     tasks: ModelTasks,
     backoffs: Backoffs,
     budgets: Budgets,
@@ -44,7 +46,7 @@ impl ModelQueue {
     /// # Errors
     /// When the store fails.
     pub(crate) fn new(
-        provider: Arc<dyn Provider>,
+        (provider, operator_models): (Arc<dyn Provider>, OperatorModels),
         (at_once, policy): (u16, PolicyConfig),
         (store, ops, failures): (Arc<Store>, Arc<Ops>, FailureLog),
         recorder: AnswerRecorder,
@@ -52,6 +54,7 @@ impl ModelQueue {
         Ok(Self {
             budgets: Budgets::load(policy, store.clone(), &*provider)?,
             provider,
+            operator_models,
             tasks: ModelTasks::new(at_once),
             backoffs: Backoffs::default(),
             store,
@@ -90,10 +93,11 @@ impl ModelQueue {
         &self.backoffs
     }
 
-    /// The most that an answer can cost, planck.
-    pub(crate) fn price(&self, terms: &Terms) -> u128 {
+    /// The most that an operator's answer can cost, planck.
+    pub(crate) fn price(&self, operator: &[u8; 32], terms: &Terms) -> u128 {
         // What can't be put costs nothing.
         evidence::question(terms).map_or(0, |question| {
+            let question = self.operator_models.put_for(operator, question);
             let sources = &terms.sources;
             self.provider.price_about(&question, sources)
         })
@@ -134,7 +138,11 @@ impl ModelQueue {
         let mut unasked = Vec::new();
         for request in requests {
             match evidence::question(&request.terms) {
-                Ok(question) => self.tasks.push(request, question),
+                Ok(question) => {
+                    let operator = &request.stake.entry.operator;
+                    let question = self.operator_models.put_for(operator, question);
+                    self.tasks.push(request, question);
+                }
                 // An answer like any other, so that the seat is not lost: the text can't be read.
                 Err(why) => {
                     let reply = ProviderReply {
@@ -220,19 +228,11 @@ impl ModelQueue {
         self.failures.skip(entry, &reason)
     }
 
-    /// Whether the model that a request asks for is served here; if not, why.
-    pub(crate) fn serves(&self, terms: &Terms) -> Result<(), String> {
-        if self.provider.serves(&terms.model) {
-            return Ok(());
-        }
-        let wanted = match &terms.model {
-            ModelRef::Name(name) => format!("'{}'", String::from_utf8_lossy(name)),
-            other => format!("{other:?}"),
-        };
-        Err(format!(
-            "asks for the model {wanted}, and '{}' is served",
-            self.provider.served().join("', '")
-        ))
+    /// Why an operator has no answer from the model that a request asks for, if it has none.
+    pub(crate) fn model_refusal(&self, operator: &[u8; 32], terms: &Terms) -> Option<String> {
+        let provider = self.provider.as_ref();
+        self.operator_models
+            .refusal(operator, &terms.model, provider)
     }
 
     /// Records what the model says at once, if anything: that saves a second read of the chain. Says
@@ -341,6 +341,12 @@ impl ModelQueue {
     /// What can get better by waiting is tried again: for as long as the deadline allows if no model
     /// ran, else a bounded number of times, since each may have cost something.
     fn model_failed(&mut self, entry: &SeatId, error: &ModelError) -> Result<(), RelayerError> {
+        if let ModelError::RateLimited { wait, .. } = error {
+            // It waits for its turn, and nothing failed.
+            tracing::debug!(request = entry.request_id, %error, "the question waits");
+            self.backoffs.start(*entry, Some(*wait), error.to_string());
+            return Ok(());
+        }
         self.ops.metrics().model_failed();
         match error.retry_while_due() {
             // Another replica may have had more luck.

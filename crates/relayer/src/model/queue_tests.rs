@@ -4,7 +4,7 @@ use super::*;
 use crate::plan::Stake;
 use async_trait::async_trait;
 use llm_oracle_fixtures::request;
-use llm_oracle_llm::ModelQuestion;
+use llm_oracle_llm::{CallLimits, Fallback, ModelQuestion};
 use llm_oracle_primitives::{AccountId, DeploymentId, Source};
 use llm_oracle_store::{sqlite::Sqlite, SaltSecrets, StoreIdentity};
 use std::sync::{Mutex, PoisonError};
@@ -84,13 +84,17 @@ impl Machine {
 
     /// A process that has just started.
     fn start(&self, at_once: u16) -> ModelQueue {
+        self.start_with(self.provider.clone(), at_once)
+    }
+
+    fn start_with(&self, provider: Arc<dyn Provider>, at_once: u16) -> ModelQueue {
         let (store, ops) = (self.store.clone(), Arc::<Ops>::default());
         let deployment = DeploymentId {
             domain: [3; 32],
             contract: [2; 32],
         };
         ModelQueue::new(
-            self.provider.clone(),
+            (provider, OperatorModels::default()),
             (at_once, PolicyConfig::default()),
             (
                 store.clone(),
@@ -235,5 +239,50 @@ async fn pages_that_never_come_keep_no_other_question_from_the_model() {
         queue.asked().count(),
         20,
         "the slow ones wait for their pages"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_waits_for_its_turn_until_its_deadline_and_counts_as_no_failure() {
+    let machine = Machine::new();
+    // Room for the maximum of one question.
+    let limits = CallLimits {
+        max_tokens_per_minute: 5_000,
+        ..CallLimits::default()
+    };
+    let limited = Fallback::new(vec![(machine.provider.clone(), limits)]).unwrap();
+    let mut queue = machine.start_with(Arc::new(limited), 3);
+    let seats = [seat(1, 9), seat(2, 9), seat(3, 9)];
+    let put = |queue: &mut ModelQueue, seat| {
+        queue.start(vec![model_request(seat, "q")]).unwrap();
+    };
+    let settle = || async {
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+    };
+    for seat in seats {
+        put(&mut queue, seat);
+    }
+    settle().await;
+    queue.collect_answers().unwrap();
+    assert_eq!(machine.provider.times("q"), 1);
+    assert!(machine.is_done(&seats[0]) && !machine.is_done(&seats[1]));
+    assert!(queue.backoffs().must_wait(&seats[1]));
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(!queue.backoffs().must_wait(&seats[1]));
+    for seat in &seats[1..] {
+        put(&mut queue, *seat);
+    }
+    settle().await;
+    queue.collect_answers().unwrap();
+    assert!(machine.is_done(&seats[1]) && !machine.is_done(&seats[2]));
+    queue.overdue(&seats[2]).unwrap();
+    let reason = machine.skipped(&seats[2]).unwrap();
+    assert!(reason.contains("max_tokens_per_minute is 5000"), "{reason}");
+    let metrics = queue.ops.metrics().text().unwrap();
+    assert!(
+        metrics.contains("llm_oracle_model_failures_total 0"),
+        "{metrics}"
     );
 }

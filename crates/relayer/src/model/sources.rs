@@ -1,13 +1,15 @@
-//! Questions with sources: the sources are fetched and read before a model is asked.
+//! What stands around a question to a model: its sources, which are fetched and read before, and the rationale of its
+//! answer, which is asked for after.
 
+use super::rationale::{self, RationaleConfig};
 use async_trait::async_trait;
 use llm_oracle_llm::{
     record_of, ModelError, ModelQuestion, Provider, ProviderReply, ProviderState,
 };
 use llm_oracle_primitives::{Answer, ModelRef, Reason, Source};
 use llm_oracle_sources::{
-    reader::DocumentReader, LoadedSources, SourceFailure, SourceLoader, SourceQuestion,
-    SourcesConfig,
+    quotes::QuotableText, reader::DocumentReader, LoadedSources, SourceFailure, SourceLoader,
+    SourceQuestion, SourcesConfig,
 };
 use serde_json::{json, Value};
 use std::{io, sync::Arc, time::Duration};
@@ -22,6 +24,7 @@ pub struct SourceReadingProvider {
     provider: Arc<dyn Provider>,
     loader: SourceLoader,
     passage_bytes_max: usize,
+    rationale: RationaleConfig,
 }
 
 impl SourceReadingProvider {
@@ -30,12 +33,45 @@ impl SourceReadingProvider {
     ///
     /// # Errors
     /// Which setting is wrong.
-    pub fn new(provider: Arc<dyn Provider>, config: &SourcesConfig) -> Result<Self, String> {
+    pub fn new(
+        provider: Arc<dyn Provider>,
+        config: &SourcesConfig,
+        rationale: RationaleConfig,
+    ) -> Result<Self, String> {
         Ok(Self {
+            rationale,
             provider,
             loader: SourceLoader::new(config, DocumentReader::of_this_program())?,
             passage_bytes_max: config.passage_bytes_max,
         })
+    }
+
+    /// Asks for the rationale of an answer, if it is one.
+    async fn explain(
+        &self,
+        asked: &ModelQuestion,
+        reply: &mut ProviderReply,
+        texts: &[QuotableText],
+    ) {
+        if !self.rationale.enabled || matches!(reply.answer, Answer::Abstain(_)) {
+            return;
+        }
+        let within = Duration::from_millis(self.rationale.timeout_ms);
+        let provider = self.provider.as_ref();
+        let why = rationale::rationale(provider, asked, &reply.answer, texts, within).await;
+        if let Some(members) = reply.record.as_object_mut() {
+            members.insert("rationale".to_owned(), why);
+        }
+    }
+
+    /// Greatest cost of an answer to a question as the model is shown it, planck.
+    fn price_shown(&self, shown: &ModelQuestion) -> u128 {
+        let answer = self.provider.price(shown);
+        if !self.rationale.enabled {
+            return answer;
+        }
+        let rationale = self.provider.price(&rationale::longest(shown));
+        answer.saturating_add(rationale)
     }
 
     /// Loads the sources, again after a moment while what is missing may come back.
@@ -126,12 +162,12 @@ impl Provider for SourceReadingProvider {
 
     fn price_about(&self, question: &ModelQuestion, sources: &[Source]) -> u128 {
         if sources.is_empty() {
-            return self.provider.price(question);
+            return self.price_shown(question);
         }
         let mut shown = question.clone();
         let room = self.passage_bytes_max.saturating_add(MARKS_BYTES);
         shown.prompt.extend(std::iter::repeat_n(' ', room));
-        self.provider.price(&shown)
+        self.price_shown(&shown)
     }
 
     fn states(&self) -> Vec<ProviderState> {
@@ -157,7 +193,9 @@ impl Provider for SourceReadingProvider {
         seen_ms: i64,
     ) -> Result<ProviderReply, ModelError> {
         if sources.is_empty() {
-            return self.provider.answer(question).await;
+            let mut reply = self.provider.answer(question).await?;
+            self.explain(question, &mut reply, &[]).await;
+            return Ok(reply);
         }
         let loaded = self.load(question, sources, seen_ms).await?;
         if let Some(reason) = loaded.abstention {
@@ -168,6 +206,7 @@ impl Provider for SourceReadingProvider {
             ..question.clone()
         };
         let mut reply = self.provider.answer(&shown).await?;
+        self.explain(&shown, &mut reply, &loaded.texts).await;
         with_sources(&mut reply.record, question, loaded);
         Ok(reply)
     }

@@ -55,7 +55,8 @@ fn reading(folder: &std::path::Path) -> (SourceReadingProvider, Arc<Keeps>) {
         ..SourcesConfig::default()
     };
     let model = Arc::new(Keeps::default());
-    let provider = SourceReadingProvider::new(model.clone(), &config).unwrap();
+    let rationale = RationaleConfig::default();
+    let provider = SourceReadingProvider::new(model.clone(), &config, rationale).unwrap();
     (provider, model)
 }
 
@@ -95,6 +96,7 @@ fn the_record_keeps_the_question_as_it_was_asked_beside_what_was_shown() {
         abstention: None,
         is_transient: false,
         prompt: "shown".into(),
+        texts: Vec::new(),
     };
     with_sources(&mut record, &question(), loaded);
     assert_eq!(record["question"]["prompt"], "Did it rain?");
@@ -112,4 +114,55 @@ fn sources_are_part_of_the_price() {
     assert_eq!(provider.price_about(&question(), &[]), 12);
     let most = SourcesConfig::default().passage_bytes_max as u128;
     assert!(provider.price_about(&question(), &about) > 12 + most);
+}
+
+/// Answers yes, and gives a rationale where JSON is wanted.
+#[derive(Default)]
+struct Explains(Mutex<Vec<ModelQuestion>>);
+
+#[async_trait]
+impl Provider for Explains {
+    fn name(&self) -> &str {
+        "explains"
+    }
+
+    fn price(&self, _: &ModelQuestion) -> u128 {
+        5
+    }
+
+    async fn answer(&self, question: &ModelQuestion) -> Result<ProviderReply, ModelError> {
+        self.0.lock().unwrap().push(question.clone());
+        let answer = match question.answer {
+            AnswerKind::Json { .. } => Answer::Json(br#"{"quotes":[],"rationale":"No."}"#.to_vec()),
+            _ => Answer::Bool(true),
+        };
+        Ok(ProviderReply {
+            answer,
+            confidence: 80,
+            model: "explains".into(),
+            record: json!({ "provider": "scripted" }),
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_decision_is_the_same_with_and_without_a_rationale() {
+    let mut made = Vec::new();
+    for enabled in [false, true] {
+        let rationale = RationaleConfig {
+            enabled,
+            ..RationaleConfig::default()
+        };
+        let model = Arc::new(Explains::default());
+        let sources = SourcesConfig::default();
+        let provider = SourceReadingProvider::new(model.clone(), &sources, rationale).unwrap();
+        let reply = provider.answer_about(&question(), &[], 0).await.unwrap();
+        let asked = model.0.lock().unwrap().clone();
+        assert_eq!(asked.len(), if enabled { 2 } else { 1 });
+        assert_eq!(reply.record.get("rationale").is_some(), enabled);
+        let price = provider.price_about(&question(), &[]);
+        assert_eq!(price, if enabled { 10 } else { 5 });
+        made.push((reply.answer, reply.confidence, asked[0].prompt.clone()));
+    }
+    assert_eq!(made[0], made[1]);
 }

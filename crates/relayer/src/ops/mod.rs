@@ -44,7 +44,7 @@ pub const ADDRESS_FILE: &str = "ops-address";
 #[derive(Deserialize, Debug, Clone, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct OpsConfig {
-    /// Where `/metrics`, `/livez`, `/readyz`, `/status` and `/evidence/{digest}` are served: an IP
+    /// Where `/metrics`, `/livez`, `/readyz`, `/status`, `/evidence/…` and `/attachments/…` are served: an IP
     /// address and a port (0: any free one), or `off`.
     pub listen: String,
 }

@@ -1,4 +1,4 @@
-//! The HTTP server: five paths, all of them read only, everything bounded.
+//! The HTTP server: six paths, all of them read only, everything bounded.
 
 use super::{HealthVerdict, Ops};
 use http_body_util::Full;
@@ -8,6 +8,7 @@ use hyper::{
 };
 use llm_oracle_http::{self as http, Timeouts};
 use llm_oracle_primitives::Hash;
+use llm_oracle_sources::attachments::HeldAttachments;
 use llm_oracle_store::{Store, StoreError};
 use serde_json::{json, Value};
 use std::{sync::Arc, time::Duration};
@@ -22,12 +23,18 @@ const TIMEOUTS: Timeouts = Timeouts {
 /// Answers listed in `/status`, the newest.
 const JOBS_SHOWN: u32 = 20;
 
+/// What there is.
+const PATHS: &str =
+    "there are /metrics, /livez, /readyz, /status, /evidence/{digest} and /attachments/{digest}";
+
 /// What answers requests.
 pub struct StatusHandler {
     /// What the relayer says.
     pub ops: Arc<Ops>,
     /// What it has stored.
     pub store: Arc<Store>,
+    /// Documents that it holds; they are given to whoever knows their digest.
+    pub attachments: HeldAttachments,
 }
 
 /// A reply before it is HTTP.
@@ -74,13 +81,7 @@ impl StatusHandler {
             "/readyz" => Ok(Reply::verdict(&self.ops.health().ready)),
             "/metrics" => self.metrics(),
             "/status" => self.status(),
-            _ => match path.strip_prefix("/evidence/") {
-                Some(digest) => self.evidence(digest),
-                None => Ok(Reply::wrong(
-                    StatusCode::NOT_FOUND,
-                    "there are /metrics, /livez, /readyz, /status and /evidence/{digest}",
-                )),
-            },
+            _ => self.by_digest(path),
         };
         found.unwrap_or_else(|error| {
             tracing::error!(%error, path, "a request could not be answered");
@@ -135,14 +136,46 @@ impl StatusHandler {
         Ok(rows.collect())
     }
 
-    fn evidence(&self, digest: &str) -> Result<Reply, StoreError> {
+    /// What is named by its digest.
+    fn by_digest(&self, path: &str) -> Result<Reply, StoreError> {
+        let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let Some((kind @ ("evidence" | "attachments"), digest)) = parts else {
+            return Ok(Reply::wrong(StatusCode::NOT_FOUND, PATHS));
+        };
         let text = digest.strip_prefix("0x").unwrap_or(digest);
         let mut hash = Hash::default();
         if hex::decode_to_slice(text, &mut hash).is_err() {
             let reason = "a digest is 64 hex digits, with or without 0x";
             return Ok(Reply::wrong(StatusCode::BAD_REQUEST, reason));
         }
-        Ok(match self.store.published(&hash)? {
+        match kind {
+            "evidence" => self.evidence(&hash),
+            _ => Ok(self.attachment(&hash)),
+        }
+    }
+
+    fn attachment(&self, digest: &Hash) -> Reply {
+        match self.attachments.get(digest) {
+            Ok(Some(body)) => Reply {
+                status: StatusCode::OK,
+                // Whatever it is, no browser shows or runs it.
+                kind: "application/octet-stream",
+                body,
+                immutable: true,
+            },
+            Ok(None) => Reply::wrong(StatusCode::NOT_FOUND, "no such attachment is held here"),
+            Err(error) => {
+                tracing::error!(%error, "an attachment can't be given out");
+                Reply::wrong(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the attachment can't be read; see the log",
+                )
+            }
+        }
+    }
+
+    fn evidence(&self, digest: &Hash) -> Result<Reply, StoreError> {
+        Ok(match self.store.published(digest)? {
             Some(document) => Reply {
                 status: StatusCode::OK,
                 kind: "application/json",

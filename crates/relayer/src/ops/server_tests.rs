@@ -36,6 +36,7 @@ fn handler() -> (tempfile::TempDir, StatusHandler) {
     let handler = StatusHandler {
         ops: Arc::default(),
         store: Arc::new(Store::open(folder.path(), &identity).unwrap()),
+        attachments: HeldAttachments::new(folder.path().join("attachments")),
     };
     (folder, handler)
 }
@@ -73,6 +74,32 @@ fn evidence_is_served_under_its_digest_once_the_answer_is_revealed_and_not_befor
     );
     let other = format!("/evidence/{}", "08".repeat(32));
     assert_eq!(get(&handler, &other).status, StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn an_attachment_is_given_to_whoever_knows_its_digest_and_never_as_another_one() {
+    let (_folder, handler) = handler();
+    let page = b"<script>alert(1)</script>";
+    let digest = hex::encode(handler.attachments.hold(page).unwrap());
+    for path in [
+        format!("/attachments/0x{digest}"),
+        format!("/attachments/{digest}"),
+    ] {
+        let reply = get(&handler, &path);
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!((reply.body.as_slice(), reply.immutable), (&page[..], true));
+        assert_eq!(reply.kind, "application/octet-stream");
+    }
+    let other = format!("/attachments/{}", "08".repeat(32));
+    assert_eq!(get(&handler, &other).status, StatusCode::NOT_FOUND);
+    for wrong in ["", "0x07", "../relayer.sqlite", "../../etc/passwd"] {
+        let reply = get(&handler, &format!("/attachments/{wrong}"));
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    let file = handler.attachments.folder().join(&digest);
+    std::fs::write(file, b"something else").unwrap();
+    let reply = get(&handler, &format!("/attachments/{digest}"));
+    assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
     error::RelayerError,
     failures::FailureLog,
     node_session::ChainView,
-    operators::{Operator, Operators},
+    operators::{Operators, OwnOperator},
     ops::Ops,
     requests::RequestCache,
     tx::{BatchEntry, OwnSeat, PeerEntry, SeatSigner},
@@ -215,7 +215,7 @@ fn build_peers(
     let block = config
         .block_time_ms
         .map_or(USUAL_BLOCK, Duration::from_millis);
-    let signer = |operator: &Operator| -> (OperatorId, Arc<dyn Signer>) {
+    let signer = |operator: &OwnOperator| -> (OperatorId, Arc<dyn Signer>) {
         (operator.id, operator.key.clone())
     };
     let own = operators.iter().map(signer).collect();

@@ -1,6 +1,6 @@
 //! Which of our operators may go for the seats of a request.
 
-use crate::operators::Operator;
+use crate::operators::OwnOperator;
 use llm_oracle_primitives::{
     digest, Assignment, BlockNumber, OperatorView, RequestId, RequestView, SetView, Terms,
 };
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 pub(super) fn is_open_to(
     assignment: &Assignment,
     set: Option<&SetView>,
-    operator: &Operator,
+    operator: &OwnOperator,
 ) -> bool {
     match assignment {
         Assignment::Open { .. } => true,

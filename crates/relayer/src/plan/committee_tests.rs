@@ -95,7 +95,7 @@ fn a_full_family_is_a_reason_to_leave_a_request_out() {
 
 #[test]
 fn seats_are_open_to_those_named_and_to_the_set() {
-    let ours = Operator {
+    let ours = OwnOperator {
         key: Arc::new(key()),
         account: [1; 32].into(),
         id: [1; 32],

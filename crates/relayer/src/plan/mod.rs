@@ -15,7 +15,7 @@ pub(crate) use policy::tests::terms;
 pub use decide::{decide, Exhausted, HeadNumbers, Local, OnChain, SeatOnChain, Step, Why};
 pub(crate) use policy::Candidate;
 pub(crate) use policy_config::Stake;
-pub use policy_config::{Account, Budget, PolicyConfig, RequesterBudget};
+pub use policy_config::{Budget, ListedAccount, PolicyConfig, RequesterBudget};
 pub(crate) use seats::{ForeignSeat, SeatAction, SeatFacts, SeatPlanner};
 
 use crate::{

@@ -5,7 +5,7 @@
 //! taken; and both only where nobody else can take the seat. Whatever an answer
 //! costs beyond what is sure is at risk, and all that is at risk on one day stays below `max_stake_at_risk_per_day`.
 
-use super::policy_config::{Account, Budget, PolicyConfig, Stake};
+use super::policy_config::{Budget, ListedAccount, PolicyConfig, Stake};
 use crate::model::SpendTracker;
 use llm_oracle_primitives::{limits, AccountId, AnswerKind, Terms};
 
@@ -43,7 +43,7 @@ impl PolicyConfig {
     }
 
     fn who(&self, candidate: &Candidate<'_>) -> Option<String> {
-        let is_in = |list: &[Account], account| list.iter().any(|known| known.0 == account);
+        let is_in = |list: &[ListedAccount], account| list.iter().any(|known| known.0 == account);
         if is_in(&self.deny, candidate.stake.requester) {
             return Some("its requester is denied by policy.deny".to_owned());
         }

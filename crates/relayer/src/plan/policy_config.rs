@@ -10,9 +10,9 @@ use serde::{de::Error as _, Deserialize, Deserializer};
 
 /// An account as people write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Account(pub AccountId);
+pub struct ListedAccount(pub AccountId);
 
-impl<'de> Deserialize<'de> for Account {
+impl<'de> Deserialize<'de> for ListedAccount {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let text = String::deserialize(input)?;
         parse_account(&text).map(Self).map_err(D::Error::custom)
@@ -36,7 +36,7 @@ pub struct Budget {
 #[serde(deny_unknown_fields)]
 pub struct RequesterBudget {
     /// The account or contract that asks.
-    pub account: Account,
+    pub account: ListedAccount,
     /// Questions a day; 0 for any number.
     #[serde(default, alias = "requests_a_day")]
     pub max_requests_per_day: u32,
@@ -61,10 +61,10 @@ pub struct PolicyConfig {
     pub max_stake_at_risk_per_day: u128,
     /// The only accounts and contracts that are answered; everybody if there are none.
     #[serde(alias = "only")]
-    pub allow: Vec<Account>,
+    pub allow: Vec<ListedAccount>,
     /// Accounts and contracts that are not answered, neither as requester nor as the account that
     /// gets the refunds.
-    pub deny: Vec<Account>,
+    pub deny: Vec<ListedAccount>,
     /// What each requester may have in a day.
     #[serde(alias = "each")]
     pub per_requester: Budget,

@@ -220,13 +220,14 @@ impl SeatPlanner<'_> {
         let latency = self.models.latency.usual();
         let exclusive =
             is_exclusive(terms, facts.set, view, heads.best) && has_time(left, &self.pace, latency);
+        let entry = self.operators[index].entry(summary.request_id);
         let stake = Stake {
-            entry: self.operators[index].entry(summary.request_id),
+            entry,
             requester: view.requester,
             seat_fee: view.seat_fee,
             effort: sure_effort(view),
             kept: exclusive,
-            price: self.models.price(terms),
+            price: self.models.price(&entry.operator, terms),
         };
         let candidate = Candidate {
             stake,
@@ -242,7 +243,7 @@ impl SeatPlanner<'_> {
             .refusal(min_reward, &candidate)
             .or_else(|| record.and_then(|record| below(&view.least_record, record)))
             .or_else(|| record.and_then(|record| full_family(view, record)))
-            .or_else(|| self.models.serves(terms).err())
+            .or_else(|| self.models.model_refusal(&entry.operator, terms))
             .or_else(|| too_short(terms, &self.pace))
             .or_else(|| too_late(left, &self.pace, latency));
         if let Some(reason) = refusal {

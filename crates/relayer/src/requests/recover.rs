@@ -6,7 +6,7 @@
 use super::RequestTracker;
 use crate::{
     error::RelayerError,
-    node_session::{ChainView, Oracle},
+    node_session::{AnyOracle, ChainView},
     operators::Operators,
 };
 use futures::{stream, StreamExt, TryStreamExt};
@@ -248,7 +248,7 @@ impl Recovery<'_> {
     /// others a finalized block has shown each of our operators its recorded commitment before.
     async fn unaccounted(
         &self,
-        oracle: &Oracle,
+        oracle: &AnyOracle,
         at: Hash,
         open: &BTreeMap<RequestId, Summary>,
     ) -> Result<Vec<RequestView>, RelayerError> {

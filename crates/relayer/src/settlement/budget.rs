@@ -1,6 +1,6 @@
 //! Settling and delivering within a budget of time, so that nothing that is at stake waits for it.
 
-use super::{Ending, Settlement};
+use super::{Ending, SettlementSender};
 use crate::{error::RelayerError, node_session::ChainView, operators::Operators, ops::Ops};
 use llm_oracle_support::clock::Instant;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const ENDINGS_WITHIN: Duration = Duration::from_secs(1);
 /// Settles and delivers within a budget of time. What is left waits for the next iteration, which begins at
 /// once, looks at the heads and reveals first.
 pub(crate) async fn end_some(
-    settlement: &mut Settlement,
+    settlement: &mut SettlementSender,
     operators: &Operators,
     ops: &Ops,
     chain: &ChainView,

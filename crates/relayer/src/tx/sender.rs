@@ -7,7 +7,7 @@ use super::{
 use crate::{
     error::RelayerError,
     node_session::ChainView,
-    operators::{Operator, Operators},
+    operators::{Operators, OwnOperator},
     ops::Ops,
 };
 use llm_oracle_chain::{ChainError, TxTerms, Weight};
@@ -174,7 +174,7 @@ impl TxSender {
         draft: &TxDraft<'_>,
         limits: TxLimits,
     ) -> Result<(), RelayerError> {
-        let Operator {
+        let OwnOperator {
             key, account, id, ..
         } = &operators[draft.sender];
         let held = live_nonces(&self.store, id)?;

@@ -5,7 +5,7 @@ use super::{
     trouble::{changes, invented, turn_away},
     world::World,
 };
-use crate::kill::{Kind, Side};
+use crate::kill::{KillKind, Side};
 use async_trait::async_trait;
 use futures::channel::mpsc;
 use llm_oracle_chain::{
@@ -116,7 +116,7 @@ impl Wire {
             };
             (world.kill.clone(), if slow { wait } else { usual })
         };
-        kill.pass(Kind::Await, Side::Before).await;
+        kill.pass(KillKind::Await, Side::Before).await;
         if wait > 0 {
             tokio::time::sleep(Duration::from_millis(wait)).await;
         }
@@ -379,14 +379,14 @@ impl ChainApi for Wire {
 
     async fn submit(&self, bytes: &[u8]) -> Result<Hash, ChainError> {
         let kill = lock(&self.world).kill.clone();
-        kill.pass(Kind::Send, Side::Before).await;
+        kill.pass(KillKind::Send, Side::Before).await;
         let taken = {
             let mut world = self.ask().await?;
             let tx = Tx::decode_all(&mut &*bytes);
             let tx = tx.map_err(|error| ChainError::decode("a transaction", error))?;
             self.hand_in(&mut world, tx)
         };
-        kill.pass(Kind::Send, Side::After).await;
+        kill.pass(KillKind::Send, Side::After).await;
         taken
     }
 }

@@ -6,12 +6,12 @@ use llm_oracle_evidence::{bind, fit, question, AnswerTimes, NumberedSecret};
 use llm_oracle_llm::{record_of, ProviderReply};
 use llm_oracle_primitives::{
     digest, AnswerEntry, Balance, CommitEntry, Equivocation, RequestId, RevealEntry, SignedAnswer,
-    Slot, Terms,
+    Slot, Source, Terms,
 };
 use llm_oracle_store::Answered;
 use llm_oracle_support::address::hex0x;
 use llm_oracle_tests::{questions::LONG, setting, Key, World};
-use serde_json::json;
+use serde_json::{json, Value};
 use std::{fs, path::Path};
 
 /// Entries of a batch.
@@ -87,6 +87,34 @@ struct Hand<'a> {
     reveals: bool,
 }
 
+/// What a relayer records of sources: attachments that say "red", pages that are missing, and a quote.
+fn with_sources(record: &mut Value, sources: &[Source]) {
+    let records = (1..).zip(sources).map(|(number, source)| match source {
+        Source::Attachment { digest, bytes, .. } => json!({
+            "number": number, "named": hex0x(digest), "must": true, "fetched_at_ms": 1, "failure": null,
+            "document": { "url": null, "bytes": bytes, "digest": hex0x(digest), "media": "text/plain" },
+            "text": {
+                "extractor": "text/1", "bytes": 3, "digest": hex0x(&[8; 32]), "rule": "bm25/2",
+                "passages": [{ "start": 0, "end": 3 }],
+            },
+        }),
+        Source::Page { url, must } => json!({
+            "number": number, "named": String::from_utf8_lossy(url), "must": must, "fetched_at_ms": 1,
+            "document": null, "text": null, "failure": { "kind": "not_found", "reason": "nobody has it" },
+        }),
+    });
+    let prompt = record["question"]["prompt"].as_str().unwrap_or_default();
+    let shown = format!("red\n\nThe question:\n{prompt}");
+    record["sources"] = records.collect();
+    record["prompt_with_sources"] = json!(shown);
+    record["rationale"] = json!({
+        "text": "The document says so.",
+        "quotes": [{ "source": 1, "start": 0, "end": 3, "text": "red" }],
+        "not_found": ["blue"],
+        "made": { "provider": "scripted" },
+    });
+}
+
 impl<'a> Hand<'a> {
     async fn new(world: &'a World, id: RequestId, terms: &Terms, play: &Play) -> Self {
         let key = &world.operators[play.operator];
@@ -102,13 +130,17 @@ impl<'a> Hand<'a> {
             model: 0,
         };
         let asked = record_of(&question(terms).unwrap());
+        let mut record = json!({
+            "provider": "scripted", "model": "hand", "question": asked, "template": "none/1",
+        });
+        if !terms.sources.is_empty() {
+            with_sources(&mut record, &terms.sources);
+        }
         let reply = ProviderReply {
             answer: play.answer.clone(),
             confidence: play.confidence,
             model: "hand".to_owned(),
-            record: json!({
-                "provider": "scripted", "model": "hand", "question": asked, "template": "none/1",
-            }),
+            record,
         };
         let secret = NumberedSecret {
             number: 1,

@@ -1,7 +1,10 @@
 //! Lives that relayers make: their documents have all that a document can have.
 
+use crate::ops::get;
 use llm_oracle_primitives::{AnswerKind, Assignment, RequestId, Source, Terms};
+use llm_oracle_support::address::hex0x;
 use llm_oracle_tests::{
+    eventually,
     model_server::{settings, Says},
     process::{Model, Setup},
     questions::{choice, question, yes_or_no},
@@ -133,6 +136,18 @@ impl Relayed {
     pub async fn finish(self, world: &World, folder: &Path) -> Vec<RequestId> {
         for id in &self.ids {
             world.ended_for_good(*id).await;
+            // A relayer publishes a document once it has seen that its answer is revealed for good.
+            for seat in world.view(*id).await.seats {
+                let path = format!("/evidence/{}", hex0x(&seat.evidence));
+                let is_published = |setup: &Setup| {
+                    let (status, _) = get(&setup.listens_at()?, &path);
+                    status.contains(" 200 ").then_some(())
+                };
+                eventually("a published document", || async {
+                    self.setups.iter().find_map(is_published)
+                })
+                .await;
+            }
         }
         drop(self.relayers);
         for setup in &self.setups {

@@ -1,6 +1,6 @@
 //! What the verifier in Python has saved of a request, read and altered here.
 
-use llm_oracle_evidence::verify::{check_request, check_seat, RequestRecord, SeatFinding};
+use llm_oracle_evidence::verify::{check_request, check_seat, OnChainRequest, SeatFinding};
 use llm_oracle_primitives::{Config, Hash, OperatorView, RequestView, SeatView, Terms};
 use scale::{Decode, DecodeAll, Encode};
 use serde_json::{json, Value};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Clone)]
 pub struct Saved {
     line: Value,
-    pub record: RequestRecord,
+    pub record: OnChainRequest,
     pub documents: BTreeMap<Hash, Vec<u8>>,
 }
 
@@ -57,7 +57,7 @@ impl Saved {
             (digest, unhex(document))
         });
         Self {
-            record: RequestRecord {
+            record: OnChainRequest {
                 domain: config.domain,
                 contract: contract.into(),
                 view: request,
@@ -72,7 +72,7 @@ impl Saved {
     /// The line that the verifier in Python reads.
     pub fn to_line(&self) -> String {
         let mut line = self.line.clone();
-        let RequestRecord {
+        let OnChainRequest {
             domain,
             contract,
             view: request,

@@ -15,7 +15,7 @@ use crate::{
     answers::kind_json,
     config::Overrides,
     context::CommandContext,
-    contract_call::{nothing_sent, receipt_json, CallCost, ContractCall},
+    contract_call::{nothing_sent, receipt_json, CheckedCall, ContractCall},
     exit::{self, CliError, CommandResult},
     follow,
     money::Planck,
@@ -127,7 +127,7 @@ async fn able(checked: &CheckedOracle, terms: &Terms) -> Result<u32, CliError> {
     Ok(able)
 }
 
-fn dry_run<T>(terms: &Terms, quote: &Quote, cost: &CallCost<T>, value: u128) -> (String, Value) {
+fn dry_run<T>(terms: &Terms, quote: &Quote, cost: &CheckedCall<T>, value: u128) -> (String, Value) {
     let mut json = cost.json(value);
     json["quote"] = json!({
         "rewards": quote.rewards.to_string(),

@@ -50,13 +50,15 @@ impl RunSubcommand for RelayerRunArgs {
         let for_peers = config.peers.address().map_err(CliError::usage)?;
         let for_peers = listen(for_peers, "peers").await?;
         let models = built_models(&config.model)?;
-        let provider = reading_sources(models.provider()?, &context.settings.sources)?;
+        let (sources, rationale) = (&context.settings.sources, context.settings.rationale);
+        let attachments = sources.folder.clone().unwrap_or_default();
+        let provider = reading_sources(models.provider()?, sources, rationale)?;
         let mut reload = SettingsReload::new(context, models)?;
         let contract = config.contract.clone();
         let model = provider.name().to_owned();
         let relayer = Relayer::start(config, provider).await?;
         relayer.introduce(&contract, &model);
-        let mut servers = RelayerServers::start(&relayer, for_operators);
+        let mut servers = RelayerServers::start(&relayer, for_operators, &attachments);
         servers.serve_peers(&relayer, for_peers);
         tracing::info!(model, contract, "started");
         ops::ready(&format!("answers with {model}"));

@@ -6,7 +6,7 @@ use crate::{
     runner::{run_asked, EvalModel, RunBudget, RunOptions},
     stats::rng::SeededRng,
 };
-use llm_oracle_llm::{scripted::Scripted, CallLimits};
+use llm_oracle_llm::{scripted::Scripted, CallLimits, Fallback};
 use llm_oracle_primitives::{digest, Reason};
 use std::sync::{Arc, Mutex};
 
@@ -45,7 +45,8 @@ fn noisy(name: &'static str, seed: u64) -> EvalModel {
         planck_per_request: 7,
         ..CallLimits::default()
     };
-    EvalModel::new(Arc::new(script), limits, 8)
+    let provider = Fallback::new(vec![(Arc::new(script), limits)]).unwrap();
+    EvalModel::new(Arc::new(provider), limits, 8)
 }
 
 /// The expectation of each question, from so many wordings and repeats.
@@ -66,10 +67,10 @@ async fn expected(wordings: usize, repeats: u32, seed: u64) -> Vec<ExpectedAgree
     let mut found = Vec::new();
     for at in 0..QUESTIONS {
         let question = AskedQuestion::new(at.to_string(), AnswerKind::Bool, "");
-        let worded: Vec<_> = (0..wordings)
+        let reworded: Vec<_> = (0..wordings)
             .map(|wording| format!("wording {wording} #{at}#"))
             .collect();
-        let variants = variants(&question, &worded, repeats);
+        let variants = variants(&question, &reworded, repeats);
         let asked: Vec<_> = variants.iter().flatten().cloned().collect();
         let done = run_asked(&models, &asked, options, &mut log, |_| {}).await;
         assert_eq!(done.unwrap().failed, 0);

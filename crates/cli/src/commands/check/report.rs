@@ -73,14 +73,14 @@ impl CheckReport {
             text.push_str(&question.text());
             text.push('\n');
         }
+        let counted = match self.findings {
+            1 => "1 finding".to_owned(),
+            count => format!("{count} findings"),
+        };
         let with = self.questions.iter().filter(|one| !one.findings.is_empty());
         text.push_str(&match self.questions.len() {
-            1 => format!("{} findings", self.findings),
-            all => format!(
-                "{} findings in {} of {all} questions",
-                self.findings,
-                with.count()
-            ),
+            1 => counted,
+            all => format!("{counted} in {} of {all} questions", with.count()),
         });
         text
     }
@@ -190,11 +190,11 @@ mod tests {
         let text = report.text();
         for part in [
             "boundary",
-            "31-41",
+            "32-42",
             "around 300",
             "why: ",
             "instead: ",
-            "1 findings",
+            "1 finding",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
@@ -208,7 +208,7 @@ mod tests {
                 &finding["start"],
                 &finding["end"]
             ),
-            (&json!("boundary"), &json!("prompt"), &json!(31), &json!(41))
+            (&json!("boundary"), &json!("prompt"), &json!(32), &json!(42))
         );
         assert!(finding["why"].is_string() && finding["suggestion"].is_string());
     }

@@ -112,7 +112,11 @@ async fn what_is_expected_is_within_five_points_of_what_repeated_runs_show() {
 async fn cost_and_replies_are_those_of_a_request() {
     let one = &expected(2, 2, 1).await[0];
     assert_eq!((one.replies, one.missing), (12, 0));
-    assert_eq!(one.planck, "21", "three seats of 7 planck");
+    // The script counts no tokens, so a reply costs what was reserved for it.
+    let question = AskedQuestion::new("q", AnswerKind::Bool, "p");
+    let reserved = noisy("one", 1).provider.price(&question.model_question());
+    assert!(reserved > 0);
+    assert_eq!(one.planck, (3 * reserved).to_string(), "three seats");
     assert_eq!(one.answers.values().sum::<usize>(), 12);
 }
 

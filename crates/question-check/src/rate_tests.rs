@@ -13,6 +13,8 @@ const HELD_OUT: &str = include_str!("../data/held-out.jsonl");
 
 /// Share of known defects that must be found.
 const FOUND_MIN: f64 = 0.9;
+/// Share of each kind that must be found.
+const FOUND_MIN_EACH: f64 = 0.8;
 /// Share of clean questions that may have findings.
 const FALSE_ALARMS_MAX: f64 = 0.1;
 
@@ -131,6 +133,13 @@ impl Rates {
             "{name}: {found}\n{}",
             self.report.join("\n")
         );
+        for (kind, (found, known)) in &self.by_kind {
+            let share = *found as f64 / *known as f64;
+            assert!(
+                share >= FOUND_MIN_EACH,
+                "{name}, {kind}: {found} of {known}"
+            );
+        }
         assert!(
             alarms <= FALSE_ALARMS_MAX,
             "{name}: {alarms}\n{}",

@@ -190,7 +190,7 @@ mod tests {
         let text = report.text();
         for part in [
             "boundary",
-            "31-41",
+            "32-42",
             "around 300",
             "why: ",
             "instead: ",
@@ -208,7 +208,7 @@ mod tests {
                 &finding["start"],
                 &finding["end"]
             ),
-            (&json!("boundary"), &json!("prompt"), &json!(31), &json!(41))
+            (&json!("boundary"), &json!("prompt"), &json!(32), &json!(42))
         );
         assert!(finding["why"].is_string() && finding["suggestion"].is_string());
     }

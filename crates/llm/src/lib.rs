@@ -41,11 +41,11 @@ pub use cost::{actual_cost, CallCost};
 pub use error::{ModelError, Retry};
 pub use fallback::Fallback;
 pub use hosted::{HostedConfig, InstructionRole, KeyCommand};
-pub use question::ModelQuestion;
 pub use meter::{day_of, share_ppm, DailyUsage, ProviderState};
+pub use question::ModelQuestion;
 
 use async_trait::async_trait;
-use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling, Source};
+use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Source};
 use serde_json::{json, Value};
 
 /// A typed answer and the record of how it was made.

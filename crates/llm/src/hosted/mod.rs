@@ -14,12 +14,14 @@ mod http;
 mod key;
 mod key_command;
 mod likelihood;
+mod pause;
 mod preset;
 mod read;
 mod request;
 mod sample;
 mod secrets;
 mod settings;
+mod thoughts;
 mod turn;
 mod words;
 

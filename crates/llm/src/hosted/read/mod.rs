@@ -52,7 +52,7 @@ pub(in crate::hosted) fn completion(
     }
 }
 
-/// The document that a body begins with, when what is behind it is none: bytes of zero, a comment, the end of a
+/// The document that a body begins with, when no other one is behind it: bytes of zero, a comment, the end of a
 /// stream. A failure behind it is that of the reply.
 fn leading(body: &str) -> Option<Result<Value, NoCompletion>> {
     let (document, rest) = lenient::leading(body)?;

@@ -32,6 +32,7 @@ mod schema;
 pub mod scripted;
 mod secret;
 mod token_window;
+pub mod trial;
 
 pub use built::{build_all, BuiltModels};
 pub use call_limits::CallLimits;

@@ -167,6 +167,9 @@ impl Provider for Hosted {
             if !refused.is_empty() {
                 members.insert("refused_requests".to_owned(), json!(refused));
             }
+            if let Some(last) = runs.last().filter(|run| !run.adjustments.is_empty()) {
+                members.insert("adjustments".to_owned(), json!(last.adjustments));
+            }
             members.extend(samples.record());
         }
         Ok(ProviderReply {

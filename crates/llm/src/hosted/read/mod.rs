@@ -52,8 +52,8 @@ pub(in crate::hosted) fn completion(
     }
 }
 
-/// The document that a body begins with, when no other one is behind it: bytes of zero, a comment, the end of a
-/// stream. A failure behind it is that of the reply.
+/// The document that a body begins with, unless another one is behind it: bytes of zero, a comment and the end of
+/// a stream are not. A failure behind it is that of the reply.
 fn leading(body: &str) -> Option<Result<Value, NoCompletion>> {
     let (document, rest) = lenient::leading(body)?;
     let rest = rest.trim_matches(|c: char| c.is_whitespace() || c == '\0');

@@ -8,9 +8,9 @@ use super::{
 use crate::hosted::dialect::Dialect;
 use serde_json::{json, Map, Value};
 
-/// What a stream of chat completions ends with; some leave out the brackets.
+/// What a stream of chat completions ends with; some omit the brackets.
 const DONE: [&str; 2] = ["[DONE]", "DONE"];
-/// Lines of one event after each of which it is tried whether the event is whole, for servers that leave out the
+/// Lines of one event after each of which it is tried whether the event is whole, for servers that omit the
 /// blank line behind it. A longer event needs its blank line.
 pub(super) const EVENT_LINES_MAX: usize = 64;
 

@@ -6,7 +6,7 @@ use crate::{
     runner::{run_asked, EvalModel, RunBudget, RunOptions},
     stats::rng::SeededRng,
 };
-use llm_oracle_llm::{scripted::Scripted, CallLimits, Fallback};
+use llm_oracle_llm::{scripted::Scripted, CallLimits};
 use llm_oracle_primitives::{digest, Reason};
 use std::sync::{Arc, Mutex};
 
@@ -45,8 +45,7 @@ fn noisy(name: &'static str, seed: u64) -> EvalModel {
         planck_per_request: 7,
         ..CallLimits::default()
     };
-    let provider = Fallback::new(vec![(Arc::new(script), limits)]).unwrap();
-    EvalModel::new(Arc::new(provider), limits, 8)
+    EvalModel::new(Arc::new(script), limits, 8)
 }
 
 /// The expectation of each question, from so many wordings and repeats.

@@ -35,10 +35,10 @@ mod token_window;
 pub mod trial;
 
 pub use built::{build_all, BuiltModels};
-pub use call_limits::CallLimits;
+pub use call_limits::{CallCost, CallLimits};
 pub use canonical_json::{canonical_json, NotJson};
 pub use config::{build, ModelConfig, Models, ProviderConfig};
-pub use cost::{actual_cost, CallCost};
+pub use cost::actual_cost;
 pub use error::{ModelError, Retry};
 pub use fallback::Fallback;
 pub use hosted::{HostedConfig, InstructionRole, KeyCommand};

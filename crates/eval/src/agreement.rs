@@ -44,11 +44,11 @@ pub struct ExpectedAgreement {
 
 /// All variants of a question: each wording, in both orders of options, so many times.
 pub fn variants(question: &AskedQuestion, wordings: &[String], repeats: u32) -> Vec<Variant> {
-    let reworded = wordings.iter().map(|prompt| AskedQuestion {
+    let rephrased = wordings.iter().map(|prompt| AskedQuestion {
         prompt: prompt.clone(),
         ..question.clone()
     });
-    let ordered = reworded.flat_map(|one| {
+    let ordered = rephrased.flat_map(|one| {
         let reversed = one.reversed();
         [Some(one), reversed].into_iter().flatten()
     });

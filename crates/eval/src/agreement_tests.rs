@@ -67,10 +67,10 @@ async fn expected(wordings: usize, repeats: u32, seed: u64) -> Vec<ExpectedAgree
     let mut found = Vec::new();
     for at in 0..QUESTIONS {
         let question = AskedQuestion::new(at.to_string(), AnswerKind::Bool, "");
-        let reworded: Vec<_> = (0..wordings)
+        let rephrased: Vec<_> = (0..wordings)
             .map(|wording| format!("wording {wording} #{at}#"))
             .collect();
-        let variants = variants(&question, &reworded, repeats);
+        let variants = variants(&question, &rephrased, repeats);
         let asked: Vec<_> = variants.iter().flatten().cloned().collect();
         let done = run_asked(&models, &asked, options, &mut log, |_| {}).await;
         assert_eq!(done.unwrap().failed, 0);

@@ -298,9 +298,10 @@ async fn ask(task: Task<'_>) -> (Task<'_>, Duration, Result<ProviderReply, Model
 fn kept(task: &Task<'_>, took: Duration, reply: &ProviderReply) -> KeptReply {
     let cost = actual_cost(&reply.record, CallCost::default());
     // A server that counts nothing may have cost all that was reserved.
+    let counted = task.model.limits.price(cost);
     let planck = match cost.tokens() {
-        0 if reply.record.get("not_asked").is_none() => task.price,
-        _ => task.model.limits.price(cost),
+        0 if reply.record.get("not_asked").is_none() => task.price.max(counted),
+        _ => counted,
     };
     KeptReply {
         model: task.model.name.clone(),

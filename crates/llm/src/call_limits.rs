@@ -1,6 +1,5 @@
 //! How much of one provider may be used, and at which price.
 
-use super::cost::CallCost;
 use serde::Deserialize;
 
 /// Limits of one provider. By default only the number of concurrent calls is limited.
@@ -94,5 +93,23 @@ impl CallLimits {
         let output = of(self.planck_per_million_output_tokens, cost.output_tokens);
         let tokens = input.saturating_add(output).div_ceil(1_000_000);
         calls.saturating_add(tokens)
+    }
+}
+
+/// Requests and tokens of one answer: an upper bound before the call, the actual use after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallCost {
+    /// Requests to the server.
+    pub requests: u32,
+    /// Tokens of the prompt.
+    pub input_tokens: u64,
+    /// Tokens generated, those of thinking included.
+    pub output_tokens: u64,
+}
+
+impl CallCost {
+    /// Tokens in and out.
+    pub fn tokens(self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
     }
 }

@@ -1,6 +1,6 @@
 //! What an answer costs at most, and what it cost by its record.
 
-use super::ModelQuestion;
+use super::{call_limits::CallCost, ModelQuestion};
 use llm_oracle_primitives::AnswerKind;
 use serde_json::Value;
 
@@ -8,24 +8,6 @@ use serde_json::Value;
 const FRAME_BYTES: u64 = 2_048;
 /// Most requests for one answer: the question, and one correction of a malformed reply.
 const REQUESTS_PER_ANSWER_MAX: u32 = 2;
-
-/// Requests and tokens of one answer: an upper bound before the call, the actual use after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CallCost {
-    /// Requests to the server.
-    pub requests: u32,
-    /// Tokens of the prompt.
-    pub input_tokens: u64,
-    /// Tokens generated, those of thinking included.
-    pub output_tokens: u64,
-}
-
-impl CallCost {
-    /// Tokens in and out.
-    pub fn tokens(self) -> u64 {
-        self.input_tokens.saturating_add(self.output_tokens)
-    }
-}
 
 /// Upper bound of a question's cost. A token has at least one byte.
 pub(super) fn max_cost(question: &ModelQuestion, thinking_tokens: u32, samples: u32) -> CallCost {

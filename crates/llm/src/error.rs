@@ -165,7 +165,7 @@ impl ModelError {
             Self::Status {
                 code, retry_after, ..
             } => match code {
-                408 | 409 | 425 | 429 | 500..=599 => Retry::Backoff(*retry_after),
+                408 | 409 | 424 | 425 | 429 | 500..=599 => Retry::Backoff(*retry_after),
                 _ => Retry::Never,
             },
         }
@@ -255,7 +255,7 @@ impl ModelError {
 
 /// Statuses that come after a model may have worked: the server or a gateway gave up waiting for it.
 fn may_have_run(code: u16) -> bool {
-    matches!(code, 408 | 500 | 502 | 504 | 520 | 524)
+    matches!(code, 408 | 424 | 500 | 502 | 504 | 520 | 524)
 }
 
 /// The server's words behind the remedy.
@@ -298,7 +298,7 @@ mod tests {
         for code in [301, 400, 401, 402, 403, 404, 413, 422] {
             assert_eq!(retry(code), Retry::Never, "{code}");
         }
-        for code in [408, 429, 500, 502, 503, 529] {
+        for code in [408, 424, 429, 500, 502, 503, 529] {
             assert_eq!(retry(code), Retry::Backoff(after), "{code}");
         }
         // A key may be changed before the deadline.

@@ -26,40 +26,28 @@ mod injection_tests;
 mod local;
 mod meter;
 mod open;
+mod question;
 mod reply;
 mod schema;
 pub mod scripted;
 mod secret;
 mod token_window;
+pub mod trial;
 
 pub use built::{build_all, BuiltModels};
-pub use call_limits::CallLimits;
+pub use call_limits::{CallCost, CallLimits};
 pub use canonical_json::{canonical_json, NotJson};
 pub use config::{build, ModelConfig, Models, ProviderConfig};
-pub use cost::{actual_cost, CallCost};
+pub use cost::actual_cost;
 pub use error::{ModelError, Retry};
 pub use fallback::Fallback;
 pub use hosted::{HostedConfig, InstructionRole, KeyCommand};
 pub use meter::{day_of, share_ppm, DailyUsage, ProviderState};
+pub use question::ModelQuestion;
 
 use async_trait::async_trait;
-use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Sampling, Source};
+use llm_oracle_primitives::{Answer, AnswerKind, ModelRef, Reason, Source};
 use serde_json::{json, Value};
-
-/// A question for a model, with its bytes already checked as UTF-8.
-#[derive(Clone, Debug)]
-pub struct ModelQuestion {
-    /// The question itself.
-    pub prompt: String,
-    /// Instruction that stands before the question.
-    pub system: Option<String>,
-    /// The type of the answer.
-    pub answer: AnswerKind,
-    /// How to sample.
-    pub sampling: Sampling,
-    /// Which model may answer.
-    pub model: ModelRef,
-}
 
 /// A typed answer and the record of how it was made.
 #[derive(Clone, Debug, PartialEq)]

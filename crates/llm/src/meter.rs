@@ -1,8 +1,7 @@
 //! Rate limits, daily budgets and cooldown of one provider. Pure: the caller passes the time.
 
 use super::{
-    call_limits::CallLimits,
-    cost::CallCost,
+    call_limits::{CallCost, CallLimits},
     token_window::{CallDenied, TokenWindow, MINUTE},
     ModelError, Retry,
 };

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 
 /// The window of `max_requests_per_minute` and `max_tokens_per_minute`.
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
-/// Pause until it is looked whether a question under way has ended, which nobody can foresee.
+/// Pause when room depends on a question under way, whose end nobody can foresee.
 const UNDER_WAY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a provider cannot be called now.

@@ -122,6 +122,6 @@ mod tests {
         let (made, is_ok) = attempts(patience, for_ever).await;
         assert!(!is_ok && (6..40).contains(&made), "{made}");
         let took = began.elapsed();
-        assert!((60..75).contains(&took.as_secs()), "{took:?}");
+        assert!((60..85).contains(&took.as_secs()), "{took:?}");
     }
 }

@@ -13,7 +13,7 @@ pub const NO_ANSWER: u8 = 3;
 pub const CHAIN: u8 = 4;
 /// The contract refused.
 pub const CONTRACT: u8 = 5;
-/// The model failed, or its file is invalid.
+/// The model failed, its file is invalid, or `model test` found a kind of question that does not work.
 pub const MODEL: u8 = 6;
 /// The relayer's store is locked by another process, or refused.
 pub const STORE: u8 = 7;
@@ -60,7 +60,11 @@ pub const ALL: &[(u8, &str, &str)] = &[
         "the chain's node cannot be reached",
     ),
     (CONTRACT, "refused_by_contract", "the contract refused"),
-    (MODEL, "model_failed", "the model failed"),
+    (
+        MODEL,
+        "model_failed",
+        "the model failed; `model test` found a kind of question that does not work",
+    ),
     (
         STORE,
         "store_refused",

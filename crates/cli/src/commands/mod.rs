@@ -12,6 +12,7 @@ mod eval;
 mod evidence;
 mod fund_delivery;
 mod list;
+mod model;
 pub mod operator;
 mod owner;
 mod prune;
@@ -67,6 +68,9 @@ pub enum Subcommands<M: Subcommand> {
     /// Settings for llm-oracle-signer, which holds keys in a process of its own
     #[command(subcommand)]
     Signer(signer::SignerSubcommand),
+    /// Try the models of the settings
+    #[command(subcommand)]
+    Model(model::ModelSubcommand),
     /// Evidence of how answers were made
     #[command(subcommand)]
     Evidence(evidence::EvidenceSubcommand),
@@ -107,6 +111,7 @@ crate::subcommand::run_variants!(Subcommands<M: MoreSubcommands> {
     Set,
     Relayer,
     Signer,
+    Model,
     Evidence,
     Eval,
     Config,

@@ -28,7 +28,29 @@ fn is_same_model(asked: &str, reported: &str) -> bool {
 fn plain_name(name: &str) -> String {
     let name = name.to_lowercase();
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let last = without_cloud(last);
     last.trim_end_matches(".gguf").replace(['_', ' '], "-")
+}
+
+/// A cloud's name of a model without region and maker before it and the instance behind it, such as
+/// `us.anthropic.claude-3-5-sonnet-20241022-v2:0`.
+fn without_cloud(name: &str) -> &str {
+    let instance = name.rsplit_once(':').and_then(|(before, instance)| {
+        let (plain, version) = before.rsplit_once("-v")?;
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        (is_number(version) && is_number(instance)).then_some(plain)
+    });
+    // Only names with an instance have the rest: elsewhere a period is part of a name.
+    let Some(mut name) = instance else {
+        return name;
+    };
+    while let Some((maker, rest)) = name.split_once('.') {
+        if !maker.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            break;
+        }
+        name = rest;
+    }
+    name
 }
 
 /// A name without the date, number or word of a version at its end. What may be another model's name,
@@ -109,6 +131,14 @@ mod tests {
             ("qwen3-8b", "/models/Qwen3-8B-Q4_K_M.gguf"),
             ("mistral-large-latest", "mistral-large-2411"),
             ("M", "m"),
+            (
+                "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+                "claude-3-5-sonnet-20241022",
+            ),
+            (
+                "mistral.mixtral-8x7b-instruct-v0:1",
+                "mixtral-8x7b-instruct",
+            ),
         ] {
             assert!(is_same_model(asked, reported), "{asked} {reported}");
         }
@@ -121,6 +151,8 @@ mod tests {
             ("gpt-4", "gpt-4-turbo"),
             ("gpt-4", "gpt-5"),
             ("m", "mixtral"),
+            ("deepseek-v2", "deepseek-v3"),
+            ("meta.llama3-70b-instruct-v1:0", "llama3-8b-instruct"),
         ] {
             assert!(!is_same_model(asked, reported), "{asked} {reported}");
         }

@@ -1,18 +1,8 @@
 //! Takes off a reply what is no part of it: the model's thoughts, and marks that its server should have
 //! kept to itself.
 
-/// Pairs around thoughts that open a reply.
-const THOUGHTS: [(&str, &str); 9] = [
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("<thought>", "</thought>"),
-    ("<reasoning>", "</reasoning>"),
-    ("<seed:think>", "</seed:think>"),
-    ("[THINK]", "[/THINK]"),
-    ("◁think▷", "◁/think▷"),
-    ("<|begin_of_thought|>", "<|end_of_thought|>"),
-    ("<|channel>thought", "<channel|>"),
-];
+use super::thoughts;
+
 /// Tokens that end a turn.
 const ENDS: [&str; 9] = [
     "</s>",
@@ -28,6 +18,9 @@ const ENDS: [&str; 9] = [
 /// Marks of the format of gpt-oss: the last channel is the answer.
 const FINAL_CHANNELS: [&str; 2] = ["<|channel|>final<|message|>", "assistantfinal"];
 
+/// Marks around the answer of models that think without marks.
+const FINAL_RESPONSE: (&str, &str) = ("[BEGIN FINAL RESPONSE]", "[END FINAL RESPONSE]");
+
 /// A reply without what is no part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CleanText<'a> {
@@ -38,42 +31,44 @@ pub(super) struct CleanText<'a> {
     pub(super) is_all_thoughts: bool,
 }
 
-/// Takes thoughts off the head and the tokens that end a turn off the tail.
+/// Takes thoughts off the head, the tokens that end a turn off the tail, and the marks around an answer that tell
+/// it from thoughts.
 pub(super) fn clean(reply: &str) -> CleanText<'_> {
-    let (mut text, mut had_thoughts) = (reply.trim(), false);
+    let (mut text, mut had_thoughts) = (trimmed(reply), false);
     if let Some(answer) = final_channel(text) {
         (text, had_thoughts) = (answer, true);
     }
-    while let Some((_, end)) = opening(text) {
-        let Some((_, after)) = text.split_once(end) else {
+    while let Some(opening) = thoughts::at_head(text) {
+        let Some(after) = opening.after else {
             return CleanText {
                 text: "",
                 had_thoughts: true,
                 is_all_thoughts: true,
             };
         };
-        (text, had_thoughts) = (after.trim(), true);
+        (text, had_thoughts) = (trimmed(after), true);
     }
     // Some templates open the thoughts themselves, and the reply has only their end.
-    let closing = THOUGHTS.iter().find_map(|(_, end)| text.rsplit_once(end));
-    if let Some((_, after)) = closing {
-        (text, had_thoughts) = (after.trim(), true);
+    if let Some(after) = thoughts::after_last_end(text) {
+        (text, had_thoughts) = (trimmed(after), true);
     }
     CleanText {
-        text: without_end(text),
+        text: trimmed(thoughts::without_frame(without_end(text), had_thoughts)),
         had_thoughts,
         is_all_thoughts: false,
     }
 }
 
-fn opening(text: &str) -> Option<(&str, &str)> {
-    THOUGHTS
-        .iter()
-        .find(|(start, _)| text.starts_with(start))
-        .copied()
+/// Without white space and characters that nobody sees around it.
+fn trimmed(text: &str) -> &str {
+    const INVISIBLE: [char; 3] = ['\u{200b}', '\u{2060}', '\u{feff}'];
+    text.trim_matches(|c: char| c.is_whitespace() || INVISIBLE.contains(&c))
 }
 
 fn final_channel(text: &str) -> Option<&str> {
+    if let Some((_, after)) = text.rsplit_once(FINAL_RESPONSE.0) {
+        return Some(after.trim().trim_end_matches(FINAL_RESPONSE.1).trim());
+    }
     let is_channels = text.starts_with("<|") || text.starts_with("analysis");
     let found = FINAL_CHANNELS
         .iter()
@@ -181,6 +176,10 @@ mod tests {
             ("Paris</s><|eot_id|>", "Paris"),
             ("a <think> in the middle", "a <think> in the middle"),
             ("the assistantfinal word", "the assistantfinal word"),
+            ("\u{200b}\u{feff} Paris\u{2060}", "Paris"),
+            ("<answer>Paris</answer>", "<answer>Paris</answer>"),
+            ("<think>a</think><answer>Paris</answer>", "Paris"),
+            ("Hm.\n[BEGIN FINAL RESPONSE]\nParis\n[END FINAL RESPONSE]", "Paris"),
         ] {
             let clean = clean(reply);
             assert_eq!(clean.text, text, "{reply}");

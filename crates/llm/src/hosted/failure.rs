@@ -64,7 +64,7 @@ impl ServerRefusal<'_> {
 
     /// The pause that the server names. None at all is no pause to keep: the own schedule holds.
     fn pause(&self) -> Option<Duration> {
-        let in_body = self.words.pause_ms.map(Duration::from_millis);
+        let in_body = self.words.pause_ms().map(Duration::from_millis);
         let pause = self.retry_after.or(in_body)?;
         (!pause.is_zero()).then_some(pause.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX))
     }

@@ -2,10 +2,9 @@
 
 use super::{
     key::IssuedKey,
-    read,
+    pause, read,
     secrets::{header_name, refused, Secrets},
     settings::{HostedConfig, ServerProfile},
-    words,
 };
 use crate::error::ModelError;
 use llm_oracle_http as http;
@@ -103,14 +102,9 @@ impl ModelServer {
             Err(_) if !status.is_success() => Vec::new(),
             bytes => bytes?,
         };
-        let bytes = match String::from_utf8(bytes) {
-            Err(_) if status.is_success() => {
-                let reason = "body is not UTF-8".to_owned();
-                return Err(ModelError::BadResponse { reason });
-            }
-            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-            Ok(text) => text,
-        };
+        // Of another encoding only what is ASCII counts, and the reader takes no text with the rest.
+        let bytes = String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         Ok(RawResponse {
             status: status.as_u16(),
             retry_after,
@@ -236,7 +230,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     };
     let pause_ms = exact
         .filter(|pause| *pause > 0)
-        .or_else(|| named.and_then(words::seconds_ms))
+        .or_else(|| named.and_then(pause::seconds_ms))
         .or_else(until);
     pause_ms.map(Duration::from_millis)
 }

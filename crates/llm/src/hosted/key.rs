@@ -23,7 +23,7 @@ const ISSUED_MAX: usize = 8;
 /// Where the key is had.
 #[derive(Debug)]
 enum KeyOrigin {
-    /// There is none, which servers on one's own machine accept.
+    /// No key is sent, which servers on this machine accept.
     Nowhere,
     /// It was in the environment, which does not change.
     Environment,

@@ -14,12 +14,14 @@ mod http;
 mod key;
 mod key_command;
 mod likelihood;
+mod pause;
 mod preset;
 mod read;
 mod request;
 mod sample;
 mod secrets;
 mod settings;
+mod thoughts;
 mod turn;
 mod words;
 
@@ -164,6 +166,9 @@ impl Provider for Hosted {
         if let Some(members) = record.as_object_mut() {
             if !refused.is_empty() {
                 members.insert("refused_requests".to_owned(), json!(refused));
+            }
+            if let Some(last) = runs.last().filter(|run| !run.adjustments.is_empty()) {
+                members.insert("adjustments".to_owned(), json!(last.adjustments));
             }
             members.extend(samples.record());
         }

@@ -41,6 +41,8 @@ pub(super) struct ModelRun {
     pub(super) exchange: Value,
     /// Requests that the server refused before, for their form.
     pub(super) refused: Vec<Value>,
+    /// How the request differs from what the settings say, since the server has refused that.
+    pub(super) adjustments: Vec<String>,
 }
 
 /// A response that holds a completion, or a refusal of the question itself.
@@ -49,6 +51,7 @@ struct Accepted {
     body: Value,
     raw: RawResponse,
     refused: Vec<Value>,
+    adjustments: Vec<Adjustment>,
 }
 
 impl ServerTurns {
@@ -93,6 +96,11 @@ impl ServerTurns {
             text: clean.text.to_owned(),
             exchange,
             refused: accepted.refused,
+            adjustments: accepted
+                .adjustments
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             completion,
         })
     }
@@ -117,6 +125,7 @@ impl ServerTurns {
                         body,
                         raw,
                         refused,
+                        adjustments,
                     });
                 }
                 Err(NoCompletion::Unreadable(error)) => return Err(error),
@@ -129,6 +138,7 @@ impl ServerTurns {
                     body,
                     raw,
                     refused,
+                    adjustments,
                 });
             }
             let error = refusal.error();

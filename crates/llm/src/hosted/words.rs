@@ -2,6 +2,7 @@
 //!
 //! They are a stranger's text. They are cut, cleaned and shown, and decide nothing beyond one question.
 
+use super::pause;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -85,8 +86,8 @@ pub(super) struct ServerWords {
     pub(super) text: String,
     /// A number that it gives as its code, which is mostly an HTTP status.
     pub(super) code: Option<u16>,
-    /// The pause that it names, milliseconds.
-    pub(super) pause_ms: Option<u64>,
+    /// The pause that a member names, milliseconds.
+    pause_ms: Option<u64>,
     /// Parameters that it names as such.
     params: BTreeSet<String>,
     /// Values of `code`, `type`, `status` and the like, in lower case.
@@ -155,12 +156,13 @@ impl ServerWords {
                     texts.push(format!("`{name}`"));
                 }
             }
-            "retryDelay" => self.pause_ms = value.as_str().and_then(seconds_ms),
+            "retryDelay" => self.pause_ms = value.as_str().and_then(pause::seconds_ms),
             "flagged_input" => {
                 self.kinds.insert(name.to_owned());
             }
             "error" | "errors" | "message" | "msg" | "detail" | "details" | "error_msg"
-            | "innererror" | "metadata" | "raw" | "reason" | "reasons" => {
+            | "error_message" | "base_resp" | "status_msg" | "innererror" | "metadata" | "raw"
+            | "reason" | "reasons" => {
                 self.take(value, depth, texts);
             }
             _ => {}
@@ -177,6 +179,11 @@ impl ServerWords {
             self.code = Some(code);
         }
         self.kinds.insert(text.to_lowercase());
+    }
+
+    /// The pause that it names, in a member or in its message, milliseconds.
+    pub(super) fn pause_ms(&self) -> Option<u64> {
+        self.pause_ms.or_else(|| pause::in_text(&self.all))
     }
 
     /// Whether a kind of error was named so.
@@ -264,19 +271,6 @@ fn without_tags(page: &str) -> String {
         text.push(' ');
     }
     text
-}
-
-/// Seconds such as `17s`, `1.5` or `20`, in milliseconds rounded up; nothing for none.
-pub(super) fn seconds_ms(text: &str) -> Option<u64> {
-    let text = text.trim().trim_end_matches('s');
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let whole: u64 = whole.parse().ok()?;
-    let has_part = part.bytes().any(|digit| digit != b'0');
-    if !part.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let seconds = whole.saturating_add(u64::from(has_part));
-    (seconds > 0).then(|| seconds.saturating_mul(1_000))
 }
 
 #[cfg(test)]

@@ -73,6 +73,6 @@ fn seconds_are_rounded_up_and_none_is_no_pause() {
         ("1.x", None),
         ("", None),
     ] {
-        assert_eq!(seconds_ms(text), found, "{text}");
+        assert_eq!(pause::seconds_ms(text), found, "{text}");
     }
 }

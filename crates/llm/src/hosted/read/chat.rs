@@ -1,7 +1,7 @@
 //! Chat completions.
 
 use super::parts::{
-    broken_off, finish_reason, is_some, unreadable, Completion, FinishReason, NoCompletion,
+    broken_off, finish, is_some, unreadable, Completion, FinishReason, NoCompletion,
 };
 use crate::hosted::likelihood;
 use serde_json::Value;
@@ -31,8 +31,10 @@ pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {
     if is_some(&choice["error"]) {
         return Err(broken_off(&choice["error"]));
     }
-    let word = choice["finish_reason"].as_str();
-    completion.finish = finish_reason(word.or_else(|| choice["done_reason"].as_str()));
+    completion.finish = match &choice["finish_reason"] {
+        Value::Null => finish(&choice["done_reason"]),
+        reason => finish(reason),
+    };
     // Some send the shape of a stream's piece as a whole.
     let message = match &choice["message"] {
         Value::Null => &choice["delta"],

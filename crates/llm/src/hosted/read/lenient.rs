@@ -18,6 +18,15 @@ pub(super) fn parse(body: &str) -> Result<Value, Error> {
         .or_else(|error| serde_json::from_str(&mended(body)).map_err(|_| error))
 }
 
+/// The document that a body begins with, and what stands behind it.
+pub(super) fn leading(body: &str) -> Option<(Value, &str)> {
+    let body = body.trim_start_matches('\u{feff}');
+    let mut documents = serde_json::Deserializer::from_str(body).into_iter::<Value>();
+    let first = documents.next()?.ok()?;
+    let rest = body.get(documents.byte_offset()..)?;
+    Some((first, rest))
+}
+
 fn mended(body: &str) -> String {
     let mut out = String::with_capacity(body.len());
     let mut rest = body;

@@ -1,6 +1,6 @@
 //! Messages, as Anthropic's servers have them.
 
-use super::parts::{finish_reason, is_some, unreadable, Completion, NoCompletion};
+use super::parts::{finish, is_some, unreadable, Completion, NoCompletion};
 use serde_json::Value;
 
 pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {
@@ -24,6 +24,6 @@ pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {
         _ if is_some(&response["stop_reason"]) => {}
         _ => return Err(unreadable("a message without content".to_owned())),
     }
-    completion.finish = finish_reason(response["stop_reason"].as_str());
+    completion.finish = finish(&response["stop_reason"]);
     Ok(completion)
 }

@@ -123,8 +123,19 @@ pub(super) fn broken_off(error: &Value) -> NoCompletion {
 
 /// The status that servers give with these kinds of errors when they can still give one.
 fn status_of_kind(words: &ServerWords) -> Option<u16> {
-    const KINDS: [(&str, u16); 13] = [
+    const KINDS: [(&str, u16); 24] = [
         ("insufficient_quota", 402),
+        ("billing_error", 402),
+        ("insufficient_balance", 402),
+        ("request_too_large", 413),
+        ("context_length_exceeded", 400),
+        ("invalid_api_key", 401),
+        ("model_not_found", 404),
+        ("engine_overloaded_error", 429),
+        ("resource_exhausted", 429),
+        ("server_is_overloaded", 503),
+        ("slow_down", 503),
+        ("timeout_error", 504),
         ("rate_limit_exceeded", 429),
         ("rate_limit_error", 429),
         ("overloaded_error", 529),
@@ -157,12 +168,24 @@ pub(super) fn is_some(value: &Value) -> bool {
     }
 }
 
+/// How a reply ended, from what the server says of it: a word, or an object with one.
+pub(super) fn finish(value: &Value) -> FinishReason {
+    let word = value.as_str().or_else(|| value["type"].as_str());
+    match (word, value) {
+        (Some(word), _) => finish_reason(Some(word)),
+        (None, Value::Null) => FinishReason::Complete,
+        (None, other) => finish_reason(Some(&other.to_string())),
+    }
+}
+
 /// How a reply ended, from the server's word for it. Only what is known to be an end counts as one.
 pub(super) fn finish_reason(word: Option<&str>) -> FinishReason {
     let Some(word) = word.filter(|word| !word.is_empty()) else {
         return FinishReason::Complete;
     };
-    match word.to_lowercase().as_str() {
+    match word.to_lowercase().replace('-', "_").as_str() {
+        // Some write that there is none.
+        "null" | "none" => FinishReason::Complete,
         "stop" | "end_turn" | "stop_sequence" | "eos" | "eos_token" | "end" | "complete"
         | "completed" | "done" | "finish" | "finished" => FinishReason::Complete,
         "length"
@@ -171,12 +194,13 @@ pub(super) fn finish_reason(word: Option<&str>) -> FinishReason {
         | "max_output_tokens"
         | "max_completion_tokens"
         | "max_length"
+        | "max_new_tokens"
         | "token_limit"
         | "model_context_window_exceeded"
         | "context_length" => FinishReason::Cut,
         "content_filter"
         | "content_filtered"
-        | "content-filter"
+        | "image_safety"
         | "refusal"
         | "refused"
         | "safety"
@@ -188,9 +212,13 @@ pub(super) fn finish_reason(word: Option<&str>) -> FinishReason {
         | "moderation"
         | "guardrail_intervened"
         | "language" => FinishReason::Refused,
-        "tool_calls" | "tool_call" | "tool_use" | "function_call" | "pause_turn" => {
-            FinishReason::Aside(word.to_owned())
-        }
+        "tool_calls"
+        | "tool_call"
+        | "tool_use"
+        | "function_call"
+        | "malformed_function_call"
+        | "unexpected_tool_call"
+        | "pause_turn" => FinishReason::Aside(word.to_owned()),
         _ => FinishReason::Broken(format!(
             "the reply ended with '{}'",
             words::one_line(word).escape_default()

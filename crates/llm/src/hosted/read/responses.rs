@@ -9,10 +9,14 @@ pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {
     if is_some(&response["error"]) {
         return Err(failure(&response["error"]));
     }
-    let Some(items) = response["output"].as_array() else {
+    let items = response["output"].as_array();
+    // Some servers have the joined text alone.
+    let joined = response["output_text"].as_str().filter(|_| items.is_none());
+    if items.is_none() && joined.is_none() {
         return Err(unreadable("a response without output".to_owned()));
-    };
+    }
     let mut completion = Completion::of(response);
+    completion.text.push_str(joined.unwrap_or_default());
     let status = response["status"].as_str().unwrap_or("completed");
     completion.finish = match status {
         "incomplete" => {
@@ -21,7 +25,7 @@ pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {
         }
         other => finish_reason(Some(other)),
     };
-    for item in items {
+    for item in items.into_iter().flatten() {
         match item["type"].as_str() {
             Some("message") | None => take_parts(&item["content"], &mut completion),
             Some("reasoning") => completion.has_thoughts = true,
@@ -35,6 +39,9 @@ pub(super) fn completion(response: &Value) -> Result<Completion, NoCompletion> {
 }
 
 fn take_parts(content: &Value, completion: &mut Completion) {
+    completion
+        .text
+        .push_str(content.as_str().unwrap_or_default());
     for part in content.as_array().into_iter().flatten() {
         match part["type"].as_str() {
             Some("output_text" | "text") => {

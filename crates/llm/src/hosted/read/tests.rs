@@ -77,3 +77,43 @@ fn a_reply_is_found_in_each_shape() {
         );
     }
 }
+
+#[test]
+fn a_long_event_is_read_at_its_blank_line() {
+    let whole = serde_json::json!({ "choices": [{ "delta": { "content": "yes" }, "finish_reason": "stop" }] });
+    let pretty = serde_json::to_string_pretty(&whole).unwrap();
+    let body: String = pretty
+        .lines()
+        .map(|line| format!("data: {line}\n"))
+        .collect();
+    // Many lines of nothing, and the same event behind them.
+    let padding = "data:\n".repeat(stream::EVENT_LINES_MAX);
+    for body in [body.clone(), format!("{padding}{body}\n")] {
+        let read = completion(Dialect::OpenAi, &body).unwrap();
+        assert_eq!(read.text, "yes");
+    }
+}
+
+#[test]
+fn an_end_is_read_in_each_shape() {
+    use serde_json::json;
+    for (value, expected) in [
+        (json!(null), FinishReason::Complete),
+        (json!("null"), FinishReason::Complete),
+        (json!("end-turn"), FinishReason::Complete),
+        (
+            json!({ "type": "stop", "matched": 2 }),
+            FinishReason::Complete,
+        ),
+        (json!({ "type": "length" }), FinishReason::Cut),
+        (json!("content-filtered"), FinishReason::Refused),
+    ] {
+        assert_eq!(parts::finish(&value), expected, "{value}");
+    }
+    for value in [json!(1), json!({}), json!(["stop"])] {
+        assert!(
+            matches!(parts::finish(&value), FinishReason::Broken(_)),
+            "{value}"
+        );
+    }
+}

@@ -231,7 +231,7 @@ async fn a_relayer_goes_on_after_its_model_server_was_started_again() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join(hex::encode(blake2(DOCUMENT))), DOCUMENT).unwrap();
     let more =
-        "[rationale]\nenabled = true\ntimeout_ms = 60000\n[sources]\nfolder = '../held'\n[ops]";
+        "[rationale]\nenabled = true\ntimeout_ms = 40000\n[sources]\nfolder = '../held'\n[ops]";
     let setup = setup.rewritten("[ops]", more);
     let mut relayer = setup.run();
     let about = Terms {

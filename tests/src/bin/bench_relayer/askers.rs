@@ -59,7 +59,7 @@ impl Askers {
     /// Funds the accounts and begins to sign up to `most` requests.
     pub async fn new(world: &World, seats: u8, most: u64) -> Self {
         let keys: Vec<Key> = (0..ASKERS)
-            .map(|number| Key::new(format!("//{}//asker{number}", world.requester.suri)))
+            .map(|number| Key::new(format!("{}//asker{number}", world.requester.suri)))
             .collect();
         world.give(&keys, PURSE).await;
         // Lines of their own: nothing that is measured waits behind them.

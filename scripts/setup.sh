@@ -5,9 +5,10 @@
 #                    [--postgres] [--release]
 #
 # Without a flag it is the first four. --clients are the packages that the test of general clients
-# needs, --verifier is the Python of the verifier that is written from the pages alone, --postgres is the
-# server that the tests of replicas start for themselves, and --release are the programs as an operator
-# runs them: optimised, stripped, with checked arithmetic.
+# needs, --verifier is the Python of the verifier that is written from the pages alone, --llama-server is
+# llama.cpp's own server for the tests of providers, --postgres is the server that the tests of replicas
+# start for themselves, and --release are the programs as an operator runs them: optimised, stripped, with
+# checked arithmetic.
 # It prints `export …` lines for a shell to evaluate. Sourced by another script, it only brings the
 # functions.
 

@@ -1,6 +1,6 @@
 //! Why an answer was given: asked for once it is decided, so that nothing of it can change the answer.
 
-use llm_oracle_llm::{ModelQuestion, Provider};
+use llm_oracle_llm::{ModelQuestion, Provider, ProviderReply};
 use llm_oracle_primitives::{
     canonical::format_decimal, limits::MAX_ANSWER_BYTES, Answer, AnswerKind, Sampling,
 };
@@ -67,11 +67,11 @@ struct ModelQuote {
 pub(super) async fn rationale(
     provider: &dyn Provider,
     asked: &ModelQuestion,
-    answer: &Answer,
+    answered: &ProviderReply,
     texts: &[QuotableText],
     within: Duration,
 ) -> Value {
-    let question = question(asked, answer, texts);
+    let question = question(asked, &answered.answer, texts);
     let reply = match tokio::time::timeout(within, provider.answer(&question)).await {
         Ok(Ok(reply)) => reply,
         Ok(Err(error)) => return json!({ "missing": error.to_string() }),
@@ -79,6 +79,14 @@ pub(super) async fn rationale(
             return json!({ "missing": format!("none within {} ms", within.as_millis()) });
         }
     };
+    if reply.model != answered.model {
+        // Where several providers stand behind one, another may be free.
+        let why = format!(
+            "'{}' was asked, and '{}' had answered",
+            reply.model, answered.model
+        );
+        return json!({ "missing": why, "made": reply.record });
+    }
     let said = match &reply.answer {
         Answer::Json(bytes) => serde_json::from_slice::<ModelRationale>(bytes).ok(),
         _ => None,

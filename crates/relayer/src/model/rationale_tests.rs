@@ -62,8 +62,18 @@ fn texts() -> Vec<QuotableText> {
     }]
 }
 
+async fn of_answer_by(model: &str, provider: &Says, texts: &[QuotableText]) -> Value {
+    let answered = ProviderReply {
+        answer: Answer::Number(19_320),
+        confidence: 0,
+        model: model.into(),
+        record: json!({}),
+    };
+    rationale(provider, &asked(), &answered, texts, WITHIN).await
+}
+
 async fn of(provider: &Says, texts: &[QuotableText]) -> Value {
-    rationale(provider, &asked(), &Answer::Number(19_320), texts, WITHIN).await
+    of_answer_by("says", provider, texts).await
 }
 
 #[tokio::test]
@@ -92,6 +102,17 @@ async fn quotes_are_kept_by_their_place_once_and_inventions_are_told_apart() {
     assert_eq!(asked_for.system, asked().system);
     assert!(matches!(asked_for.answer, AnswerKind::Json { .. }));
     assert_eq!(llm_oracle_llm::check_answer_type(&asked_for.answer), Ok(()));
+}
+
+#[tokio::test]
+async fn another_model_gives_no_rationale_for_an_answer() {
+    let provider = says(json!({ "rationale": "It is so.", "quotes": [] }));
+    let found = of_answer_by("other", &provider, &[]).await;
+    assert_eq!(
+        found["missing"],
+        "'says' was asked, and 'other' had answered"
+    );
+    assert_eq!(found.get("text"), None);
 }
 
 #[tokio::test]

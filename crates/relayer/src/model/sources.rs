@@ -58,7 +58,7 @@ impl SourceReadingProvider {
         }
         let within = Duration::from_millis(self.rationale.timeout_ms);
         let provider = self.provider.as_ref();
-        let why = rationale::rationale(provider, asked, &reply.answer, texts, within).await;
+        let why = rationale::rationale(provider, asked, reply, texts, within).await;
         if let Some(members) = reply.record.as_object_mut() {
             members.insert("rationale".to_owned(), why);
         }
